@@ -1,0 +1,211 @@
+"""The Plane: the service graph that really carries the traffic, proxies included.
+
+An engine never learns which of the services are proxies of which kind. It sees services with replicas, and
+endpoints whose calls say among which service a replica is chosen, by what rule, and through whom the message goes.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from meshsim.model.distributions import Distribution
+from meshsim.model.policies import LoadBalancer
+from meshsim.model.steps import Call, Fail, Wait, Work
+from meshsim.model.topology import Network
+from meshsim.model.traffic import Connections, Stream
+
+Pick = Literal[
+    "balance",  # the caller chooses a replica of `among` for this request, by `load_balancer`
+    "connection",  # the connection that the request goes over is pinned to a replica of `among`
+    "carried",  # somebody before chose: the replica that the caller's own request carries
+    "none",  # nothing is chosen here: the message goes to a proxy beside the caller, which chooses
+]
+Via = Literal[
+    "dest",  # straight to the chosen replica
+    "dest_peer",  # to the instance of `to` that stands beside the chosen replica (same number)
+    "dest_node",  # to the instance of `to` on the chosen replica's node
+    "caller_peer",  # to the instance of `to` that stands beside the caller
+    "caller_node",  # to the instance of `to` on the caller's node
+]
+
+#: What proxies have to their upstreams: connections in plenty, never a fresh one.
+KEPT_OPEN = Connections(pool=0, fresh=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One message between two replicas.
+
+    Attributes
+    ----------
+    to, endpoint
+        Service (a proxy or an application) that the message goes to, and which of its endpoints.
+    pick, among, via
+        How a replica is chosen (see `Pick`), of which service (None with ``none``), and through whom (`Via`).
+        With ``carried``, `among` names the service that the carried replica belongs to.
+    load_balancer
+        Rule of ``balance``; its state belongs to the calling replica.
+    enforce_split
+        The chooser draws the version first, by the shares of `among`; otherwise all replicas are one pool.
+    connections
+        What the caller keeps open. Only the first hop of a call, from an application or a client, has a pool or
+        fresh connections; proxies keep theirs open.
+    cancellation
+        When the caller gives up, a cancellation follows the request.
+    tls
+        A fresh connection on this hop costs a further round trip and the receiver a handshake.
+    loopback
+        Both ends share a pod: the delay is the loopback's.
+    """
+
+    to: str
+    endpoint: str
+    pick: Pick
+    among: str | None
+    via: Via
+    load_balancer: LoadBalancer = "random"
+    enforce_split: bool = False
+    connections: Connections = KEPT_OPEN
+    cancellation: bool = False
+    tls: bool = False
+    loopback: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PlaneCall:
+    """A `Call` of the spec with the first hop that carries it; `fallback` is already rewritten."""
+
+    call: Call
+    hop: Hop
+    fallback: tuple[PlaneStep, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlaneParallel:
+    """A `Parallel` of the spec, its branches rewritten."""
+
+    branches: tuple[tuple[PlaneStep, ...], ...]
+    quorum: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlaneOption:
+    """An `Option` of the spec, its steps rewritten."""
+
+    p: float
+    do: tuple[PlaneStep, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlaneChoose:
+    """A `Choose` of the spec, its options rewritten."""
+
+    options: tuple[PlaneOption, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyWork:
+    """CPU of a proxy for one message: `base` (seconds), per KiB of its size, and a handshake (request
+    direction, when the message came over a fresh TLS connection).
+    """
+
+    base: Distribution
+    per_kib_s: float
+    handshake_s: float
+    direction: Literal["request", "response"]
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """A proxy passes the request on, waits for the answer, and will answer the same (failures included)."""
+
+    hop: Hop
+
+
+PlaneStep = Work | Wait | PlaneCall | PlaneParallel | PlaneChoose | Fail | ProxyWork | Forward
+
+
+@dataclass(frozen=True, slots=True)
+class Replica:
+    """One copy of a service, on a node in a zone."""
+
+    version: int  # number of its version within the service
+    cores: float  # limit; inf when unlimited
+    cores_requested: float
+    node: int
+    zone: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlaneService:
+    """Replicas of one program: an application or a proxy.
+
+    Attributes
+    ----------
+    role
+        ``app`` or ``proxy``: results keep them apart, engines do not look.
+    origin
+        ``file:line`` of the spec that it comes from, or the spec's dotted path.
+    threads
+        CPU queues of each replica, each with an equal part of its cores; a request stays on the thread of the
+        connection that it came over. 1: one queue for all cores. None: unlimited, no work ever waits.
+    endpoints
+        By name, the steps for each version (as many tuples as there are versions).
+    memory_bytes
+        Requested per replica. memory_used_bytes: what a proxy needs for what it must know (proxies only).
+    """
+
+    name: str
+    role: Literal["app", "proxy"]
+    origin: str
+    replicas: tuple[Replica, ...]
+    versions: tuple[str, ...]
+    split: tuple[float, ...] | None
+    discipline: Literal["ps", "fifo", "lifo"]
+    threads: int | None
+    concurrency: int | None
+    queue: int | None
+    endpoints: dict[str, tuple[tuple[PlaneStep, ...], ...]]
+    memory_bytes: int
+    memory_used_bytes: int = 0
+
+    @property
+    def cores(self) -> float:
+        """Cores of all replicas together; inf when unlimited."""
+        return math.fsum(r.cores for r in self.replicas)
+
+
+@dataclass(frozen=True, slots=True)
+class Inert:
+    """A policy field that nobody enforces on an edge of this architecture."""
+
+    policy: str
+    field: str
+    caller: str
+    callee: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plane:
+    """What `lower(topology, architecture)` returns: everything that an engine needs of both."""
+
+    topology_name: str
+    architecture: str
+    services: tuple[PlaneService, ...]  # applications first, each group sorted by name
+    entries: tuple[tuple[Stream, Hop], ...]  # sorted by stream name
+    network: Network
+    nodes: int
+    zones: tuple[str, ...]
+    call_depth: int
+    load: float
+    inert: tuple[Inert, ...] = ()
+
+    def service(self, name: str) -> PlaneService:
+        """The service of that name (KeyError if there is none)."""
+        for service in self.services:
+            if service.name == name:
+                return service
+        raise KeyError(name)

@@ -1,0 +1,88 @@
+"""Keyed random numbers: a draw is a pure function of what it is for, never of what was drawn before (rules R1-R4).
+
+Keys are 64-bit words mixed from (seed, replication, branch, stream name, ordinal, call path, attempts). A draw adds a
+purpose, the position of the step, and an index. The mixing function is the finaliser of SplitMix64 (Steele, Lea and
+Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014).
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from numba import njit
+
+from meshsim.engines.jit import OPTIONS
+
+_MASK = 0xFFFFFFFFFFFFFFFF
+_GOLDEN = 0x9E3779B97F4A7C15
+_UNIT = 2.0**-53
+
+# Purposes (rule R2). A number once given is never given again.
+ARRIVAL = 1  # gaps between arrivals of a stream
+STAY = 2  # how long a modulated stream stays in a state
+BATCH_SIZE = 3
+SESSION_SIZE = 4
+THINK = 5  # think times and gaps of sessions
+WORK = 6
+WAIT = 7
+STEP = 8  # is a call with a probability made, which option is chosen, does a `fail` strike
+TIMES = 9
+REQUEST_SIZE = 10
+RESPONSE_SIZE = 11
+BALANCE = 12  # which replica of an application
+PROXY_PICK = 13  # which replica of a proxy
+SPLIT = 14  # which version
+CONNECTION = 15  # which of the caller's connections
+PIN = 16  # which replica a connection is pinned to
+THREAD = 17  # which thread of a proxy
+FRESH = 18  # must the connection be opened
+DELAY = 19  # network delay of a request, or its answer by the next purpose
+DELAY_BACK = 23
+CURSOR = 20  # where round robin begins
+SAMPLE = 21  # is the request sampled for its spans
+PROXY_WORK = 22
+
+
+def name_hash(name: str) -> int:
+    """64 bits of the SHA-256 of a name: what stands for it in keys (rule R1).
+
+    Examples
+    --------
+    >>> name_hash("maps") == name_hash("maps") != name_hash("mail")
+    True
+    """
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "little")
+
+
+@njit("uint64(uint64)", **OPTIONS)
+def finalise(x):
+    """SplitMix64's output function: a bijection whose every output bit depends on every input bit."""
+    x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+    x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & _MASK
+    return x ^ (x >> 31)
+
+
+@njit("uint64(uint64, uint64)", **OPTIONS)
+def mix(key, word):
+    """The key that follows `key` when `word` is added to it; not symmetric."""
+    return finalise(key ^ finalise((word + _GOLDEN) & _MASK))
+
+
+@njit("float64(uint64, uint64, uint64, uint64)", **OPTIONS)
+def unit(key, purpose, position, index):
+    """A uniform number in the open interval (0, 1)."""
+    word = mix(mix(key, purpose), position)
+    word = finalise((word + _GOLDEN * (index + 1)) & _MASK)
+    return ((word >> 11) + 0.5) * _UNIT
+
+
+@njit("uint64(uint64, uint64, uint64)", **OPTIONS)
+def run_key(seed, replication, branch):
+    """Key of one run."""
+    return mix(mix(mix(0, seed), replication), branch)
+
+
+@njit("uint64(uint64, uint64, uint64, uint64)", **OPTIONS)
+def try_key(key, position, repeat, attempt):
+    """Key of one try of the call at `position` made by the frame with `key` (rule R3)."""
+    return mix(mix(mix(key, position), repeat), attempt)

@@ -1,0 +1,308 @@
+"""Plane -> Program: step trees become instructions, names become numbers and hashes, units become nanoseconds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from meshsim.architectures.plane import (
+    Forward,
+    Hop,
+    Plane,
+    PlaneCall,
+    PlaneChoose,
+    PlaneParallel,
+    PlaneService,
+    PlaneStep,
+    ProxyWork,
+)
+from meshsim.engines import program as p
+from meshsim.engines import record
+from meshsim.engines.keyed import name_hash
+from meshsim.engines.streams import pack_streams
+from meshsim.engines.tables import Distributions, Rows
+from meshsim.model.steps import Call, Fail, Wait, Work
+
+_NS = 1e9
+_PICKS = {"balance": p.BALANCE, "connection": p.CONNECTION, "carried": p.CARRIED, "none": p.NO_PICK}
+_VIAS = {
+    "dest": p.DEST,
+    "dest_peer": p.DEST_PEER,
+    "dest_node": p.DEST_NODE,
+    "caller_peer": p.CALLER_PEER,
+    "caller_node": p.CALLER_NODE,
+}
+_BALANCERS = {"random": p.RANDOM, "round_robin": p.ROUND_ROBIN, "least_request": p.LEAST_REQUEST}
+_DISCIPLINES = {"ps": p.PS, "fifo": p.FIFO, "lifo": p.LIFO}
+_FAILURES = {
+    "500": record.E500,
+    "503": record.E503,
+    "reset": record.RESET,
+    "connect_failure": record.CONNECT_FAILURE,
+    "grpc:unavailable": record.GRPC_UNAVAILABLE,
+}
+
+
+def pack(plane: Plane) -> p.Program:
+    """Flatten a Plane for the engines.
+
+    Examples
+    --------
+    >>> import meshsim
+    >>> program = pack(meshsim.lower(meshsim.load("bookinfo"), "none"))
+    >>> program.service_names
+    ('details', 'productpage', 'ratings', 'reviews')
+    """
+    return _Packer(plane).program()
+
+
+class _Packer:
+    """Collects the rows of every table while it walks the Plane once."""
+
+    def __init__(self, plane: Plane) -> None:
+        self.plane = plane
+        self.distributions = Distributions()
+        self.instructions = Rows(p.INSTRUCTION)
+        self.calls = Rows(p.CALLS)
+        self.branches = Rows(p.BRANCHES)
+        self.options = Rows(p.OPTIONS)
+        self.endpoints = Rows(p.ENDPOINTS)
+        self.views = Rows(p.VIEWS)
+        self.entries: list[int] = []
+        self.service_number = {service.name: i for i, service in enumerate(plane.services)}
+        self.endpoint_number: dict[tuple[str, str], int] = {}
+        self.view_number: dict[tuple[str, str], int] = {}
+        self.counts = 0  # outstanding counters handed to views so far
+        self.cursors = 0
+        self.network = np.array(
+            [
+                self.distributions.add(getattr(plane.network, place), _NS)
+                for place in ("loopback", "same_node", "same_zone", "cross_zone", "client")
+            ],
+            dtype=np.int32,
+        )
+
+    def program(self) -> p.Program:
+        self._number_endpoints()
+        for service in self.plane.services:
+            for name, codes in service.endpoints.items():
+                self._endpoint(service, name, codes)
+        entry_calls = [
+            self.calls.add(**self._sizes(stream.request_bytes, stream.response_bytes), **self._hop("", hop))
+            for stream, hop in self.plane.entries
+        ]
+        streams, points = pack_streams(self.plane, entry_calls, self.distributions)
+        services, replicas, versions = self._stations()
+        return p.Program(
+            instructions=self.instructions.array(),
+            calls=self.calls.array(),
+            branches=self.branches.array(),
+            options=self.options.array(),
+            services=services,
+            replicas=replicas,
+            versions=versions,
+            endpoints=self.endpoints.array(),
+            entries=np.array(self.entries, dtype=np.int32),
+            views=self.views.array(),
+            streams=streams,
+            points=points,
+            distributions=self.distributions.array(),
+            table=self.distributions.table(),
+            network=self.network,
+            depth=self.plane.call_depth,
+            service_names=tuple(s.name for s in self.plane.services),
+            endpoint_names=tuple(f"{s}.{e}" for s, e in self.endpoint_number),
+            stream_names=tuple(stream.name for stream, _ in self.plane.entries),
+        )
+
+    # -- stations ------------------------------------------------------------------------------------------------
+
+    def _stations(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        services, replicas, versions = Rows(p.SERVICES), Rows(p.REPLICAS), Rows(p.VERSIONS)
+        queues = 0
+        for number, service in enumerate(self.plane.services):
+            first_replica, first_version = len(replicas), len(versions)
+            threads = service.threads or 0
+            for i, replica in enumerate(service.replicas):
+                unlimited = math.isinf(replica.cores) or not threads
+                replicas.add(
+                    service=number,
+                    version=replica.version,
+                    node=replica.node,
+                    zone=replica.zone,
+                    first_queue=queues,
+                    cores=0.0 if unlimited else replica.cores / threads,
+                    name=name_hash(f"{service.name}#{i}"),
+                )
+                queues += max(threads, 1)
+            upto = 0.0
+            for i in range(len(service.versions)):
+                mine = [k for k, replica in enumerate(service.replicas) if replica.version == i]
+                upto += service.split[i] if service.split else len(mine) / len(service.replicas)
+                versions.add(first_replica=mine[0] if mine else 0, replicas=len(mine), upto=upto)
+            services.add(
+                first_replica=first_replica,
+                replicas=len(service.replicas),
+                first_version=first_version,
+                versions=len(service.versions),
+                role=p.PROXY if service.role == "proxy" else p.APP,
+                discipline=_DISCIPLINES[service.discipline],
+                threads=threads,
+                concurrency=-1 if service.concurrency is None else service.concurrency,
+                queue=-1 if service.queue is None else service.queue,
+                name=name_hash(service.name),
+            )
+        return services.array(), replicas.array(), versions.array()
+
+    def _number_endpoints(self) -> None:
+        """Calls may go forward or round in circles, so every endpoint has its number before any code is packed."""
+        for service in self.plane.services:
+            for name in service.endpoints:
+                self.endpoint_number[service.name, name] = self.endpoints.add(
+                    service=self.service_number[service.name],
+                    first_entry=len(self.entries),
+                    name=name_hash(f"{service.name}.{name}"),
+                )
+                self.entries.extend([-1] * len(service.versions))
+
+    def _endpoint(self, service: PlaneService, name: str, codes: Sequence[tuple[PlaneStep, ...]]) -> None:
+        first = self.endpoints[self.endpoint_number[service.name, name]]["first_entry"]
+        packed: dict[int, int] = {}  # versions that share their steps share the code
+        for version, steps in enumerate(codes):
+            if id(steps) not in packed:
+                packed[id(steps)] = len(self.instructions)
+                self._block(service.name, steps, f"{service.name}.{name}/")
+                self.instructions.add(op=p.END)
+            self.entries[first + version] = packed[id(steps)]
+
+    # -- code ----------------------------------------------------------------------------------------------------
+
+    def _block(self, caller: str, steps: Sequence[PlaneStep], address: str) -> None:
+        for i, step in enumerate(steps):
+            self._step(caller, step, f"{address}{i}")
+
+    def _step(self, caller: str, step: PlaneStep, address: str) -> None:
+        position = name_hash(address)
+        add = self.instructions.add
+        match step:
+            case Work():
+                add(op=p.WORK, a=self.distributions.add(step.work, _NS), position=position)
+            case Wait():
+                add(op=p.WAIT, a=self.distributions.add(step.wait, _NS), position=position)
+            case Fail():
+                add(op=p.FAIL, a=_FAILURES[step.reason], p=step.p, position=position)
+            case ProxyWork():
+                add(
+                    op=p.PROXY_WORK,
+                    a=self.distributions.add(step.base, _NS),
+                    b=int(step.direction == "response"),
+                    p=step.per_kib_s * _NS,
+                    d=round(step.handshake_s * _NS),
+                    position=position,
+                )
+            case Forward():
+                sizes = {"request_bytes": -1, "response_bytes": -1}
+                add(op=p.FORWARD, a=self.calls.add(**sizes, **self._hop(caller, step.hop)), position=position)
+            case PlaneCall():
+                self._call(caller, step, address, position)
+            case PlaneParallel():
+                self._fork(caller, step, address, position)
+            case PlaneChoose():
+                self._choose(caller, step, address, position)
+
+    def _call(self, caller: str, step: PlaneCall, address: str, position: int) -> None:
+        call: Call = step.call
+        number = self.calls.add(
+            optional=call.optional,
+            asynchronous=call.async_,
+            retries=call.retries,
+            times=-1 if call.times is None else self.distributions.add(call.times, 1.0),
+            fallback=-1,
+            p=call.p,
+            timeout_ns=-1 if call.timeout_s is None else round(call.timeout_s * _NS),
+            **self._sizes(call.request_bytes, call.response_bytes),
+            **self._hop(caller, step.hop),
+        )
+        self.instructions.add(op=p.CALL, a=number, position=position)
+        if step.fallback is not None:
+            jump = self.instructions.add(op=p.JUMP)
+            self.calls[number]["fallback"] = len(self.instructions)
+            self._block(caller, step.fallback, f"{address}.fallback.")
+            self.instructions[jump]["a"] = len(self.instructions)
+
+    def _fork(self, caller: str, step: PlaneParallel, address: str, position: int) -> None:
+        n = len(step.branches)
+        first = len(self.branches)
+        for _ in step.branches:
+            self.branches.add(pc=-1)
+        calls_before = len(self.calls)
+        fork = self.instructions.add(op=p.FORK, a=first, b=n, c=step.quorum or n, position=position)
+        jump = self.instructions.add(op=p.JUMP)
+        for i, branch in enumerate(step.branches):
+            self.branches[first + i]["pc"] = len(self.instructions)
+            self._block(caller, branch, f"{address}.{i}.")
+            self.instructions.add(op=p.END)
+        self.instructions[jump]["a"] = len(self.instructions)
+        inside = [self.calls[i] for i in range(calls_before, len(self.calls))]
+        self.instructions[fork]["d"] = int(bool(inside) and all(call["cancellation"] for call in inside))
+
+    def _choose(self, caller: str, step: PlaneChoose, address: str, position: int) -> None:
+        first = len(self.options)
+        for _ in step.options:
+            self.options.add(pc=-1)
+        self.instructions.add(op=p.CHOOSE, a=first, b=len(step.options), position=position)
+        jumps = [self.instructions.add(op=p.JUMP)]
+        upto = 0.0
+        for i, option in enumerate(step.options):
+            upto += option.p
+            # shares that add up to one must leave no gap for a rounding error
+            self.options[first + i].update(pc=len(self.instructions), upto=2.0 if abs(upto - 1.0) < 1e-9 else upto)
+            self._block(caller, option.do, f"{address}.{i}.")
+            jumps.append(self.instructions.add(op=p.JUMP))
+        for jump in jumps:
+            self.instructions[jump]["a"] = len(self.instructions)
+
+    # -- hops ----------------------------------------------------------------------------------------------------
+
+    def _sizes(self, request, response) -> dict[str, int]:  # type: ignore[no-untyped-def]
+        return {
+            "request_bytes": self.distributions.add(request, 1.0),
+            "response_bytes": self.distributions.add(response, 1.0),
+        }
+
+    def _hop(self, caller: str, hop: Hop) -> dict[str, float | int]:
+        among = -1 if hop.among is None else self.service_number[hop.among]
+        return {
+            "endpoint": self.endpoint_number[hop.to, hop.endpoint],
+            "service": self.service_number[hop.to],
+            "among": among,
+            "pick": _PICKS[hop.pick],
+            "via": _VIAS[hop.via],
+            "balancer": _BALANCERS[hop.load_balancer],
+            "split": hop.enforce_split,
+            "cancellation": hop.cancellation,
+            "tls": hop.tls,
+            "loopback": hop.loopback,
+            "view": self._view(caller, hop) if hop.pick == "balance" else -1,
+            "pool": hop.connections.pool,
+            "fresh": hop.connections.fresh,
+        }
+
+    def _view(self, caller: str, hop: Hop) -> int:
+        """All calls of one service to one other share the caller's view of it (one cluster in Envoy's words)."""
+        assert hop.among is not None
+        if (caller, hop.among) not in self.view_number:
+            callers = len(self.plane.service(caller).replicas) if caller else 1
+            among = self.plane.service(hop.among)
+            self.view_number[caller, hop.among] = self.views.add(
+                caller=self.service_number[caller] if caller else -1,
+                among=self.service_number[hop.among],
+                callers=callers,
+                first_cursor=self.cursors,
+                first_count=self.counts,
+            )
+            self.cursors += callers * len(among.versions)
+            self.counts += callers * len(among.replicas)
+        return self.view_number[caller, hop.among]

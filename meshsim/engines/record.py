@@ -1,0 +1,113 @@
+"""What an engine hands over: additive arrays, a row per stream or service and batch of time.
+
+The measured span [0, duration) is cut into `batches` equal batches. Everything is counted in the batch in which the
+request *arrived* (requests) or in which the time passed (integrals of services), so that a warm-up can be cut off
+afterwards and intervals can be computed from batches. Adding two records of the same plan adds their arrays.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+#: Outcomes in the order of their codes. The first two are successes.
+OUTCOMES = (
+    "ok",
+    "degraded",  # an optional part failed, or a fallback answered
+    "timeout",
+    "rejected(queue_full)",
+    "error(500)",
+    "error(503)",
+    "error(reset)",
+    "error(connect_failure)",
+    "error(grpc:unavailable)",
+    "unfinished",  # not answered when the run ended
+)
+OK, DEGRADED, TIMEOUT, QUEUE_FULL, E500, E503, RESET, CONNECT_FAILURE, GRPC_UNAVAILABLE, UNFINISHED = range(10)
+
+BATCHES = 40  # equal parts of the duration
+OCCUPANCY_BINS = 1000  # finer equal parts, for finding the warm-up
+
+#: Per service and batch. Times in nanoseconds; `*_ns` integrals are over the time of the batch, all replicas.
+SERVICE_COUNTERS = np.dtype(
+    [
+        ("requests", "i8"),  # messages that reached a replica, by time of reaching it
+        ("waited", "i8"),  # of those, had to wait for a concurrency slot
+        ("slot_wait_ns", "i8"),  # how long they waited for it (those admitted)
+        ("rejected", "i8"),  # of those, met a full queue
+        ("answered", "i8"),  # finished with ok or degraded
+        ("failed", "i8"),  # finished otherwise (rejected included, cancelled not)
+        ("cancelled", "i8"),
+        ("sojourn_ns", "i8"),  # reached the replica .. left it, summed over answered + failed
+        ("work_items", "i8"),  # CPU demands placed
+        ("demand_ns", "i8"),  # their sum, in time on one whole core of the replica
+        ("cpu_wait_ns", "i8"),  # time on or in line for the CPU beyond the demand, finished items
+        ("busy_ns", "f8"),  # integral of busy cores (core-nanoseconds)
+        ("in_system_ns", "i8"),  # integral of requests present
+        ("slots_ns", "i8"),  # integral of concurrency slots held (== in_system without waiting ones)
+        ("bytes_in", "i8"),
+        ("bytes_out", "i8"),
+    ]
+)
+
+#: One row a request, when asked for: in the order of request numbers.
+REQUESTS = np.dtype(
+    [
+        ("number", "i8"),
+        ("stream", "i4"),
+        ("user", "i8"),  # of a closed loop or session, else -1
+        ("ordinal", "i8"),  # in the stream, or of the user
+        ("arrival_ns", "i8"),
+        ("end_ns", "i8"),  # answered; -1 when unfinished
+        ("outcome", "i4"),
+        ("tries", "i4"),  # tries of application calls made for it before it was answered
+        ("path", "u8"),  # hash over every try made for it: endpoint, replica, when it was sent and answered
+    ]
+)
+
+#: One row a frame of a sampled request: an RPC at a replica, or a branch within one.
+SPANS = np.dtype(
+    [
+        ("request", "i8"),
+        ("serial", "i4"),
+        ("parent", "i4"),  # serial of the calling frame; -1 for the entry
+        ("endpoint", "i4"),  # number of the endpoint in the Program; -1 for a branch (it runs in its parent's)
+        ("replica", "i4"),  # number of the replica in the Program
+        ("attempt", "i4"),
+        ("sent_ns", "i8"),  # the caller sent it
+        ("reached_ns", "i8"),  # it reached the replica
+        ("admitted_ns", "i8"),  # it got a slot
+        ("left_ns", "i8"),  # it was answered by the replica
+        ("returned_ns", "i8"),  # the answer reached the caller; -1 if the caller no longer waited
+        ("demand_ns", "i8"),  # CPU time used by the frame itself
+        ("cpu_wait_ns", "i8"),  # waited for or shared the CPU
+        ("wait_ns", "i8"),  # `wait` steps
+        ("outcome", "i4"),
+    ]
+)
+
+
+@dataclass(slots=True)
+class Record:
+    """Everything one engine measured in one replication.
+
+    Shapes: S streams, B = `BATCHES`, O = ``len(OUTCOMES)``, K buckets of `results.histogram`, V services.
+    """
+
+    duration_ns: int
+    counts: npt.NDArray[np.int64]  # (S, B, O)
+    latency_sum_ns: npt.NDArray[np.int64]  # (S, B) over ok and degraded
+    latency_all_sum_ns: npt.NDArray[np.int64]  # (S, B) over every finished request
+    histogram: npt.NDArray[np.uint32]  # (S, B, K) latencies of ok and degraded
+    histogram_failed: npt.NDArray[np.uint32]  # (S, B, K) latencies of the other finished ones
+    tries: npt.NDArray[np.int64]  # (S, B) tries of application calls
+    services: npt.NDArray[np.void]  # (V, B + 1) of SERVICE_COUNTERS; the last column is after `duration`
+    service_histogram: npt.NDArray[np.uint32]  # (V, B, K_coarse) sojourn at the service
+    occupancy_ns: npt.NDArray[np.int64]  # (OCCUPANCY_BINS,) integral of requests in the whole plane
+    requests: npt.NDArray[np.void] | None  # REQUESTS
+    spans: npt.NDArray[np.void]  # SPANS of sampled requests that arrived in [0, duration)
+    sampled: npt.NDArray[np.int64]  # numbers of the sampled requests
+    events: int  # timed events handled
+    end_ns: int  # simulated time when the run ended

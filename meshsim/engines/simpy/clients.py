@@ -1,0 +1,113 @@
+"""Clients: open streams, sessions and closed loops of users send requests into the plane (rules A1-A7)."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import simpy
+
+from meshsim.engines import arrivals, keyed, order
+from meshsim.engines import program as p
+from meshsim.engines.sampler import draw, whole
+from meshsim.engines.simpy.frames import Request
+
+if TYPE_CHECKING:
+    from meshsim.engines.simpy.engine import Engine
+
+_OPEN, _USER = 1, 2  # which kind of client a key belongs to
+
+
+class Clients:
+    """Everything outside the plane that sends requests."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.env = engine.env
+        self.program = engine.program
+        self.streams = engine.plant.streams
+        self.states = np.zeros(len(self.streams), dtype=arrivals.ARRIVAL_STATE)
+        self.users_seen = [0] * len(self.streams)  # sessions begun
+        self.sent = [0] * len(self.streams)  # requests of open streams
+        self.keys = [keyed.mix(engine.run_key, stream.name) for stream in self.streams]
+
+    def start(self) -> None:
+        """Schedule the first arrival of every stream and user."""
+        for number, stream in enumerate(self.streams):
+            if stream.kind == p.CLOSED:
+                for user in range(stream.users):
+                    self._think(number, user, 0)
+            else:
+                arrivals.start(self.program.streams, self.program.points, self.states, number, self.engine.run_key)
+                self._expect(number)
+
+    # -- open streams and sessions -------------------------------------------------------------------------------
+
+    def _expect(self, number: int) -> None:
+        """Schedule the next arrival event of an open stream."""
+        t = self.program
+        time_ns, _, size = arrivals.next_event(
+            t.streams, t.points, t.distributions, t.table, self.states, number, self.engine.run_key
+        )
+        if time_ns < arrivals.NEVER:
+            self.env.at(time_ns, order.arrival_key(number, -1), lambda _: self._arrive(number, size))
+
+    def _arrive(self, number: int, size: int) -> None:
+        for _ in range(size):
+            if self.streams[number].sessions:
+                user = self.users_seen[number]
+                self.users_seen[number] += 1
+                self._send(number, user, 0)
+            else:
+                ordinal = self.sent[number]
+                self.sent[number] += 1
+                self._send(number, -1, ordinal)
+        self._expect(number)
+
+    # -- users ---------------------------------------------------------------------------------------------------
+
+    def _user_key(self, number: int, user: int) -> int:
+        return keyed.mix(keyed.mix(self.keys[number], _USER), user)
+
+    def _draw(self, distribution: int, key: int, purpose: int, position: int) -> int:
+        return whole(draw(self.program.distributions, self.program.table, distribution, key, purpose, position))
+
+    def _think(self, number: int, user: int, ordinal: int) -> None:
+        """Send request `ordinal` of a user after a think time (or a session's gap)."""
+        think_ns = self._draw(self.streams[number].think, self._user_key(number, user), keyed.THINK, ordinal)
+        key = order.arrival_key(number, user)
+        self.env.at(self.env.now + think_ns, key, lambda _: self._send(number, user, ordinal))
+
+    def _next_of_user(self, request: Request) -> None:
+        """A user who has an answer goes on; a session ends after its last request."""
+        stream = self.streams[request.stream]
+        ordinal = request.ordinal + 1
+        if stream.sessions:
+            key = self._user_key(request.stream, request.user)
+            if ordinal >= self._draw(stream.session_requests, key, keyed.SESSION_SIZE, 0):
+                return
+        self._think(request.stream, request.user, ordinal)
+
+    # -- requests ------------------------------------------------------------------------------------------------
+
+    def _send(self, number: int, user: int, ordinal: int) -> None:
+        if user < 0:
+            key = keyed.mix(keyed.mix(self.keys[number], _OPEN), ordinal)
+        else:
+            key = keyed.mix(self._user_key(number, user), ordinal)
+        request = self.engine.new_request(number, user, ordinal, key)
+        self.env.process(self._request(request))
+
+    def _request(self, request: Request) -> Generator[simpy.Event, Any, None]:
+        """A request as its client lives it: send, wait, go on."""
+        call = self.engine.plant.calls[self.streams[request.stream].call]
+        sizes = (
+            self._draw(call.request_bytes, request.key, keyed.REQUEST_SIZE, 0),
+            self._draw(call.response_bytes, request.key, keyed.RESPONSE_SIZE, 0),
+        )
+        exchange = self.engine.frames.send(call, None, request, request.key, sizes)
+        outcome = yield exchange.answered
+        self.engine.finished(request, outcome)
+        if request.user >= 0:
+            self._next_of_user(request)

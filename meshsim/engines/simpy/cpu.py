@@ -1,0 +1,193 @@
+"""CPU queues of a replica: processor sharing, first come first served, last come first served (rules C1-C5)."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from heapq import heapify, heappop, heappush
+from typing import TYPE_CHECKING, Protocol
+
+import simpy
+
+from meshsim.engines import order
+from meshsim.engines import program as p
+from meshsim.engines.sharing import fifo_servers, fifo_time_ns, ps_clock, ps_wait_ns
+from meshsim.engines.simpy.environment import Environment, Timed
+
+if TYPE_CHECKING:
+    from meshsim.engines.simpy.frames import Frame
+
+
+class Cpu(Protocol):
+    """A CPU queue. `busy` is how many cores work now; `on_change` is called before it changes."""
+
+    busy: float
+
+    def use(self, frame: Frame, demand_ns: int) -> simpy.Event:
+        """Place a demand; the event succeeds when it has been worked off."""
+
+    def leave(self, frame: Frame) -> None:
+        """Take back a demand that is not worked off."""
+
+
+class Job:
+    """A demand in a queue."""
+
+    __slots__ = ("demand_ns", "done", "end", "frame")
+
+    def __init__(self, frame: Frame, demand_ns: int, done: simpy.Event) -> None:
+        self.frame = frame
+        self.demand_ns = demand_ns
+        self.done = done
+        self.end: Timed | None = None
+
+
+class Unlimited:
+    """As many cores as there are jobs: work never waits."""
+
+    def __init__(self, env: Environment, on_change: Callable[[], None]) -> None:
+        self.env = env
+        self.on_change = on_change
+        self.busy = 0.0
+        self.jobs: dict[Frame, Timed] = {}
+
+    def use(self, frame: Frame, demand_ns: int) -> simpy.Event:
+        done = self.env.event()
+        self.on_change()
+        self.busy += 1.0
+        key = order.event_key(frame.request.number, order.WORK_END, frame.serial)
+        self.jobs[frame] = self.env.at(self.env.now + demand_ns, key, lambda _: self._finish(frame, done))
+        return done
+
+    def _finish(self, frame: Frame, done: simpy.Event) -> None:
+        self.on_change()
+        self.busy -= 1.0
+        del self.jobs[frame]
+        done.succeed()
+
+    def leave(self, frame: Frame) -> None:
+        self.on_change()
+        self.busy -= 1.0
+        self.jobs.pop(frame).cancel()
+
+
+class Queueing:
+    """Servers with one line: FIFO takes the oldest of those who wait, LIFO the youngest; nobody is interrupted."""
+
+    def __init__(self, env: Environment, cores: float, lifo: bool, on_change: Callable[[], None]) -> None:
+        self.env = env
+        self.cores = cores
+        self.servers = fifo_servers(cores)
+        self.speed = cores / self.servers
+        self.lifo = lifo
+        self.on_change = on_change
+        self.serving: dict[Frame, Job] = {}
+        self.waiting: deque[Job] = deque()
+
+    @property
+    def busy(self) -> float:
+        return len(self.serving) * self.speed
+
+    def use(self, frame: Frame, demand_ns: int) -> simpy.Event:
+        job = Job(frame, demand_ns, self.env.event())
+        if len(self.serving) < self.servers:
+            self.on_change()
+            self._serve(job)
+        else:
+            self.waiting.append(job)
+        return job.done
+
+    def _serve(self, job: Job) -> None:
+        self.serving[job.frame] = job
+        key = order.event_key(job.frame.request.number, order.WORK_END, job.frame.serial)
+        end_ns = self.env.now + fifo_time_ns(job.demand_ns, self.cores)
+        job.end = self.env.at(end_ns, key, lambda _: self._finish(job))
+
+    def _finish(self, job: Job) -> None:
+        """First the freed core takes the next job, then the finished frame goes on (rule T5)."""
+        self._free(job)
+        job.done.succeed()
+
+    def _free(self, job: Job) -> None:
+        self.on_change()
+        del self.serving[job.frame]
+        if self.waiting:
+            self._serve(self.waiting.pop() if self.lifo else self.waiting.popleft())
+
+    def leave(self, frame: Frame) -> None:
+        job = self.serving.get(frame)
+        if job is not None:
+            assert job.end is not None
+            job.end.cancel()
+            self._free(job)
+        else:
+            self.waiting = deque(job for job in self.waiting if job.frame is not frame)
+
+
+class Sharing:
+    """Processor sharing: every job gets min(1, cores / jobs) of a core.
+
+    One completion is pending at a time: that of the job with the least (finish on the queue's clock, request, serial).
+    """
+
+    def __init__(self, env: Environment, cores: float, on_change: Callable[[], None]) -> None:
+        self.env = env
+        self.cores = cores
+        self.on_change = on_change
+        self.clock = 0.0  # virtual time: what each job has been served since the queue was last empty
+        self.since_ns = 0  # when the clock was read last
+        self.jobs: list[tuple[float, int, int, Job]] = []  # heap
+        self.completion: Timed | None = None
+
+    @property
+    def busy(self) -> float:
+        return min(float(len(self.jobs)), self.cores)
+
+    def use(self, frame: Frame, demand_ns: int) -> simpy.Event:
+        job = Job(frame, demand_ns, self.env.event())
+        self._advance()
+        heappush(self.jobs, (self.clock + demand_ns, frame.request.number, frame.serial, job))
+        self._expect_next()
+        return job.done
+
+    def _advance(self) -> None:
+        """Bring the clock up to now; it begins anew where nobody is served, so that it stays precise."""
+        self.on_change()
+        now = self.env.now
+        if self.jobs:
+            self.clock = ps_clock(self.clock, now - self.since_ns, len(self.jobs), self.cores)
+        else:
+            self.clock = 0.0
+        self.since_ns = now
+
+    def _expect_next(self) -> None:
+        if self.completion is not None:
+            self.completion.cancel()
+            self.completion = None
+        if self.jobs:
+            finish, request, serial, _ = self.jobs[0]
+            wait_ns = ps_wait_ns(finish - self.clock, len(self.jobs), self.cores)
+            key = order.event_key(request, order.WORK_END, serial)
+            self.completion = self.env.at(self.env.now + wait_ns, key, self._finish)
+
+    def _finish(self, _: Timed) -> None:
+        self._advance()
+        finish, _, _, job = heappop(self.jobs)
+        self.clock = max(self.clock, finish)
+        self._expect_next()
+        job.done.succeed()
+
+    def leave(self, frame: Frame) -> None:
+        self._advance()
+        self.jobs = [entry for entry in self.jobs if entry[3].frame is not frame]
+        heapify(self.jobs)
+        self._expect_next()
+
+
+def make_cpu(env: Environment, discipline: int, cores: float, on_change: Callable[[], None]) -> Cpu:
+    """One CPU queue with `cores` cores (0: unlimited)."""
+    if cores == 0.0:
+        return Unlimited(env, on_change)
+    if discipline == p.PS:
+        return Sharing(env, cores, on_change)
+    return Queueing(env, cores, discipline == p.LIFO, on_change)

@@ -1,0 +1,145 @@
+"""Which replica a message goes to, by which connection and thread, and how long it travels (rules B1-B8, N1-N4)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from meshsim.engines import keyed
+from meshsim.engines import program as p
+from meshsim.engines.keyed import unit
+from meshsim.engines.sampler import draw, whole
+
+if TYPE_CHECKING:
+    from meshsim.engines.simpy.plant import Plant, Replica
+
+_LOOPBACK, _SAME_NODE, _SAME_ZONE, _CROSS_ZONE, _CLIENT = range(5)
+
+
+class Route(NamedTuple):
+    """Where one try goes."""
+
+    replica: Replica  # that the message reaches
+    carried: int  # number within its service of the replica that was picked; -1: none
+    counted: int  # index of the outstanding counter that the try holds; -1: none
+    connection: int  # which of the caller's pinned connections; -1: one of very many
+    fresh: bool  # the connection has to be opened
+
+
+class Network:
+    """Routing and delays of one run."""
+
+    def __init__(self, plant: Plant, run: int) -> None:
+        self.plant = plant
+        self.run = run
+        self.program = plant.program
+        self.places: list[int] = plant.program.network.tolist()
+        views = plant.views
+        self.outstanding = [0] * sum(v.callers * plant.services[v.among].replicas for v in views)
+        self.cursors: dict[tuple[int, int], int] = {}
+
+    # -- routes --------------------------------------------------------------------------------------------------
+
+    def route(self, call, caller: Replica | None, pin: int, key: int, carried: int) -> Route:  # type: ignore[no-untyped-def]
+        """Choose for one try of `call`; `caller` None is a client, `pin` names the caller where connections are pinned."""
+        connection = -1
+        if call.pool:
+            connection = int(unit(key, keyed.CONNECTION, call.endpoint, 0) * call.pool)
+        fresh = call.fresh > 0.0 and unit(key, keyed.FRESH, 0, 0) < call.fresh
+        counted = -1
+        if call.pick == p.BALANCE:
+            carried, counted = self._balance(call, caller, key)
+        elif call.pick == p.CONNECTION:
+            carried = self._pinned(call, pin, key, connection)
+        elif call.pick == p.NO_PICK:
+            carried = -1
+        return Route(self._station(call, caller, carried), carried, counted, connection, fresh)
+
+    def _station(self, call, caller: Replica | None, carried: int) -> Replica:  # type: ignore[no-untyped-def]
+        """The replica that the message goes to on its way to the chosen one (rule B7)."""
+        first = self.plant.services[call.service].first_replica
+        if call.via == p.DEST or call.via == p.DEST_PEER:
+            return self.plant.replicas[first + carried]
+        if call.via == p.DEST_NODE:
+            chosen = self.plant.replicas[self.plant.services[call.among].first_replica + carried]
+            return self.plant.replicas[first + chosen.node]
+        assert caller is not None
+        return self.plant.replicas[first + (caller.number if call.via == p.CALLER_PEER else caller.node)]
+
+    def _purpose(self, among: int) -> tuple[int, int]:
+        """An application's replica is drawn by the call's path alone, whoever chooses; a proxy's has its own draw."""
+        service = self.plant.services[among]
+        return (keyed.BALANCE, 0) if service.role == p.APP else (keyed.PROXY_PICK, service.name)
+
+    def _pinned(self, call, pin: int, key: int, connection: int) -> int:  # type: ignore[no-untyped-def]
+        n = self.plant.services[call.among].replicas
+        if connection < 0:
+            purpose, position = self._purpose(call.among)
+            return int(unit(key, purpose, position, 0) * n)
+        name = self.plant.services[call.among].name
+        return int(unit(keyed.mix(self.run, pin), keyed.PIN, name, connection) * n)
+
+    def _balance(self, call, caller: Replica | None, key: int) -> tuple[int, int]:  # type: ignore[no-untyped-def]
+        """Pick by the caller's own view of the service (rules B1-B5)."""
+        view = self.plant.views[call.view]
+        service = self.plant.services[call.among]
+        mine = caller.number if caller is not None else 0
+        version, first, n = self._candidates(call, key)
+        purpose, position = self._purpose(call.among)
+        base = view.first_count + mine * service.replicas
+        if call.balancer == p.ROUND_ROBIN:
+            picked = first + self._turn(view.first_cursor + mine * service.versions + version, view, caller, version, n)
+        else:
+            picked = first + int(unit(key, purpose, position, 0) * n)
+            if call.balancer == p.LEAST_REQUEST:
+                other = first + int(unit(key, purpose, position, 1) * n)
+                if self.outstanding[base + other] < self.outstanding[base + picked]:
+                    picked = other
+        self.outstanding[base + picked] += 1
+        return picked, base + picked
+
+    def _candidates(self, call, key: int) -> tuple[int, int, int]:  # type: ignore[no-untyped-def]
+        """Version (0 without a split), first candidate and how many there are."""
+        service = self.plant.services[call.among]
+        if not call.split:
+            return 0, 0, service.replicas
+        u = unit(key, keyed.SPLIT, 0, 0)
+        number = 0
+        while number < service.versions - 1 and u >= self.plant.versions[service.first_version + number].upto:
+            number += 1
+        version = self.plant.versions[service.first_version + number]
+        return number, version.first_replica, version.replicas
+
+    def _turn(self, slot: int, view, caller: Replica | None, version: int, n: int) -> int:  # type: ignore[no-untyped-def]
+        """Round robin from a random beginning of each caller's own (Envoy does the same)."""
+        if (slot, n) not in self.cursors:
+            pin = caller.name if caller is not None else 0
+            name = keyed.mix(self.plant.services[view.among].name, version)
+            self.cursors[slot, n] = int(unit(keyed.mix(self.run, pin), keyed.CURSOR, name, 0) * n)
+        turn = self.cursors[slot, n]
+        self.cursors[slot, n] = (turn + 1) % n
+        return turn
+
+    def thread(self, replica: Replica, route: Route, pin: int, key: int) -> int:
+        """The thread of a replica that serves the connection of a route (rule B8)."""
+        threads = self.plant.services[replica.service].threads
+        if threads <= 1:
+            return 0
+        if route.connection < 0:
+            return int(unit(key, keyed.THREAD, self.plant.services[replica.service].name, 0) * threads)
+        return int(unit(keyed.mix(self.run, pin), keyed.THREAD, replica.name, route.connection) * threads)
+
+    # -- delays --------------------------------------------------------------------------------------------------
+
+    def delay_ns(self, call, caller: Replica | None, replica: Replica, key: int, direction: int) -> int:  # type: ignore[no-untyped-def]
+        """One-way delay between two replicas (rule N1); direction 0 is there, 1 is back."""
+        if caller is None:
+            place = _CLIENT
+        elif call.loopback:
+            place = _LOOPBACK
+        elif caller.node == replica.node:
+            place = _SAME_NODE
+        else:
+            place = _SAME_ZONE if caller.zone == replica.zone else _CROSS_ZONE
+        purpose = keyed.DELAY_BACK if direction else keyed.DELAY
+        position = self.plant.endpoint_names[call.endpoint]
+        return whole(draw(self.program.distributions, self.program.table, self.places[place], key, purpose, position))

@@ -1,0 +1,100 @@
+"""Growing tables for packing: rows of a dtype, and the table of distributions."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from meshsim.engines import program as p
+from meshsim.model.distributions import Distribution
+
+
+class Rows:
+    """Rows of one structured dtype, as dictionaries until `array` is called."""
+
+    def __init__(self, dtype: np.dtype[Any]) -> None:
+        self.dtype = dtype
+        self.rows: list[dict[str, Any]] = []
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, number: int) -> dict[str, Any]:
+        return self.rows[number]
+
+    def add(self, **fields: Any) -> int:
+        """Append a row (fields that are not named are 0) and return its number."""
+        assert self.dtype.names is not None
+        self.rows.append({name: fields.pop(name, 0) for name in self.dtype.names})
+        assert not fields, f"no such fields: {sorted(fields)}"
+        return len(self.rows) - 1
+
+    def array(self) -> npt.NDArray[np.void]:
+        """Freeze the rows."""
+        array = np.zeros(len(self.rows), dtype=self.dtype)
+        for name in self.dtype.names or ():
+            array[name] = [row[name] for row in self.rows]
+        array.flags.writeable = False
+        return array
+
+
+#: How each kind's parameters scale with the unit: s stands for times the scale, l for plus its logarithm.
+_SCALING = {
+    "constant": (p.D_CONSTANT, "s"),
+    "exp": (p.D_EXP, "s"),
+    "lognormal": (p.D_LOGNORMAL, "l-"),
+    "gamma": (p.D_GAMMA, "-s"),
+    "erlang": (p.D_ERLANG, "-s"),
+    "hyperexp": (p.D_HYPEREXP, "-ss"),
+    "pareto": (p.D_PARETO, "-ss"),
+    "weibull": (p.D_WEIBULL, "-s"),
+    "uniform": (p.D_UNIFORM, "ss"),
+    "geometric": (p.D_GEOMETRIC, "-"),
+}
+
+
+class Distributions:
+    """Every distribution of a Program once, parameters scaled to the unit of their use."""
+
+    def __init__(self) -> None:
+        self._rows = Rows(p.DISTRIBUTIONS)
+        self._table: list[float] = []
+        self._known: dict[tuple[Distribution, float], int] = {}
+
+    def add(self, distribution: Distribution, scale: float) -> int:
+        """Return the number of a distribution; `scale` is how many units of use one base unit has."""
+        key = (distribution, scale)
+        if key not in self._known:
+            self._known[key] = self._new(distribution, scale)
+        return self._known[key]
+
+    def _new(self, distribution: Distribution, scale: float) -> int:
+        if distribution.kind == "empirical":
+            first = len(self._table)
+            self._table.extend(value * scale for value in distribution.values)
+            return self._rows.add(kind=p.D_EMPIRICAL, first=first, n=len(distribution.values))
+        if distribution.kind == "mixture":
+            parts = [self.add(part, scale) for part in distribution.of]
+            first = len(self._table)
+            upto = 0.0
+            for weight, part in zip(distribution.weights, parts, strict=True):
+                upto += weight
+                self._table.extend((upto, float(part)))
+            return self._rows.add(kind=p.D_MIXTURE, first=first, n=len(parts))
+        kind, rule = _SCALING[distribution.kind]
+        change = {"s": lambda x: x * scale, "l": lambda x: x + math.log(scale), "-": lambda x: x}
+        scaled = [change[how](x) for how, x in zip(rule, distribution.params, strict=True)]
+        return self._rows.add(kind=kind, **{f"p{i}": x for i, x in enumerate(scaled)})
+
+    def array(self) -> npt.NDArray[np.void]:
+        """Freeze the rows (at least one, so that compiled code may take an element's type)."""
+        if not len(self._rows):
+            self._rows.add()
+        return self._rows.array()
+
+    def table(self) -> npt.NDArray[np.float64]:
+        """Freeze the numbers that empirical distributions and mixtures need."""
+        return np.array(self._table or [0.0], dtype=np.float64)
