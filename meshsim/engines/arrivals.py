@@ -7,12 +7,14 @@ inverse of the cumulative rate (Cinlar, "Introduction to Stochastic Processes", 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
-from numba import njit, types
+import numpy.typing as npt
+from numba import types
 
 from meshsim.engines import keyed
-from meshsim.engines.jit import OPTIONS, table_type
+from meshsim.engines.jit import compiled, table_type
 from meshsim.engines.keyed import unit
 from meshsim.engines.program import (
     BATCH,
@@ -29,7 +31,8 @@ from meshsim.engines.program import (
 )
 from meshsim.engines.sampler import draw, whole
 
-NEVER = np.int64(2**62)  # later than any run
+Table = npt.NDArray[Any]  # a structured one
+NEVER = 2**62  # later than any run
 
 #: Where a stream stands: the next arrival event to come.
 ARRIVAL_STATE = np.dtype(
@@ -47,113 +50,120 @@ _TABLES = (table_type(STREAMS), table_type(POINTS))
 _STATES = table_type(ARRIVAL_STATE, readonly=False)
 
 
-@njit(**OPTIONS)
-def _first_state(streams, points, states, number, key):
+@compiled()
+def _first_state(streams: Table, points: Table, states: Table, number: int, key: int) -> None:
     """MMPP begins in equilibrium: a state is as likely as its share of time (cyclic states)."""
-    first, n = streams[number].first_point, streams[number].points
+    first, n = streams[number]["first_point"], streams[number]["points"]
     total = 0.0
     for i in range(n):
-        total += points[first + i].at_ns
+        total += points[first + i]["at_ns"]
     left = unit(key, keyed.STAY, 0, 0) * total
     i = 0
-    while i < n - 1 and left >= points[first + i].at_ns:
-        left -= points[first + i].at_ns
+    while i < n - 1 and left >= points[first + i]["at_ns"]:
+        left -= points[first + i]["at_ns"]
         i += 1
-    states[number].state = i
-    states[number].end_ns = -math.log(unit(key, keyed.STAY, 1, 0)) * points[first + i].at_ns
+    states[number]["state"] = i
+    states[number]["end_ns"] = -math.log(unit(key, keyed.STAY, 1, 0)) * points[first + i]["at_ns"]
 
 
-@njit(types.void(*_TABLES, _STATES, types.int64, types.uint64), **OPTIONS)
-def start(streams, points, states, number, run):
+@compiled(types.void(*_TABLES, _STATES, types.int64, types.uint64))
+def start(streams: Table, points: Table, states: Table, number: int, run: int) -> None:
     """Set a stream to its beginning."""
-    states[number].event = 0
-    states[number].time_ns = 0
-    states[number].clock_ns = 0.0
-    states[number].segment = 0
-    if streams[number].kind == MMPP:
-        _first_state(streams, points, states, number, keyed.mix(run, streams[number].name))
+    states[number]["event"] = 0
+    states[number]["time_ns"] = 0
+    states[number]["clock_ns"] = 0.0
+    states[number]["segment"] = 0
+    if streams[number]["kind"] == MMPP:
+        _first_state(streams, points, states, number, keyed.mix(run, streams[number]["name"]))
 
 
-@njit(**OPTIONS)
-def _next_mmpp(streams, points, states, number, key, need):
+@compiled()
+def _next_mmpp(streams: Table, points: Table, states: Table, number: int, key: int, need: float) -> float:
     """Spend `need` (unit-exponential) at the rates of the states that come."""
-    first, n = streams[number].first_point, streams[number].points
+    first, n = streams[number]["first_point"], streams[number]["points"]
     s = states[number]
     while True:
-        rate = points[first + s.state].value
-        if rate > 0.0 and s.clock_ns + need / rate <= s.end_ns:
-            s.clock_ns += need / rate
-            return s.clock_ns
-        need -= (s.end_ns - s.clock_ns) * rate
-        s.clock_ns = s.end_ns
-        s.segment += 1
-        s.state = (s.state + 1) % n
-        s.end_ns += -math.log(unit(key, keyed.STAY, 1, s.segment)) * points[first + s.state].at_ns
+        rate = points[first + s["state"]]["value"]
+        if rate > 0.0 and s["clock_ns"] + need / rate <= s["end_ns"]:
+            s["clock_ns"] += need / rate
+            return s["clock_ns"]
+        need -= (s["end_ns"] - s["clock_ns"]) * rate
+        s["clock_ns"] = s["end_ns"]
+        s["segment"] += 1
+        s["state"] = (s["state"] + 1) % n
+        s["end_ns"] += -math.log(unit(key, keyed.STAY, 1, s["segment"])) * points[first + s["state"]]["at_ns"]
 
 
-@njit(**OPTIONS)
-def _next_diurnal(streams, points, states, number, need):
+@compiled()
+def _next_diurnal(streams: Table, points: Table, states: Table, number: int, need: float) -> float:
     """Invert the integral of mean + (peak - mean) cos(2 pi (t - at) / period) by bisection, to the nanosecond."""
-    first = streams[number].first_point
-    period, mean = float(points[first].at_ns), points[first].value
-    peak_at, swing = float(points[first + 1].at_ns), points[first + 1].value - points[first].value
+    first = streams[number]["first_point"]
+    period, mean = float(points[first]["at_ns"]), points[first]["value"]
+    peak_at, swing = float(points[first + 1]["at_ns"]), points[first + 1]["value"] - points[first]["value"]
     omega = 2.0 * math.pi / period
     s = states[number]
-    base = mean * s.clock_ns + swing / omega * math.sin(omega * (s.clock_ns - peak_at))
-    low, high = s.clock_ns, s.clock_ns + period + need / mean
+    base = mean * s["clock_ns"] + swing / omega * math.sin(omega * (s["clock_ns"] - peak_at))
+    low, high = s["clock_ns"], s["clock_ns"] + period + need / mean
     while high - low > 0.25:
         middle = 0.5 * (low + high)
         if mean * middle + swing / omega * math.sin(omega * (middle - peak_at)) - base < need:
             low = middle
         else:
             high = middle
-    s.clock_ns = high
+    s["clock_ns"] = high
     return high
 
 
-@njit(**OPTIONS)
-def _next_by_points(streams, points, states, number, need):
+@compiled()
+def _next_by_points(streams: Table, points: Table, states: Table, number: int, need: float) -> float:
     """Spend `need` at a rate that is constant (or linear) between points; NEVER if it ends at rate zero."""
-    first, n = streams[number].first_point, streams[number].points
-    linear = streams[number].shape == LINEAR
+    first, n = streams[number]["first_point"], streams[number]["points"]
+    linear = streams[number]["shape"] == LINEAR
     s = states[number]
     while True:
         i = 0
-        while i + 1 < n and points[first + i + 1].at_ns <= s.clock_ns:
+        while i + 1 < n and points[first + i + 1]["at_ns"] <= s["clock_ns"]:
             i += 1
-        rate, slope = points[first + i].value, 0.0
-        if s.clock_ns < points[first].at_ns:  # before the first point its rate holds
-            end = float(points[first].at_ns)
+        rate, slope = points[first + i]["value"], 0.0
+        if s["clock_ns"] < points[first]["at_ns"]:  # before the first point its rate holds
+            end = float(points[first]["at_ns"])
         elif i + 1 < n:
-            end = float(points[first + i + 1].at_ns)
+            end = float(points[first + i + 1]["at_ns"])
             if linear:
-                slope = (points[first + i + 1].value - rate) / (end - points[first + i].at_ns)
-                rate += slope * (s.clock_ns - points[first + i].at_ns)
+                slope = (points[first + i + 1]["value"] - rate) / (end - points[first + i]["at_ns"])
+                rate += slope * (s["clock_ns"] - points[first + i]["at_ns"])
         else:
             end = math.inf
         if math.isinf(end):
             if rate <= 0.0:
                 return float(NEVER)
-            s.clock_ns += need / rate
-            return s.clock_ns
-        span = end - s.clock_ns
+            s["clock_ns"] += need / rate
+            return s["clock_ns"]
+        span = end - s["clock_ns"]
         mass = span * (rate + 0.5 * slope * span)
         if mass >= need:
             # the root of slope/2 x^2 + rate x = need, in the form that is stable for a small slope
             x = 2.0 * need / (rate + math.sqrt(max(rate * rate + 2.0 * slope * need, 0.0)))
-            s.clock_ns += min(x, span)
-            return s.clock_ns
+            s["clock_ns"] += min(x, span)
+            return s["clock_ns"]
         need -= mass
-        s.clock_ns = end
+        s["clock_ns"] = end
 
 
-@njit(
-    types.UniTuple(types.int64, 3)(
+@compiled(
+    types.Tuple((types.int64, types.int64, types.int64))(  # type: ignore[no-untyped-call]
         *_TABLES, table_type(DISTRIBUTIONS), table_type(np.dtype("f8")), _STATES, types.int64, types.uint64
-    ),
-    **OPTIONS,
+    )
 )
-def next_event(streams, points, distributions, table, states, number, run):
+def next_event(
+    streams: Table,
+    points: Table,
+    distributions: Table,
+    table: npt.NDArray[np.float64],
+    states: Table,
+    number: int,
+    run: int,
+) -> tuple[int, int, int]:
     """Advance a stream to its next arrival event.
 
     Returns
@@ -163,28 +173,28 @@ def next_event(streams, points, distributions, table, states, number, run):
     """
     stream = streams[number]
     s = states[number]
-    event = s.event
-    s.event += 1
-    key = keyed.mix(run, stream.name)
-    kind = stream.kind
+    event = s["event"]
+    s["event"] += 1
+    key = keyed.mix(run, stream["name"])
+    kind = stream["kind"]
     size = 1
     if kind == CONSTANT:
-        s.time_ns = whole((event + 1) / stream.rate_per_ns)
+        s["time_ns"] = whole((event + 1) / stream["rate_per_ns"])
     elif kind == TRACE:
-        s.time_ns = points[stream.first_point + event].at_ns if event < stream.points else NEVER
+        s["time_ns"] = points[stream["first_point"] + event]["at_ns"] if event < stream["points"] else NEVER
     elif kind == RENEWAL:
-        gap = draw(distributions, table, stream.gap, key, keyed.ARRIVAL, event)
-        s.time_ns = s.time_ns + whole(gap * stream.stretch)
+        gap = draw(distributions, table, stream["gap"], key, keyed.ARRIVAL, event)
+        s["time_ns"] = s["time_ns"] + whole(gap * stream["stretch"])
     else:
         need = -math.log(1.0 - unit(key, keyed.ARRIVAL, event, 0))
-        if kind == POISSON or kind == BATCH:
-            s.time_ns = s.time_ns + whole(need / stream.rate_per_ns) if stream.rate_per_ns > 0.0 else NEVER
+        if kind == POISSON or kind == BATCH:  # noqa: SIM109 (no tuples in compiled code)
+            s["time_ns"] = s["time_ns"] + whole(need / stream["rate_per_ns"]) if stream["rate_per_ns"] > 0.0 else NEVER
         elif kind == MMPP:
-            s.time_ns = whole(_next_mmpp(streams, points, states, number, key, need))
-        elif stream.shape == DIURNAL:
-            s.time_ns = whole(_next_diurnal(streams, points, states, number, need))
+            s["time_ns"] = whole(_next_mmpp(streams, points, states, number, key, need))
+        elif stream["shape"] == DIURNAL:
+            s["time_ns"] = whole(_next_diurnal(streams, points, states, number, need))
         else:
-            s.time_ns = whole(_next_by_points(streams, points, states, number, need))
+            s["time_ns"] = whole(_next_by_points(streams, points, states, number, need))
         if kind == BATCH:
-            size = max(1, whole(draw(distributions, table, stream.size, key, keyed.BATCH_SIZE, event)))
-    return min(s.time_ns, NEVER), event, size
+            size = max(1, whole(draw(distributions, table, stream["size"], key, keyed.BATCH_SIZE, event)))
+    return min(s["time_ns"], NEVER), event, size

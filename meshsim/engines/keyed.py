@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import hashlib
 
-from numba import njit
-
-from meshsim.engines.jit import OPTIONS
+from meshsim.engines.jit import compiled
 
 _MASK = 0xFFFFFFFFFFFFFFFF
 _GOLDEN = 0x9E3779B97F4A7C15
@@ -54,35 +52,35 @@ def name_hash(name: str) -> int:
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "little")
 
 
-@njit("uint64(uint64)", **OPTIONS)
-def finalise(x):
+@compiled("uint64(uint64)")
+def finalise(x: int) -> int:
     """SplitMix64's output function: a bijection whose every output bit depends on every input bit."""
     x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
     x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & _MASK
     return x ^ (x >> 31)
 
 
-@njit("uint64(uint64, uint64)", **OPTIONS)
-def mix(key, word):
+@compiled("uint64(uint64, uint64)")
+def mix(key: int, word: int) -> int:
     """The key that follows `key` when `word` is added to it; not symmetric."""
     return finalise(key ^ finalise((word + _GOLDEN) & _MASK))
 
 
-@njit("float64(uint64, uint64, uint64, uint64)", **OPTIONS)
-def unit(key, purpose, position, index):
+@compiled("float64(uint64, uint64, uint64, uint64)")
+def unit(key: int, purpose: int, position: int, index: int) -> float:
     """A uniform number in the open interval (0, 1)."""
     word = mix(mix(key, purpose), position)
     word = finalise((word + _GOLDEN * (index + 1)) & _MASK)
-    return ((word >> 11) + 0.5) * _UNIT
+    return float(((word >> 11) + 0.5) * _UNIT)
 
 
-@njit("uint64(uint64, uint64, uint64)", **OPTIONS)
-def run_key(seed, replication, branch):
+@compiled("uint64(uint64, uint64, uint64)")
+def run_key(seed: int, replication: int, branch: int) -> int:
     """Key of one run."""
     return mix(mix(mix(0, seed), replication), branch)
 
 
-@njit("uint64(uint64, uint64, uint64, uint64)", **OPTIONS)
-def try_key(key, position, repeat, attempt):
+@compiled("uint64(uint64, uint64, uint64, uint64)")
+def try_key(key: int, position: int, repeat: int, attempt: int) -> int:
     """Key of one try of the call at `position` made by the frame with `key` (rule R3)."""
     return mix(mix(mix(key, position), repeat), attempt)

@@ -124,13 +124,25 @@ STREAMS = np.dtype(
         ("name", "u8"),
     ]
 )
-#: RATE: from when, events per ns (DIURNAL: period and mean, then time and rate of the peak); MMPP: mean stay, events per
-#: ns; TRACE: times.
+#: RATE: from when, events per ns (DIURNAL: period and mean, then time and rate of the peak);
+#: MMPP: mean stay, events per ns; TRACE: times.
 POINTS = np.dtype([("at_ns", "i8"), ("value", "f8")])
 
 # -- distributions ---------------------------------------------------------------------------------------------
-(D_CONSTANT, D_EXP, D_LOGNORMAL, D_GAMMA, D_ERLANG, D_HYPEREXP, D_PARETO, D_WEIBULL, D_UNIFORM, D_GEOMETRIC,
- D_EMPIRICAL, D_MIXTURE) = range(12)
+(
+    D_CONSTANT,
+    D_EXP,
+    D_LOGNORMAL,
+    D_GAMMA,
+    D_ERLANG,
+    D_HYPEREXP,
+    D_PARETO,
+    D_WEIBULL,
+    D_UNIFORM,
+    D_GEOMETRIC,
+    D_EMPIRICAL,
+    D_MIXTURE,
+) = range(12)
 
 DISTRIBUTIONS = np.dtype(
     [

@@ -6,11 +6,13 @@ Every draw is by inversion of one uniform number where that is possible, so that
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
-from numba import njit, types
+import numpy.typing as npt
+from numba import types
 
-from meshsim.engines.jit import OPTIONS, table_type
+from meshsim.engines.jit import compiled, table_type
 from meshsim.engines.keyed import mix, unit
 from meshsim.engines.program import (
     D_CONSTANT,
@@ -30,41 +32,95 @@ from meshsim.engines.program import (
 _FAR_NS = 4.0e18  # draws are cut here, so that sums of a few stay inside int64
 
 
-@njit("float64(float64)", **OPTIONS)
-def normal_quantile(u):
+# Coefficients of AS 241, highest power first: near the centre, in the tail, far in the tail; numerator, denominator.
+_CENTRE = (
+    2.5090809287301226727e3,
+    3.3430575583588128105e4,
+    6.7265770927008700853e4,
+    4.5921953931549871457e4,
+    1.3731693765509461125e4,
+    1.9715909503065514427e3,
+    1.3314166789178437745e2,
+    3.3871328727963666080e0,
+)
+_CENTRE_BELOW = (
+    5.2264952788528545610e3,
+    2.8729085735721942674e4,
+    3.9307895800092710610e4,
+    2.1213794301586595867e4,
+    5.3941960214247511077e3,
+    6.8718700749205790830e2,
+    4.2313330701600911252e1,
+    1.0,
+)
+_TAIL = (
+    7.74545014278341407640e-4,
+    2.27238449892691845833e-2,
+    2.41780725177450611770e-1,
+    1.27045825245236838258e0,
+    3.64784832476320460504e0,
+    5.76949722146069140550e0,
+    4.63033784615654529590e0,
+    1.42343711074968357734e0,
+)
+_TAIL_BELOW = (
+    1.05075007164441684324e-9,
+    5.47593808499534494600e-4,
+    1.51986665636164571966e-2,
+    1.48103976427480074590e-1,
+    6.89767334985100004550e-1,
+    1.67638483018380384940e0,
+    2.05319162663775882187e0,
+    1.0,
+)
+_FAR = (
+    2.01033439929228813265e-7,
+    2.71155556874348757815e-5,
+    1.24266094738807843860e-3,
+    2.65321895265761230930e-2,
+    2.96560571828504891230e-1,
+    1.78482653991729133580e0,
+    5.46378491116411436990e0,
+    6.65790464350110377720e0,
+)
+_FAR_BELOW = (
+    2.04426310338993978564e-15,
+    1.42151175831644588870e-7,
+    1.84631831751005468180e-5,
+    7.86869131145613259100e-4,
+    1.48753612908506148525e-2,
+    1.36929880922735805310e-1,
+    5.99832206555887937690e-1,
+    1.0,
+)
+
+
+@compiled()
+def _polynomial(coefficients: tuple[float, ...], x: float) -> float:
+    """Horner's rule."""
+    total = 0.0
+    for coefficient in coefficients:
+        total = total * x + coefficient
+    return total
+
+
+@compiled("float64(float64)")
+def normal_quantile(u: float) -> float:
     """Quantile of the standard normal distribution (Wichura, algorithm AS 241, 1988; about 16 digits)."""
     q = u - 0.5
     if abs(q) <= 0.425:
         r = 0.180625 - q * q
-        num = (((((((2.5090809287301226727e3 * r + 3.3430575583588128105e4) * r + 6.7265770927008700853e4) * r
-                   + 4.5921953931549871457e4) * r + 1.3731693765509461125e4) * r + 1.9715909503065514427e3) * r
-                + 1.3314166789178437745e2) * r + 3.3871328727963666080e0)
-        den = (((((((5.2264952788528545610e3 * r + 2.8729085735721942674e4) * r + 3.9307895800092710610e4) * r
-                   + 2.1213794301586595867e4) * r + 5.3941960214247511077e3) * r + 6.8718700749205790830e2) * r
-                + 4.2313330701600911252e1) * r + 1.0)
-        return q * num / den
+        return q * _polynomial(_CENTRE, r) / _polynomial(_CENTRE_BELOW, r)
     r = math.sqrt(-math.log(u if q < 0.0 else 1.0 - u))
     if r <= 5.0:
-        r -= 1.6
-        num = (((((((7.74545014278341407640e-4 * r + 2.27238449892691845833e-2) * r + 2.41780725177450611770e-1) * r
-                   + 1.27045825245236838258e0) * r + 3.64784832476320460504e0) * r + 5.76949722146069140550e0) * r
-                + 4.63033784615654529590e0) * r + 1.42343711074968357734e0)
-        den = (((((((1.05075007164441684324e-9 * r + 5.47593808499534494600e-4) * r + 1.51986665636164571966e-2) * r
-                   + 1.48103976427480074590e-1) * r + 6.89767334985100004550e-1) * r + 1.67638483018380384940e0) * r
-                + 2.05319162663775882187e0) * r + 1.0)
+        z = _polynomial(_TAIL, r - 1.6) / _polynomial(_TAIL_BELOW, r - 1.6)
     else:
-        r -= 5.0
-        num = (((((((2.01033439929228813265e-7 * r + 2.71155556874348757815e-5) * r + 1.24266094738807843860e-3) * r
-                   + 2.65321895265761230930e-2) * r + 2.96560571828504891230e-1) * r + 1.78482653991729133580e0) * r
-                + 5.46378491116411436990e0) * r + 6.65790464350110377720e0)
-        den = (((((((2.04426310338993978564e-15 * r + 1.42151175831644588870e-7) * r + 1.84631831751005468180e-5) * r
-                   + 7.86869131145613259100e-4) * r + 1.48753612908506148525e-2) * r + 1.36929880922735805310e-1) * r
-                + 5.99832206555887937690e-1) * r + 1.0)
-    return -num / den if q < 0.0 else num / den
+        z = _polynomial(_FAR, r - 5.0) / _polynomial(_FAR_BELOW, r - 5.0)
+    return -z if q < 0.0 else z
 
 
-@njit("float64(float64, float64, uint64, uint64, uint64)", **OPTIONS)
-def _gamma(shape, scale, key, purpose, position):
+@compiled("float64(float64, float64, uint64, uint64, uint64)")
+def _gamma(shape: float, scale: float, key: int, purpose: int, position: int) -> float:
     """Marsaglia and Tsang, "A simple method for generating gamma variables", 2000: rejection, indices counted up."""
     boost = 1.0
     if shape < 1.0:
@@ -82,8 +138,8 @@ def _gamma(shape, scale, key, purpose, position):
             return d * v * boost * scale
 
 
-@njit("float64(int64, float64, float64, float64, uint64, uint64, uint64)", **OPTIONS)
-def draw_simple(kind, p0, p1, p2, key, purpose, position):
+@compiled("float64(int64, float64, float64, float64, uint64, uint64, uint64)")
+def draw_simple(kind: int, p0: float, p1: float, p2: float, key: int, purpose: int, position: int) -> float:
     """One draw from a distribution that needs no table."""
     if kind == D_CONSTANT:
         return p0
@@ -111,29 +167,29 @@ def draw_simple(kind, p0, p1, p2, key, purpose, position):
     return p1 * (-math.log(1.0 - u)) ** (1.0 / p0)  # Weibull
 
 
-@njit(
-    types.float64(table_type(DISTRIBUTIONS), table_type(np.dtype("f8")), types.int64, *[types.uint64] * 3), **OPTIONS
-)
-def draw(distributions, table, number, key, purpose, position):
+@compiled(types.float64(table_type(DISTRIBUTIONS), table_type(np.dtype("f8")), types.int64, *[types.uint64] * 3))
+def draw(
+    distributions: npt.NDArray[Any], table: npt.NDArray[np.float64], number: int, key: int, purpose: int, position: int
+) -> float:
     """One draw from distribution `number`, in the unit of its use (nanoseconds, bytes, a count)."""
     depth = 0
-    while distributions[number].kind == D_MIXTURE:
+    while distributions[number]["kind"] == D_MIXTURE:
         d = distributions[number]
         u = unit(key, purpose, position, 1000 + depth)
-        i = d.first
-        while u >= table[i] and i < d.first + 2 * (d.n - 1):
+        i = d["first"]
+        while u >= table[i] and i < d["first"] + 2 * (d["n"] - 1):
             i += 2
         number = int(table[i + 1])
         position = mix(position, depth + 1)
         depth += 1
     d = distributions[number]
-    if d.kind == D_EMPIRICAL:
-        return table[d.first + int(unit(key, purpose, position, 0) * d.n)]
-    return draw_simple(d.kind, d.p0, d.p1, d.p2, key, purpose, position)
+    if d["kind"] == D_EMPIRICAL:
+        return table[d["first"] + int(unit(key, purpose, position, 0) * d["n"])]
+    return draw_simple(d["kind"], d["p0"], d["p1"], d["p2"], key, purpose, position)
 
 
-@njit("int64(float64)", **OPTIONS)
-def whole(x):
+@compiled("int64(float64)")
+def whole(x: float) -> int:
     """Round a draw once, half up; negative draws are 0, absurd ones are cut (rule R4)."""
     if not x > 0.0:
         return 0

@@ -77,7 +77,7 @@ class Clients:
         """Send request `ordinal` of a user after a think time (or a session's gap)."""
         think_ns = self._draw(self.streams[number].think, self._user_key(number, user), keyed.THINK, ordinal)
         key = order.arrival_key(number, user)
-        self.env.at(self.env.now + think_ns, key, lambda _: self._send(number, user, ordinal))
+        self.env.at(self.env.now_ns + think_ns, key, lambda _: self._send(number, user, ordinal))
 
     def _next_of_user(self, request: Request) -> None:
         """A user who has an answer goes on; a session ends after its last request."""

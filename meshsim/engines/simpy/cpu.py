@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 
 
 class Cpu(Protocol):
-    """A CPU queue. `busy` is how many cores work now; `on_change` is called before it changes."""
+    """A CPU queue. What is passed as `on_change` is called before `busy` changes."""
 
-    busy: float
+    @property
+    def busy(self) -> float:
+        """Cores at work."""
 
     def use(self, frame: Frame, demand_ns: int) -> simpy.Event:
         """Place a demand; the event succeeds when it has been worked off."""
@@ -52,11 +54,12 @@ class Unlimited:
         self.jobs: dict[Frame, Timed] = {}
 
     def use(self, frame: Frame, demand_ns: int) -> simpy.Event:
+        """Start at once."""
         done = self.env.event()
         self.on_change()
         self.busy += 1.0
         key = order.event_key(frame.request.number, order.WORK_END, frame.serial)
-        self.jobs[frame] = self.env.at(self.env.now + demand_ns, key, lambda _: self._finish(frame, done))
+        self.jobs[frame] = self.env.at(self.env.now_ns + demand_ns, key, lambda _: self._finish(frame, done))
         return done
 
     def _finish(self, frame: Frame, done: simpy.Event) -> None:
@@ -66,6 +69,7 @@ class Unlimited:
         done.succeed()
 
     def leave(self, frame: Frame) -> None:
+        """Stop."""
         self.on_change()
         self.busy -= 1.0
         self.jobs.pop(frame).cancel()
@@ -86,9 +90,11 @@ class Queueing:
 
     @property
     def busy(self) -> float:
+        """Cores at work."""
         return len(self.serving) * self.speed
 
     def use(self, frame: Frame, demand_ns: int) -> simpy.Event:
+        """Start on a free server, or join the line."""
         job = Job(frame, demand_ns, self.env.event())
         if len(self.serving) < self.servers:
             self.on_change()
@@ -100,7 +106,7 @@ class Queueing:
     def _serve(self, job: Job) -> None:
         self.serving[job.frame] = job
         key = order.event_key(job.frame.request.number, order.WORK_END, job.frame.serial)
-        end_ns = self.env.now + fifo_time_ns(job.demand_ns, self.cores)
+        end_ns = self.env.now_ns + fifo_time_ns(job.demand_ns, self.cores)
         job.end = self.env.at(end_ns, key, lambda _: self._finish(job))
 
     def _finish(self, job: Job) -> None:
@@ -115,6 +121,7 @@ class Queueing:
             self._serve(self.waiting.pop() if self.lifo else self.waiting.popleft())
 
     def leave(self, frame: Frame) -> None:
+        """Give the server back, or leave the line."""
         job = self.serving.get(frame)
         if job is not None:
             assert job.end is not None
@@ -141,9 +148,11 @@ class Sharing:
 
     @property
     def busy(self) -> float:
+        """Cores at work."""
         return min(float(len(self.jobs)), self.cores)
 
     def use(self, frame: Frame, demand_ns: int) -> simpy.Event:
+        """Share the cores from now on."""
         job = Job(frame, demand_ns, self.env.event())
         self._advance()
         heappush(self.jobs, (self.clock + demand_ns, frame.request.number, frame.serial, job))
@@ -153,7 +162,7 @@ class Sharing:
     def _advance(self) -> None:
         """Bring the clock up to now; it begins anew where nobody is served, so that it stays precise."""
         self.on_change()
-        now = self.env.now
+        now = self.env.now_ns
         if self.jobs:
             self.clock = ps_clock(self.clock, now - self.since_ns, len(self.jobs), self.cores)
         else:
@@ -168,16 +177,17 @@ class Sharing:
             finish, request, serial, _ = self.jobs[0]
             wait_ns = ps_wait_ns(finish - self.clock, len(self.jobs), self.cores)
             key = order.event_key(request, order.WORK_END, serial)
-            self.completion = self.env.at(self.env.now + wait_ns, key, self._finish)
+            self.completion = self.env.at(self.env.now_ns + wait_ns, key, self._finish)
 
     def _finish(self, _: Timed) -> None:
         self._advance()
-        finish, _, _, job = heappop(self.jobs)
+        finish, _request, _serial, job = heappop(self.jobs)
         self.clock = max(self.clock, finish)
         self._expect_next()
         job.done.succeed()
 
     def leave(self, frame: Frame) -> None:
+        """Share no more."""
         self._advance()
         self.jobs = [entry for entry in self.jobs if entry[3].frame is not frame]
         heapify(self.jobs)

@@ -117,9 +117,9 @@ class Engine:
             raise EngineLimit(
                 "too many requests in one run; shorten run.duration",
                 limit=f"{order.MAX_REQUEST} requests",
-                simulated_time_s=self.env.now / 1e9,
+                simulated_time_s=self.env.now_ns / 1e9,
             )
-        request = Request(self.requests, stream, user, ordinal, key, self.env.now)
+        request = Request(self.requests, stream, user, ordinal, key, self.env.now_ns)
         self.requests += 1
         request.batch = self.clock.batch
         if request.batch < BATCHES:
@@ -133,7 +133,7 @@ class Engine:
 
     def finished(self, request: Request, outcome: int) -> None:
         """Count the answer of a request."""
-        request.end_ns = self.env.now
+        request.end_ns = self.env.now_ns
         request.outcome = outcome
         self.occupancy.settle()
         self.occupancy.present -= 1
@@ -159,8 +159,17 @@ class Engine:
             self.tries[request.stream, request.batch] += request.tries
         if self.record_requests:
             self.rows.append(
-                (request.number, request.stream, request.user, request.ordinal, request.arrival_ns, request.end_ns,
-                 request.outcome, request.tries, request.path)
+                (
+                    request.number,
+                    request.stream,
+                    request.user,
+                    request.ordinal,
+                    request.arrival_ns,
+                    request.end_ns,
+                    request.outcome,
+                    request.tries,
+                    request.path,
+                )
             )
 
     def chain(self, frame: Frame | None, call: Any) -> str:

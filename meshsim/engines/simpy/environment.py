@@ -20,7 +20,7 @@ class Timed(simpy.Event):
 
     _numbers = count()
 
-    def __init__(self, env: Environment, handler: Callable[[Timed], None]) -> None:
+    def __init__(self, env: Environment, handler: Callable[[Timed], object]) -> None:
         super().__init__(env)
         self._ok = True
         self._value = None
@@ -54,12 +54,17 @@ class Environment(simpy.Environment):
         super().__init__(initial_time=0)
         self.handled = 0  # timed events of the data plane
 
+    @property
+    def now_ns(self) -> int:
+        """Simulated nanoseconds since the run began."""
+        return int(self._now)
+
     def schedule(self, event: simpy.Event, priority: int = 1, delay: float = 0) -> None:
         """Schedule as SimPy does, with delays in whole nanoseconds."""
         kind = CONTROL if delay else CONSEQUENCE
         heappush(self._queue, (self._now + delay, kind, next(self._eid), event))  # type: ignore[misc]
 
-    def at(self, time_ns: int, key: int, handler: Callable[[Timed], None]) -> Timed:
+    def at(self, time_ns: int, key: int, handler: Callable[[Timed], object]) -> Timed:
         """Call `handler` at an instant, in the order that `key` gives among the events of that instant."""
         event = Timed(self, handler)
         heappush(self._queue, (time_ns, DATA, key, event))  # type: ignore[misc]

@@ -29,8 +29,23 @@ CANCELLED = -1  # outcome of a frame that was stopped: nobody hears of it
 class Request:
     """One request of a stream, from its arrival until nothing works for it any more."""
 
-    __slots__ = ("arrival_ns", "batch", "end_ns", "key", "number", "ordinal", "outcome", "path", "sampled", "serials",
-                 "spans", "stream", "tries", "user")
+    __slots__ = (
+        "arrival_ns",
+        "batch",
+        "end_ns",
+        "key",
+        "number",
+        "ordinal",
+        "outcome",
+        "path",
+        "serials",
+        "spans",
+        "stream",
+        "tries",
+        "user",
+    )
+
+    batch: int  # in which it arrived
 
     def __init__(self, number: int, stream: int, user: int, ordinal: int, key: int, arrival_ns: int) -> None:
         self.number = number
@@ -67,8 +82,27 @@ class Request:
 class Exchange:
     """One try of a call as its caller sees it: a message sent, an answer awaited."""
 
-    __slots__ = ("answered", "call", "caller", "carried", "counted", "delay_ns", "depth", "fresh", "frame", "key",
-                 "open", "queue", "replica", "request", "request_bytes", "response_bytes", "sent_ns", "serial", "span")
+    __slots__ = (
+        "answered",
+        "call",
+        "caller",
+        "carried",
+        "counted",
+        "delay_ns",
+        "depth",
+        "frame",
+        "fresh",
+        "key",
+        "open",
+        "queue",
+        "replica",
+        "request",
+        "request_bytes",
+        "response_bytes",
+        "sent_ns",
+        "serial",
+        "span",
+    )
 
     answered: simpy.Event
     call: Any
@@ -118,6 +152,7 @@ class Join:
         self.degraded = False
 
     def ended(self, branch: Frame, outcome: int) -> None:
+        """Count a branch that ended by itself."""
         del self.live[branch]
         if self.decided.triggered:
             return
@@ -166,15 +201,15 @@ class Interpreter:
         exchange.depth = self._depth(caller, call)
         exchange.open = True
         exchange.frame = None
-        exchange.serial = request.next_serial(env.now)
-        exchange.sent_ns = env.now
+        exchange.serial = request.next_serial(env.now_ns)
+        exchange.sent_ns = env.now_ns
         exchange.span = self.engine.spans.begin(exchange)
         exchange.delay_ns = self._request_delay_ns(call, at, route, key)
         request.note(call.endpoint)
         request.note(route.replica.index)
-        request.note(env.now)
+        request.note(env.now_ns)
         start = order.event_key(request.number, order.START, exchange.serial)
-        env.at(env.now + exchange.delay_ns, start, lambda _: self._reached(exchange))
+        env.at(env.now_ns + exchange.delay_ns, start, lambda _: self._reached(exchange))
         return exchange
 
     def _request_delay_ns(self, call: Any, at: Replica | None, route: Route, key: int) -> int:
@@ -193,7 +228,7 @@ class Interpreter:
                 f"calls nest deeper than call_depth: {self.engine.chain(caller, call)}",
                 limit=f"call_depth {self.engine.program.depth}",
                 station=self.engine.program.service_names[call.service],
-                simulated_time_s=self.env.now / 1e9,
+                simulated_time_s=self.env.now_ns / 1e9,
             )
         return depth
 
@@ -205,14 +240,14 @@ class Interpreter:
         caller = None if exchange.caller is None else exchange.caller.exchange.replica
         delay = self.network.delay_ns(exchange.call, caller, exchange.replica, exchange.key, 1)
         key = order.event_key(exchange.request.number, order.RESPONSE, exchange.serial)
-        self.env.at(self.env.now + delay, key, lambda _: self._answered(exchange, outcome))
+        self.env.at(self.env.now_ns + delay, key, lambda _: self._answered(exchange, outcome))
 
     def _answered(self, exchange: Exchange, outcome: int) -> None:
         if exchange.open:
             self._close(exchange)
-            exchange.request.note(self.env.now)
+            exchange.request.note(self.env.now_ns)
             if exchange.span is not None:
-                exchange.span.returned_ns = self.env.now
+                exchange.span.returned_ns = self.env.now_ns
             exchange.answered.succeed(outcome)
 
     def _close(self, exchange: Exchange) -> None:
@@ -227,7 +262,7 @@ class Interpreter:
         self._close(exchange)
         if exchange.call.cancellation:
             key = order.event_key(exchange.request.number, order.CANCEL, exchange.serial)
-            self.env.at(self.env.now + exchange.delay_ns, key, lambda _: self._cancel(exchange))
+            self.env.at(self.env.now_ns + exchange.delay_ns, key, lambda _: self._cancel(exchange))
 
     def _cancel(self, exchange: Exchange) -> None:
         frame = exchange.frame
@@ -281,7 +316,10 @@ class Interpreter:
                 frame.answer = yield from self._forward(frame, self.calls[i.a])
             elif op == p.CALL:
                 call = self.calls[i.a]
-                outcome = self._detach(frame, i) if call.asynchronous else (yield from self._call(frame, call, i.position))
+                if call.asynchronous:
+                    self._detach(frame, i)
+                    continue
+                outcome = yield from self._call(frame, call, i.position)
                 if outcome != OK:
                     frame.answer = DEGRADED
                     if outcome > DEGRADED:
@@ -322,14 +360,14 @@ class Interpreter:
     def _work(self, frame: Frame, demand_ns: int) -> Generator[simpy.Event, Any, None]:
         station = self.engine.stations[frame.exchange.replica.index]
         cpu = self.engine.cpus[frame.exchange.queue]
-        began_ns = self.env.now
+        began_ns = self.env.now_ns
         station.meter.places(demand_ns)
         try:
             yield cpu.use(frame, demand_ns)
         except simpy.Interrupt:
             cpu.leave(frame)
             raise
-        waited_ns = self.env.now - began_ns - demand_ns
+        waited_ns = self.env.now_ns - began_ns - demand_ns
         station.meter.worked(waited_ns)
         if frame.span is not None:
             frame.span.demand_ns += demand_ns
@@ -338,7 +376,7 @@ class Interpreter:
     def _wait(self, frame: Frame, wait_ns: int) -> Generator[simpy.Event, Any, None]:
         done = self.env.event()
         key = order.event_key(frame.request.number, order.WAIT_END, frame.serial)
-        timed = self.env.at(self.env.now + wait_ns, key, lambda _: done.succeed())
+        timed = self.env.at(self.env.now_ns + wait_ns, key, lambda _: done.succeed())
         try:
             yield done
         except simpy.Interrupt:
@@ -396,7 +434,7 @@ class Interpreter:
         if timeout_ns < 0:
             return (yield from self._await(exchange))
         key = order.event_key(exchange.request.number, order.TRY_TIMEOUT, exchange.serial)
-        timer = self.env.at(self.env.now + timeout_ns, key, lambda _: self._timed_out(exchange))
+        timer = self.env.at(self.env.now_ns + timeout_ns, key, lambda _: self._timed_out(exchange))
         outcome = yield from self._await(exchange)
         timer.cancel()
         return outcome
@@ -410,7 +448,7 @@ class Interpreter:
 
     def _branch(self, frame: Frame) -> Frame:
         """A branch of a frame: same replica, same draws, a serial and a span of its own (rule F1)."""
-        serial = frame.request.next_serial(self.env.now)
+        serial = frame.request.next_serial(self.env.now_ns)
         return Frame(frame.exchange, serial, self.engine.spans.begin_branch(frame, serial))
 
     def _fork(self, frame: Frame, i: Any) -> Steps:
@@ -440,17 +478,16 @@ class Interpreter:
         except simpy.Interrupt:
             outcome = CANCELLED
         if branch.span is not None:
-            branch.span.left(self.env.now, outcome)
+            branch.span.left(self.env.now_ns, outcome)
         if outcome != CANCELLED:
             join.ended(branch, outcome)
 
-    def _detach(self, frame: Frame, i: Any) -> int:
+    def _detach(self, frame: Frame, i: Any) -> None:
         """Make an asynchronous call in a branch that nobody waits for (rule L5)."""
         branch = self._branch(frame)
         branch.process = self.env.process(self._run_detached(branch, i))
-        return OK
 
     def _run_detached(self, branch: Frame, i: Any) -> Generator[simpy.Event, Any, None]:
         outcome = yield from self._call(branch, self.calls[i.a], i.position)
         if branch.span is not None:
-            branch.span.left(self.env.now, outcome)
+            branch.span.left(self.env.now_ns, outcome)

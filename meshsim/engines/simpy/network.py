@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from meshsim.engines import keyed
 from meshsim.engines import program as p
@@ -39,8 +39,8 @@ class Network:
 
     # -- routes --------------------------------------------------------------------------------------------------
 
-    def route(self, call, caller: Replica | None, pin: int, key: int, carried: int) -> Route:  # type: ignore[no-untyped-def]
-        """Choose for one try of `call`; `caller` None is a client, `pin` names the caller where connections are pinned."""
+    def route(self, call: Any, caller: Replica | None, pin: int, key: int, carried: int) -> Route:
+        """Choose for one try of `call`; `caller` None is a client, `pin` names who holds the connections."""
         connection = -1
         if call.pool:
             connection = int(unit(key, keyed.CONNECTION, call.endpoint, 0) * call.pool)
@@ -54,7 +54,7 @@ class Network:
             carried = -1
         return Route(self._station(call, caller, carried), carried, counted, connection, fresh)
 
-    def _station(self, call, caller: Replica | None, carried: int) -> Replica:  # type: ignore[no-untyped-def]
+    def _station(self, call: Any, caller: Replica | None, carried: int) -> Replica:
         """The replica that the message goes to on its way to the chosen one (rule B7)."""
         first = self.plant.services[call.service].first_replica
         if call.via == p.DEST or call.via == p.DEST_PEER:
@@ -70,7 +70,7 @@ class Network:
         service = self.plant.services[among]
         return (keyed.BALANCE, 0) if service.role == p.APP else (keyed.PROXY_PICK, service.name)
 
-    def _pinned(self, call, pin: int, key: int, connection: int) -> int:  # type: ignore[no-untyped-def]
+    def _pinned(self, call: Any, pin: int, key: int, connection: int) -> int:
         n = self.plant.services[call.among].replicas
         if connection < 0:
             purpose, position = self._purpose(call.among)
@@ -78,7 +78,7 @@ class Network:
         name = self.plant.services[call.among].name
         return int(unit(keyed.mix(self.run, pin), keyed.PIN, name, connection) * n)
 
-    def _balance(self, call, caller: Replica | None, key: int) -> tuple[int, int]:  # type: ignore[no-untyped-def]
+    def _balance(self, call: Any, caller: Replica | None, key: int) -> tuple[int, int]:
         """Pick by the caller's own view of the service (rules B1-B5)."""
         view = self.plant.views[call.view]
         service = self.plant.services[call.among]
@@ -97,7 +97,7 @@ class Network:
         self.outstanding[base + picked] += 1
         return picked, base + picked
 
-    def _candidates(self, call, key: int) -> tuple[int, int, int]:  # type: ignore[no-untyped-def]
+    def _candidates(self, call: Any, key: int) -> tuple[int, int, int]:
         """Version (0 without a split), first candidate and how many there are."""
         service = self.plant.services[call.among]
         if not call.split:
@@ -109,7 +109,7 @@ class Network:
         version = self.plant.versions[service.first_version + number]
         return number, version.first_replica, version.replicas
 
-    def _turn(self, slot: int, view, caller: Replica | None, version: int, n: int) -> int:  # type: ignore[no-untyped-def]
+    def _turn(self, slot: int, view: Any, caller: Replica | None, version: int, n: int) -> int:
         """Round robin from a random beginning of each caller's own (Envoy does the same)."""
         if (slot, n) not in self.cursors:
             pin = caller.name if caller is not None else 0
@@ -130,7 +130,7 @@ class Network:
 
     # -- delays --------------------------------------------------------------------------------------------------
 
-    def delay_ns(self, call, caller: Replica | None, replica: Replica, key: int, direction: int) -> int:  # type: ignore[no-untyped-def]
+    def delay_ns(self, call: Any, caller: Replica | None, replica: Replica, key: int, direction: int) -> int:
         """One-way delay between two replicas (rule N1); direction 0 is there, 1 is back."""
         if caller is None:
             place = _CLIENT

@@ -15,7 +15,7 @@ def rows(name: str, array: npt.NDArray[np.void]) -> list[Any]:
     """Rows of a structured array as named tuples of Python numbers."""
     fields = array.dtype.names
     assert fields is not None
-    row = namedtuple(name, fields)  # type: ignore[misc]  # noqa: PYI024
+    row = namedtuple(name, fields)  # type: ignore[misc]
     return [row(*values) for values in array.tolist()]
 
 

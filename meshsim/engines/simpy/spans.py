@@ -16,8 +16,22 @@ if TYPE_CHECKING:
 class Span:
     """One row of `record.SPANS` in the making; -1 where something has not happened."""
 
-    __slots__ = ("admitted_ns", "attempt", "cpu_wait_ns", "demand_ns", "endpoint", "left_ns", "outcome", "parent",
-                 "reached_ns", "replica", "returned_ns", "sent_ns", "serial", "wait_ns")
+    __slots__ = (
+        "admitted_ns",
+        "attempt",
+        "cpu_wait_ns",
+        "demand_ns",
+        "endpoint",
+        "left_ns",
+        "outcome",
+        "parent",
+        "reached_ns",
+        "replica",
+        "returned_ns",
+        "sent_ns",
+        "serial",
+        "wait_ns",
+    )
 
     def __init__(self, serial: int, parent: int, endpoint: int, replica: int, sent_ns: int) -> None:
         self.serial = serial
@@ -39,9 +53,23 @@ class Span:
 
     def row(self, request: int) -> tuple[int, ...]:
         """Values in the order of `record.SPANS`."""
-        return (request, self.serial, self.parent, self.endpoint, self.replica, self.attempt, self.sent_ns,
-                self.reached_ns, self.admitted_ns, self.left_ns, self.returned_ns, self.demand_ns, self.cpu_wait_ns,
-                self.wait_ns, self.outcome)
+        return (
+            request,
+            self.serial,
+            self.parent,
+            self.endpoint,
+            self.replica,
+            self.attempt,
+            self.sent_ns,
+            self.reached_ns,
+            self.admitted_ns,
+            self.left_ns,
+            self.returned_ns,
+            self.demand_ns,
+            self.cpu_wait_ns,
+            self.wait_ns,
+            self.outcome,
+        )
 
 
 class Spans:

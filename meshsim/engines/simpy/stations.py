@@ -89,9 +89,9 @@ class Station:
         self.meter.present += 1
         self.meter.count("requests")
         self.meter.count("bytes_in", frame.exchange.request_bytes)
-        self.reached[frame] = self.env.now
+        self.reached[frame] = self.env.now_ns
         if frame.span is not None:
-            frame.span.reached_ns = self.env.now
+            frame.span.reached_ns = self.env.now_ns
 
     def admit(self, frame: Frame) -> Generator[simpy.Event, Any, None]:
         """Take a slot, or wait in line for one, first come first served (rule S2)."""
@@ -105,13 +105,13 @@ class Station:
             except simpy.Interrupt:
                 self.line.remove(place)
                 raise
-            self.meter.count("slot_wait_ns", self.env.now - self.reached[frame])
+            self.meter.count("slot_wait_ns", self.env.now_ns - self.reached[frame])
         else:
             self.meter.settle()
             self.meter.slots += 1
             self.held += 1
         if frame.span is not None:
-            frame.span.admitted_ns = self.env.now
+            frame.span.admitted_ns = self.env.now_ns
 
     def release(self) -> None:
         """Hand the slot to the first in line, or free it (rule S3)."""
@@ -134,6 +134,6 @@ class Station:
         else:
             meter.count("answered" if outcome <= DEGRADED else "failed")
             meter.count("bytes_out", frame.exchange.response_bytes)
-            meter.sojourn(self.env.now - reached_ns)
+            meter.sojourn(self.env.now_ns - reached_ns)
         if frame.span is not None:
-            frame.span.left(self.env.now, outcome)
+            frame.span.left(self.env.now_ns, outcome)
