@@ -155,6 +155,8 @@ class PlaneService:
         By name, the steps for each version (as many tuples as there are versions).
     memory_bytes
         Requested per replica. memory_used_bytes: what a proxy needs for what it must know (proxies only).
+    idle_cores
+        What each replica takes without any request; results add it to what the engine counts.
     """
 
     name: str
@@ -170,6 +172,7 @@ class PlaneService:
     endpoints: dict[str, tuple[tuple[PlaneStep, ...], ...]]
     memory_bytes: int
     memory_used_bytes: int = 0
+    idle_cores: float = 0.0
 
     @property
     def cores(self) -> float:

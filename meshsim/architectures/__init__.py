@@ -1,0 +1,10 @@
+"""Architectures as graph rewrites: a topology and an architecture give the Plane that carries the traffic."""
+
+from __future__ import annotations
+
+from meshsim.architectures.architecture import NAMED, Architecture, parse_architecture
+from meshsim.architectures.describe import describe, to_dict
+from meshsim.architectures.draw import draw
+from meshsim.architectures.lower import lower
+
+__all__ = ["NAMED", "Architecture", "describe", "draw", "lower", "parse_architecture", "to_dict"]

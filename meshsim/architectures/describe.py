@@ -1,0 +1,180 @@
+"""The Plane in words and as plain data: what `meshsim lower` prints."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from itertools import groupby
+from typing import Any
+
+from pydantic import BaseModel
+
+from meshsim.architectures.plane import Hop, Inert, Plane, PlaneService
+from meshsim.architectures.walk import Message, calls_in, chain_of
+
+_WIDTH = 100
+_SHOWN_EDGES = 4  # of an inert policy; the rest is counted
+
+
+def describe(plane: Plane) -> str:
+    """Tell what the plane consists of: its services, the hops of each call, and the policies that do nothing.
+
+    Fits 100 columns as long as names are not longer than about 24 characters.
+    """
+    return "\n".join((*_heading(plane), "", *_services(plane), "", *_calls(plane), *_inert(plane)))
+
+
+def to_dict(plane: Plane) -> dict[str, Any]:
+    """Give the plane as plain lists, maps, numbers and strings, fit for JSON; unlimited numbers become None."""
+    plain: dict[str, Any] = _plain(plane)
+    return plain
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return {"kind": type(value).__name__.lower(), **_plain(value.model_dump())}
+    if is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, dict):
+        return {key: _plain(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(part) for part in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def _heading(plane: Plane) -> Iterator[str]:
+    applications = [service for service in plane.services if service.role == "app"]
+    proxies = [service for service in plane.services if service.role == "proxy"]
+    yield f"{plane.topology_name} under {plane.architecture}"
+    yield (
+        f"{_counted(len(applications), 'application')} ({_counted(_replicas(applications), 'replica')}), "
+        f"{_counted(len(proxies), 'kind')} of proxy ({_counted(_replicas(proxies), 'replica')}), "
+        f"{_counted(plane.nodes, 'node')} in {_counted(len(plane.zones), 'zone')} ({', '.join(plane.zones)})"
+    )
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def _replicas(services: list[PlaneService]) -> int:
+    return sum(len(service.replicas) for service in services)
+
+
+# -- services --------------------------------------------------------------------------------------------------
+
+_HEADER = ("service", "role", "replicas", "cores", "CPU queue", "memory", "from")
+
+
+def _services(plane: Plane) -> Iterator[str]:
+    rows = [_HEADER, *(_row(service) for service in plane.services)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADER))]
+    for row in rows:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def _row(service: PlaneService) -> tuple[str, ...]:
+    return (
+        service.name,
+        service.role,
+        _replica_text(service),
+        _cores_text(service),
+        _queue_text(service),
+        _memory_text(service),
+        service.origin,
+    )
+
+
+def _replica_text(service: PlaneService) -> str:
+    if len(service.versions) == 1:
+        return str(len(service.replicas))
+    counts = [sum(replica.version == number for replica in service.replicas) for number in range(len(service.versions))]
+    return "+".join(f"{count} {name}" for count, name in zip(counts, service.versions, strict=True))
+
+
+def _cores_text(service: PlaneService) -> str:
+    each = sorted({replica.cores for replica in service.replicas})
+    return "/".join("unlimited" if math.isinf(cores) else f"{cores:g}" for cores in each)
+
+
+def _queue_text(service: PlaneService) -> str:
+    threads = "" if service.threads == 1 else f" x{'unlimited' if service.threads is None else service.threads} threads"
+    held = "" if service.concurrency is None else f", {service.concurrency} at once"
+    queue = "" if service.queue is None else f" + {service.queue} queued"
+    return f"{service.discipline}{threads}{held}{queue}"
+
+
+def _memory_text(service: PlaneService) -> str:
+    asked = f"{service.memory_bytes / 2**20:.0f}"
+    if service.role == "proxy":
+        return f"{service.memory_used_bytes / 2**20:.0f} of {asked} MiB"
+    return f"{asked} MiB"
+
+
+# -- calls -----------------------------------------------------------------------------------------------------
+
+
+def _calls(plane: Plane) -> Iterator[str]:
+    for edge in edges(plane):
+        chain = chain_of(plane, edge.hop)
+        yield f"{edge.sender} -> {chain[-1].to}.{chain[-1].endpoint}   policies: {_enforcer(edge.sender, chain)}"
+        for hop in chain:
+            yield f"    -> {_target(hop):<44} {_manner(hop)}".rstrip()
+
+
+def edges(plane: Plane) -> list[Message]:
+    """Give each distinct call edge once: entries by stream, then calls by service, in the order of the spec."""
+    found = dict.fromkeys(Message("client", hop) for _, hop in plane.entries)
+    for service in plane.services:
+        for versions in service.endpoints.values():
+            for steps in versions:
+                found.update(dict.fromkeys(Message(service.name, call.hop) for call in calls_in(steps)))
+    return list(found)
+
+
+def _target(hop: Hop) -> str:
+    return f"{hop.to} '{hop.endpoint}'"
+
+
+def _manner(hop: Hop) -> str:
+    if hop.pick == "balance":
+        text = f"{hop.load_balancer} over {hop.among}" + (", by split" if hop.enforce_split else "")
+    elif hop.pick == "connection":
+        text = f"connection to one of {hop.among}"
+    else:
+        text = "beside the caller" if hop.pick == "none" else ""
+    flags = [name for name in ("tls", "loopback", "cancellation") if getattr(hop, name)]
+    return ", ".join(part for part in (text, *flags) if part)
+
+
+def _enforcer(sender: str, chain: tuple[Hop, ...]) -> str:
+    """Name who chooses the replica for each request: the sender of the hop that balances."""
+    senders = (sender, *(hop.to for hop in chain))
+    for who, hop in zip(senders, chain, strict=False):
+        if hop.pick == "balance":
+            return "its own library" if who == sender else who
+    return "nobody"
+
+
+# -- inert policies --------------------------------------------------------------------------------------------
+
+
+def _inert(plane: Plane) -> Iterator[str]:
+    if not plane.inert:
+        return
+    yield ""
+    yield "Inert: written in the spec, but enforced by nobody here"
+    for (policy, field, why), group in groupby(sorted(plane.inert, key=_cause), key=_cause):
+        inert = list(group)
+        shown = ", ".join(f"{item.caller} -> {item.callee}" for item in inert[:_SHOWN_EDGES])
+        more = f" and {len(inert) - _SHOWN_EDGES} more" if len(inert) > _SHOWN_EDGES else ""
+        text = f"{policy}.{field} on {shown}{more}: {why}"
+        yield from textwrap.wrap(text, _WIDTH, initial_indent="  ", subsequent_indent="      ")
+
+
+def _cause(inert: Inert) -> tuple[str, str, str]:
+    return inert.policy, inert.field, inert.why

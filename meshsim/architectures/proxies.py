@@ -1,0 +1,154 @@
+"""Proxies as services: the profile's costs with the user's changes, and the replicas that they stand on."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TypeVar
+
+from meshsim.architectures.plane import Forward, Hop, PlaneService, PlaneStep, ProxyWork, Replica
+from meshsim.architectures.profiles import ProxyKind, ProxyProfile, find_profile
+from meshsim.errors import UsageError
+from meshsim.model.distributions import Distribution, constant
+from meshsim.model.topology import ProxyConfig
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class ProxySettings:
+    """A proxy's costs, resolved: what the user said, else what its profile says.
+
+    `cpu_one_way` is CPU (seconds) before forwarding, and the same again on the way back. `cores` are those that one
+    replica can really use: a worker thread runs on at most one.
+    """
+
+    cpu_one_way: Distribution
+    cpu_per_kib_s: tuple[float, float]
+    tls_handshake_s: float
+    idle_cores: float
+    threads: int | None
+    cores: float
+    cores_requested: float
+    replicas: int
+    memory_bytes: int
+    memory_base_bytes: int
+    memory_per_cluster_bytes: int
+    memory_per_endpoint_bytes: int
+    memory_per_connection_bytes: int
+
+    def steps(self, onward: Hop) -> tuple[PlaneStep, ...]:
+        """Work, pass the request on, work on the answer."""
+        request_kib_s, response_kib_s = self.cpu_per_kib_s
+        return (
+            ProxyWork(self.cpu_one_way, request_kib_s, self.tls_handshake_s, "request"),
+            Forward(onward),
+            ProxyWork(self.cpu_one_way, response_kib_s, 0.0, "response"),
+        )
+
+
+def proxy_settings(config: ProxyConfig, kind: ProxyKind) -> ProxySettings:
+    """Resolve `config` against its profile.
+
+    Raises
+    ------
+    UsageError
+        The profile is unknown or has no such proxy.
+    """
+    profile = find_profile(config.profile, kind)
+    threads = _threads(config, profile)
+    limit = config.cpu.limit if config.cpu else profile.cpu_limit
+    usable = math.inf if threads is None else float(threads)
+    per_request = config.cpu_per_request or constant(profile.cpu_per_request_s)
+    return ProxySettings(
+        cpu_one_way=_half(per_request),
+        cpu_per_kib_s=_or(config.cpu_per_kib_s, profile.cpu_per_kib_s),
+        tls_handshake_s=_or(config.tls_handshake_s, profile.tls_handshake_s),
+        idle_cores=profile.idle_cores,
+        threads=threads,
+        cores=usable if limit is None else min(limit, usable),
+        cores_requested=config.cpu.request if config.cpu else profile.cpu_request,
+        replicas=_or(config.replicas, profile.replicas),
+        memory_bytes=_or(config.memory_bytes, profile.memory_bytes),
+        memory_base_bytes=_or(config.memory_base_bytes, profile.memory_base_bytes),
+        memory_per_cluster_bytes=_or(config.memory_per_cluster_bytes, profile.memory_per_cluster_bytes),
+        memory_per_endpoint_bytes=_or(config.memory_per_endpoint_bytes, profile.memory_per_endpoint_bytes),
+        memory_per_connection_bytes=_or(config.memory_per_connection_bytes, profile.memory_per_connection_bytes),
+    )
+
+
+def proxy_service(
+    name: str,
+    settings: ProxySettings,
+    places: list[tuple[int, int]],
+    endpoints: dict[str, tuple[PlaneStep, ...]],
+    origin: str,
+) -> PlaneService:
+    """Make the service: a replica at each (node, zone) of `places`, FIFO threads, no limit on what is under way."""
+    replicas = tuple(
+        Replica(0, cores=settings.cores, cores_requested=settings.cores_requested, node=node, zone=zone)
+        for node, zone in places
+    )
+    return PlaneService(
+        name=name,
+        role="proxy",
+        origin=origin,
+        replicas=replicas,
+        versions=("",),
+        split=None,
+        discipline="fifo",
+        threads=settings.threads,
+        concurrency=None,
+        queue=None,
+        endpoints={endpoint: (endpoints[endpoint],) for endpoint in sorted(endpoints)},
+        memory_bytes=settings.memory_bytes,
+        idle_cores=settings.idle_cores,
+    )
+
+
+def _threads(config: ProxyConfig, profile: ProxyProfile) -> int | None:
+    """Worker threads: as the user says; else, as Istio does, the CPU limit rounded up; else the profile's."""
+    if config.threads is not None:
+        return None if config.threads == "unlimited" else config.threads
+    if profile.threads is None or config.cpu is None or config.cpu.limit is None:
+        return profile.threads
+    return max(1, math.ceil(config.cpu.limit))
+
+
+def _or(given: T | None, default: T) -> T:
+    return default if given is None else given
+
+
+#: Which parameters of a distribution scale with its values; `_half` handles the others.
+_SCALED_PARAMS: dict[str, tuple[int, ...]] = {
+    "constant": (0,),
+    "exp": (0,),
+    "gamma": (1,),
+    "erlang": (1,),
+    "hyperexp": (1, 2),
+    "pareto": (1, 2),
+    "weibull": (1,),
+    "uniform": (0, 1),
+}
+
+
+def _half(distribution: Distribution) -> Distribution:
+    """Give the distribution of half of a draw.
+
+    Both ways draw for themselves: the sum has the mean of one whole draw, and for a random cost a smaller variance.
+    """
+    params = list(distribution.params)
+    if distribution.kind == "lognormal":
+        params[0] -= math.log(2.0)
+    elif distribution.kind == "geometric":
+        raise UsageError("mesh: cpu_per_request cannot be geometric: that counts things, and this is a time")
+    else:
+        for at in _SCALED_PARAMS.get(distribution.kind, ()):
+            params[at] /= 2.0
+    return distribution.model_copy(
+        update={
+            "params": tuple(params),
+            "values": tuple(value / 2.0 for value in distribution.values),
+            "of": tuple(_half(part) for part in distribution.of),
+        }
+    )

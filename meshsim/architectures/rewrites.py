@@ -1,0 +1,234 @@
+"""The rewrites: the chain of messages that carries a call under each kind of mesh.
+
+Data paths as Istio documents them: ambient/architecture/data-plane on istio.io for ztunnels and waypoints, and
+ops/deployment/architecture for sidecars. The endpoints of proxies are named for the direction and the target:
+``out:geo.lookup`` and ``in:geo.lookup`` at sidecars and ztunnels, ``wp:geo.lookup`` at a ztunnel on the way to a
+waypoint, ``geo.lookup`` at gateways and waypoints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from meshsim.architectures.architecture import Architecture
+from meshsim.architectures.plane import KEPT_OPEN, Hop, Pick
+from meshsim.architectures.resolution import CLIENT
+from meshsim.model.policies import LoadBalancer
+from meshsim.model.traffic import Connections
+
+GATEWAY = "gateway"
+ZTUNNEL = "ztunnel"
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """One call edge with everything that its chain depends on.
+
+    Attributes
+    ----------
+    connections
+        The caller's, for the first hop.
+    load_balancer, enforce_split, cancellation, in_app
+        What is in force: already off where nobody enforces it.
+    choice_suffix
+        ``|from=caller`` when this caller's policy differs from that of callers in general: shared proxies that choose
+        replicas keep an endpoint of its own for it.
+    """
+
+    caller: str
+    callee: str
+    endpoint: str
+    connections: Connections
+    load_balancer: LoadBalancer
+    enforce_split: bool
+    cancellation: bool
+    in_app: bool
+    choice_suffix: str = ""
+
+    @property
+    def target(self) -> str:
+        """The endpoint that is called, ``service.endpoint``."""
+        return f"{self.callee}.{self.endpoint}"
+
+    @property
+    def passage(self) -> str:
+        """The target as proxies that only pass on name it: what they do differs by cancellation alone."""
+        return f"{self.target}|cancellation" if self.cancellation else self.target
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """Which proxies stand where under an architecture."""
+
+    architecture: Architecture
+    meshed: frozenset[str]
+    namespaces: Mapping[str, str]  # of each service
+
+    def has_sidecar(self, service: str) -> bool:
+        """A proxy stands beside each replica of `service`."""
+        return self.architecture.mesh == "sidecar" and service in self.meshed
+
+    def has_ztunnel(self, service: str) -> bool:
+        """The traffic of `service` passes the ztunnel of its node."""
+        return self.architecture.mesh == "ambient" and service in self.meshed
+
+    def goes_through_gateway(self, caller: str, callee: str) -> bool:
+        """The gateway carries the edge: as ingress, or as the central proxy of all calls."""
+        if caller == CLIENT:
+            return self.architecture.ingress == "gateway"
+        return self.architecture.mesh == "gateway" and callee in self.meshed
+
+    def waypoint(self, caller: str, callee: str) -> str | None:
+        """The waypoint that a call passes: only calls that leave through a ztunnel know of waypoints.
+
+        Callers outside the mesh and gateways go straight to the service (gateways unless istio.io/ingress-use-waypoint
+        is set, which it is not by default).
+        """
+        if not (self.has_ztunnel(caller) and self.has_ztunnel(callee)):
+            return None
+        if self.architecture.waypoint == "per_service":
+            return f"waypoint@{callee}"
+        if self.architecture.waypoint == "per_namespace":
+            return f"waypoint@ns:{self.namespaces[callee]}"
+        return None
+
+    def enforcer(self, caller: str, callee: str, in_app: bool) -> str | None:
+        """Who enforces L7 policies: the first L7 proxy that chooses a replica, else the caller's library."""
+        if self.has_sidecar(caller):
+            return sidecar_of(caller)
+        if self.goes_through_gateway(caller, callee):
+            return GATEWAY
+        return self.waypoint(caller, callee) or (caller if in_app else None)
+
+
+def sidecar_of(service: str) -> str:
+    """Name of the proxies beside the replicas of `service`."""
+    return f"sidecar@{service}"
+
+
+def chain(edge: Edge, wiring: Wiring) -> tuple[Hop, ...]:
+    """Give the hops that carry the edge, the caller's own message first; the last one reaches the callee."""
+    if wiring.goes_through_gateway(edge.caller, edge.callee):
+        return _from_gateway(edge, wiring)
+    if wiring.has_sidecar(edge.caller):
+        return _from_sidecar(edge, wiring)
+    if wiring.has_ztunnel(edge.caller):
+        waypoint = wiring.waypoint(edge.caller, edge.callee)
+        return _from_ztunnel(edge, wiring) if waypoint is None else _via_waypoint(edge, wiring, waypoint)
+    # Clients use TLS whoever terminates it (assumed: otherwise a gateway would look slow for encrypting what the others
+    # send in the clear); other callers outside the mesh speak plain text.
+    return _arrive(edge, wiring, _own_pick(edge), edge.connections, tls=edge.caller == CLIENT)
+
+
+def _own_pick(edge: Edge) -> Pick:
+    """Choose as the caller itself does: its library for each request, else kube-proxy for each connection."""
+    return "balance" if edge.in_app else "connection"
+
+
+def _arrive(
+    edge: Edge, wiring: Wiring, pick: Pick, connections: Connections = KEPT_OPEN, *, tls: bool = False
+) -> tuple[Hop, ...]:
+    """Hops from whoever picks a replica of the callee (or carries the pick) to that replica."""
+    balances = pick == "balance"
+    first = Hop(
+        to=edge.callee,
+        endpoint=edge.endpoint,
+        pick=pick,
+        among=edge.callee,
+        via="dest",
+        load_balancer=edge.load_balancer if balances else "random",
+        enforce_split=edge.enforce_split and balances,
+        connections=connections,
+        cancellation=edge.cancellation,
+        tls=tls,
+    )
+    inbound = f"in:{edge.passage}"
+    if wiring.has_sidecar(edge.callee):
+        at_peer = replace(first, to=sidecar_of(edge.callee), endpoint=inbound, via="dest_peer")
+        return at_peer, _carried(edge, loopback=True)
+    if wiring.has_ztunnel(edge.callee):
+        return replace(first, to=ZTUNNEL, endpoint=inbound, via="dest_node"), _carried(edge)
+    return (first,)
+
+
+def _carried(edge: Edge, *, loopback: bool = False) -> Hop:
+    return Hop(
+        to=edge.callee,
+        endpoint=edge.endpoint,
+        pick="carried",
+        among=edge.callee,
+        via="dest",
+        cancellation=edge.cancellation,
+        loopback=loopback,
+    )
+
+
+def _in_mesh(edge: Edge, wiring: Wiring) -> bool:
+    return wiring.has_sidecar(edge.callee) or wiring.has_ztunnel(edge.callee)
+
+
+def _from_gateway(edge: Edge, wiring: Wiring) -> tuple[Hop, ...]:
+    to_gateway = Hop(
+        to=GATEWAY,
+        endpoint=f"{edge.target}{edge.choice_suffix}",
+        pick="connection",
+        among=GATEWAY,
+        via="dest",
+        connections=edge.connections,
+        cancellation=edge.cancellation,
+        tls=True,
+    )
+    return to_gateway, *_arrive(edge, wiring, "balance", tls=_in_mesh(edge, wiring))
+
+
+def _from_sidecar(edge: Edge, wiring: Wiring) -> tuple[Hop, ...]:
+    to_sidecar = Hop(
+        to=sidecar_of(edge.caller),
+        endpoint=f"out:{edge.target}",
+        pick="none",
+        among=None,
+        via="caller_peer",
+        connections=edge.connections,
+        cancellation=edge.cancellation,
+        loopback=True,
+    )
+    return to_sidecar, *_arrive(edge, wiring, "balance", tls=_in_mesh(edge, wiring))
+
+
+def _from_ztunnel(edge: Edge, wiring: Wiring) -> tuple[Hop, ...]:
+    pick = _own_pick(edge)
+    to_ztunnel = Hop(
+        to=ZTUNNEL,
+        endpoint=f"out:{edge.passage}",
+        pick=pick,
+        among=edge.callee,
+        via="caller_node",
+        load_balancer=edge.load_balancer if pick == "balance" else "random",
+        enforce_split=edge.enforce_split and pick == "balance",
+        connections=edge.connections,
+        cancellation=edge.cancellation,
+    )
+    return to_ztunnel, *_arrive(edge, wiring, "carried", tls=_in_mesh(edge, wiring))
+
+
+def _via_waypoint(edge: Edge, wiring: Wiring, waypoint: str) -> tuple[Hop, ...]:
+    to_ztunnel = Hop(
+        to=ZTUNNEL,
+        endpoint=f"wp:{edge.target}{edge.choice_suffix}",
+        pick="connection",
+        among=waypoint,
+        via="caller_node",
+        connections=edge.connections,
+        cancellation=edge.cancellation,
+    )
+    to_waypoint = Hop(
+        to=waypoint,
+        endpoint=f"{edge.target}{edge.choice_suffix}",
+        pick="carried",
+        among=waypoint,
+        via="dest",
+        cancellation=edge.cancellation,
+        tls=True,
+    )
+    return to_ztunnel, to_waypoint, *_arrive(edge, wiring, "balance", tls=True)

@@ -1,0 +1,71 @@
+"""Walking a Plane: the calls that its services make, and the chain of hops that carries each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from meshsim.architectures.plane import (
+    Forward,
+    Hop,
+    Plane,
+    PlaneCall,
+    PlaneChoose,
+    PlaneParallel,
+    PlaneService,
+    PlaneStep,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A hop with the service that sends it; `sender` is ``"client"`` for entries."""
+
+    sender: str
+    hop: Hop
+
+
+def calls_in(steps: Iterable[PlaneStep]) -> Iterator[PlaneCall]:
+    """Yield every application call in a tree of steps, fallbacks included, in the order of the spec."""
+    for step in steps:
+        if isinstance(step, PlaneCall):
+            yield step
+            yield from calls_in(step.fallback or ())
+        elif isinstance(step, PlaneParallel):
+            for branch in step.branches:
+                yield from calls_in(branch)
+        elif isinstance(step, PlaneChoose):
+            for option in step.options:
+                yield from calls_in(option.do)
+
+
+def messages_of(service: PlaneService) -> Iterator[Message]:
+    """Yield the messages that the service sends: first hops of its calls, and what it forwards as a proxy."""
+    for versions in service.endpoints.values():
+        for steps in versions:
+            for call in calls_in(steps):
+                yield Message(service.name, call.hop)
+            for step in steps:
+                if isinstance(step, Forward):
+                    yield Message(service.name, step.hop)
+
+
+def messages(plane: Plane) -> Iterator[Message]:
+    """Yield every kind of message in the plane: those of clients, then service by service."""
+    for _, hop in plane.entries:
+        yield Message("client", hop)
+    for service in plane.services:
+        yield from messages_of(service)
+
+
+def chain_of(plane: Plane, first: Hop) -> tuple[Hop, ...]:
+    """Give the hops of a call from its first one to the application that it reaches."""
+    chain = [first]
+    while (onward := _onward(plane, chain[-1])) is not None:
+        chain.append(onward)
+    return tuple(chain)
+
+
+def _onward(plane: Plane, hop: Hop) -> Hop | None:
+    (steps, *_) = plane.service(hop.to).endpoints[hop.endpoint]
+    return next((step.hop for step in steps if isinstance(step, Forward)), None)

@@ -1,0 +1,97 @@
+"""The Plane in words, as data and as a picture."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hand_made import call, service, topology
+
+from meshsim.architectures import NAMED, describe, draw, lower, to_dict
+from meshsim.model.policies import Policy
+from meshsim.model.topology import Cores, Topology
+
+
+@pytest.mark.parametrize("architecture", NAMED)
+def test_it_fits_a_hundred_columns_and_names_every_service(three: Topology, architecture: str) -> None:
+    plane = lower(three, architecture)
+    text = describe(plane)
+    assert max(map(len, text.splitlines())) <= 100
+    for item in plane.services:
+        assert item.name in text
+
+
+def test_the_text_of_a_small_plane() -> None:
+    policies = (Policy(name="calm", to="b", load_balancer="round_robin"),)
+    system = topology(
+        service("a", steps=(call("b.x"),)),
+        service("b", versions={"v1": 1, "v2": 2}, concurrency=8, queue=4),
+        policies=policies,
+        origins={"services.a": "shop.yaml:3"},
+    )
+    assert describe(lower(system, "gateway")).splitlines() == [
+        "hand-made under gateway",
+        "2 applications (5 replicas), 1 kind of proxy (2 replicas), 3 nodes in 3 zones (z1, z2, z3)",
+        "",
+        "service  role   replicas   cores  CPU queue                 memory         from",
+        "a        app    2          1      ps                        256 MiB        shop.yaml:3",
+        "b        app    1 v1+2 v2  1      ps, 8 at once + 4 queued  256 MiB        services.b",
+        "gateway  proxy  2          2      fifo x2 threads           64 of 128 MiB  mesh.gateway",
+        "",
+        "client -> a.x   policies: gateway",
+        "    -> gateway 'a.x'                                connection to one of gateway, tls",
+        "    -> a 'x'                                        least_request over a",
+        "a -> b.x   policies: nobody",
+        "    -> b 'x'                                        connection to one of b",
+        "",
+        "Inert: written in the spec, but enforced by nobody here",
+        "  calm.load_balancer on a -> b.x: no L7 proxy on the caller's side; `in_app: true` would let the",
+        "      caller's library act",
+    ]
+
+
+@pytest.mark.parametrize("architecture", NAMED)
+def test_plain_data_is_strict_json_and_whole(three: Topology, architecture: str) -> None:
+    free = service("d")
+    version = free.versions[0].model_copy(update={"cpu": Cores(request=1.0, limit=None)})
+    services = {**three.services, "d": free.model_copy(update={"versions": (version,)})}
+    plane = lower(three.model_copy(update={"services": services}), architecture)
+    data = json.loads(json.dumps(to_dict(plane), allow_nan=False))
+    assert [item["name"] for item in data["services"]] == [item.name for item in plane.services]
+    by_name = {item["name"]: item for item in data["services"]}
+    assert by_name["d"]["replicas"][0]["cores"] is None
+    assert by_name["a"]["endpoints"]["x"][0][1]["hop"]["to"]
+
+
+@pytest.fixture
+def closed_figures() -> Iterator[None]:
+    import matplotlib.pyplot as plt
+
+    plt.switch_backend("Agg")
+    yield
+    plt.close("all")
+
+
+def drawn_texts(ax: Any) -> set[str]:
+    return {text.get_text() for text in ax.texts if text.get_text()}
+
+
+@pytest.mark.usefixtures("closed_figures")
+@pytest.mark.parametrize("architecture", NAMED)
+def test_every_service_is_drawn(three: Topology, architecture: str) -> None:
+    ax = draw(lower(three, architecture))
+    assert {"client", "a ×2", "b ×3", "c ×2"} <= drawn_texts(ax)
+    assert ax.get_title(loc="left") == f"hand-made under {architecture}"
+
+
+@pytest.mark.usefixtures("closed_figures")
+def test_it_draws_into_given_axes_and_bears_cycles() -> None:
+    import matplotlib.pyplot as plt
+
+    loop = (call("b.x", p=0.5),)
+    system = topology(service("a", steps=loop), service("b", steps=(call("a.x", p=0.5),)), service("alone"))
+    _, ax = plt.subplots()
+    assert draw(lower(system, "central"), ax) is ax
+    assert {"client", "a ×2", "b ×2", "alone ×2", "gateway ×2"} == drawn_texts(ax)

@@ -1,0 +1,186 @@
+"""The chain of hops for every kind of mesh, written out by hand from the data paths that Istio documents."""
+
+from __future__ import annotations
+
+import pytest
+from hand_made import CLIENT_CONNECTIONS, OWN_CONNECTIONS
+
+from meshsim.architectures import lower
+from meshsim.architectures.describe import edges
+from meshsim.architectures.plane import Hop, Plane
+from meshsim.architectures.walk import chain_of
+from meshsim.model.policies import Policy
+from meshsim.model.topology import Topology
+from meshsim.model.traffic import Connections
+
+
+def chains(plane: Plane) -> dict[str, list[str]]:
+    found = {}
+    for edge in edges(plane):
+        chain = chain_of(plane, edge.hop)
+        found[f"{edge.sender} -> {chain[-1].to}"] = [text(hop) for hop in chain]
+    return found
+
+
+def text(hop: Hop) -> str:
+    flags = "".join(f" {flag}" for flag in ("tls", "loopback", "cancellation") if getattr(hop, flag))
+    balancer = f" by {hop.load_balancer}" if hop.pick == "balance" else ""
+    return f"{hop.to}/{hop.endpoint} {hop.pick} {hop.among or '-'}{balancer} via {hop.via}{flags}"
+
+
+DIRECT_B = ["b/x connection b via dest"]
+DIRECT_C = ["c/x connection c via dest"]
+GATEWAY_A = ["gateway/a.x connection gateway via dest tls", "a/x balance a by least_request via dest"]
+SIDECARS_B = [
+    "sidecar@a/out:b.x none - via caller_peer loopback",
+    "sidecar@b/in:b.x balance b by least_request via dest_peer tls",
+    "b/x carried b via dest loopback",
+]
+SIDECARS_C = [
+    "sidecar@b/out:c.x none - via caller_peer loopback",
+    "sidecar@c/in:c.x balance c by least_request via dest_peer tls",
+    "c/x carried c via dest loopback",
+]
+EXPECTED = {
+    "none": {"client -> a": ["a/x connection a via dest tls"], "a -> b": DIRECT_B, "b -> c": DIRECT_C},
+    "gateway": {"client -> a": GATEWAY_A, "a -> b": DIRECT_B, "b -> c": DIRECT_C},
+    "central": {
+        "client -> a": GATEWAY_A,
+        "a -> b": ["gateway/b.x connection gateway via dest tls", "b/x balance b by least_request via dest"],
+        "b -> c": ["gateway/c.x connection gateway via dest tls", "c/x balance c by least_request via dest"],
+    },
+    "sidecar": {
+        "client -> a": [
+            "gateway/a.x connection gateway via dest tls",
+            "sidecar@a/in:a.x balance a by least_request via dest_peer tls",
+            "a/x carried a via dest loopback",
+        ],
+        "a -> b": SIDECARS_B,
+        "b -> c": SIDECARS_C,
+    },
+    "sidecar-only": {
+        "client -> a": ["sidecar@a/in:a.x connection a via dest_peer tls", "a/x carried a via dest loopback"],
+        "a -> b": SIDECARS_B,
+        "b -> c": SIDECARS_C,
+    },
+    "ambient": {
+        "client -> a": [
+            "gateway/a.x connection gateway via dest tls",
+            "ztunnel/in:a.x balance a by least_request via dest_node tls",
+            "a/x carried a via dest",
+        ],
+        "a -> b": [
+            "ztunnel/out:b.x connection b via caller_node",
+            "ztunnel/in:b.x carried b via dest_node tls",
+            "b/x carried b via dest",
+        ],
+        "b -> c": [
+            "ztunnel/out:c.x connection c via caller_node",
+            "ztunnel/in:c.x carried c via dest_node tls",
+            "c/x carried c via dest",
+        ],
+    },
+    "ambient-waypoint": {
+        "client -> a": [  # gateways skip waypoints
+            "gateway/a.x connection gateway via dest tls",
+            "ztunnel/in:a.x balance a by least_request via dest_node tls",
+            "a/x carried a via dest",
+        ],
+        "a -> b": [
+            "ztunnel/wp:b.x connection waypoint@ns:default via caller_node",
+            "waypoint@ns:default/b.x carried waypoint@ns:default via dest tls",
+            "ztunnel/in:b.x balance b by least_request via dest_node tls",
+            "b/x carried b via dest",
+        ],
+        "b -> c": [
+            "ztunnel/wp:c.x connection waypoint@ns:default via caller_node",
+            "waypoint@ns:default/c.x carried waypoint@ns:default via dest tls",
+            "ztunnel/in:c.x balance c by least_request via dest_node tls",
+            "c/x carried c via dest",
+        ],
+    },
+    # a alone has a sidecar: it balances, b is reached directly, b calls as if there were no mesh
+    "{mesh: sidecar, include: [a]}": {
+        "client -> a": ["sidecar@a/in:a.x connection a via dest_peer tls", "a/x carried a via dest loopback"],
+        "a -> b": [
+            "sidecar@a/out:b.x none - via caller_peer loopback",
+            "b/x balance b by least_request via dest",
+        ],
+        "b -> c": DIRECT_C,
+    },
+    # b alone has one: calls reach it in plain text, chosen by connection
+    "{mesh: sidecar, include: [b]}": {
+        "client -> a": ["a/x connection a via dest tls"],
+        "a -> b": ["sidecar@b/in:b.x connection b via dest_peer", "b/x carried b via dest loopback"],
+        "b -> c": [
+            "sidecar@b/out:c.x none - via caller_peer loopback",
+            "c/x balance c by least_request via dest",
+        ],
+    },
+    "{ingress: gateway, mesh: gateway, exclude: [c]}": {
+        "client -> a": GATEWAY_A,
+        "a -> b": ["gateway/b.x connection gateway via dest tls", "b/x balance b by least_request via dest"],
+        "b -> c": DIRECT_C,
+    },
+    "{mesh: ambient, exclude: [c]}": {
+        "client -> a": ["ztunnel/in:a.x connection a via dest_node tls", "a/x carried a via dest"],
+        "a -> b": [
+            "ztunnel/out:b.x connection b via caller_node",
+            "ztunnel/in:b.x carried b via dest_node tls",
+            "b/x carried b via dest",
+        ],
+        "b -> c": ["ztunnel/out:c.x connection c via caller_node", "c/x carried c via dest"],
+    },
+    # who is outside the mesh knows nothing of waypoints
+    "{mesh: ambient, waypoint: per_service, exclude: [a]}": {
+        "client -> a": ["a/x connection a via dest tls"],
+        "a -> b": ["ztunnel/in:b.x connection b via dest_node", "b/x carried b via dest"],
+        "b -> c": [
+            "ztunnel/wp:c.x connection waypoint@c via caller_node",
+            "waypoint@c/c.x carried waypoint@c via dest tls",
+            "ztunnel/in:c.x balance c by least_request via dest_node tls",
+            "c/x carried c via dest",
+        ],
+    },
+}
+
+
+@pytest.mark.parametrize("architecture", EXPECTED)
+def test_chains(three: Topology, architecture: str) -> None:
+    assert chains(lower(three, architecture)) == EXPECTED[architecture]
+
+
+@pytest.mark.parametrize(
+    ("architecture", "first"),
+    [
+        ("none", "b/x balance b by random via dest"),
+        ("ambient", "ztunnel/out:b.x balance b by random via caller_node"),
+        ("{mesh: sidecar, include: [b]}", "sidecar@b/in:b.x balance b by random via dest_peer"),
+        # a proxy that chooses comes before the library
+        ("central", "gateway/b.x connection gateway via dest tls"),
+        ("sidecar", "sidecar@a/out:b.x none - via caller_peer loopback"),
+        ("ambient-waypoint", "ztunnel/wp:b.x connection waypoint@ns:default via caller_node"),
+    ],
+)
+def test_the_callers_library_chooses_where_no_proxy_does(three: Topology, architecture: str, first: str) -> None:
+    policy = Policy(name="lib", to="b", in_app=True, load_balancer="random")
+    changed = three.model_copy(update={"policies": (policy,)})
+    assert chains(lower(changed, architecture))["a -> b"][0] == first
+
+
+@pytest.mark.parametrize("architecture", EXPECTED)
+def test_only_the_first_hop_has_the_callers_connections(three: Topology, architecture: str) -> None:
+    plane = lower(three, architecture)
+    for edge in edges(plane):
+        first, *others = chain_of(plane, edge.hop)
+        assert first.connections == (CLIENT_CONNECTIONS if edge.sender == "client" else OWN_CONNECTIONS)
+        assert all(hop.connections == Connections(pool=0, fresh=0.0) for hop in others)
+
+
+@pytest.mark.parametrize("architecture", ["sidecar", "central", "ambient-waypoint"])
+def test_cancellation_follows_on_every_hop(three: Topology, architecture: str) -> None:
+    changed = three.model_copy(update={"policies": (Policy(name="stop", to="b", cancellation=True),)})
+    plane = lower(changed, architecture)
+    for edge in edges(plane):
+        chain = chain_of(plane, edge.hop)
+        assert {hop.cancellation for hop in chain} == {chain[-1].to == "b"}
