@@ -123,7 +123,7 @@ def _calls(plane: Plane) -> Iterator[str]:
         chain = chain_of(plane, edge.hop)
         yield f"{edge.sender} -> {chain[-1].to}.{chain[-1].endpoint}   policies: {_enforcer(edge.sender, chain)}"
         for hop in chain:
-            yield f"    -> {_target(hop):<44} {_manner(hop)}".rstrip()
+            yield f"    -> {_target(hop):<38} {_manner(hop)}".rstrip()
 
 
 def edges(plane: Plane) -> list[Message]:

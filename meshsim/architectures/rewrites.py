@@ -1,7 +1,8 @@
 """The rewrites: the chain of messages that carries a call under each kind of mesh.
 
 Data paths as Istio documents them: ambient/architecture/data-plane on istio.io for ztunnels and waypoints, and
-ops/deployment/architecture for sidecars. The endpoints of proxies are named for the direction and the target:
+ops/deployment/architecture for sidecars. A ztunnel listens within the pods that it serves (in-pod redirection, since
+Istio 1.21), so between an application and its ztunnel lies no network but the loopback. The endpoints of proxies are named for the direction and the target:
 ``out:geo.lookup`` and ``in:geo.lookup`` at sidecars and ztunnels, ``wp:geo.lookup`` at a ztunnel on the way to a
 waypoint, ``geo.lookup`` at gateways and waypoints.
 """
@@ -148,7 +149,7 @@ def _arrive(
         at_peer = replace(first, to=sidecar_of(edge.callee), endpoint=inbound, via="dest_peer")
         return at_peer, _carried(edge, loopback=True)
     if wiring.has_ztunnel(edge.callee):
-        return replace(first, to=ZTUNNEL, endpoint=inbound, via="dest_node"), _carried(edge)
+        return replace(first, to=ZTUNNEL, endpoint=inbound, via="dest_node"), _carried(edge, loopback=True)
     return (first,)
 
 
@@ -208,6 +209,7 @@ def _from_ztunnel(edge: Edge, wiring: Wiring) -> tuple[Hop, ...]:
         enforce_split=edge.enforce_split and pick == "balance",
         connections=edge.connections,
         cancellation=edge.cancellation,
+        loopback=True,
     )
     return to_ztunnel, *_arrive(edge, wiring, "carried", tls=_in_mesh(edge, wiring))
 
@@ -221,6 +223,7 @@ def _via_waypoint(edge: Edge, wiring: Wiring, waypoint: str) -> tuple[Hop, ...]:
         via="caller_node",
         connections=edge.connections,
         cancellation=edge.cancellation,
+        loopback=True,
     )
     to_waypoint = Hop(
         to=waypoint,

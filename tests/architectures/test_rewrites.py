@@ -67,36 +67,36 @@ EXPECTED = {
         "client -> a": [
             "gateway/a.x connection gateway via dest tls",
             "ztunnel/in:a.x balance a by least_request via dest_node tls",
-            "a/x carried a via dest",
+            "a/x carried a via dest loopback",
         ],
         "a -> b": [
-            "ztunnel/out:b.x connection b via caller_node",
+            "ztunnel/out:b.x connection b via caller_node loopback",
             "ztunnel/in:b.x carried b via dest_node tls",
-            "b/x carried b via dest",
+            "b/x carried b via dest loopback",
         ],
         "b -> c": [
-            "ztunnel/out:c.x connection c via caller_node",
+            "ztunnel/out:c.x connection c via caller_node loopback",
             "ztunnel/in:c.x carried c via dest_node tls",
-            "c/x carried c via dest",
+            "c/x carried c via dest loopback",
         ],
     },
     "ambient-waypoint": {
         "client -> a": [  # gateways skip waypoints
             "gateway/a.x connection gateway via dest tls",
             "ztunnel/in:a.x balance a by least_request via dest_node tls",
-            "a/x carried a via dest",
+            "a/x carried a via dest loopback",
         ],
         "a -> b": [
-            "ztunnel/wp:b.x connection waypoint@ns:default via caller_node",
+            "ztunnel/wp:b.x connection waypoint@ns:default via caller_node loopback",
             "waypoint@ns:default/b.x carried waypoint@ns:default via dest tls",
             "ztunnel/in:b.x balance b by least_request via dest_node tls",
-            "b/x carried b via dest",
+            "b/x carried b via dest loopback",
         ],
         "b -> c": [
-            "ztunnel/wp:c.x connection waypoint@ns:default via caller_node",
+            "ztunnel/wp:c.x connection waypoint@ns:default via caller_node loopback",
             "waypoint@ns:default/c.x carried waypoint@ns:default via dest tls",
             "ztunnel/in:c.x balance c by least_request via dest_node tls",
-            "c/x carried c via dest",
+            "c/x carried c via dest loopback",
         ],
     },
     # a alone has a sidecar: it balances, b is reached directly, b calls as if there were no mesh
@@ -123,23 +123,23 @@ EXPECTED = {
         "b -> c": DIRECT_C,
     },
     "{mesh: ambient, exclude: [c]}": {
-        "client -> a": ["ztunnel/in:a.x connection a via dest_node tls", "a/x carried a via dest"],
+        "client -> a": ["ztunnel/in:a.x connection a via dest_node tls", "a/x carried a via dest loopback"],
         "a -> b": [
-            "ztunnel/out:b.x connection b via caller_node",
+            "ztunnel/out:b.x connection b via caller_node loopback",
             "ztunnel/in:b.x carried b via dest_node tls",
-            "b/x carried b via dest",
+            "b/x carried b via dest loopback",
         ],
-        "b -> c": ["ztunnel/out:c.x connection c via caller_node", "c/x carried c via dest"],
+        "b -> c": ["ztunnel/out:c.x connection c via caller_node loopback", "c/x carried c via dest"],
     },
     # who is outside the mesh knows nothing of waypoints
     "{mesh: ambient, waypoint: per_service, exclude: [a]}": {
         "client -> a": ["a/x connection a via dest tls"],
-        "a -> b": ["ztunnel/in:b.x connection b via dest_node", "b/x carried b via dest"],
+        "a -> b": ["ztunnel/in:b.x connection b via dest_node", "b/x carried b via dest loopback"],
         "b -> c": [
-            "ztunnel/wp:c.x connection waypoint@c via caller_node",
+            "ztunnel/wp:c.x connection waypoint@c via caller_node loopback",
             "waypoint@c/c.x carried waypoint@c via dest tls",
             "ztunnel/in:c.x balance c by least_request via dest_node tls",
-            "c/x carried c via dest",
+            "c/x carried c via dest loopback",
         ],
     },
 }
@@ -154,12 +154,12 @@ def test_chains(three: Topology, architecture: str) -> None:
     ("architecture", "first"),
     [
         ("none", "b/x balance b by random via dest"),
-        ("ambient", "ztunnel/out:b.x balance b by random via caller_node"),
+        ("ambient", "ztunnel/out:b.x balance b by random via caller_node loopback"),
         ("{mesh: sidecar, include: [b]}", "sidecar@b/in:b.x balance b by random via dest_peer"),
         # a proxy that chooses comes before the library
         ("central", "gateway/b.x connection gateway via dest tls"),
         ("sidecar", "sidecar@a/out:b.x none - via caller_peer loopback"),
-        ("ambient-waypoint", "ztunnel/wp:b.x connection waypoint@ns:default via caller_node"),
+        ("ambient-waypoint", "ztunnel/wp:b.x connection waypoint@ns:default via caller_node loopback"),
     ],
 )
 def test_the_callers_library_chooses_where_no_proxy_does(three: Topology, architecture: str, first: str) -> None:
