@@ -1,0 +1,236 @@
+"""The catalogue of diagnostics: what `meshsim explain M104` tells. Codes are stable and never used again."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Code(NamedTuple):
+    """What a code means: its title, why it matters, and a wrong and a right example."""
+
+    title: str
+    explanation: str
+    wrong: str
+    right: str
+
+    def text(self) -> str:
+        """Give the explanation with its examples, as `meshsim explain` shows it."""
+        examples = ((label, example) for label, example in (("wrong", self.wrong), ("right", self.right)) if example)
+        shown = "".join(f"\n\n{label}:\n    " + example.replace("\n", "\n    ") for label, example in examples)
+        return f"{self.title}\n\n{self.explanation}{shown}"
+
+
+CODES: dict[str, Code] = {
+    "M001": Code(
+        "The topology cannot be read",
+        "There is no such file and no shipped topology of that name, or the file may not be read.",
+        "meshsim run bookinfoo",
+        "meshsim run bookinfo",
+    ),
+    "M002": Code(
+        "Not YAML",
+        "The text breaks the grammar of YAML: a quote or bracket that stays open, a tab as indentation, a colon too "
+        "many, an unknown alias, or bytes that are not UTF-8.",
+        "services: {shop: {replicas: 2}",
+        "services: {shop: {replicas: 2}}",
+    ),
+    "M003": Code(
+        "A key is there twice",
+        "Most YAML readers silently keep the last one. Here it is an error that names both lines.",
+        "run: {seed: 1, seed: 2}",
+        "run: {seed: 2}",
+    ),
+    "M004": Code(
+        "Too large or too deep",
+        "A file may have 10 MB, 300,000 keys and values (aliases expanded) and 100 levels. Real topologies stay far "
+        "below; files beyond it are broken or hostile.",
+        "a: &a [x, x]\nb: &b [*a, *a]   # and so on: each line doubles it",
+        "services: {shop: {replicas: 2}}",
+    ),
+    "M005": Code(
+        "Tags are not read",
+        "YAML tags such as !!python/object ask the reader to construct something. A topology is plain data.",
+        "name: !!str shop",
+        "name: shop",
+    ),
+    "M006": Code(
+        "A number with a leading zero",
+        "010 is eight for YAML 1.1 readers and ten for YAML 1.2 readers.",
+        "replicas: 010",
+        "replicas: 10",
+    ),
+    "M007": Code(
+        "More than one document",
+        "A file holds one topology. Scenarios that change another one use extends:.",
+        "meshsim: 1\n---\nmeshsim: 1",
+        "extends: base.yaml",
+    ),
+    "M008": Code("The file is empty", "A topology needs services and traffic.", "",
+                 "meshsim: 1\nservices: …\ntraffic: …"),
+    "M009": Code(
+        "A key that is no plain name",
+        "Keys are text. The merge key << takes a map or a list of maps.",
+        "{[a, b]: 1}",
+        "{a: 1, b: 1}",
+    ),
+    "M010": Code(
+        "extends: leads nowhere or in a circle",
+        "extends: names a file, relative to the one in which it stands, or a shipped topology. The files that extend "
+        "each other form a chain with an end.",
+        "extends: myself.yaml   # in myself.yaml",
+        "extends: bookinfo",
+    ),
+    "M011": Code(
+        "--set does not fit",
+        "An override is path=value. The path goes through keys, names of entries (traffic.web) and positions of steps "
+        "(endpoints.get.0), as they are in the file.",
+        "--set services.shp.replicas=3",
+        "--set services.shop.replicas=3",
+    ),
+    "M101": Code(
+        "Unknown key",
+        "The language has no such key here. Nothing is ignored silently, so a slip of the pen cannot change a result.",
+        "shop: {replica: 2}",
+        "shop: {replicas: 2}",
+    ),
+    "M102": Code("A key is missing", "It has no default, because no default would be right.", "- {entry: shop.get}",
+                 "- {name: web, entry: shop.get, arrivals: {poisson: 100/s}}"),
+    "M103": Code(
+        "Another kind of value is due",
+        "A map where a number is due, text where a list is due. YAML 1.2 knows true and false, not yes, no, on, off.",
+        'replicas: "2"',
+        "replicas: 2",
+    ),
+    "M104": Code(
+        "An unknown name",
+        "A service, endpoint, version or tenant is named that is not defined in this topology.",
+        "- call: chekout.pay",
+        "- call: checkout.pay",
+    ),
+    "M105": Code(
+        "Not supported yet",
+        "This part of the language is planned, and this release cannot simulate it. It is an error, since a run that "
+        "left it out would answer another question.",
+        "discipline: priority",
+        "discipline: ps",
+    ),
+    "M106": Code(
+        "A unit is missing",
+        "Every duration, size, rate and price carries its unit. Cores, counts, weights and shares may be bare.",
+        "timeout: 100",
+        "timeout: 100ms",
+    ),
+    "M107": Code(
+        "Not a quantity of this kind",
+        "Quantities are a number (0 or more) and a unit. "
+        "Durations: ns us ms s m h d. Sizes: B KiB MiB GiB Ki Mi Gi kB MB GB. Rates: /s /m /h /d. CPU: cores or 250m. "
+        "Prices: $0.03/core/h, $0.0042/GiB/h, $0.01/GiB, 0.03 EUR/core/h.",
+        "timeout: 100 msec",
+        "timeout: 100ms",
+    ),
+    "M108": Code(
+        "Out of range",
+        "The value has the right kind, but makes no sense here: not finite, too small, too large, empty, or in "
+        "contradiction to its neighbour.",
+        "replicas: 0",
+        "replicas: 1",
+    ),
+    "M109": Code("Not one of the allowed words", "Only certain words, or kinds, are known here.",
+                 "discipline: fair", "discipline: ps"),
+    "M110": Code(
+        "A name with other letters",
+        "Names have letters, digits, _ and -, endpoints also /. Dots separate the parts of a path. client, gateway "
+        "and ztunnel are reserved.",
+        "my.shop: {…}",
+        "my-shop: {…}",
+    ),
+    "M111": Code("A name is used twice", "Names are addresses: two entries of a list cannot share one.",
+                 "- {name: web, …}\n- {name: web, …}", "- {name: web, …}\n- {name: app, …}"),
+    "M112": Code("A key without a value", "An empty value may be a forgotten one.", "policies:", "policies: []"),
+    "M113": Code("Another version of the language", "This release reads version 1.", "meshsim: 2", "meshsim: 1"),
+    "M114": Code(
+        "Exactly one of several is due",
+        "A step is one thing, a distribution has one kind and one set of parameters.",
+        "- {work: 5ms, wait: 2ms}",
+        "- {work: 5ms}\n- {wait: 2ms}",
+    ),
+    "M115": Code("Probabilities or weights that do not add up", "The p of the options of choose add up to 1 at most; "
+                 "weights add up to more than 0.", "choose: [{p: 0.7}, {p: 0.7}]", "choose: [{p: 0.5}, {p: 0.5}]"),
+    "M116": Code("A quorum that cannot be met", "It is larger than the number of branches.",
+                 "{parallel: [{call: a.get}], quorum: 2}", "{parallel: [{call: a.get}, {call: b.get}], quorum: 2}"),
+    "M117": Code(
+        "Calls that go round for ever",
+        "Every request to one of these endpoints surely calls the next, and the last calls the first. A cycle is "
+        "possible only where some request can leave it.",
+        "a.get: call b.get;  b.get: call a.get",
+        "a.get: call b.get;  b.get: {call: a.get, p: 10%}",
+    ),
+    "M118": Code("One request causes absurdly many calls", "More than a million on average: a cycle with too high "
+                 "a p, or a slip in times.", "{call: db.get, times: 5000000}", "{call: db.get, times: 5}"),
+    "M119": Code("No traffic", "Without requests there is nothing to simulate.", "traffic: []",
+                 "traffic: [{name: web, entry: shop.get, arrivals: {poisson: 100/s}}]"),
+    "M120": Code(
+        "A setting that has no meaning here",
+        "It would be ignored: a queue without a limit of concurrency, a split without versions, sessions of closed "
+        "arrivals, a fallback of a call that nobody waits for.",
+        "shop: {queue: 10}",
+        "shop: {concurrency: 64, queue: 10}",
+    ),
+    "M121": Code("It is not clear which one is meant", "A service with several endpoints, or a stream where there are "
+                 "several tenants, has to be named in full.", "- call: geo", "- call: geo.lookup"),
+    "M122": Code("A data file cannot be used", "Files of traces and observations hold one quantity with its unit "
+                 "in a line, or in the first column of a CSV file.", "trace: {file: nowhere.csv}",
+                 "trace: {file: times.csv}"),
+    "M201": Code(
+        "An unbounded queue",
+        "With a limit of concurrency and no queue limit, an overload makes requests wait without end instead of "
+        "failing fast; clients give up, and the work is done for nobody.",
+        "shop: {concurrency: 64}",
+        "shop: {concurrency: 64, queue: 256}",
+    ),
+    "M202": Code(
+        "A timeout below what its inner calls may take",
+        "The caller gives up while the callee is still within its own timeouts and retries: those last tries are work "
+        "for nobody.",
+        "caller: timeout: 500ms;  callee: {call: db.get, timeout: 300ms, retries: 1}",
+        "caller: timeout: 700ms",
+    ),
+    "M203": Code(
+        "More load than capacity",
+        "The mean CPU time that the traffic asks for reaches what the replicas have: queues only grow, and no run is "
+        "long enough. Failures, retries and proxies are not counted.",
+        "replicas: 1   # 300 requests per second of 5 ms each",
+        "replicas: 2",
+    ),
+    "M204": Code("A service that nobody calls", "It takes part in the cost and in what proxies must know, but serves "
+                 "nothing.", "", ""),
+    "M205": Code("An endpoint that nobody calls", "Often a slip in the name of a call, or forgotten traffic.", "", ""),
+    "M206": Code("A tenant without traffic", "Its objectives cannot be judged.", "", ""),
+    "M207": Code(
+        "Retries that multiply",
+        "Retries at several levels multiply: three levels of two retries each are 27 tries at the bottom, just when it "
+        "is failing (Google, Site Reliability Engineering, chapter 22).",
+        "retries: 2 at each of three levels",
+        "retries: 2 at one level",
+    ),
+    "M208": Code(
+        "Versions that inherit the number of replicas",
+        "A version takes over what it does not say, replicas too: each version is a deployment of its own.",
+        "{replicas: 6, versions: {v1: {}, v2: {}}}   # 12 in all",
+        "{versions: {v1: {replicas: 5}, v2: {replicas: 1}}}",
+    ),
+    "M209": Code("A mean that does not exist", "A Pareto distribution with a shape of 1 or less has no mean: no "
+                 "capacity is enough, and no average settles.", "pareto: {shape: 1, scale: 1ms}",
+                 "pareto: {shape: 1, scale: 1ms, upper: 10s}"),
+}  # fmt: skip
+
+
+def explain(code: str) -> str:
+    """Explain a code such as ``M104``.
+
+    Raises
+    ------
+    KeyError
+        If there is no such code.
+    """
+    return CODES[code.upper()].text()

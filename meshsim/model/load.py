@@ -1,0 +1,273 @@
+"""From a file, a shipped name, stdin or a dict to a `Topology`, with every mistake at once."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from meshsim.errors import Diagnostic, SpecError, UsageError
+from meshsim.model.advice import advise, check_cycles, check_fan_out
+from meshsim.model.diagnostics import Report, TooManyErrors, render_all, suggestion
+from meshsim.model.read import keys, platform, references, services, traffic
+from meshsim.model.read.cursor import NAME, Cursor, Reading
+from meshsim.model.read.merge import Override, merge
+from meshsim.model.read.tree import MapNode, Mark, Node, Scalar, from_python
+from meshsim.model.read.yaml_text import EXAMPLE, MAX_BYTES, parse
+from meshsim.model.topology import Topology
+from meshsim.model.traffic import Tenant
+
+VERSION = 1
+MAX_EXTENDS = 10
+MAX_CALL_DEPTH = 1000
+STDIN = "<stdin>"
+DICT = "<dict>"
+
+Source = str | Path | Mapping[str, Any] | Topology
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What came of a spec: the topology (None when there are errors), all diagnostics, the texts they point into."""
+
+    topology: Topology | None
+    diagnostics: tuple[Diagnostic, ...]
+    sources: dict[str, str]
+
+    def render(self, *, colour: bool = False) -> str:
+        """Show all diagnostics as compilers do, and their number."""
+        return render_all(self.diagnostics, self.sources, colour)
+
+
+def load(source: Source, *, overrides: Sequence[str] = ()) -> Topology:
+    """Read a topology.
+
+    Parameters
+    ----------
+    source
+        A path, the name of a shipped topology (``bookinfo``), ``-`` for stdin, a dict, or a `Topology`, which
+        is given back as it is.
+    overrides
+        ``path=value`` as of ``--set``, applied in their order.
+
+    Raises
+    ------
+    SpecError
+        With all diagnostics, if there is any error.
+
+    Examples
+    --------
+    >>> shop = {"endpoints": {"get": [{"work": "5ms"}]}}
+    >>> web = {"name": "web", "entry": "shop.get", "arrivals": {"poisson": "100/s"}}
+    >>> load({"meshsim": 1, "services": {"shop": shop}, "traffic": [web]}).traffic[0].service
+    'shop'
+    """
+    checked = check(source, overrides)
+    if checked.topology is None:
+        raise SpecError(checked.render(), diagnostics=checked.diagnostics, sources=checked.sources)
+    return checked.topology
+
+
+def validate(source: Source, overrides: Sequence[str] = ()) -> tuple[Topology | None, list[Diagnostic]]:
+    """Read a topology; give it (None when there are errors) with all errors and warnings."""
+    checked = check(source, overrides)
+    return checked.topology, list(checked.diagnostics)
+
+
+def check(source: Source, overrides: Sequence[str] = ()) -> Checked:
+    """Read a topology, as `validate` does, and keep the texts of the files for showing the diagnostics."""
+    if isinstance(source, Topology):
+        if overrides:
+            raise UsageError("overrides go with a file, a name or a dict; use topology.model_copy(update=…) instead")
+        return Checked(source, (), {})
+    reading = Reading(Report())
+    topology = None
+    try:
+        root = _tree(source, reading)
+        if root is not None:
+            topology = _topology(root, source, overrides, reading)
+    except TooManyErrors:
+        topology = None
+    report = reading.report
+    diagnostics = sorted(report.diagnostics, key=lambda d: (d.severity, d.file, d.line or 0, d.col or 0))
+    return Checked(None if report.errors else topology, tuple(diagnostics), report.sources)
+
+
+def shipped() -> list[tuple[str, str]]:
+    """Name and first comment line of every topology that comes with meshsim, sorted by name."""
+    found: dict[str, str] = {}
+    for directory in _shipped_directories():
+        for file in sorted(directory.glob("*.yaml")):
+            first = file.read_text(encoding="utf-8").partition("\n")[0]
+            found.setdefault(file.stem, first.lstrip("# ").strip() if first.startswith("#") else "")
+    return sorted(found.items())
+
+
+def _shipped_directories() -> list[Path]:
+    """Inside of an installation, or beside the package in a checkout."""
+    package = Path(__file__).resolve().parent.parent
+    return [path for path in (package / "topologies", package.parent / "topologies") if path.is_dir()]
+
+
+def _find(name: str, directory: Path) -> Path | None:
+    """Give a file of that name, else the shipped topology of that name."""
+    path = directory / name
+    if path.is_file():
+        return path
+    if Path(name).name == name:
+        for shelf in _shipped_directories():
+            for file in (shelf / f"{name}.yaml", shelf / name):
+                if file.is_file():
+                    return file
+    return None
+
+
+def _tree(source: Source, reading: Reading) -> Node | None:
+    if isinstance(source, Mapping):
+        try:
+            return from_python(dict(source), DICT)
+        except TypeError as error:
+            reading.report.error("M103", str(error), "use the same names and values as in YAML", Mark(DICT))
+            return None
+    if source == "-":
+        return _parse_bytes(sys.stdin.buffer.read(MAX_BYTES + 1), STDIN, Path(), reading)
+    path = _find(str(source), Path())
+    if path is None:
+        known = [name for name, _ in shipped()]
+        hint = f"give a file, or a shipped name: {suggestion(str(source), known)}"
+        reading.report.error("M001", f"there is no topology '{source}'", hint, Mark(""))
+        return None
+    return _extended(path, reading, ())
+
+
+def _read_file(path: Path, reading: Reading) -> Node | None:
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        hint = "check the name and the permissions"
+        reading.report.error("M001", f"cannot read it: {error.strerror}", hint, Mark(str(path)))
+        return None
+    return _parse_bytes(content, _label(path), path.parent, reading)
+
+
+def _label(path: Path) -> str:
+    """Name of a file in messages: relative when it is below the current directory."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd())) if path.is_absolute() else str(path)
+    except (ValueError, OSError):
+        return str(path)
+
+
+def _parse_bytes(content: bytes, label: str, directory: Path, reading: Reading) -> Node | None:
+    reading.directories[label] = directory
+    if len(content) > MAX_BYTES:
+        hint = "a topology of 10,000 services takes a tenth of that; look for generated or repeated parts"
+        reading.report.error("M004", f"larger than {MAX_BYTES // 10**6} MB", hint, Mark(label))
+        return None
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        reading.report.error("M002", "not UTF-8 text", "save the file as UTF-8", Mark(label, line, 1))
+        return None
+    reading.report.sources[label] = text
+    return parse(text, label, reading.report)
+
+
+def _extended(path: Path, reading: Reading, above: tuple[Path, ...]) -> Node | None:
+    """Read a file, and lay it on what it extends."""
+    root = _read_file(path, reading)
+    entry = root.entries.pop("extends", None) if isinstance(root, MapNode) else None
+    if entry is None or root is None:
+        return root
+    at = Cursor(entry[1], "extends", reading, entry[0])
+    name = at.text()
+    base_path = _find(name, path.parent) if name else None
+    trail = (*above, path.resolve())
+    if base_path is None:
+        if name:
+            hint = f"names are relative to this file; or {suggestion(name, [n for n, _ in shipped()])}"
+            at.error("M010", f"there is no topology '{name}' to extend", hint)
+        return root
+    if base_path.resolve() in trail or len(trail) > MAX_EXTENDS:
+        chain = " -> ".join(p.name for p in (*trail, base_path))
+        at.error("M010", f"these files extend each other: {chain}", "take one extends: out of the circle")
+        return root
+    base = _extended(base_path, reading, trail)
+    return root if base is None else merge(base, root)
+
+
+def _topology(root: Node, source: Source, overrides: Sequence[str], reading: Reading) -> Topology | None:
+    if not isinstance(root, MapNode):
+        reading.report.error("M103", "a topology is a map", EXAMPLE, root.mark)
+        return None
+    _forbid_extends(root, source, reading)
+    for text in overrides:
+        root = Override(text, reading.report).apply(root)
+    reading.names = references.gather(root)
+    before = reading.report.errors
+    topology = _read(Cursor(root, "", reading, root.mark), _default_name(source))
+    if topology is not None and reading.report.errors == before == 0:
+        check_fan_out(topology, reading)
+        if not reading.report.errors:
+            advise(topology, reading)
+    return topology
+
+
+def _forbid_extends(root: MapNode, source: Source, reading: Reading) -> None:
+    entry = root.entries.pop("extends", None)
+    if entry:
+        what = "a dict" if isinstance(source, Mapping) else "stdin"
+        hint = "write it to a file, or give the whole topology"
+        reading.report.error("M010", f"{what} cannot extend a file: there is nothing to be relative to", hint, entry[0])
+
+
+def _default_name(source: Source) -> str:
+    if isinstance(source, Mapping):
+        return "topology"
+    return "stdin" if source == "-" else Path(str(source)).stem
+
+
+def _read(at: Cursor, name: str) -> Topology | None:
+    found = at.fields(keys.TOP, required=("meshsim", "services", "traffic"), later=keys.LATER_TOP)
+    _check_version(found.get("meshsim"))
+    tenants = traffic.read_tenants(found["tenants"]) if "tenants" in found else {}
+    described = services.read_services(found["services"]) if "services" in found else {}
+    streams = traffic.read_traffic(found["traffic"]) if "traffic" in found else ()
+    if "traffic" in found and found["traffic"].is_list() and not streams and not at.reading.report.errors:
+        hint = "add - {name: web, entry: service.endpoint, arrivals: {poisson: 100/s}}"
+        found["traffic"].error("M119", "there is no traffic", hint)
+    check_cycles(described, at.reading)
+    topology = Topology(
+        name=_name(found.get("name"), name),
+        services=described,
+        tenants=tenants or {s.tenant: Tenant(name=s.tenant) for s in streams},
+        traffic=streams,
+        nodes=platform.read_nodes(found.get("nodes")),
+        network=platform.read_network(found.get("network")),
+        mesh=platform.read_mesh(found.get("mesh")),
+        policies=platform.read_policies(found.get("policies")),
+        prices=platform.read_prices(found.get("prices")),
+        call_depth=found["call_depth"].integer(1, MAX_CALL_DEPTH) if "call_depth" in found else 32,
+        run=platform.read_run(found.get("run")),
+    )
+    marks = at.reading.marks.items()
+    origins = {path: f"{mark.file}:{mark.line}" for path, mark in marks if mark.line is not None}
+    return topology.model_copy(update={"origins": origins})
+
+
+def _name(at: Cursor | None, default: str) -> str:
+    if at is None:
+        return default
+    name = at.text()
+    at.valid_name(name, NAME, "a name")
+    return name
+
+
+def _check_version(at: Cursor | None) -> None:
+    if at is not None and not (isinstance(at.node, Scalar) and at.node.value == VERSION and at.node.text == "1"):
+        shown = at.node_text() or "this"
+        at.error("M113", f"version {shown} of the language is not known", f"write meshsim: {VERSION}")

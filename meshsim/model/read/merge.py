@@ -1,0 +1,129 @@
+"""Building on another tree: ``extends:`` merges maps deeply, ``--set path=value`` replaces one value."""
+
+from __future__ import annotations
+
+from meshsim.model.diagnostics import Report, suggestion
+from meshsim.model.read.keys import ARRIVALS, DISTRIBUTIONS
+from meshsim.model.read.references import entry_names
+from meshsim.model.read.tree import ListNode, MapNode, Mark, Node, Scalar
+from meshsim.model.read.yaml_text import parse
+
+_NAMED = ("services", "tenants", "endpoints", "versions")  # maps whose keys are the user's names
+_KINDS = frozenset(ARRIVALS) | frozenset(DISTRIBUTIONS)  # maps that hold exactly one of these: a new one replaces it
+
+
+def merge(base: Node, over: Node, key: str = "") -> Node:
+    """Lay `over` on `base`: maps merge, lists of named entries merge by name, everything else is replaced.
+
+    A map that chooses a kind (``{poisson: …}``, ``{exp: …}``) is replaced when the kinds differ.
+    """
+    if isinstance(base, MapNode) and isinstance(over, MapNode):
+        return over if _other_kind(base, over, key) else _merge_maps(base, over)
+    if isinstance(base, ListNode) and isinstance(over, ListNode):
+        names, new = entry_names(base), entry_names(over)
+        if names and new:
+            return _merge_lists(base, over, names)
+    return over
+
+
+def _other_kind(base: MapNode, over: MapNode, key: str) -> bool:
+    if key in _NAMED or len(base.entries) != 1 or len(over.entries) != 1:
+        return False
+    (old,), (new,) = base.entries, over.entries
+    return old != new and old in _KINDS and new in _KINDS
+
+
+def _merge_maps(base: MapNode, over: MapNode) -> MapNode:
+    entries = dict(base.entries)
+    for key, (mark, node) in over.entries.items():
+        old = entries.get(key)
+        entries[key] = (mark, merge(old[1], node, key) if old else node)
+    return MapNode(entries, over.mark)
+
+
+def _merge_lists(base: ListNode, over: ListNode, names: dict[str, int]) -> ListNode:
+    items = list(base.items)
+    for name, position in entry_names(over).items():
+        node = over.items[position]
+        if name in names:
+            items[names[name]] = merge(base.items[names[name]], node)
+        else:
+            items.append(node)
+    return ListNode(items, over.mark)
+
+
+class _Unknown(Exception):  # ends one override; its diagnostic is in the report
+    """The path of an override leads nowhere."""
+
+
+class Override:
+    """One ``path=value`` of the command line."""
+
+    def __init__(self, text: str, report: Report) -> None:
+        self.path, self.equals, self.value = text.partition("=")
+        self.parts = self.path.strip().split(".")
+        self.file = f"--set {self.path}=…"
+        self.report = report
+        report.sources[self.file] = text
+
+    def apply(self, root: MapNode) -> MapNode:
+        """Give the tree with the value in its place; unchanged after an error."""
+        if not self.equals or not all(self.parts) or not self.value.strip():
+            hint = "write --set path=value, e.g. --set run.load=1.2"
+            self.report.error("M011", "this sets nothing", hint, Mark(self.file, 1, 1))
+            return root
+        node = parse(self.value, self.file, self.report, column=len(self.path) + 1)
+        if node is None:
+            return root
+        try:
+            placed = self._place(root, 0, node)
+        except _Unknown:
+            return root
+        assert isinstance(placed, MapNode)
+        return placed
+
+    def _mark(self, depth: int) -> Mark:
+        return Mark(self.file, 1, 1 + sum(len(part) + 1 for part in self.parts[:depth]))
+
+    def _place(self, node: Node, depth: int, value: Node) -> Node:
+        if depth == len(self.parts):
+            return value
+        if isinstance(node, ListNode):
+            return self._place_in_list(node, depth, value)
+        if isinstance(node, MapNode):
+            return self._place_in_map(node, depth, value)
+        if node.value is None:
+            return self._place_in_map(MapNode({}, self._mark(depth)), depth, value)
+        above = ".".join(self.parts[:depth])
+        hint = f"set it as a whole: --set '{above}={{{self.parts[depth]}: …}}'"
+        self._unknown(depth, f"{above} is the value {node.text[:40]}, not a map", hint)
+        return node
+
+    def _place_in_list(self, node: ListNode, depth: int, value: Node) -> ListNode:
+        part, names = self.parts[depth], entry_names(node)
+        position = names.get(part, int(part) if part.isascii() and part.isdigit() and len(part) < 7 else -1)
+        if not 0 <= position < len(node.items):
+            hint = suggestion(part, names) if names else f"positions are 0 to {len(node.items) - 1}"
+            self._unknown(depth, f"there is no '{part}' in {'.'.join(self.parts[:depth])}", hint)
+        items = list(node.items)
+        items[position] = self._place(items[position], depth + 1, value)
+        return ListNode(items, node.mark)
+
+    def _place_in_map(self, node: MapNode, depth: int, value: Node) -> MapNode:
+        part = self.parts[depth]
+        named = depth > 0 and self.parts[depth - 1] in _NAMED
+        if part in node.entries:
+            mark, old = node.entries[part]
+            return MapNode({**node.entries, part: (mark, self._place(old, depth + 1, value))}, node.mark)
+        if named:
+            self._unknown(
+                depth, f"there is no '{part}' in {'.'.join(self.parts[:depth])}", suggestion(part, node.entries)
+            )
+        mark = self._mark(depth)
+        new = self._place(Scalar(None, "", mark), depth + 1, value)
+        kept = {} if part in _KINDS and len(node.entries) == 1 and set(node.entries) <= _KINDS else node.entries
+        return MapNode({**kept, part: (mark, new)}, node.mark)
+
+    def _unknown(self, depth: int, message: str, hint: str) -> None:
+        self.report.error("M011", message, hint, self._mark(depth), self.path)
+        raise _Unknown

@@ -1,0 +1,219 @@
+"""What the services stand on: nodes, network, proxies, policies, prices, and how to run."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from meshsim import units
+from meshsim.model.distributions import Distribution, constant
+from meshsim.model.policies import LoadBalancer, Policy
+from meshsim.model.read import keys, quantities
+from meshsim.model.read.cursor import NAME, Cursor
+from meshsim.model.read.distributions import DURATION, distribution
+from meshsim.model.read.references import target_of
+from meshsim.model.topology import PROFILES, Cores, Mesh, Network, Nodes, Prices, ProxyConfig, Run
+
+_GIB = 1024**3
+_NETWORK_S = {  # one way; assumed, of the order that clouds have within a region
+    "loopback": 20e-6,
+    "same_node": 50e-6,
+    "same_zone": 250e-6,
+    "cross_zone": 1e-3,
+    "client": 5e-3,
+}
+_TWO_CORES = Cores(request=2.0, limit=2.0)
+_DEFAULT_PROFILE = "istio-1.24"
+_LOAD_BALANCERS: dict[str, LoadBalancer] = {
+    "random": "random",
+    "round_robin": "round_robin",
+    "least_request": "least_request",
+}
+
+
+def read_nodes(at: Cursor | None) -> Nodes:
+    """Read `nodes`. Defaults (assumed): 30 pods on a node of 16 cores and 64 GiB, one zone."""
+    found = at.fields(keys.NODES, example="pods_per_node: 30, zones: [a, b, c]") if at else {}
+    return Nodes(
+        pods_per_node=found["pods_per_node"].integer(1, 10_000) if "pods_per_node" in found else 30,
+        cpu=quantities.cores(found["cpu"]) if "cpu" in found else 16.0,
+        memory_bytes=quantities.memory(found["memory"]) if "memory" in found else 64 * _GIB,
+        zones=_zones(found["zones"]) if "zones" in found else ("a",),
+    )
+
+
+def _zones(at: Cursor) -> tuple[str, ...]:
+    zones: list[str] = []
+    for item in at.items("[a, b, c]"):
+        zone = item.text()
+        if item.valid_name(zone, NAME, "a zone's name") and zone in zones:
+            item.error("M111", f"zone '{zone}' is here twice", "name each zone once")
+        zones.append(zone)
+    if at.is_list() and not zones:
+        at.error("M108", "there are no zones", "write [a], or remove zones")
+    return tuple(zones) or ("a",)
+
+
+def read_network(at: Cursor | None) -> Network:
+    """Read `network`: one-way delays."""
+    found = at.fields(keys.NETWORK, example="same_zone: 0.25ms, cross_zone: 1ms") if at else {}
+
+    def delay(key: str) -> Distribution:
+        return distribution(found[key], DURATION) if key in found else constant(_NETWORK_S[key])
+
+    return Network(
+        loopback=delay("loopback"),
+        same_node=delay("same_node"),
+        same_zone=delay("same_zone"),
+        cross_zone=delay("cross_zone"),
+        client=delay("client"),
+    )
+
+
+def read_mesh(at: Cursor | None) -> Mesh:
+    """Read `mesh`. Defaults (assumed): two gateways and two waypoints of two cores each."""
+    found = at.fields(keys.MESH, example="sidecar: {profile: istio-1.24}") if at else {}
+    gateway = ProxyConfig(profile="envoy", replicas=2, cpu=_TWO_CORES)
+    ambient = found["ambient"].fields(keys.AMBIENT, later=keys.LATER_PROXY) if "ambient" in found else {}
+    profile = _profile(ambient["profile"]) if "profile" in ambient else _DEFAULT_PROFILE
+    waypoint = ProxyConfig(profile=profile, replicas=2)
+    return Mesh(
+        gateway=_proxy(found.get("gateway"), gateway, replicated=True),
+        sidecar=_proxy(found.get("sidecar"), ProxyConfig(profile=_DEFAULT_PROFILE)),
+        ztunnel=_proxy(ambient.get("ztunnel"), ProxyConfig(profile=profile)),
+        waypoint=_proxy(ambient.get("waypoint"), waypoint, replicated=True),
+    )
+
+
+def _profile(at: Cursor) -> str:
+    return at.choice(PROFILES) or _DEFAULT_PROFILE
+
+
+def _proxy(at: Cursor | None, default: ProxyConfig, *, replicated: bool = False) -> ProxyConfig:
+    if at is None:
+        return default
+    allowed = (*keys.PROXY, "replicas") if replicated else keys.PROXY
+    found = at.fields(allowed, later=keys.LATER_PROXY, example="profile: istio-1.24")
+    return ProxyConfig(
+        profile=_profile(found["profile"]) if "profile" in found else default.profile,
+        replicas=found["replicas"].integer(1, 100_000) if "replicas" in found else default.replicas,
+        cpu=quantities.cpu(found["cpu"]) if "cpu" in found else default.cpu,
+        threads=_threads(found["threads"]) if "threads" in found else None,
+        cpu_per_request=distribution(found["cpu_per_request"], DURATION) if "cpu_per_request" in found else None,
+        cpu_per_kib_s=_both_ways(found["cpu_per_kib"]) if "cpu_per_kib" in found else None,
+        tls_handshake_s=quantities.duration(found["tls_handshake"]) if "tls_handshake" in found else None,
+        memory_bytes=quantities.memory(found["memory"]) if "memory" in found else None,
+        memory_base_bytes=_size(found, "memory_base"),
+        memory_per_cluster_bytes=_size(found, "memory_per_cluster"),
+        memory_per_endpoint_bytes=_size(found, "memory_per_endpoint"),
+        memory_per_connection_bytes=_size(found, "memory_per_connection"),
+    )
+
+
+def _size(found: dict[str, Cursor], key: str) -> int | None:
+    return quantities.size(found[key]) if key in found else None
+
+
+def _threads(at: Cursor) -> int | Literal["unlimited"]:
+    return "unlimited" if at.node_text() == "unlimited" else at.integer(1, 1024)
+
+
+def _both_ways(at: Cursor) -> tuple[float, float]:
+    """CPU per KiB: one duration for both directions, or ``{request, response}``."""
+    if not at.is_map():
+        value = quantities.duration(at)
+        return value, value
+    found = at.fields(("request", "response"), required=("request", "response"), example="request: 2us, response: 2us")
+    values = [quantities.duration(found[key]) if key in found else 0.0 for key in ("request", "response")]
+    return values[0], values[1]
+
+
+def read_policies(at: Cursor | None) -> tuple[Policy, ...]:
+    """Read `policies`, sorted by name."""
+    items = at.named_items("[{name: geo, to: geo, load_balancer: round_robin}]") if at else []
+    return tuple(sorted((_policy(name, item) for name, item in items), key=lambda policy: policy.name))
+
+
+def _policy(name: str, at: Cursor) -> Policy:
+    found = at.fields(keys.POLICY, later=keys.LATER_POLICY)
+    source = found["from"].text() if "from" in found else None
+    if source is not None:
+        found["from"].known(source, ("client", *at.reading.names.endpoints), "calling service")
+    if not {"load_balancer", "in_app", "cancellation"} & set(at.keys()):
+        at.error("M102", f"policy '{name}' says nothing", "add load_balancer, in_app or cancellation")
+    return Policy(
+        name=name,
+        to=target_of(found["to"]) if "to" in found else None,
+        from_=source,
+        load_balancer=_load_balancer(found["load_balancer"]) if "load_balancer" in found else None,
+        in_app=found["in_app"].boolean() if "in_app" in found else None,
+        cancellation=_switch(found["cancellation"]) if "cancellation" in found else None,
+    )
+
+
+def _load_balancer(at: Cursor) -> LoadBalancer | None:
+    planned = keys.LATER_LOAD_BALANCERS.intersection(at.keys())
+    if planned:
+        at.later(f"load_balancer: {{{min(planned)}: …}}")
+        return None
+    return _LOAD_BALANCERS.get(at.choice(keys.LOAD_BALANCERS, keys.LATER_LOAD_BALANCERS) or "")
+
+
+def _switch(at: Cursor) -> bool:
+    return at.choice(("on", "off", "true", "false")) in ("on", "true")
+
+
+def read_prices(at: Cursor | None) -> Prices:
+    """Read `prices`: per core and hour, per GiB and hour, per GiB; one currency."""
+    found = at.fields(keys.PRICES, later=keys.LATER_PRICES, example="cpu: $0.03/core/h") if at else {}
+    per = {"cpu": "core_hour", "memory": "gib_hour", "cross_zone": "gib"}
+    prices = {key: _price(found[key], per[key]) for key in found}
+    currencies = {price.currency for price in prices.values() if price}
+    if len(currencies) > 1 and at:
+        at.error("M108", f"prices are in {' and '.join(sorted(currencies))}", "use one currency", at.key_mark)
+    amounts = {key: price.amount for key, price in prices.items() if price}
+    return Prices(
+        currency=min(currencies, default="USD"),
+        cpu_per_core_hour=amounts.get("cpu"),
+        memory_per_gib_hour=amounts.get("memory"),
+        cross_zone_per_gib=amounts.get("cross_zone"),
+    )
+
+
+def _price(at: Cursor, per: str) -> units.Price | None:
+    example = {"core_hour": "$0.03/core/h", "gib_hour": "$0.0042/GiB/h", "gib": "$0.01/GiB"}[per]
+    node = at.scalar("a price", f"write {at.name}: {example}")
+    if node is None:
+        return None
+    try:
+        price = units.parse_price(node.text)
+    except units.UnitError as error:
+        bare = isinstance(node.value, (int, float))
+        at.error(
+            "M106" if bare else "M107", f"{at.name}: {error}", f"write {at.name}: {example}" if bare else error.hint
+        )
+        return None
+    if price.per != per or price.amount > 1e6:
+        at.error("M107", f"{at.name}: {node.text} is not a price of this kind", f"write {at.name}: {example}")
+        return None
+    return price
+
+
+def read_run(at: Cursor | None) -> Run:
+    """Read `run`."""
+    found = at.fields(keys.RUN, later=keys.LATER_RUN, example="duration: 60s, seed: 1") if at else {}
+    default = Run()
+    duration = quantities.duration(found["duration"], positive=True) if "duration" in found else default.duration_s
+    warmup = None
+    if "warmup" in found and found["warmup"].node_text() != "auto":
+        warmup = quantities.duration(found["warmup"])
+        if warmup >= duration:
+            hint = f"nothing would be measured: write less than {units.format_duration(duration)}, or auto"
+            found["warmup"].error("M108", f"warmup {found['warmup'].text()} is not shorter than the run", hint)
+    return Run(
+        load=found["load"].number(0.0, 1e6, above=True) if "load" in found else default.load,
+        duration_s=duration,
+        warmup_s=warmup,
+        drain_s=quantities.duration(found["drain"]) if "drain" in found else default.drain_s,
+        seed=found["seed"].integer(0, 2**63 - 1) if "seed" in found else default.seed,
+        replications=found["replications"].integer(1, 100_000) if "replications" in found else default.replications,
+    )

@@ -1,0 +1,67 @@
+"""References by name: which services, endpoints, versions and tenants there are, and what a name means."""
+
+from __future__ import annotations
+
+from meshsim.model.read.cursor import Cursor, Names
+from meshsim.model.read.tree import ListNode, MapNode, Node, Scalar
+
+
+def gather(root: MapNode) -> Names:
+    """Collect what is defined, before anything is read, so that each reference is judged where it stands."""
+    names = Names()
+    services = _entries(root.get("services"))
+    for service, node in services.items():
+        versions = _entries(node.get("versions")) if isinstance(node, MapNode) else {}
+        endpoints = dict.fromkeys(_entries(node.get("endpoints")) if isinstance(node, MapNode) else {})
+        names.endpoints[service] = tuple(endpoints)
+        names.versions[service] = tuple(versions)
+    names.tenants = tuple(_entries(root.get("tenants")))
+    return names
+
+
+def _entries(node: Node | None) -> dict[str, Node]:
+    return {key: value for key, (_, value) in node.entries.items()} if isinstance(node, MapNode) else {}
+
+
+def endpoint_of(at: Cursor) -> tuple[str, str] | None:
+    """Resolve ``service.endpoint``, or a service with one endpoint; None after an error."""
+    node = at.scalar("service.endpoint", f"write {at.name}: service.endpoint")
+    if node is None:
+        return None
+    service, dot, endpoint = node.text.partition(".")
+    known = at.reading.names.endpoints
+    if not at.known(service, known, "service"):
+        return None
+    if dot:
+        return (service, endpoint) if at.known(endpoint, known[service], "endpoint", of=service) else None
+    if len(known[service]) == 1:
+        return service, known[service][0]
+    if known[service]:  # a service without endpoints is reported there
+        several = ", ".join(f"{service}.{name}" for name in known[service][:4])
+        at.error("M121", f"'{service}' has {len(known[service])} endpoints", f"say which: {several}")
+    return None
+
+
+def target_of(at: Cursor) -> str | None:
+    """Check ``service`` or ``service.endpoint`` of a policy and give it as written."""
+    node = at.scalar("service or service.endpoint", f"write {at.name}: service")
+    if node is None:
+        return None
+    service, dot, endpoint = node.text.partition(".")
+    known = at.reading.names.endpoints
+    if at.known(service, known, "service") and dot:
+        at.known(endpoint, known[service], "endpoint", of=service)
+    return node.text
+
+
+def entry_names(node: Node | None) -> dict[str, int]:
+    """Give the position of each named entry of a list; empty if `node` is no list of named maps."""
+    if not isinstance(node, ListNode):
+        return {}
+    found: dict[str, int] = {}
+    for position, item in enumerate(node.items):
+        name = item.get("name") if isinstance(item, MapNode) else None
+        if not isinstance(name, Scalar):
+            return {}
+        found[name.text] = position
+    return found

@@ -1,0 +1,147 @@
+"""Services, their versions and their endpoints."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+from meshsim.model.read import keys, quantities
+from meshsim.model.read.cursor import ENDPOINT_NAME, NAME, RESERVED, Cursor
+from meshsim.model.read.steps import read_steps
+from meshsim.model.read.traffic import SERVICE_CONNECTIONS, read_connections
+from meshsim.model.read.tree import MapNode
+from meshsim.model.steps import Step
+from meshsim.model.topology import Cores, Service, Version
+
+MAX_REPLICAS = 100_000
+DEFAULT_CPU = Cores(request=1.0, limit=1.0)  # assumed
+DEFAULT_MEMORY_BYTES = 1024**3  # assumed
+
+Endpoints = dict[str, tuple[Step, ...]]
+
+
+def read_services(at: Cursor) -> dict[str, Service]:
+    """Read `services`, sorted by name."""
+    found: dict[str, Service] = {}
+    for name, service in at.children("shop: {endpoints: {get: [{work: 5ms}]}}"):
+        if not service.valid_name(name, NAME, "a service's name", mark=service.key_mark):
+            continue
+        if name in RESERVED:
+            hint = f"call it e.g. {name}-service: {', '.join(RESERVED)} stand for the outside and for proxies"
+            service.error("M110", f"'{name}' is a reserved name", hint, service.key_mark)
+        found[name] = _service(name, service)
+    if at.is_map() and not at.keys():
+        at.error("M108", "there are no services", "add shop: {endpoints: {get: [{work: 5ms}]}}", at.key_mark)
+    return dict(sorted(found.items()))
+
+
+def _service(name: str, at: Cursor) -> Service:
+    found = at.fields(keys.SERVICE, required=("endpoints",), later=keys.LATER_SERVICE,
+                      example="endpoints: {get: [{work: 5ms}]}")  # fmt: skip
+    versions = _versions(found)
+    concurrency = found["concurrency"].integer(1, 1_000_000) if "concurrency" in found else None
+    queue = found["queue"].integer(0, 1_000_000_000) if "queue" in found else None
+    _check_queue(found, concurrency, queue)
+    return Service(
+        name=name,
+        namespace=_namespace(found.get("namespace")),
+        versions=versions,
+        split=_split(found["split"], at) if "split" in found else None,
+        memory_bytes=quantities.memory(found["memory"]) if "memory" in found else DEFAULT_MEMORY_BYTES,
+        concurrency=concurrency,
+        queue=queue,
+        discipline=_discipline(found.get("discipline")),
+        connections=read_connections(found["connections"]) if "connections" in found else SERVICE_CONNECTIONS,
+    )
+
+
+def _check_queue(found: dict[str, Cursor], concurrency: int | None, queue: int | None) -> None:
+    if queue is not None and "concurrency" not in found:
+        hint = "add concurrency: 64 (requests at once on a replica), or remove queue"
+        found["queue"].error("M120", "a queue has no meaning without a limit of concurrency", hint,
+                             found["queue"].key_mark)  # fmt: skip
+    if concurrency is not None and queue is None and "queue" not in found:
+        hint = "add e.g. queue: 256: one more request is then rejected instead of waiting without end"
+        found["concurrency"].warning("M201", "the queue for the limit of concurrency is unbounded", hint)
+
+
+def _namespace(at: Cursor | None) -> str:
+    if at is None:
+        return "default"
+    name = at.text()
+    at.valid_name(name, NAME, "a namespace")
+    return name
+
+
+def _discipline(at: Cursor | None) -> Literal["ps", "fifo", "lifo"]:
+    word = at.choice(("ps", "fifo", "lifo"), ("priority",)) if at else "ps"
+    return "fifo" if word == "fifo" else "lifo" if word == "lifo" else "ps"
+
+
+def _endpoints(at: Cursor) -> Endpoints:
+    found: Endpoints = {}
+    for name, steps in at.children("get: [{work: 5ms}]"):
+        steps.valid_name(name, ENDPOINT_NAME, "an endpoint's name", mark=steps.key_mark)
+        found[name] = read_steps(steps)
+    return found
+
+
+def _versions(found: dict[str, Cursor]) -> tuple[Version, ...]:
+    """Read all versions, sorted by name; each inherits what it does not say, the number of replicas too."""
+    replicas = found["replicas"].integer(1, MAX_REPLICAS) if "replicas" in found else 1
+    cpu = quantities.cpu(found["cpu"]) if "cpu" in found else DEFAULT_CPU
+    endpoints = _endpoints(found["endpoints"]) if "endpoints" in found else {}
+    if "endpoints" in found and found["endpoints"].is_map() and not found["endpoints"].keys():
+        found["endpoints"].error("M108", "the service has no endpoints", "add get: [{work: 5ms}]")
+    base = Version(name="", replicas=replicas, cpu=cpu, endpoints=dict(sorted(endpoints.items())))
+    if "versions" not in found:
+        return (base,)
+    at = found["versions"]
+    versions = [_version(name, inner, base) for name, inner in at.children("v1: {}, v2: {replicas: 1}")]
+    _check_inherited(found, at, replicas)
+    return tuple(sorted(versions, key=lambda version: version.name)) or (base,)
+
+
+def _check_inherited(found: dict[str, Cursor], at: Cursor, replicas: int) -> None:
+    if not isinstance(at.node, MapNode):
+        return
+    if not at.node.entries:
+        at.error("M108", "there are no versions", "write {v1: {}, v2: {}}, or remove versions")
+    inner = [node for _, node in at.node.entries.values()]
+    inheriting = sum(isinstance(node, MapNode) and "replicas" not in node.entries for node in inner)
+    if "replicas" in found and replicas > 1 and inheriting > 1:
+        hint = f"each of these versions has {replicas} of its own; say replicas in each version to divide them"
+        found["replicas"].warning("M208", f"{inheriting} versions inherit {replicas} replicas each", hint)
+
+
+def _version(name: str, at: Cursor, base: Version) -> Version:
+    at.valid_name(name, NAME, "a version's name", mark=at.key_mark)
+    found = at.fields(keys.VERSION, example="replicas: 1")
+    own = _endpoints(found["endpoints"]) if "endpoints" in found else {}
+    for endpoint in own:
+        mark = at.reading.marks[f"{at.path}.endpoints.{endpoint}"]
+        found["endpoints"].known(endpoint, base.endpoints, "endpoint to override", mark=mark)
+    return Version(
+        name=name,
+        replicas=found["replicas"].integer(1, MAX_REPLICAS) if "replicas" in found else base.replicas,
+        cpu=quantities.cpu(found["cpu"]) if "cpu" in found else base.cpu,
+        endpoints=dict(sorted({**base.endpoints, **own}.items())),
+    )
+
+
+def _split(at: Cursor, service: Cursor) -> dict[str, float] | None:
+    """Read the shares of the versions, normalised; a version that is not named gets nothing."""
+    known = service.reading.names.versions.get(service.name, ())
+    weights: dict[str, float] = {}
+    for name, inner in at.children("v1: 90, v2: 10"):
+        value = quantities.weight(inner)
+        if known and inner.known(name, known, "version", mark=inner.key_mark):
+            weights[name] = value
+    if not known:
+        at.error("M120", "a split has no meaning without versions", "add versions: {v1: {}, v2: {}}", at.key_mark)
+        return None
+    total = math.fsum(weights.values())
+    if total <= 0.0:
+        at.error("M115", "the weights of the split add up to 0", "write e.g. {v1: 90, v2: 10}", at.key_mark)
+        return None
+    return {name: weights.get(name, 0.0) / total for name in sorted(known)}

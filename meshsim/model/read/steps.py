@@ -1,0 +1,163 @@
+"""The steps of an endpoint: work, wait, call, parallel, choose, fail."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection
+
+from meshsim.model.read import keys, quantities
+from meshsim.model.read.cursor import Cursor
+from meshsim.model.read.distributions import COUNT, DURATION, distribution
+from meshsim.model.read.references import endpoint_of
+from meshsim.model.read.traffic import sizes
+from meshsim.model.steps import Call, Choose, Fail, FailReason, Option, Parallel, Step, Wait, Work
+from meshsim.model.topology import PROBABILITY_SLACK
+
+MAX_RETRIES = 100
+_REASONS: dict[str, FailReason] = {
+    "500": "500",
+    "503": "503",
+    "reset": "reset",
+    "connect_failure": "connect_failure",
+    "grpc:unavailable": "grpc:unavailable",
+}
+
+
+def read_steps(at: Cursor) -> tuple[Step, ...]:
+    """Read a list of steps; those that cannot be understood are reported and left out."""
+    steps = (read_step(item) for item in at.items("[{work: 5ms}]"))
+    return tuple(step for step in steps if step is not None)
+
+
+def read_step(at: Cursor) -> Step | None:
+    """Read one step: a map with one of `keys.STEPS`, and what goes with it."""
+    if not at.is_map():
+        at.wrong_kind("a step", "write {work: 5ms}, {wait: 5ms}, {call: service.endpoint}, {parallel: […]}, …")
+        return None
+    named = at.keys()
+    kinds = [key for key in named if key in keys.STEPS or key in keys.LATER_STEPS]
+    if len(kinds) != 1:
+        _wrong_number(at, kinds)
+        return None
+    if kinds[0] in keys.LATER_STEPS:
+        at.later(f"the step '{kinds[0]}'")
+        return None
+    step = _READERS[kinds[0]](at)
+    if step is not None:
+        at.reading.places[id(step)] = at.path
+    return step
+
+
+def _wrong_number(at: Cursor, kinds: list[str]) -> None:
+    if kinds:
+        hint = f"make two steps of it: - {kinds[0]}: …, then - {kinds[1]}: …"
+        at.error("M114", f"a step is one thing, not {' and '.join(kinds)}", hint)
+    elif at.keys():
+        at.fields(keys.STEPS)
+    else:
+        at.error("M114", "the step is empty", "write e.g. {work: 5ms}")
+
+
+def _one_or_more(at: Cursor) -> tuple[Step, ...]:
+    """Read a list of steps, or a step that stands alone."""
+    if at.is_list():
+        return read_steps(at)
+    step = read_step(at)
+    return () if step is None else (step,)
+
+
+def _fields(at: Cursor, kind: str, more: Collection[str] = (), later: Collection[str] = ()) -> dict[str, Cursor]:
+    return at.fields((kind, *more), later=later)
+
+
+def _work(at: Cursor) -> Step | None:
+    found = _fields(at, "work")
+    return Work(work=distribution(found["work"], DURATION)) if "work" in found else None
+
+
+def _wait(at: Cursor) -> Step | None:
+    found = _fields(at, "wait")
+    return Wait(wait=distribution(found["wait"], DURATION)) if "wait" in found else None
+
+
+def _call(at: Cursor) -> Step | None:
+    found = _fields(at, "call", keys.CALL, keys.LATER_CALL)
+    fallback = _one_or_more(found["fallback"]) if "fallback" in found else None
+    request, response = sizes(found)
+    flags = {key: key in found and found[key].boolean() for key in ("optional", "async")}
+    timeout = quantities.duration(found["timeout"], positive=True) if "timeout" in found else None
+    retries = found["retries"].integer(0, MAX_RETRIES) if "retries" in found else 0
+    share = quantities.share(found["p"]) if "p" in found else 1.0
+    times = distribution(found["times"], COUNT) if "times" in found else None
+    for key in ("optional", "fallback"):
+        if flags["async"] and key in found:
+            hint = f"remove {key}, or wait for the call by removing async"
+            found[key].error("M120", f"nobody waits for an async call, so {key} has no meaning", hint)
+    target = endpoint_of(found["call"]) if "call" in found else None
+    if target is None:
+        return None
+    return Call(
+        service=target[0], endpoint=target[1], timeout_s=timeout, retries=retries, p=share, times=times,
+        optional=flags["optional"], fallback=fallback, async_=flags["async"],
+        request_bytes=request, response_bytes=response,
+    )  # fmt: skip
+
+
+def _parallel(at: Cursor) -> Step | None:
+    found = _fields(at, "parallel", keys.PARALLEL)
+    if "parallel" not in found:
+        return None
+    items = found["parallel"].items("[{call: a.get}, {call: b.get}]")
+    if found["parallel"].is_list() and not items:
+        found["parallel"].error("M108", "parallel has no branches", "write [{call: a.get}, {call: b.get}]")
+    branches = tuple(_one_or_more(item) for item in items)
+    quorum = None
+    if "quorum" in found:
+        quorum = found["quorum"].integer(1, 10_000)
+        if quorum > len(items):
+            hint = f"write a quorum from 1 to {len(items)}, or add branches"
+            found["quorum"].error("M116", f"a quorum of {quorum} cannot be met by {len(items)} branches", hint)
+            quorum = None
+    return Parallel(branches=branches, quorum=quorum)
+
+
+def _choose(at: Cursor) -> Step | None:
+    found = _fields(at, "choose")
+    if "choose" not in found:
+        return None
+    inner = found["choose"]
+    items = inner.items("[{p: 10%, do: [{call: a.get}]}, {p: 90%}]")
+    if inner.is_list() and not items:
+        inner.error("M108", "choose has no options", "write [{p: 10%, do: [{call: a.get}]}]")
+    options = tuple(_option(item) for item in items)
+    total = math.fsum(option.p for option in options)
+    if total > 1.0 + PROBABILITY_SLACK:
+        hint = "exactly one option is taken: lower them until they add up to 1 (what is missing does nothing)"
+        inner.error("M115", f"the p of the options add up to {total:.6g}", hint, inner.key_mark)
+    return Choose(options=options)
+
+
+def _option(at: Cursor) -> Option:
+    found = at.fields(keys.OPTION, required=("p",), example="p: 10%, do: […]")
+    share = quantities.share(found["p"]) if "p" in found else 0.0
+    return Option(p=share, do=_one_or_more(found["do"]) if "do" in found else ())
+
+
+def _fail(at: Cursor) -> Step | None:
+    found = _fields(at, "fail")
+    if "fail" not in found:
+        return None
+    inner = found["fail"].fields(keys.FAIL, example="p: 0.1%, as: 500")
+    share = quantities.share(inner["p"]) if "p" in inner else 1.0
+    reason = inner["as"].choice(keys.FAIL_REASONS) if "as" in inner else "500"
+    return Fail(p=share, reason=_REASONS[reason or "500"])
+
+
+_READERS: dict[str, Callable[[Cursor], Step | None]] = {
+    "work": _work,
+    "wait": _wait,
+    "call": _call,
+    "parallel": _parallel,
+    "choose": _choose,
+    "fail": _fail,
+}

@@ -1,0 +1,97 @@
+"""Who sends requests, how often, and what they expect: streams, arrivals, sessions, tenants."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from meshsim.model.distributions import Distribution
+
+ArrivalKind = Literal["poisson", "constant", "renewal", "batch", "mmpp", "rate", "spike", "trace", "closed"]
+
+
+class _Frozen(BaseModel):
+    """Values: compared by content, never changed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class Arrivals(_Frozen):
+    """When the requests of a stream arrive. Rates are requests per second, before `run.load`.
+
+    The fields that a kind uses, as the spec writes them:
+
+    - ``{poisson: 1200/s}``, ``{constant: 100/s}``: rate_per_s
+    - ``{renewal: {gamma: {mean: 10ms, cv: 2}}}``: gap
+    - ``{batch: {rate: 100/s, size: {geometric: 4}}}``: rate_per_s (of requests), size
+    - ``{mmpp: {rates: [100/s, 900/s], stay: [5s, 1s]}}``: rates_per_s, stay_s (mean, exponential)
+    - ``{rate: [{at: 0s, rate: 10/s}, {at: 60s, rate: 50/s}]}`` steps;
+      ``{rate: {points: [...], interpolate: linear}}``; ``{rate: {diurnal: {mean: 100/s, peak: 180/s, period: 24h,
+      peak_at: 14h}}}``: a sinusoid. Poisson with that rate, sampled exactly.
+    - ``{spike: {base: 100/s, peak: 500/s, at: 30s, lasts: 10s}}``: a step up and down, stored as rate points
+    - ``{trace: {times: [..]}}`` or ``{trace: {file: times.csv}}``: times_s
+    - ``{closed: {users: 50, think: {exp: 1s}}}``: users, think
+    """
+
+    kind: ArrivalKind
+    rate_per_s: float | None = None
+    gap: Distribution | None = None
+    size: Distribution | None = None
+    rates_per_s: tuple[float, ...] = ()
+    stay_s: tuple[float, ...] = ()
+    points: tuple[tuple[float, float], ...] = ()  # (at_s, rate_per_s)
+    interpolate: Literal["step", "linear"] = "step"
+    diurnal: tuple[float, float, float, float] | None = None  # mean/s, peak/s, period_s, peak_at_s
+    times_s: tuple[float, ...] = ()
+    users: int | None = None
+    think: Distribution | None = None
+
+
+class Sessions(_Frozen):
+    """A modifier of open arrivals: users come at rate/mean(requests), each sends `requests` requests in turn.
+
+    The next one comes `gap` after the previous was answered (a partly open system, Schroeder et al., NSDI 2006).
+    """
+
+    requests: Distribution
+    gap: Distribution
+
+
+class Connections(_Frozen):
+    """Connections that a caller keeps open to each upstream.
+
+    ``8`` -> pool 8, fresh 0: long-lived, each pinned to one replica. ``per_request`` -> pool 0, fresh 1.
+    ``{requests: 10}`` -> pool 0, fresh 0.1: very many connections of 10 requests on average each.
+    """
+
+    pool: int = 0  # 0: so many that each request meets another one
+    fresh: float = 0.0  # probability that a request has to open its connection
+
+
+class Stream(_Frozen):
+    """One entry of `traffic`: requests of one tenant to one endpoint."""
+
+    name: str
+    tenant: str
+    service: str  # `entry: maps.tile`
+    endpoint: str
+    arrivals: Arrivals
+    sessions: Sessions | None = None
+    request_bytes: Distribution
+    response_bytes: Distribution
+    connections: Connections
+
+
+class Objective(_Frozen):
+    """A service level objective, e.g. ``p99: 200ms``, ``availability: 99.9%``, ``mean: 50ms``."""
+
+    quantity: str  # 'mean', 'availability' or 'p50' ... 'p99.99'
+    limit: float  # seconds, or a share for availability
+
+
+class Tenant(_Frozen):
+    """Somebody whose requests are counted, judged and billed together."""
+
+    name: str
+    objectives: tuple[Objective, ...] = ()

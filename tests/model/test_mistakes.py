@@ -1,0 +1,259 @@
+"""Bad input: each mistake has its code, its place and a hint. `§` marks the place where the caret has to stand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from good_shop import SHOP
+
+from meshsim.errors import SpecError
+from meshsim.model import load as loading
+from meshsim.model.codes import CODES, explain
+
+WORK = "- work: 5ms"
+POISSON = "{poisson: 100/s}"
+REPLICAS = "    replicas: 2\n"
+END = "tenants: {web: {}}\n"
+
+# (code, part of the good file, what stands there instead, part of the hint)
+ERRORS = [
+    ("M002", WORK, "- work: {exp: 5ms\n        - call: cart.get]", "quotes"),
+    ("M002", WORK, "- work: §*nothing", ""),
+    ("M003", REPLICAS, "    replicas: 2\n    §replicas: 3\n", "line 4"),
+    ("M005", WORK, "- work: §!!python/object/apply:os.system ['true']", "remove the tag"),
+    ("M005", WORK, "- work: §!!str 5ms", "remove the tag"),
+    ("M006", "replicas: 2", "replicas: §010", "write 10"),
+    ("M007", "traffic:", "§---\ntraffic:", "one topology"),
+    ("M009", END, "§[a, b]: 1\n", "name: value"),
+    ("M010", "meshsim: 1", "meshsim: 1\nextends: §nowhere.yaml", "relative"),
+    ("M101", REPLICAS, "    §replica: 2\n", "did you mean 'replicas'?"),
+    ("M101", "tenants:", "§tenant:", "did you mean 'tenants'?"),
+    ("M101", WORK, "- §wrk: 5ms", "did you mean 'work'?"),
+    ("M101", "- call: cart.get", "- {call: cart.get, §tries: 2}", "did you mean 'retries'?"),
+    ("M101", "{web: {}}", "{web: {slo: {§p999.5: 1ms}}}", "p99"),
+    ("M102", "{name: web, entry", "§{entry", "add name"),
+    ("M102", "{name: web, entry: shop.get,", "§{name: web,", "add entry"),
+    ("M102", "meshsim: 1\n", "", "add meshsim"),
+    ("M102", END, "policies: [§{name: p, to: cart}]\n", "add load_balancer"),
+    ("M102", "replicas: 2", "§cpu: {}", "request: 1"),
+    ("M103", "replicas: 2", 'replicas: §"2"', "without quotes"),
+    ("M103", "replicas: 2", "replicas: §two", ""),
+    ("M103", "replicas: 2", "replicas: §1_000", "write 1000"),
+    ("M103", "replicas: 2", "replicas: §1.5", ""),
+    ("M103", "replicas: 2", "replicas: §[2]", ""),
+    ("M103", "replicas: 2", "replicas: §.nan", ""),
+    ("M103", "- call: cart.get", "- {call: cart.get, optional: §no}", "write false"),
+    ("M103", "[{work: 1ms}]\n      put", "§{work: 1ms}\n      put", "write get: ["),
+    ("M103", "tenants: {web: {}}", "tenants: §[web]", "slo"),
+    ("M104", "call: cart.get", "call: §crt.get", "did you mean 'cart'?"),
+    ("M104", "call: cart.get", "call: §cart.gett", "did you mean 'get'?"),
+    ("M104", "entry: shop.get", "entry: §chop.get", "did you mean 'shop'?"),
+    ("M104", "{name: web, entry", "{name: web, tenant: §wob, entry", "did you mean 'web'?"),
+    ("M104", END, "policies: [{name: p, to: §carte, in_app: true}]\n", "did you mean 'cart'?"),
+    ("M104", END, "policies: [{name: p, from: §clint, in_app: true}]\n", "did you mean 'client'?"),
+    ("M104", REPLICAS, "    versions: {v1: {}}\n    split: {§v2: 1, v1: 1}\n", "known: v1"),
+    ("M104", REPLICAS, "    versions: {v1: {endpoints: {§gat: []}}}\n", "did you mean 'get'?"),
+    ("M105", "replicas: 2", "§caches: {}", "for now"),
+    ("M105", "replicas: 2", "§discipline: priority", "for now"),
+    ("M105", WORK, "- §cache: {name: x}", "for now"),
+    ("M105", END, "§routes: []\n", "for now"),
+    ("M105", END, "§events: []\n", "for now"),
+    ("M105", END, "policies: [{name: p, §timeout: 1s, in_app: true}]\n", "for now"),
+    ("M105", END, "policies: [{name: p, §load_balancer: {ring_hash: {on: caller}}}]\n", "for now"),
+    ("M105", END, "mesh: {sidecar: {§cache: {}}}\n", "for now"),
+    ("M105", "{web: {}}", "{web: {§weight: 3}}", "for now"),
+    ("M105", WORK, "- §work: {low: 1ms, mid: 2ms, high: 3ms}", "for now"),
+    ("M106", "work: 5ms", "work: §5", "write 5ms or 5s"),
+    ("M106", "work: 5ms", "work: {exp: §0.5}", "write 0.5ms or 0.5s"),
+    ("M106", "100/s", "§100", "write 100/s"),
+    ("M106", "replicas: 2", "memory: §64", "64MiB"),
+    ("M106", END, "prices: {cpu: §0.03}\n", "$0.03/core/h"),
+    ("M106", END, "run: {duration: §60}\n", "60s"),
+    ("M107", "work: 5ms", "work: §5 msec", "did you mean 5ms?"),
+    ("M107", "work: 5ms", "work: §-5ms", ""),
+    ("M107", "work: 5ms", "work: §1:30", "5ms"),
+    ("M107", "replicas: 2", "cpu: §unlimited", "limit: unlimited"),
+    ("M107", END, "prices: {cpu: §$3/GiB}\n", "$0.03/core/h"),
+    ("M108", "replicas: 2", "replicas: §0", "write 1"),
+    ("M108", "replicas: 2", "replicas: §-3", "write 1"),
+    ("M108", "replicas: 2", "replicas: §100001", "write 100000"),
+    ("M108", "replicas: 2", "replicas: §" + "9" * 5000, ""),
+    ("M108", "replicas: 2", "cpu: {request: §3, limit: 2}", "raise the limit"),
+    ("M108", "work: 5ms", "work: §200000d", ""),
+    ("M108", "work: 5ms", "work: {exp: §0s}", "constant"),
+    ("M108", "work: 5ms", "work: {lognormal: {mean: 5ms, cv: §.inf}}", ""),
+    ("M108", "work: 5ms", "work: {lognormal: {p50: 5ms, p99: §4ms}}", "exchange"),
+    ("M108", "work: 5ms", "work: {uniform: {low: 5ms, high: §4ms}}", "exchange"),
+    ("M108", "work: 5ms", "work: {pareto: {shape: 2, scale: 5ms, upper: §4ms}}", "scale"),
+    ("M108", "work: 5ms", "work: {empirical: §[]}", "at least one"),
+    ("M108", "- call: cart.get", "- {call: cart.get, p: §5}", "did you mean 5%?"),
+    ("M108", "- call: cart.get", "- parallel: §[]", "call: a.get"),
+    ("M108", POISSON, "{mmpp: §{rates: [1/s], stay: [1s, 2s]}}", "each state"),
+    ("M108", POISSON, "{rate: [{at: 0s, rate: 1/s}, {at: §0s, rate: 2/s}]}", "order"),
+    ("M108", POISSON, "{rate: {diurnal: {mean: 1/s, peak: §3/s, period: 1h, peak_at: 0s}}}", "twice"),
+    ("M108", END, "run: {duration: 10s, warmup: §20s}\n", "less than 10s"),
+    ("M108", END, "run: {load: §0}\n", ""),
+    ("M108", END, "§prices: {cpu: $1/core/h, memory: 1 EUR/GiB/h}\n", "one currency"),
+    ("M109", "replicas: 2", "discipline: §fair", "known: fifo, lifo, ps"),
+    ("M109", "- call: cart.get", "- {call: cart.get, times: {§exp: 3}}", "geometric"),
+    ("M109", "work: 5ms", "work: {§geometric: 5}", "exp"),
+    ("M109", WORK, "- fail: {as: §404}", "500"),
+    ("M109", END, "mesh: {sidecar: {profile: §istio-1.2}}\n", "istio-1.24"),
+    ("M109", "replicas: 2", "connections: §always", "per_request"),
+    ("M110", "  cart:\n", "  §my.cart: {endpoints: {get: []}}\n  cart:\n", "letters"),
+    ("M110", "  cart:\n", "  §client: {endpoints: {get: []}}\n  cart:\n", "client-service"),
+    ("M111", "{name: put", "{name: §web", "line 15"),
+    ("M111", END, "nodes: {zones: [a, §a]}\n", "once"),
+    ("M112", "put: [{work: 1ms}]", "§put:", "give it one"),
+    ("M113", "meshsim: 1", "meshsim: §2", "meshsim: 1"),
+    ("M114", WORK, "- §{work: 5ms, wait: 1ms}", "two steps"),
+    ("M114", "work: 5ms", "§work: {exp: 1ms, gamma: {mean: 1ms, cv: 1}}", "exp"),
+    ("M114", "work: 5ms", "work: {§lognormal: {mean: 1ms, p99: 2ms}}", "mean"),
+    ("M114", POISSON, "§{poisson: 1/s, constant: 1/s}", "poisson"),
+    ("M115", WORK, "- §choose: [{p: 0.7}, {p: 40%}]", "1"),
+    ("M115", REPLICAS, "    versions: {v1: {}}\n    §split: {v1: 0}\n", "90"),
+    ("M116", "- call: cart.get", "- {parallel: [{call: cart.get}], quorum: §2}", "from 1 to 1"),
+    ("M117", "get: [{work: 1ms}]", "§get: [{call: shop.get}]", "p below 1"),
+    ("M118", "- call: cart.get", "- {call: cart.get, times: 1000000}\n        - {call: cart.get, times: 2}", ""),
+    ("M119", SHOP[SHOP.index("traffic") :], "traffic: §[]\n", "poisson"),
+    ("M120", REPLICAS, "    §queue: 4\n", "concurrency"),
+    ("M120", REPLICAS, "    §split: {v1: 1}\n", "versions"),
+    ("M120", "- call: cart.get", "- {call: cart.get, async: true, fallback: §[]}", "remove"),
+    ("M120", POISSON, "{closed: {users: 1, think: 1s}}, sessions: §{requests: 2, gap: 1s}", "poisson"),
+    ("M121", "call: cart.get", "call: §cart", "cart.get, cart.put"),
+    ("M121", "{web: {}}\ntraffic:\n  - {", "{web: {}, app: {}}\ntraffic:\n  - §{", "tenant: web"),
+    ("M122", POISSON, "{trace: {file: §nowhere.csv}}", "relative"),
+]  # fmt: skip
+
+WARNINGS = [
+    ("M201", REPLICAS, "    §concurrency: 4\n", "queue: 256"),
+    ("M203", "  shop:\n    replicas: 2\n", "  §shop:\n    cpu: 250m\n", "3 replicas"),
+    ("M204", "  cart:\n", "  §idle: {endpoints: {get: []}}\n  cart:\n", "remove it"),
+    ("M205", "  - {name: put, entry: cart.put, arrivals: {poisson: 1/s}}\n", "", "traffic"),
+    ("M206", "{web: {}}\ntraffic:\n  - {name: web,",
+     "{web: {}, §app: {}}\ntraffic:\n  - {name: web, tenant: web,", "app"),
+    ("M208", REPLICAS, "    §replicas: 2\n    versions: {v1: {}, v2: {}}\n", "2 of its own"),
+    ("M209", "work: 5ms", "work: {pareto: {shape: 1, scale: 1ms}}", "upper"),
+]  # fmt: skip
+
+
+def _broken(old: str, new: str) -> tuple[str, tuple[int, int] | None]:
+    assert old in SHOP
+    text = SHOP.replace(old, new, 1)
+    before, mark, after = text.partition("§")
+    if not mark:
+        return text, None
+    return before + after, (before.count("\n") + 1, len(before) - before.rfind("\n"))
+
+
+def _diagnostics(text: str, tmp_path: Path):
+    file = tmp_path / "shop.yaml"
+    file.write_text(text, encoding="utf-8")
+    topology, found = loading.validate(file)
+    assert (topology is None) == any(d.severity == "error" for d in found)
+    return found
+
+
+@pytest.mark.parametrize(("code", "old", "new", "hint"), ERRORS)
+def test_each_error_has_its_code_place_and_hint(code: str, old: str, new: str, hint: str, tmp_path: Path) -> None:
+    text, place = _broken(old, new)
+    errors = [d for d in _diagnostics(text, tmp_path) if d.severity == "error"]
+    error = next((d for d in errors if d.code == code and (place is None or (d.line, d.col) == place)), None)
+    assert error, errors
+    assert hint in error.hint
+    assert error.file.endswith("shop.yaml")
+
+
+@pytest.mark.parametrize(("code", "old", "new", "hint"), WARNINGS)
+def test_each_warning(code: str, old: str, new: str, hint: str, tmp_path: Path) -> None:
+    text, place = _broken(old, new)
+    if code == "M206":
+        text = text.replace("{name: put,", "{name: put, tenant: web,")
+    found = _diagnostics(text, tmp_path)
+    warning = next((d for d in found if d.code == code), None)
+    assert warning and warning.severity == "warning", found
+    assert place is None or (warning.line, warning.col) == place
+    assert hint in warning.hint
+    assert not any(d.severity == "error" for d in found)
+
+
+def test_a_timeout_below_the_inner_ones_is_told(tmp_path: Path) -> None:
+    text = SHOP.replace("- call: cart.get", "- {call: cart.get, timeout: 500ms}")
+    text = text.replace("get: [{work: 1ms}]", "get: [{call: cart.put, timeout: 300ms, retries: 1}]")
+    (warning,) = (d for d in _diagnostics(text, tmp_path) if d.code == "M202")
+    assert "500ms" in warning.message and "600ms" in warning.message  # two tries of 300 ms
+    assert (warning.line, warning.col) == (8, 37)
+    enough = text.replace("timeout: 500ms", "timeout: 600ms")
+    assert not any(d.code == "M202" for d in _diagnostics(enough, tmp_path))
+
+
+def test_retries_at_several_levels_multiply(tmp_path: Path) -> None:
+    text = SHOP.replace("- call: cart.get", "- {call: cart.get, retries: 3}")
+    text = text.replace("get: [{work: 1ms}]", "get: [{call: cart.put, retries: 2}]")
+    (warning,) = (d for d in _diagnostics(text, tmp_path) if d.code == "M207")
+    assert "12 tries" in warning.message and "shop.get -> cart.get -> cart.put" in warning.message
+
+
+def test_a_good_file_has_no_diagnostics(tmp_path: Path) -> None:
+    assert _diagnostics(SHOP, tmp_path) == []
+
+
+def test_all_mistakes_come_at_once(tmp_path: Path) -> None:
+    text = SHOP.replace("replicas: 2", "replicas: 0").replace("5ms", "5").replace("cart.get", "crt.get")
+    text = text.replace("100/s", "100")
+    assert [d.code for d in _diagnostics(text, tmp_path)] == ["M108", "M106", "M104", "M106"]
+
+
+def test_entries_without_a_name_are_read_for_their_other_mistakes(tmp_path: Path) -> None:
+    text = SHOP.replace("{name: web, entry: shop.get", "{entry: shp.get")
+    assert {d.code for d in _diagnostics(text, tmp_path)} == {"M102", "M104"}
+
+
+def test_an_unavoidable_cycle_is_named(tmp_path: Path) -> None:
+    text = SHOP.replace("get: [{work: 1ms}]", "get: [{call: shop.get}]")
+    (error,) = _diagnostics(text, tmp_path)
+    assert "cart.get -> shop.get -> cart.get" in error.message
+    avoidable = SHOP.replace("get: [{work: 1ms}]", "get: [{call: shop.get, p: 10%}]")
+    assert not any(d.severity == "error" for d in _diagnostics(avoidable, tmp_path))
+
+
+def test_the_error_shows_line_caret_hint_and_count(tmp_path: Path) -> None:
+    file = tmp_path / "shop.yaml"
+    file.write_text(SHOP.replace("call: cart.get", "call: crt.get"))
+    with pytest.raises(SpecError) as caught:
+        loading.load(file)
+    assert str(caught.value).splitlines() == [
+        f"{file}:8:17: error[M104]: unknown service 'crt'",
+        "   8 |         - call: crt.get",
+        "     |                 ^",
+        "  hint: did you mean 'cart'?",
+        "1 error, 0 warnings",
+    ]
+    assert caught.value.exit_code == 2
+
+
+def test_a_flood_of_errors_is_cut(tmp_path: Path) -> None:
+    text = SHOP + "".join(f"x{i}: 1\n" for i in range(5000))
+    found = _diagnostics(text, tmp_path)
+    assert len(found) == 100
+
+
+def test_every_code_is_in_the_catalogue_and_every_entry_is_used() -> None:
+    import re
+
+    import meshsim.model
+
+    sources = Path(meshsim.model.__file__).parent.rglob("*.py")
+    used = {code for file in sources if file.name != "codes.py" for code in re.findall(r'"(M\d{3})"', file.read_text())}
+    assert used == set(CODES)
+
+
+def test_every_code_is_met_in_these_tests() -> None:
+    elsewhere = {"M001", "M004", "M008", "M011", "M202", "M207"}
+    assert {case[0] for case in [*ERRORS, *WARNINGS]} | elsewhere == set(CODES)
+
+
+def test_explain_shows_wrong_and_right() -> None:
+    text = explain("m104")
+    assert "wrong:" in text and "chekout" in text and "right:" in text
