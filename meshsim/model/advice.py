@@ -41,6 +41,21 @@ def check_fan_out(topology: Topology, reading: Reading) -> None:
             reading.report.error("M118", message, hint, _mark(reading, path), path)
 
 
+def check_policies(topology: Topology, reading: Reading) -> None:
+    """Report policies that select the same calls, neither more closely, and say different things of them."""
+    for later, policy in enumerate(topology.policies):
+        for other in topology.policies[:later]:
+            if (policy.to, policy.from_) != (other.to, other.from_):
+                continue
+            for field in ("load_balancer", "in_app", "cancellation"):
+                said = (getattr(other, field), getattr(policy, field))
+                if None not in said and said[0] != said[1]:
+                    message = f"policies '{other.name}' and '{policy.name}' differ in {field}, and select the same calls"
+                    hint = "give one of them a narrower `to` or `from`, or take the field out of one"
+                    path = f"policies.{policy.name}"
+                    reading.report.error("M123", message, hint, _mark(reading, path), path)
+
+
 def advise(topology: Topology, reading: Reading) -> None:
     """Give all warnings about a topology without errors."""
     for warn in (_load, _unused, _idle_tenants, _timeouts, _retries):

@@ -181,6 +181,13 @@ CODES: dict[str, Code] = {
     "M122": Code("A data file cannot be used", "Files of traces and observations hold one quantity with its unit "
                  "in a line, or in the first column of a CSV file.", "trace: {file: nowhere.csv}",
                  "trace: {file: times.csv}"),
+    "M123": Code(
+        "Policies that contradict each other",
+        "The most specific policy wins, field by field (`to: service.endpoint` before `to: service` before none, then "
+        "one with `from`). Two that select the same calls cannot both win.",
+        "- {name: one, to: geo, in_app: true}\n- {name: two, to: geo, in_app: false}",
+        "- {name: one, to: geo, in_app: true}\n- {name: two, to: geo, from: shop, in_app: false}",
+    ),
     "M201": Code(
         "An unbounded queue",
         "With a limit of concurrency and no queue limit, an overload makes requests wait without end instead of "

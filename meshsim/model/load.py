@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from meshsim.errors import Diagnostic, SpecError, UsageError
-from meshsim.model.advice import advise, check_cycles, check_fan_out
+from meshsim.model.advice import advise, check_cycles, check_fan_out, check_policies
 from meshsim.model.diagnostics import Report, TooManyErrors, render_all, suggestion
 from meshsim.model.read import keys, platform, references, services, traffic
 from meshsim.model.read.cursor import NAME, Cursor, Reading
@@ -212,6 +212,7 @@ def _topology(root: Node, source: Source, overrides: Sequence[str], reading: Rea
     topology = _read(Cursor(root, "", reading, root.mark), _default_name(source))
     if topology is not None and reading.report.errors == before == 0:
         check_fan_out(topology, reading)
+        check_policies(topology, reading)
         if not reading.report.errors:
             advise(topology, reading)
     return topology

@@ -124,6 +124,9 @@ ERRORS = [
     ("M121", "call: cart.get", "call: §cart", "cart.get, cart.put"),
     ("M121", "{web: {}}\ntraffic:\n  - {", "{web: {}, app: {}}\ntraffic:\n  - §{", "tenant: web"),
     ("M122", POISSON, "{trace: {file: §nowhere.csv}}", "relative"),
+    ("M123", END,
+     "policies: [{name: one, to: cart, in_app: true}, §{name: two, to: cart, in_app: false}]\ntenants: {web: {}}\n",
+     "narrower"),
 ]  # fmt: skip
 
 WARNINGS = [
