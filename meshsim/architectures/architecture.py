@@ -108,7 +108,7 @@ class Architecture:
         return frozenset(chosen - set(self.exclude))
 
 
-#: The architectures that have a name. `istioctl waypoint apply` deploys one waypoint for the namespace unless told else.
+#: The architectures that have a name. `istioctl waypoint apply` deploys one waypoint for a namespace unless told else.
 NAMED: dict[str, Architecture] = {
     "none": Architecture(),
     "gateway": Architecture(ingress="gateway"),

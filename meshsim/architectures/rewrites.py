@@ -2,9 +2,9 @@
 
 Data paths as Istio documents them: ambient/architecture/data-plane on istio.io for ztunnels and waypoints, and
 ops/deployment/architecture for sidecars. A ztunnel listens within the pods that it serves (in-pod redirection, since
-Istio 1.21), so between an application and its ztunnel lies no network but the loopback. The endpoints of proxies are named for the direction and the target:
-``out:geo.lookup`` and ``in:geo.lookup`` at sidecars and ztunnels, ``wp:geo.lookup`` at a ztunnel on the way to a
-waypoint, ``geo.lookup`` at gateways and waypoints.
+Istio 1.21), so between an application and its ztunnel lies no network but the loopback. The endpoints of proxies are
+named for the direction and the target: ``out:geo.lookup`` and ``in:geo.lookup`` at sidecars and ztunnels,
+``wp:geo.lookup`` at a ztunnel on the way to a waypoint, ``geo.lookup`` at gateways and waypoints.
 """
 
 from __future__ import annotations

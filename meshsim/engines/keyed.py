@@ -13,7 +13,7 @@ from meshsim.engines.jit import compiled
 
 _MASK = 0xFFFFFFFFFFFFFFFF
 _GOLDEN = 0x9E3779B97F4A7C15
-_UNIT = 2.0**-53
+_UNIT = 2.0**-52  # with half a step added, 52 bits are exact; of 53 the largest would round up to 1
 
 # Purposes (rule R2). A number once given is never given again.
 ARRIVAL = 1  # gaps between arrivals of a stream
@@ -71,7 +71,7 @@ def unit(key: int, purpose: int, position: int, index: int) -> float:
     """A uniform number in the open interval (0, 1)."""
     word = mix(mix(key, purpose), position)
     word = finalise((word + _GOLDEN * (index + 1)) & _MASK)
-    return float(((word >> 11) + 0.5) * _UNIT)
+    return float(((word >> 12) + 0.5) * _UNIT)
 
 
 @compiled("uint64(uint64, uint64, uint64)")

@@ -93,7 +93,7 @@ SPANS = np.dtype(
 class Record:
     """Everything one engine measured in one replication.
 
-    Shapes: S streams, B = `BATCHES`, O = ``len(OUTCOMES)``, K buckets of `results.histogram`, V services.
+    Shapes: S streams, B = `BATCHES`, O = ``len(OUTCOMES)``, K buckets of `buckets`, V services.
     """
 
     duration_ns: int

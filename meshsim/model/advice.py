@@ -50,7 +50,9 @@ def check_policies(topology: Topology, reading: Reading) -> None:
             for field in ("load_balancer", "in_app", "cancellation"):
                 said = (getattr(other, field), getattr(policy, field))
                 if None not in said and said[0] != said[1]:
-                    message = f"policies '{other.name}' and '{policy.name}' differ in {field}, and select the same calls"
+                    message = (
+                        f"policies '{other.name}' and '{policy.name}' differ in {field}, and select the same calls"
+                    )
                     hint = "give one of them a narrower `to` or `from`, or take the field out of one"
                     path = f"policies.{policy.name}"
                     reading.report.error("M123", message, hint, _mark(reading, path), path)

@@ -87,6 +87,13 @@ CODES: dict[str, Code] = {
         "--set services.shp.replicas=3",
         "--set services.shop.replicas=3",
     ),
+    "M012": Code(
+        "A file of another format cannot be converted",
+        "The file has no meshsim: key and its services are a list, so it is read as an isotope graph (a benchmark "
+        "topology of Istio). Something in it is not part of that format.",
+        "services: [{name: a, script: [{cal: b}]}, {name: b}]",
+        "services: [{name: a, script: [{call: b}]}, {name: b}]",
+    ),
     "M101": Code(
         "Unknown key",
         "The language has no such key here. Nothing is ignored silently, so a slip of the pen cannot change a result.",
@@ -229,6 +236,7 @@ CODES: dict[str, Code] = {
     "M209": Code("A mean that does not exist", "A Pareto distribution with a shape of 1 or less has no mean: no "
                  "capacity is enough, and no average settles.", "pareto: {shape: 1, scale: 1ms}",
                  "pareto: {shape: 1, scale: 1ms, upper: 10s}"),
+    "M210": Code("A part of a file of another format has no effect", "The graph is read without it.", "", ""),
 }  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from meshsim.model.advice import advise, check_cycles, check_fan_out, check_poli
 from meshsim.model.diagnostics import Report, TooManyErrors, render_all, suggestion
 from meshsim.model.read import keys, platform, references, services, traffic
 from meshsim.model.read.cursor import NAME, Cursor, Reading
+from meshsim.model.read.foreign import translate
 from meshsim.model.read.merge import Override, merge
 from meshsim.model.read.tree import MapNode, Mark, Node, Scalar, from_python
 from meshsim.model.read.yaml_text import EXAMPLE, MAX_BYTES, parse
@@ -174,7 +175,8 @@ def _parse_bytes(content: bytes, label: str, directory: Path, reading: Reading) 
         reading.report.error("M002", "not UTF-8 text", "save the file as UTF-8", Mark(label, line, 1))
         return None
     reading.report.sources[label] = text
-    return parse(text, label, reading.report)
+    root = parse(text, label, reading.report)
+    return None if root is None else translate(root, label, reading.report)
 
 
 def _extended(path: Path, reading: Reading, above: tuple[Path, ...]) -> Node | None:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from meshsim.engines import keyed, order, record
+from meshsim.engines.buckets import FINE_BUCKETS, bucket
 from meshsim.engines.program import Program
 from meshsim.engines.record import BATCHES, Record
 from meshsim.engines.simpy.clients import Clients
@@ -19,7 +20,6 @@ from meshsim.engines.simpy.plant import Plant
 from meshsim.engines.simpy.spans import Spans
 from meshsim.engines.simpy.stations import Meter, Station
 from meshsim.errors import EngineLimit
-from meshsim.results.histogram import FINE_BUCKETS, bucket
 
 
 def simulate(
@@ -58,7 +58,12 @@ def simulate(
     engine = Engine(program, seed, replication, branch, duration_ns)
     engine.sample_share = sample_share
     engine.record_requests = record_requests
-    return engine.run(duration_ns + drain_ns)
+    try:
+        return engine.run(duration_ns + drain_ns)
+    except EngineLimit as error:
+        # SimPy raises a copy of what a process raised, without its attributes; the copy's cause is the original
+        original = error.__cause__
+        raise (original if isinstance(original, EngineLimit) else error) from None
 
 
 class Engine:
@@ -178,9 +183,7 @@ class Engine:
         while frame is not None:
             names.append(self.program.endpoint_names[frame.exchange.call.endpoint])
             frame = frame.exchange.caller
-        names.reverse()
-        repeated = names.index(names[-1]) if names[-1] in names[:-1] else 0
-        return " -> ".join(names[repeated : repeated + 8]) + (" -> ..." if len(names) > repeated + 8 else "")
+        return order.cycle_text(names[::-1])
 
     # -- time ----------------------------------------------------------------------------------------------------
 

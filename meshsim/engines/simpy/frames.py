@@ -281,6 +281,7 @@ class Interpreter:
         outcome = CANCELLED
         try:
             if station.full:
+                station.meter.count("rejected")
                 outcome = QUEUE_FULL
             else:
                 yield from station.admit(frame)
@@ -435,9 +436,10 @@ class Interpreter:
             return (yield from self._await(exchange))
         key = order.event_key(exchange.request.number, order.TRY_TIMEOUT, exchange.serial)
         timer = self.env.at(self.env.now_ns + timeout_ns, key, lambda _: self._timed_out(exchange))
-        outcome = yield from self._await(exchange)
-        timer.cancel()
-        return outcome
+        try:
+            return (yield from self._await(exchange))
+        finally:
+            timer.cancel()
 
     def _timed_out(self, exchange: Exchange) -> None:
         if exchange.open:

@@ -43,7 +43,7 @@ class Network:
         """Choose for one try of `call`; `caller` None is a client, `pin` names who holds the connections."""
         connection = -1
         if call.pool:
-            connection = int(unit(key, keyed.CONNECTION, call.endpoint, 0) * call.pool)
+            connection = int(unit(key, keyed.CONNECTION, 0, 0) * call.pool)
         fresh = call.fresh > 0.0 and unit(key, keyed.FRESH, 0, 0) < call.fresh
         counted = -1
         if call.pick == p.BALANCE:

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import simpy
 
+from meshsim.engines.buckets import COARSE_BUCKETS, bucket_coarse
 from meshsim.engines.record import BATCHES, DEGRADED, SERVICE_COUNTERS
-from meshsim.results.histogram import COARSE_BUCKETS, bucket_coarse
 
 if TYPE_CHECKING:
     from meshsim.engines.simpy.clock import Clock

@@ -116,3 +116,18 @@ def from_python(value: object, file: str, depth: int = 0) -> Node:
     if value is None or isinstance(value, (bool, int, float, str)):
         return Scalar(value, "" if value is None else str(value), mark)
     raise TypeError(f"{value!r} is a {type(value).__name__}; a spec holds dicts, lists, text, numbers and booleans")
+
+
+def to_python(node: Node) -> object:
+    """Give the Python value of a tree, the reverse of `from_python`.
+
+    Examples
+    --------
+    >>> to_python(from_python({"a": [1, "x"]}, "file"))
+    {'a': [1, 'x']}
+    """
+    if isinstance(node, MapNode):
+        return {key: to_python(inner) for key, (_, inner) in node.entries.items()}
+    if isinstance(node, ListNode):
+        return [to_python(item) for item in node.items]
+    return node.value

@@ -1,0 +1,91 @@
+"""Discrete-event simulator of service meshes: gateway, sidecars, ambient or nothing, and how much of it.
+
+>>> import meshsim as ms
+>>> ms.load("bookinfo").name
+'bookinfo'
+
+The functions in the order in which they are used: `load` and `validate` read a topology, `lower` shows what an
+architecture makes of it, `run` simulates one architecture, `compare` several. A name is imported when it is first
+used, so that ``import meshsim`` costs milliseconds.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from meshsim.architectures import Architecture, lower
+    from meshsim.errors import (
+        Diagnostic,
+        EngineLimit,
+        ExitCode,
+        InternalError,
+        MeshsimError,
+        SpecError,
+        StoreError,
+        UsageError,
+    )
+    from meshsim.model.load import load, validate
+    from meshsim.model.topology import Topology
+    from meshsim.results.comparison import Comparison
+    from meshsim.results.result import Result
+    from meshsim.simulate import compare, run
+
+    __version__: str
+
+__all__ = [
+    "Architecture",
+    "Comparison",
+    "Diagnostic",
+    "EngineLimit",
+    "ExitCode",
+    "InternalError",
+    "MeshsimError",
+    "Result",
+    "SpecError",
+    "StoreError",
+    "Topology",
+    "UsageError",
+    "__version__",
+    "compare",
+    "load",
+    "lower",
+    "run",
+    "validate",
+]
+
+_ERRORS = ("Diagnostic", "EngineLimit", "ExitCode", "InternalError", "MeshsimError", "SpecError", "StoreError")
+_HOME = {
+    **dict.fromkeys((*_ERRORS, "UsageError"), "meshsim.errors"),
+    **dict.fromkeys(("Architecture", "lower"), "meshsim.architectures"),
+    **dict.fromkeys(("load", "validate"), "meshsim.model.load"),
+    **dict.fromkeys(("compare", "run"), "meshsim.simulate"),
+    "Comparison": "meshsim.results.comparison",
+    "Result": "meshsim.results.result",
+    "Topology": "meshsim.model.topology",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        value: Any = _version()
+    elif name in _HOME:
+        value = getattr(import_module(_HOME[name]), name)
+    else:
+        raise AttributeError(f"module 'meshsim' has no attribute '{name}'; it has {', '.join(__all__)}")
+    globals()[name] = value  # the next use costs nothing
+    return value
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("meshsim")
+    except PackageNotFoundError:  # a source tree that was never installed
+        return "0+unknown"
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

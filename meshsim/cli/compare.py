@@ -1,0 +1,105 @@
+"""``meshsim compare``: one topology under several architectures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import typer
+
+from meshsim.cli import options
+from meshsim.cli.objectives import complaints
+from meshsim.cli.options import Engine, Format, help_text, split_architectures
+from meshsim.cli.output import as_json, as_markdown, frame_as_csv, write
+from meshsim.cli.reading import read_topology
+from meshsim.cli.simulation import Simulation, warn
+from meshsim.cli.terminal import progress, say
+from meshsim.errors import ExitCode
+
+if TYPE_CHECKING:
+    from meshsim.results.comparison import Comparison
+
+EXAMPLES = (
+    "meshsim compare bookinfo",
+    "meshsim compare bookinfo --arch none,sidecar --duration 20s -o md",
+    "meshsim compare bookinfo --arch sidecar --arch '{mesh: sidecar, include: [reviews, ratings]}'",
+    "meshsim compare bookinfo --same-policies --set run.load=1.3 -o json",
+)
+
+
+def compare(
+    topology: options.Topology,
+    arch: options.Architectures = None,
+    overrides: options.Overrides = None,
+    duration: options.Duration = None,
+    seed: options.Seed = None,
+    replications: options.Replications = None,
+    until: options.Until = None,
+    same_policies: options.SamePolicies = False,
+    engine: options.EngineOption = Engine.SIMPY,
+    jobs: options.Jobs = None,
+    output: options.Output = Format.TABLE,
+    strict: options.Strict = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:
+    """Compare architectures."""
+    del debug
+    simulation = Simulation(
+        "compare",
+        topology,
+        split_architectures(arch),
+        overrides or (),
+        duration,
+        seed,
+        replications,
+        until,
+        same_policies,
+        engine,
+    )
+    keywords = simulation.keywords(jobs)
+    spec = read_topology(topology, simulation.changes, quiet=quiet)
+
+    import meshsim
+    from meshsim.simulate import DEFAULT_ARCHITECTURES
+
+    architectures = simulation.architectures or DEFAULT_ARCHITECTURES
+    with progress(quiet) as shown:
+        found = _signed(meshsim.compare(spec, architectures, progress=shown, **keywords), simulation)
+    write(_text(found, output))
+    results = list(found.results.values())
+    warn(results, output, quiet)
+    wrong = [sentence for result in results for sentence in complaints(result, (), strict=strict)] if strict else []
+    for sentence in wrong:
+        say(f"failed: {sentence}")
+    if wrong:
+        raise typer.Exit(ExitCode.VERDICT)
+
+
+def _signed(found: Comparison, simulation: Simulation) -> Comparison:
+    """Give everything the command line that repeats it."""
+    results = {name: simulation.signed(result) for name, result in found.results.items()}
+    seed = next(iter(results.values())).manifest.seed
+    return replace(found, results=results, command=simulation.command(list(results), "compare", seed))
+
+
+def _text(found: Comparison, output: Format) -> str:
+    if output is Format.JSON:
+        return as_json(found.to_dict())
+    if output is Format.CSV:
+        return frame_as_csv(found.frame())
+    return found.summary() if output is Format.TABLE else _markdown(found)
+
+
+def _markdown(found: Comparison) -> str:
+    """The table and the sentences, for a design review."""
+    header, *rows = found.table()
+    sentences = [*found.sentences(), *found.verdict]
+    lines = [f"**{found.headline()}**", "", as_markdown(header, rows), ""]
+    return "\n".join([*lines, *(f"- {sentence}" for sentence in sentences), "", f"`{found.command}`"])
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    sentence = "Simulate a topology under several architectures with the same requests, and tell what differs."
+    app.command(help=help_text(sentence, EXAMPLES))(compare)

@@ -1,0 +1,173 @@
+"""Arguments and options that commands share, so that they mean the same everywhere."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from meshsim.cli.failures import DEBUG
+
+
+class Format(StrEnum):
+    """What is written to stdout."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+    MD = "md"
+
+
+class Engine(StrEnum):
+    """Who simulates; the names of `meshsim.engines.ENGINES`."""
+
+    SIMPY = "simpy"
+
+
+def help_text(sentence: str, examples: tuple[str, ...]) -> str:
+    """One sentence, then examples to copy; square brackets are escaped, because they mean colours to rich."""
+    lines = "\n".join(examples).replace("[", r"\[")
+    return f"{sentence}\n\n[bold]Examples[/bold]\n\n{lines}"
+
+
+def split_architectures(texts: list[str] | None) -> list[str]:
+    """Split at commas that are outside of braces and brackets.
+
+    Examples
+    --------
+    >>> split_architectures(["none,sidecar", "{mesh: sidecar, include: [a, b]},ambient"])
+    ['none', 'sidecar', '{mesh: sidecar, include: [a, b]}', 'ambient']
+    """
+    found: list[str] = []
+    for text in texts or []:
+        depth = start = 0
+        for at, character in enumerate(text):
+            depth += (character in "{[") - (character in "}]")
+            if character == "," and depth == 0:
+                found.append(text[start:at])
+                start = at + 1
+        found.append(text[start:])
+    return [name.strip() for name in found if name.strip()]
+
+
+def _complete_topology(incomplete: str) -> list[str]:
+    """Shipped names, and the YAML files and folders here."""
+    from pathlib import Path
+
+    from meshsim.model.load import shipped
+
+    files = [f"{path}/" if path.is_dir() else str(path) for path in Path().glob(f"{incomplete}*")]
+    fitting = [name for name in files if name.endswith(("/", ".yaml", ".yml"))]
+    return [name for name, _ in shipped() if name.startswith(incomplete)] + sorted(fitting)
+
+
+def _complete_architecture(incomplete: str) -> list[str]:
+    """Names, after those that are there already."""
+    from meshsim.architectures import NAMED
+
+    before, comma, last = incomplete.rpartition(",")
+    return [before + comma + name for name in NAMED if name.startswith(last)]
+
+
+def _set_debug(context: typer.Context, wanted: bool) -> bool:
+    if wanted:
+        context.meta[DEBUG] = True
+    return wanted
+
+
+Topology = Annotated[
+    str,
+    typer.Argument(
+        metavar="TOPOLOGY",
+        help="A file, the name of a shipped topology (see `meshsim topologies`), or - for stdin.",
+        autocompletion=_complete_topology,
+        show_default=False,
+    ),
+]
+Architecture = Annotated[
+    str,
+    typer.Option(
+        "--arch",
+        metavar="ARCH",
+        help=r"none, gateway, central, sidecar, sidecar-only, ambient, ambient-waypoint, or a value such as "
+        r"'{mesh: sidecar, include: \[a, b]}'.",
+        autocompletion=_complete_architecture,
+    ),
+]
+Architectures = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--arch",
+        metavar="ARCH,...",
+        help="Architectures, with commas or as several options; the first is the baseline. "
+        r"\[default: none,gateway,sidecar,ambient]",
+        autocompletion=_complete_architecture,
+        show_default=False,
+    ),
+]
+Output = Annotated[Format, typer.Option("-o", "--output", help="What to write to stdout.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="PATH=VALUE",
+        help="Change one value of the topology, e.g. services.cart.replicas=4; repeatable.",
+        show_default=False,
+    ),
+]
+Duration = Annotated[
+    str | None,
+    typer.Option(
+        "--duration",
+        metavar="TIME",
+        help="Simulated time, e.g. 20s; the same as --set run.duration=20s.",
+        show_default=False,
+    ),
+]
+Seed = Annotated[
+    int | None,
+    typer.Option(
+        "--seed", metavar="N", help=r"Same seed, same numbers. \[default: run.seed of the topology, or 1]", min=0
+    ),
+]
+Replications = Annotated[
+    int | None,
+    typer.Option(
+        "--replications",
+        metavar="N",
+        help=r"Independent repetitions. \[default: run.replications of the topology, or 1]",
+        min=1,
+    ),
+]
+Until = Annotated[
+    str | None,
+    typer.Option(
+        "--until",
+        metavar="PRECISION",
+        help="Repeat until the interval is this narrow, e.g. 'p99±2%'.",
+        show_default=False,
+    ),
+]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "-j",
+        "--jobs",
+        metavar="N",
+        help=r"Processes; the numbers do not depend on it. \[default: all cores]",
+        min=1,
+    ),
+]
+EngineOption = Annotated[Engine, typer.Option("--engine", help="Who simulates.")]
+SamePolicies = Annotated[
+    bool,
+    typer.Option("--same-policies", help="Applications enforce every policy where no proxy does (in_app)."),
+]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Exit 1 on a missed objective, and on an unstable or too short run.")
+]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress, notes and warnings on stderr.")]
+Debug = Annotated[
+    bool, typer.Option("--debug", help="Show the traceback of an error.", callback=_set_debug, is_eager=True)
+]

@@ -1,0 +1,77 @@
+"""What goes to stdout: text, JSON, CSV or Markdown."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from meshsim.cli.options import Format
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Rows = Sequence[Sequence[str]]
+
+
+def write(text: str) -> None:
+    """Write text and a newline to stdout."""
+    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+
+
+def as_json(value: object) -> str:
+    """JSON that people can read; numbers that JSON has no word for must have become null before."""
+    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def frame_as_csv(frame: pd.DataFrame) -> str:
+    """CSV of a table with a heading and no index; unknown values are empty."""
+    text: str = frame.to_csv(index=False, lineterminator="\n")
+    return text
+
+
+def as_csv(header: Sequence[str], rows: Rows) -> str:
+    """CSV of texts."""
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerows([header, *rows])
+    return buffer.getvalue()
+
+
+def as_markdown(header: Sequence[str], rows: Rows) -> str:
+    r"""A table that GitHub and most wikis show; bars within cells are escaped.
+
+    Examples
+    --------
+    >>> print(as_markdown(["a", "b"], [["1", "x|y"]]))
+    | a | b |
+    |---|---|
+    | 1 | x\|y |
+    """
+    cells = [[cell.replace("|", "\\|").replace("\n", " ") for cell in row] for row in (header, *rows)]
+    lines = [f"| {' | '.join(row)} |" for row in cells]
+    return "\n".join([lines[0], "|" + "---|" * len(header), *lines[1:]])
+
+
+def as_columns(rows: Rows) -> str:
+    """Columns to the left, as `ls -l` has them, without a heading."""
+    if not rows:
+        return ""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+    return "\n".join(lines)
+
+
+def write_rows(records: Sequence[Mapping[str, object]], header: Sequence[str], output: Format) -> None:
+    """Write plain records: all of their fields as JSON, those of the header otherwise."""
+    rows = [["" if record[key] is None else str(record[key]) for key in header] for record in records]
+    if output is Format.JSON:
+        write(as_json(list(records)))
+    elif output is Format.CSV:
+        write(as_csv(header, rows))
+    elif output is Format.MD:
+        write(as_markdown(header, rows))
+    else:
+        write(as_columns(rows))

@@ -1,0 +1,253 @@
+"""Confidence intervals from batches: means, ratios, shares, quantiles, and paired differences of all of them.
+
+Every statistic is reduced to its *influence*: how far each batch of requests pulls it off its value. Influences add up
+(to zero over all batches, to coarser batches when neighbours are merged, and side by side when two statistics that
+come from the same random numbers are subtracted), so one function makes the intervals of everything.
+
+- Ratio of sums: linearised, (Y_b - R X_b) / sum X. A mean over requests is one, for batches differ in size.
+- Quantile: see `meshsim.results.quantiles`.
+- Correlation: neighbouring batches of a replication are merged in pairs until their lag-1 autocorrelation is within
+  its noise or `LEAST_BATCHES` are left, as in G. S. Fishman and L. S. Yarberry, "An implementation of the batch means
+  method", INFORMS J. Computing 9 (1997). What is left widens the interval as for an autoregressive process.
+- Skewness: queues have bursts, so batches are skewed; the t statistic is adjusted as in R. Willink, "A confidence
+  interval and test for the mean of an asymmetric distribution", Comm. Stat. Theory Meth. 34 (2005). Both corrections
+  are those of A. Tafazzoli et al., "Performance of Skart", INFORMS J. Computing 23 (2011).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+LEAST_BATCHES: Final = 10  # merging stops here: fewer make t quantiles long and the variance itself uncertain
+LEAST_EXACT: Final = 10  # requests with a property, or without it: fewer need the exact interval of a share (assumed)
+_NOISE: Final = 1.0  # lag-1 autocorrelations up to this many standard errors count as none (assumed)
+_STRONGEST: Final = 0.8  # autocorrelation beyond which the autoregressive correction explodes (assumed, as Skart)
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A number and how sure it is.
+
+    Attributes
+    ----------
+    value
+        The point; None when there was nothing to measure, ``inf`` for a latency that failed requests make infinite.
+    low, high
+        Ends of the confidence interval; both None when there is too little data for one.
+    n
+        Requests (or other observations) behind it.
+    method
+        How the interval was made, or why there is none.
+    """
+
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    method: str
+
+    @property
+    def half(self) -> float | None:
+        """The longer arm of the interval: what the texts write after ±."""
+        if self.value is None or self.low is None or self.high is None or math.isinf(self.value):
+            return None
+        return max(self.high - self.value, self.value - self.low)
+
+    @property
+    def relative_half(self) -> float | None:
+        """`half` as a share of the value."""
+        half = self.half
+        return None if half is None or not self.value else half / abs(self.value)
+
+    @property
+    def includes_zero(self) -> bool:
+        """Whether 0 is within the interval, or there is no interval to exclude it."""
+        return self.low is None or self.high is None or self.low <= 0.0 <= self.high
+
+    def to_dict(self) -> dict[str, float | None]:
+        """``{value, low, high}`` for JSON: what is unknown or infinite is null."""
+        return {"value": finite(self.value), "low": finite(self.low), "high": finite(self.high)}
+
+
+def finite(value: float | None) -> float | None:
+    """The number, or None where JSON has no word for it (unknown, infinite)."""
+    return None if value is None or not math.isfinite(value) else float(value)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Statistic:
+    """An estimate with what a paired comparison needs to know about it.
+
+    Attributes
+    ----------
+    estimate
+        The value and its own interval.
+    influence
+        (replications, batches): how far each batch pulls the value; None when unknown.
+    resolution
+        By how much the value may be wrong because a histogram rounded it.
+    """
+
+    estimate: Estimate
+    influence: Floats | None
+    resolution: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """How far a statistic scatters: standard error, over how many batches, and the skewness of these."""
+
+    error: float
+    batches: int
+    skewness: float
+
+    def t_error(self, level: float) -> float:
+        """Half of Student's interval."""
+        return self.error * t_quantile(0.5 + level / 2, self.batches - 1)
+
+    def arms(self, level: float) -> tuple[float, float]:
+        """Lengths of the interval below and above the value (Willink 2005; Student's t where nothing is skewed)."""
+        t = t_quantile(0.5 + level / 2, self.batches - 1)
+        b = self.skewness / (6 * math.sqrt(self.batches))
+        return max(0.0, _willink(t, b) * self.error), max(0.0, -_willink(-t, b) * self.error)
+
+
+def _willink(t: float, b: float) -> float:
+    if abs(b) < 1e-6:
+        return t
+    return (math.cbrt(1 + 6 * b * (t - b)) - 1) / (2 * b)
+
+
+def t_quantile(p: float, df: int) -> float:
+    """Quantile of Student's t distribution."""
+    from scipy.special import stdtrit  # scipy.stats would take seconds to load
+
+    return float(stdtrit(df, p))
+
+
+def spread(influence: Floats) -> Spread | None:
+    """Scatter of the sum of influences; None for fewer than two batches.
+
+    Parameters
+    ----------
+    influence
+        (replications, batches); rows are independent, neighbours in a row may be correlated.
+    """
+    merged = merge_batches(influence)
+    m = merged.size
+    if m < 2:
+        return None
+    squares = float(np.sum(merged**2))
+    if squares == 0.0:
+        return Spread(0.0, m, 0.0)
+    r = min(max(0.0, _lag_1(merged)), _STRONGEST)
+    error = math.sqrt(m / (m - 1) * squares * (1 + r) / (1 - r))
+    skewness = float(np.sum(merged**3)) / m / (squares / m) ** 1.5
+    return Spread(error, m, skewness * math.sqrt(m * (m - 1)) / (m - 2) if m > 2 else 0.0)
+
+
+def merge_batches(influence: Floats) -> Floats:
+    """Merge neighbouring batches until they are hardly correlated or `LEAST_BATCHES` are left in all."""
+    pieces = influence.shape[1]
+    merged = influence
+    while pieces >= 2:
+        noise = _NOISE / math.sqrt(merged.size)
+        if _lag_1(merged) <= noise or influence.shape[0] * (pieces // 2) < LEAST_BATCHES:
+            break
+        pieces //= 2
+        merged = np.stack([part.sum(axis=1) for part in np.array_split(influence, pieces, axis=1)], axis=1)
+    return merged
+
+
+def _lag_1(influence: Floats) -> float:
+    """Autocorrelation of neighbours, pooled over replications (their common mean is 0)."""
+    squares = float(np.sum(influence**2))
+    return float(np.sum(influence[:, 1:] * influence[:, :-1])) / squares if squares > 0 else 0.0
+
+
+def ratio(sums: npt.ArrayLike, counts: npt.ArrayLike, *, level: float = 0.95, scale: float = 1.0) -> Statistic:
+    """Ratio of two sums over batches, such as a mean over requests.
+
+    Parameters
+    ----------
+    sums, counts
+        (replications, batches) each.
+    level
+        Confidence, e.g. 0.95.
+    scale
+        Factor on the ratio, e.g. 1e-9 from nanoseconds to seconds.
+    """
+    y, x = np.asarray(sums, dtype=np.float64), np.asarray(counts, dtype=np.float64)
+    n = int(x.sum())
+    if x.sum() <= 0:
+        return Statistic(Estimate(None, None, None, 0, "nothing to measure"), None)
+    value = float(y.sum() / x.sum())
+    influence = (y - value * x) / x.sum() * scale
+    return Statistic(_interval(value * scale, influence, n, level), influence)
+
+
+def per_batch(values: npt.ArrayLike, *, level: float = 0.95) -> Statistic:
+    """Mean of a quantity that every batch has once, such as cores in use."""
+    y = np.asarray(values, dtype=np.float64)
+    return ratio(y, np.ones_like(y), level=level)
+
+
+def _interval(value: float, influence: Floats, n: int, level: float, resolution: float = 0.0) -> Estimate:
+    scatter = spread(influence)
+    if scatter is None:
+        return Estimate(value, None, None, n, "too short: a single batch")
+    below, above = scatter.arms(level)
+    return Estimate(value, value - below - resolution, value + above + resolution, n, f"{scatter.batches} batches")
+
+
+def share(hits: npt.ArrayLike, counts: npt.ArrayLike, *, level: float = 0.95) -> Statistic:
+    """Share of requests with a property, such as availability; the interval stays within [0, 1].
+
+    When fewer than `LEAST_EXACT` requests have it, or lack it, batches cannot tell how rare that is (none at all
+    would give an interval of no length): then the interval is widened to the exact one for independent requests
+    (C. J. Clopper and E. S. Pearson, Biometrika 26, 1934).
+    """
+    statistic = ratio(hits, counts, level=level)
+    estimate = statistic.estimate
+    if estimate.value is None or estimate.low is None or estimate.high is None:
+        return statistic
+    low, high, method = max(0.0, estimate.low), min(1.0, estimate.high), estimate.method
+    k, n = int(np.sum(hits)), estimate.n
+    if min(k, n - k) < LEAST_EXACT:
+        exact = _clopper_pearson(k, n, level)
+        low, high, method = min(low, exact[0]), max(high, exact[1]), f"{method}, Clopper-Pearson"
+    return Statistic(Estimate(estimate.value, low, high, n, method), statistic.influence)
+
+
+def _clopper_pearson(k: int, n: int, level: float) -> tuple[float, float]:
+    from scipy.special import betaincinv
+
+    tail = (1 - level) / 2
+    low = float(betaincinv(k, n - k + 1, tail)) if k > 0 else 0.0
+    high = float(betaincinv(k + 1, n - k, 1 - tail)) if k < n else 1.0
+    return low, high
+
+
+def difference(side: Statistic, baseline: Statistic, *, level: float = 0.95) -> Estimate:
+    """Paired difference ``side - baseline`` of two statistics over the same batches.
+
+    Both sides met the same arrivals and demands (common random numbers), so their batches rise and fall together;
+    subtracting influences batch by batch lets this cancel, and the interval is shorter than the two single ones
+    would allow.
+    """
+    a, b = baseline.estimate.value, side.estimate.value
+    n = min(side.estimate.n, baseline.estimate.n)
+    if a is None or b is None or not (math.isfinite(a) and math.isfinite(b)):
+        return Estimate(None, None, None, n, "a side has no finite value")
+    left, right = side.influence, baseline.influence
+    if left is None or right is None:
+        return Estimate(b - a, None, None, n, next(s.estimate.method for s in (side, baseline) if s.influence is None))
+    estimate = _interval(b - a, left - right, n, level, side.resolution + baseline.resolution)
+    return Estimate(estimate.value, estimate.low, estimate.high, n, f"paired, {estimate.method}")

@@ -1,0 +1,273 @@
+"""Result: what one topology did under one architecture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from meshsim.architectures.plane import Inert, Plane
+from meshsim.engines.record import BATCHES, Record
+from meshsim.model.topology import Topology
+from meshsim.results import html, report
+from meshsim.results.breakdown import Breakdown, break_down
+from meshsim.results.intervals import Estimate
+from meshsim.results.manifest import Manifest, Timing, versions
+from meshsim.results.measured import pool
+from meshsim.results.services import ServiceResult, Totals, service_results, totals
+from meshsim.results.text import duration_interval
+from meshsim.results.traffic import Traffic, traffic
+from meshsim.results.verdict import Verdict, judge
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCHEMA_VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Result:
+    """Numbers of one architecture, with their intervals.
+
+    Attributes
+    ----------
+    total
+        All requests.
+    by_tenant, by_service
+        By name; proxies are services too.
+    applications, proxies
+        Sums over the services of each role.
+    time_split
+        Where the time went, from the sampled requests.
+    verdict
+        Whether the numbers can be used.
+    inert
+        Policies of the topology that nobody enforces under this architecture.
+    manifest
+        What it was made from.
+    request_rows
+        By replication, rows of ``REQUESTS`` (see `meshsim.engines.record`), when they were asked for.
+    """
+
+    total: Traffic
+    by_tenant: dict[str, Traffic]
+    by_service: dict[str, ServiceResult]
+    applications: Totals
+    proxies: Totals
+    time_split: Breakdown
+    verdict: Verdict
+    inert: tuple[Inert, ...]
+    manifest: Manifest
+    request_rows: tuple[npt.NDArray[np.void], ...] = ()
+
+    @property
+    def architecture(self) -> str:
+        """Label of the architecture."""
+        return self.manifest.architecture
+
+    @property
+    def requests(self) -> int:
+        """Requests that arrived after the warm-up, in all replications."""
+        return self.total.requests
+
+    @property
+    def latency_s(self) -> dict[str, Estimate]:
+        """Latency of answered requests by quantity (``mean``, ``p50`` … ``p99.9``), in seconds."""
+        return self.total.latency_s
+
+    @property
+    def latency_all_s(self) -> dict[str, Estimate]:
+        """Latency of all requests by quantity, in seconds."""
+        return self.total.latency_all_s
+
+    @property
+    def availability(self) -> Estimate:
+        """Share of requests answered ok or degraded."""
+        return self.total.availability.estimate
+
+    @property
+    def goodput_per_s(self) -> Estimate:
+        """Requests answered ok or degraded, per second."""
+        return self.total.goodput.estimate
+
+    def to_dict(self) -> dict[str, object]:
+        """Everything, as JSON's types; what is unknown or infinite is None.
+
+        Two runs of one command differ in ``manifest.timing`` only.
+        """
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "topology": self.manifest.topology,
+            "architecture": self.architecture,
+            **self.total.to_dict(),
+            "by_tenant": {name: tenant.to_dict() for name, tenant in self.by_tenant.items()},
+            "by_service": {name: service.to_dict() for name, service in self.by_service.items()},
+            "applications": self.applications.to_dict(),
+            "proxies": self.proxies.to_dict(),
+            "time_split": self.time_split.to_dict(),
+            "inert": [asdict(inert) for inert in self.inert],
+            "verdict": self.verdict.word,
+            "notes": list(self.verdict.notes),
+            "manifest": self.manifest.to_dict(),
+        }
+
+    def summary(self) -> str:
+        """One screen of text: objectives, latencies, busiest services, what the proxies cost, how to repeat it."""
+        return "\n".join(report.summary(self))
+
+    def frame(self) -> pd.DataFrame:
+        """Tidy table: a row a number.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns architecture, scope (``total``, ``tenant``, ``service``), name, quantity, value, low, high. Times
+            in seconds, memory in bytes.
+        """
+        import pandas as pd
+
+        columns = ["architecture", "scope", "name", "quantity", "value", "low", "high"]
+        return pd.DataFrame([(self.architecture, *row) for row in rows(self)], columns=columns)
+
+    def __repr__(self) -> str:
+        p99 = duration_interval(self.latency_s["p99"])
+        return f"<Result {self.manifest.topology} {self.architecture}: p99 {p99}, verdict {self.verdict.word}>"
+
+    def _repr_html_(self) -> str:
+        return html.result(self)
+
+
+def rows(result: Result) -> list[tuple[str, str, str, float | None, float | None, float | None]]:
+    """Scope, name, quantity, value, low, high of everything that a result tells."""
+    found = _traffic_rows("total", "", result.total)
+    for name, tenant in result.by_tenant.items():
+        found += _traffic_rows("tenant", name, tenant)
+    for name, service in result.by_service.items():
+        found += _service_rows(name, service)
+    return found
+
+
+def _traffic_rows(
+    scope: str, name: str, group: Traffic
+) -> list[tuple[str, str, str, float | None, float | None, float | None]]:
+    estimates = {
+        **{f"latency_s.{key}": estimate for key, estimate in group.latency_s.items()},
+        **{f"latency_all_s.{key}": estimate for key, estimate in group.latency_all_s.items()},
+        "availability": group.availability.estimate,
+        "goodput_per_s": group.goodput.estimate,
+    }
+    counts = {"requests": group.requests, "tries": group.tries} | {
+        f"outcomes.{key}": count for key, count in group.outcomes.items()
+    }
+    return [(scope, name, key, float(count), None, None) for key, count in counts.items()] + [
+        (scope, name, key, e.value, e.low, e.high) for key, e in estimates.items()
+    ]
+
+
+def _service_rows(
+    name: str, service: ServiceResult
+) -> list[tuple[str, str, str, float | None, float | None, float | None]]:
+    estimates = {
+        "offered_load": service.offered_load,
+        "utilization": service.utilization,
+        "concurrency_utilization": service.concurrency_utilization,
+        "waited": service.waited,
+        "wait_s": service.wait_s,
+        **{f"latency_s.{key}": estimate for key, estimate in service.latency_s.items()},
+    }
+    exact = ("requests", "rejected", "replicas", "cores", "cpu_s", "memory_bytes", "memory_requested_bytes")
+    return [("service", name, key, float(getattr(service, key)), None, None) for key in exact] + [
+        ("service", name, key, e.value, e.low, e.high) for key, e in estimates.items()
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What the maker of a result knows and records do not.
+
+    Attributes
+    ----------
+    engine, seed
+        Who simulated, with which random numbers.
+    warmup
+        ``auto`` or ``given``.
+    command
+        That repeats it.
+    timing
+        How long it took.
+    level
+        Confidence of the intervals.
+    """
+
+    engine: str
+    seed: int
+    warmup: str
+    command: str
+    timing: Timing
+    level: float = 0.95
+
+
+def build(topology: Topology, plane: Plane, records: Sequence[Record], cut: int, origin: Origin) -> Result:
+    """Sum up the replications of one architecture.
+
+    Parameters
+    ----------
+    topology, plane
+        What was simulated.
+    records
+        One of each replication.
+    cut
+        Batches of warm-up; see `meshsim.results.warmup.cut_batches`.
+    origin
+        See `Origin`.
+    """
+    measured = pool(records, cut)
+    level = origin.level
+    streams = [stream for stream, _ in plane.entries]
+    total = traffic(measured, range(len(streams)), level=level)
+    services = service_results(plane, measured, level=level)
+    bounded = all(stream.arrivals.kind == "closed" for stream in streams)
+    return Result(
+        total=total,
+        by_tenant={
+            name: traffic(
+                measured,
+                [i for i, stream in enumerate(streams) if stream.tenant == name],
+                topology.tenants[name].objectives if name in topology.tenants else (),
+                level=level,
+            )
+            for name in sorted({stream.tenant for stream in streams})
+        },
+        by_service=services,
+        applications=totals(plane, measured, "app", level=level),
+        proxies=totals(plane, measured, "proxy", level=level),
+        time_split=break_down(plane, records, cut, level=level),
+        verdict=judge(total, services, measured, bounded=bounded),
+        inert=plane.inert,
+        manifest=_manifest(topology, plane, records, cut, origin),
+        request_rows=tuple(record.requests for record in records if record.requests is not None),
+    )
+
+
+def _manifest(topology: Topology, plane: Plane, records: Sequence[Record], cut: int, origin: Origin) -> Manifest:
+    duration_s = records[0].duration_ns * 1e-9
+    return Manifest(
+        topology=topology.name,
+        digest=topology.digest,
+        architecture=plane.architecture,
+        engine=origin.engine,
+        seed=origin.seed,
+        replications=len(records),
+        duration_s=duration_s,
+        warmup_s=cut * duration_s / BATCHES,
+        warmup=origin.warmup,
+        batches=BATCHES - cut,
+        level=origin.level,
+        events=sum(record.events for record in records),
+        versions=versions(),
+        command=origin.command,
+        timing=origin.timing,
+    )

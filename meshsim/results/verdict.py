@@ -1,0 +1,123 @@
+"""Whether a run says anything: stable or not, long enough or not."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from meshsim.engines.record import OUTCOMES, UNFINISHED
+from meshsim.results.intervals import t_quantile
+from meshsim.results.measured import Measured
+from meshsim.results.services import ServiceResult
+from meshsim.results.text import number, percent
+from meshsim.results.traffic import Traffic
+
+_PARTS: Final = 10  # of the measured time, whose mean occupancies the line is fitted to
+_LEVEL: Final = 0.999  # one-sided: a stable run is called unstable at most once in a thousand, were parts independent
+_RISE: Final = 0.5  # of the mean occupancy: busy but stable queues drift less (a backlog that starts empty: 2)
+_LEFT_BEHIND: Final = 0.005  # of the requests that arrived: 0.5 % too little capacity
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One word for machines, sentences for people.
+
+    Attributes
+    ----------
+    word
+        ``ok``, ``unstable``, or ``too short for p99`` (the least quantity that has no interval).
+    notes
+        Whatever a reader should know besides.
+    """
+
+    word: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing speaks against using the numbers."""
+        return self.word == "ok"
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """Line through the occupancy: by how many requests per second it rises, and the t statistic of that."""
+
+    per_s: float
+    t: float
+    growing: bool
+
+
+def growth(occupancy: npt.NDArray[np.float64], span_s: float, requests: float) -> Growth:
+    """Test whether the number of requests in the plane keeps growing.
+
+    A least-squares line through the means of ten equal parts of the measured time. It grows when the slope's t
+    statistic (8 degrees of freedom) is beyond the 99.9 % quantile, and the rise over the measured time is at least
+    half of the mean occupancy and at least 0.5 % of the requests that arrived. The last two keep slow swings of
+    highly loaded, stable queues apart, whose parts are correlated.
+
+    Parameters
+    ----------
+    occupancy
+        Requests in the plane in equal bins of the measured time (averaged over replications).
+    span_s
+        Measured time of a replication.
+    requests
+        Requests that arrived in it.
+    """
+    means = np.array([part.mean() for part in np.array_split(occupancy, _PARTS)])
+    x = np.arange(_PARTS) - (_PARTS - 1) / 2
+    slope = float(x @ means / (x @ x))
+    rest = means - means.mean() - slope * x
+    error = math.sqrt(float(rest @ rest) / (_PARTS - 2) / float(x @ x))
+    t = slope / error if error > 0 else math.copysign(math.inf, slope) if slope else 0.0
+    rise = slope * _PARTS
+    growing = t > t_quantile(_LEVEL, _PARTS - 2) and rise >= max(_RISE * means.mean(), _LEFT_BEHIND * requests)
+    return Growth(rise / span_s, t, bool(growing))
+
+
+def judge(total: Traffic, services: Mapping[str, ServiceResult], measured: Measured, *, bounded: bool) -> Verdict:
+    """Verdict over a result.
+
+    Parameters
+    ----------
+    total
+        All requests.
+    services
+        By name.
+    measured
+        What was measured.
+    bounded
+        The number of requests cannot grow (only closed loops): never unstable.
+    """
+    span_s = measured.batch_s * measured.batches
+    grows = growth(measured.occupancy, span_s, total.requests / measured.replications)
+    unfinished = total.outcomes[OUTCOMES[UNFINISHED]]
+    name, busiest = _busiest(services)
+    full = busiest >= 0.99 and unfinished > 0
+    notes = _unfinished_note(unfinished, total.requests)
+    if not bounded and (grows.growing or full):
+        where = f"; the busiest station is {name} at {percent(busiest)} of its CPU" if name else ""
+        rate = f"requests pile up by {number(grows.per_s)} per second" if grows.growing else "requests pile up"
+        return Verdict("unstable", (f"{rate} (t = {number(grows.t)}){where}; latencies grow with the run", *notes))
+    short = [name for name, estimate in total.latency_s.items() if estimate.low is None]
+    if short and math.inf not in (estimate.value for estimate in total.latency_s.values()):
+        method = total.latency_s[short[0]].method
+        return Verdict(f"too short for {short[0]}", (f"{method}; make run.duration longer", *notes))
+    return Verdict("ok", notes)
+
+
+def _busiest(services: Mapping[str, ServiceResult]) -> tuple[str, float]:
+    used = {name: service.utilization.value or 0.0 for name, service in services.items()}
+    return max(used.items(), key=lambda item: item[1], default=("", 0.0))
+
+
+def _unfinished_note(unfinished: int, requests: int) -> tuple[str, ...]:
+    if not unfinished:
+        return ()
+    return (f"{percent(unfinished / requests)} of the requests had no answer when the run ended (run.drain)",)

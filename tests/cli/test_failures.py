@@ -1,0 +1,135 @@
+"""Bad input, closed pipes, full disks, Ctrl-C: one clear message and the documented exit code."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from small_shop import SHOP
+
+import meshsim
+
+
+@pytest.mark.parametrize(
+    ("words", "needle"),
+    [
+        (("bookinf",), "did you mean 'bookinfo'?"),
+        (("missing.yaml",), "missing.yaml"),
+        (("bookinfo", "--arch", "sidcar"), "did you mean 'sidecar'?"),
+        (("bookinfo", "--arch", "none,sidecar"), "meshsim compare"),
+        (("bookinfo", "--arch", "{mesh: sidecar, include: [revews]}"), "did you mean 'reviews'?"),
+        (("bookinfo", "--set", "services.revews.replicas=2"), "did you mean 'reviews'?"),
+        (("bookinfo", "--set", "nonsense"), "nonsense"),
+        (("bookinfo", "--duration", "20"), "write 20ms or 20s"),
+        (("bookinfo", "--duration", "0s"), "0"),
+        (("bookinfo", "--until", "p99"), "p99±2%"),
+        (("bookinfo", "--seed", "one"), "valid integer"),
+        (("bookinfo", "--engine", "fast"), "simpy"),
+        (("bookinfo", "--nonsense"), "--nonsense"),
+        (("bookinfo", "--jobs", "0"), "--jobs"),
+    ],
+)
+def test_wrong_usage(shell, words, needle) -> None:
+    answer = shell("run", *words)
+    assert (answer.exit_code, answer.stdout) == (2, "")
+    assert needle in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+@pytest.mark.parametrize("text", ["", "\0\1\2", "services: [", "just words", "- a\n- b\n", "meshsim: 2\n"])
+def test_files_that_are_no_topology(shell, tmp_path: Path, text: str) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text(text, encoding="utf-8")
+    answer = shell("run", path)
+    assert (answer.exit_code, answer.stdout) == (2, "")
+    assert "bad.yaml" in answer.stderr and "error[M" in answer.stderr
+
+
+def test_a_folder_is_no_topology(shell, tmp_path: Path) -> None:
+    assert shell("run", tmp_path).exit_code == 2
+
+
+def test_an_unknown_command_gets_a_suggestion(shell) -> None:
+    answer = shell("comprae", "bookinfo")
+    assert answer.exit_code == 2
+    assert "compare" in answer.stderr
+
+
+def test_stdin(shell) -> None:
+    answer = shell("run", "-", "--duration", "2s", stdin=SHOP)
+    assert answer.exit_code == 0
+    assert answer.stdout.startswith("shop · none")
+
+
+def test_a_bug_is_exit_3_and_debug_shows_where(shell, shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("of something")
+
+    monkeypatch.setitem(meshsim.__dict__, "run", broken)
+    answer = shell("run", shop)
+    assert answer.exit_code == 3
+    assert "ZeroDivisionError: of something" in answer.stderr and "Traceback" not in answer.stderr
+    assert "in broken" in shell("run", shop, "--debug").stderr
+
+
+def test_an_engine_limit_is_exit_3(shell, shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    def limited(*_: object, **__: object) -> None:
+        raise meshsim.EngineLimit("calls nest deeper than call_depth 32", limit="call_depth 32")
+
+    monkeypatch.setitem(meshsim.__dict__, "run", limited)
+    answer = shell("run", shop)
+    assert (answer.exit_code, answer.stderr) == (3, "error: calls nest deeper than call_depth 32\n")
+
+
+def test_a_reader_that_has_seen_enough_is_no_failure(process, shop) -> None:
+    answer = process(f"set -o pipefail; meshsim run {shop} -q -o csv | head -1")
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert answer.stdout.startswith("architecture,")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_is_exit_4(process) -> None:
+    answer = process("meshsim topologies > /dev/full")
+    assert answer.returncode == 4
+    assert "No space left on device" in answer.stderr and "Traceback" not in answer.stderr
+
+
+def test_colour_follows_the_environment(process, tmp_path: Path) -> None:
+    (tmp_path / "empty.yaml").write_text("")
+    assert "\033[" not in process("meshsim validate empty.yaml").stdout
+    assert "\033[" in process("meshsim validate empty.yaml", FORCE_COLOR="1").stdout
+    assert "\033[" not in process("meshsim validate empty.yaml", FORCE_COLOR="1", NO_COLOR="1").stdout
+
+
+def test_an_ascii_terminal_gets_question_marks(process, shop) -> None:
+    answer = process(f"meshsim run {shop}", PYTHONIOENCODING="ascii")
+    assert answer.returncode == 0, answer.stderr
+    assert "± 95" not in answer.stdout and "? 95" in answer.stdout
+
+
+def test_the_version(process) -> None:
+    assert process("meshsim --version").stdout == f"meshsim {meshsim.__version__}\n"
+
+
+def _workers(pid: int) -> str:
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text()
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc to see when the workers have started")
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_ctrl_c(shop, jobs: int) -> None:
+    words = [sys.executable, "-m", "meshsim", "compare", shop, "--duration", "10h", "--jobs", str(jobs), "--set"]
+    words += ["run.drain=1s", "--arch", "none,sidecar"]
+    running = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    started = time.monotonic()
+    while running.poll() is None and (jobs > 1 and not _workers(running.pid)) and time.monotonic() < started + 60:
+        time.sleep(0.05)
+    time.sleep(2)
+    os.killpg(running.pid, signal.SIGINT)  # what a terminal does
+    stdout, stderr = running.communicate(timeout=60)
+    assert (running.returncode, stdout, stderr) == (130, "", "interrupted: nothing was written\n")

@@ -1,0 +1,59 @@
+"""Every --help: one sentence and examples, and every example runs."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+import pytest
+from typer.testing import CliRunner
+
+from meshsim.cli import app
+from meshsim.errors import ExitCode
+
+COMMANDS = ("run", "compare", "lower", "validate", "explain", "topologies")
+
+
+def help_of(*words: str) -> list[str]:
+    answer = CliRunner(env={"COLUMNS": "300", "NO_COLOR": "1"}).invoke(app, [*words, "--help"], prog_name="meshsim")
+    assert answer.exit_code == 0
+    return [line.strip() for line in answer.stdout.splitlines()]
+
+
+def examples(*words: str) -> list[str]:
+    lines = help_of(*words)
+    return [line for line in lines[lines.index("Examples") :] if line.startswith("meshsim ")]
+
+
+ALL = [(command, line) for command in ("", *COMMANDS) for line in examples(*filter(None, [command]))]
+
+
+def test_only_commands_that_work_are_listed() -> None:
+    listed = {match[1] for line in help_of() if (match := re.match(r"│ (\w+)  ", line))}
+    assert listed == set(COMMANDS)
+
+
+@pytest.mark.parametrize("command", ("", *COMMANDS))
+def test_help_is_a_sentence_and_two_to_four_examples(command: str) -> None:
+    lines = [line for line in help_of(*filter(None, [command])) if line]
+    sentence = " ".join(lines[1 : lines.index("Examples")])
+    assert lines[0].startswith("Usage: meshsim")
+    assert sentence.endswith(".")
+    assert 2 <= len(examples(*filter(None, [command]))) <= 4
+
+
+def test_exit_codes_are_documented() -> None:
+    lines = help_of()
+    documented = {int(line.split()[0]) for line in lines[lines.index("Exit codes") :] if re.match(r"\d", line)}
+    assert documented == set(ExitCode)
+
+
+@pytest.mark.parametrize(("command", "line"), ALL, ids=[line for _, line in ALL])
+def test_example(command: str, line: str, process) -> None:
+    verb = shlex.split(line)[1]
+    assert command in ("", verb) or "|" in line
+    short = " --duration 2s" if verb in ("run", "compare") else ""
+    answer = process(line + short)
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout
+    assert not re.search(r"error[:\[]|Traceback", answer.stderr)

@@ -1,0 +1,82 @@
+"""`lower`, `validate`, `explain`, `topologies`."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from meshsim.model.codes import CODES
+
+PNG, PDF, SVG = b"\x89PNG", b"%PDF", b"<?xml"
+
+
+def test_lower_shows_the_hops(shell, shop) -> None:
+    assert "sidecar@stock" in shell("lower", shop, "--arch", "sidecar").stdout
+    plane = json.loads(shell("lower", shop, "--arch", "sidecar", "-o", "json").stdout)
+    names = {service["name"] for service in plane["services"]}
+    assert names == {"shop", "stock", "gateway", "sidecar@shop", "sidecar@stock"}
+    rows = list(csv.DictReader(io.StringIO(shell("lower", shop, "--arch", "sidecar", "-o", "csv").stdout)))
+    assert {row["service"] for row in rows} == names
+
+
+@pytest.mark.parametrize(("ending", "magic"), [("png", PNG), ("pdf", PDF), ("svg", SVG)])
+def test_lower_draws(shell, shop, tmp_path: Path, ending: str, magic: bytes) -> None:
+    target = tmp_path / f"plane.{ending}"
+    assert shell("lower", shop, "--arch", "ambient", "--draw", target).exit_code == 0
+    assert target.read_bytes().startswith(magic)
+
+
+def test_lower_refuses_other_drawings_before_it_works(shell, shop, tmp_path: Path) -> None:
+    assert shell("lower", shop, "--draw", tmp_path / "plane.gif").exit_code == 2
+    missing = shell("lower", shop, "--draw", tmp_path / "missing" / "plane.png")
+    assert missing.exit_code == 4
+    assert str(tmp_path / "missing" / "plane.png") in missing.stderr
+
+
+def test_validate_counts(shell, shop) -> None:
+    assert shell("validate", shop).stdout == "ok: shop: 2 services, 3 replicas, 2 endpoints, 1 stream, 1 tenant\n"
+
+
+def test_validate_shows_all_mistakes(shell, tmp_path: Path) -> None:
+    path = tmp_path / "bad.yaml"
+    text = "meshsim: 1\nservices:\n  shop:\n    replica: 2\n    endpoints: {buy: [{work: 5}, {call: stok.take}]}\n"
+    path.write_text(text + "traffic:\n  - {name: web, entry: shop.by, arrivals: {poisson: 1/s}}\n", encoding="utf-8")
+    answer = shell("validate", path)
+    assert answer.exit_code == 2
+    for place in (":4:5: error", ":5:30: error", ":5:41: error", ":7:24: error"):
+        assert place in answer.stdout
+    assert "did you mean 'replicas'?" in answer.stdout
+    found = json.loads(shell("validate", path, "-o", "json").stdout)
+    assert found["valid"] is False
+    assert {diagnostic["line"] for diagnostic in found["diagnostics"]} == {4, 5, 7}
+    assert all(diagnostic["code"] in CODES for diagnostic in found["diagnostics"])
+
+
+def test_validate_warns_without_failing(shell, shop) -> None:
+    words = ("validate", shop, "--set", "run.load=30")
+    assert "warning[M2" in shell(*words).stdout
+    assert [shell(*words).exit_code, shell(*words, "--strict").exit_code] == [0, 1]
+
+
+def test_explain(shell) -> None:
+    assert shell("explain", "m104").stdout.startswith("M104: ")
+    assert [line.split()[0] for line in shell("explain").stdout.splitlines()] == list(CODES)
+    assert [entry["code"] for entry in json.loads(shell("explain", "-o", "json").stdout)] == list(CODES)
+
+
+def test_explain_of_an_unknown_code(shell) -> None:
+    answer = shell("explain", "M999")
+    assert (answer.exit_code, answer.stdout) == (2, "")
+    assert "M999" in answer.stderr
+
+
+def test_topologies_are_listed_and_printed(shell) -> None:
+    listed = {entry["name"] for entry in json.loads(shell("topologies", "-o", "json").stdout)}
+    assert {"bookinfo", "front-door", "online-boutique"} <= listed
+    text = shell("topologies", "bookinfo").stdout
+    assert "\nok: bookinfo" in "\n" + shell("validate", "-", stdin=text).stdout
+    assert shell("topologies", "bookinf").exit_code == 2

@@ -1,0 +1,78 @@
+"""Imports go one way only: what is on the right may use what is on the left, never the other way round."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import meshsim
+
+PACKAGE = Path(meshsim.__file__).parent
+BELOW_ALL = {"units", "errors"}
+ALLOWED = {
+    "units": set(),
+    "errors": set(),
+    "importers": BELOW_ALL,
+    "model": BELOW_ALL | {"importers"},
+    "architectures": BELOW_ALL | {"model"},
+    "engines": BELOW_ALL | {"model", "architectures"},
+    "results": BELOW_ALL | {"model", "architectures", "engines"},
+    "simulate": BELOW_ALL | {"model", "architectures", "engines", "results"},
+    "__init__": BELOW_ALL | {"model", "architectures", "engines", "results", "simulate"},
+    "cli": BELOW_ALL | {"model", "architectures", "engines", "results", "simulate", "__init__"},
+    "__main__": {"cli"},
+}
+
+
+def part_of(module: str) -> str:
+    words = module.split(".")
+    return words[1] if len(words) > 1 else "__init__"
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Modules of ours that a file imports, at its top or within a function; not those for types alone."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    skipped = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if id(node) in skipped:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: write imports in full"
+            module = node.module or ""
+            yield from (_module(f"{module}.{alias.name}", module) for alias in node.names)
+
+
+def _module(name: str, parent: str) -> str:
+    """`from a import b` means module a.b if there is one, else something within a."""
+    path = PACKAGE.parent / Path(*name.split("."))
+    return name if path.is_dir() or path.with_suffix(".py").is_file() else parent
+
+
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=[str(path.relative_to(PACKAGE)) for path in FILES])
+def test_imports_go_right(path: Path) -> None:
+    here = path.relative_to(PACKAGE).with_suffix("").parts[0]
+    for module in imports(path):
+        if module.partition(".")[0] != "meshsim":
+            continue
+        assert part_of(module) in ALLOWED[here] | {here}, f"{path} imports {module}"
+
+
+def test_engines_know_no_architecture() -> None:
+    for path in (PACKAGE / "engines").rglob("*.py"):
+        words = {
+            node.id for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Name)
+        }
+        assert not {word for word in words if "sidecar" in word or "gateway" in word or "ztunnel" in word}, path

@@ -1,0 +1,96 @@
+"""Comparisons of queues whose difference is known."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+from queue_records import SERVICE_S, mm1_record, queue_topology
+from test_result import CUT
+
+from meshsim.architectures import lower
+from meshsim.results.comparison import Comparison, compare_results, differ
+from meshsim.results.manifest import Timing
+from meshsim.results.result import Origin, Result, build
+
+SEEDS = range(4)
+UTILIZATION = 0.6
+
+
+def side(architecture: str, **changes: float) -> Result:
+    """Records of the same queue are passed off as those of another architecture."""
+    topology = queue_topology()
+    plane = lower(topology, "none")
+    object.__setattr__(plane, "architecture", architecture)
+    records = [mm1_record(seed, utilization=UTILIZATION, **changes) for seed in SEEDS]
+    return build(topology, plane, records, CUT, Origin("simpy", 1, "auto", f"run {architecture}", Timing(1.0, 1)))
+
+
+@pytest.fixture(scope="module")
+def base() -> Result:
+    return side("none")
+
+
+@pytest.fixture(scope="module")
+def slower() -> Result:
+    return side("sidecar", slower=1.05)
+
+
+def test_the_difference_holds_the_closed_form(base: Result, slower: Result) -> None:
+    found = differ(slower, base).latency_s
+    mean = SERVICE_S * 1.05 / (1 - UTILIZATION * 1.05) - SERVICE_S / (1 - UTILIZATION)
+    for name, factor in (("mean", 1.0), ("p50", math.log(2)), ("p99", math.log(100))):
+        assert found[name].low <= mean * factor <= found[name].high
+        assert not found[name].includes_zero
+        alone = base.latency_s[name].half + slower.latency_s[name].half
+        assert found[name].half < 0.5 * alone
+
+
+def test_sentences_say_what_is_added_and_how_sure_that_is(base: Result, slower: Result) -> None:
+    sentence = differ(slower, base).sentence()
+    assert sentence.startswith("sidecar adds ")
+    assert " ms ± " in sentence
+    assert " at p99" in sentence
+    assert differ(base, slower).sentence().startswith("none saves ")
+
+
+def test_the_lowest_is_named_only_if_the_intervals_decide(base: Result, slower: Result) -> None:
+    decided = compare_results([base, slower], "compare")
+    assert decided.verdict[0].startswith("none is lowest at p99: ")
+    turned = compare_results([slower, base], "compare")
+    assert turned.verdict == decided.verdict
+    open_ = compare_results([base, side("ambient", slower=1.00001)], "compare")
+    assert open_.verdict == ("at p99 these cannot be told apart: none, ambient",)
+    assert "no difference that can be told at p99" in open_.sentences()[0]
+
+
+def test_shedding_is_not_called_faster_without_saying_so(base: Result) -> None:
+    shedding = side("gateway", slower=0.95, failing=0.05)
+    found = compare_results([base, shedding], "compare")
+    assert "gateway is lowest at p99" in found.verdict[0]
+    assert "gateway answers fewer requests" in found.verdict[1]
+    assert "percentage points lower than that of none" in found.sentences()[0]
+
+
+def test_an_unstable_side_is_left_out_of_the_verdict(base: Result, slower: Result) -> None:
+    unstable = side("ambient", slower=2.0)
+    found = compare_results([base, slower, unstable], "compare")
+    assert found.verdict[0].startswith("ambient is unstable: requests pile up")
+    assert found.verdict[1].startswith("none is lowest")
+
+
+def test_everything_shows_itself(base: Result, slower: Result) -> None:
+    found: Comparison = compare_results([base, slower], "meshsim compare queue")
+    data = json.loads(json.dumps(found.to_dict(), allow_nan=False))
+    assert set(data["architectures"]) == {"none", "sidecar"}
+    assert set(data["differences"]) == {"sidecar"}
+    assert set(data["differences"]["sidecar"]["latency_s"]) == {"mean", "p50", "p90", "p95", "p99", "p99.9"}
+    assert found["sidecar"] is slower
+    text = found.summary()
+    assert "repeat: meshsim compare queue" in text
+    assert max(map(len, text.splitlines())) <= 140
+    frame = found.frame()
+    difference = frame[(frame.scope == "difference") & (frame.quantity == "latency_s.p99")]
+    assert difference.value.item() == pytest.approx(slower.latency_s["p99"].value - base.latency_s["p99"].value)
+    assert "<table>" in found._repr_html_()

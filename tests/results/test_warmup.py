@@ -1,0 +1,68 @@
+"""MSER-5 on series whose transient is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from queue_records import SPEC, mm1_record, queue_plane
+
+from meshsim.architectures import lower
+from meshsim.engines.record import BATCHES
+from meshsim.errors import UsageError
+from meshsim.model.load import load
+from meshsim.results.warmup import automatic_cut, given_cut, mser_5
+
+
+def mser_by_definition(series: np.ndarray) -> int:
+    """White, Cobb and Spratt (2000), formula and search written out."""
+    means = [series[i : i + 5].mean() for i in range(0, len(series) // 5 * 5, 5)]
+    n = len(means)
+    scores = []
+    for d in range(n // 2 + 1):
+        rest = means[d:]
+        scores.append(sum((x - sum(rest) / (n - d)) ** 2 for x in rest) / (n - d) ** 2)
+    return 5 * scores.index(min(scores))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_cut_is_the_definition_s(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    series = 10 - 10 * np.exp(-np.arange(300) / 20) + rng.normal(0, 1, 300)
+    assert mser_5(series) == mser_by_definition(series)
+
+
+def test_a_transient_is_cut_and_noise_is_not() -> None:
+    noise = np.random.default_rng(1).normal(0, 1, 1000)
+    ramp = np.concatenate([np.linspace(-50, 0, 200), np.zeros(800)])
+    assert mser_5(noise) < 100
+    assert 150 <= mser_5(noise + ramp) <= 300
+
+
+def test_at_most_half_is_cut() -> None:
+    assert mser_5(np.arange(1000.0)) == 500
+
+
+def test_the_automatic_cut_is_rounded_up_to_batches_over_all_replications() -> None:
+    records = [mm1_record(seed, duration_s=20.0) for seed in range(4)]
+    mean = np.mean([record.occupancy_ns for record in records], axis=0)
+    expected = -(-mser_by_definition(mean) // (1000 // BATCHES))
+    assert automatic_cut(queue_plane(), records) == expected
+
+
+def test_a_given_warmup_is_rounded_up_to_batches() -> None:
+    assert given_cut(0.0, 60.0) == 0
+    assert given_cut(6.0, 60.0) == 4
+    assert given_cut(6.1, 60.0) == 5
+
+
+def test_a_warmup_as_long_as_the_run_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"run\.warmup 60s .* at most 57s"):
+        given_cut(60.0, 60.0)
+
+
+def test_arrivals_that_change_with_time_have_no_automatic_warmup() -> None:
+    spike = {"spike": {"base": "10/s", "peak": "50/s", "at": "5s", "lasts": "1s"}}
+    spec = SPEC | {"traffic": [{"name": "rush", "tenant": "web", "entry": "shop.get", "arrivals": spike}]}
+    plane = lower(load(spec), "none")
+    with pytest.raises(UsageError, match=r"traffic\.rush .* run\.warmup"):
+        automatic_cut(plane, [mm1_record(1, duration_s=5.0)])
