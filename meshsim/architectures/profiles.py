@@ -48,7 +48,7 @@ class ProxyProfile:
     tls_handshake_s
         CPU of accepting a new TLS connection.
     idle_cores
-        What the proxy takes without any request. Not simulated: shown beside the CPU for requests.
+        What the proxy takes without any request: added to the CPU that the simulation counts.
     threads
         Worker threads, each with its own queue; None: unlimited.
     cpu_request, cpu_limit

@@ -47,7 +47,7 @@ class ServiceResult:
         By quantity, from reaching the replica to leaving it; finished requests, failed ones too. Quantiles are
         within 1.6 %.
     cpu_s
-        CPU seconds used in the measured time, all replications together.
+        CPU seconds used in the measured time, all replications together, with what proxies take when idle.
     memory_bytes
         Of all replicas: what a proxy needs, what an application requests.
     memory_requested_bytes
@@ -97,7 +97,7 @@ class Totals:
     replicas
         Number of instances.
     cores
-        CPU cores in use.
+        CPU cores in use, with what proxies take when idle.
     cores_requested
         What the scheduler has to set aside.
     memory_bytes, memory_requested_bytes
@@ -144,7 +144,7 @@ def _service(service: PlaneService, measured: Measured, number: int, level: floa
         waited=share(counters["waited"], requests, level=level).estimate,
         wait_s=ratio(waits, requests - rejected, level=level, scale=1e-9).estimate,
         latency_s=_latency(measured, number, level),
-        cpu_s=float(counters["busy_ns"].sum()) * 1e-9,
+        cpu_s=float(counters["busy_ns"].sum()) * 1e-9 + _idle_cores(service) * measured.batch_s * counters.size,
         memory_bytes=_memory(service, used=True),
         memory_requested_bytes=_memory(service, used=False),
     )
@@ -166,14 +166,20 @@ def _memory(service: PlaneService, *, used: bool) -> int:
     return one * len(service.replicas)
 
 
+def _idle_cores(service: PlaneService) -> float:
+    """Cores that the replicas take without any request (proxies)."""
+    return service.idle_cores * len(service.replicas)
+
+
 def totals(plane: Plane, measured: Measured, role: str, *, level: float = 0.95) -> Totals:
     """Sum up all services of a role (``app`` or ``proxy``)."""
     numbers = [number for number, service in enumerate(plane.services) if service.role == role]
     services: Sequence[PlaneService] = [plane.services[number] for number in numbers]
     busy = measured.services["busy_ns"][numbers].sum(axis=0) / (measured.batch_s * 1e9)
+    idle = math.fsum(_idle_cores(service) for service in services)
     return Totals(
         replicas=sum(len(service.replicas) for service in services),
-        cores=per_batch(busy, level=level),
+        cores=per_batch(busy + idle, level=level),
         cores_requested=math.fsum(r.cores_requested for service in services for r in service.replicas),
         memory_bytes=sum(_memory(service, used=True) for service in services),
         memory_requested_bytes=sum(_memory(service, used=False) for service in services),
