@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ from meshsim.architectures.plane import (
     PlaneStep,
     Replica,
 )
-from meshsim.engines import simulate
+from meshsim.engines import ENGINES, simulate
 from meshsim.engines.record import Record
 from meshsim.model.distributions import Distribution
 from meshsim.model.steps import Call, Fail, Wait, Work
@@ -213,15 +213,32 @@ def plane(*services: PlaneService, arrivals: Arrivals | None = None, **fields: A
 
 
 def run(plane: Plane, seconds: float, *, drain: float = 1e4, seed: int = 1, spans: bool = False) -> Record:
-    """Simulate with a row a request, and with the spans of all of them if asked for."""
-    return simulate(
-        plane,
-        seed=seed,
-        duration_ns=round(seconds * 1e9),
-        drain_ns=round(drain * 1e9),
-        record_requests=True,
-        sample=10**12 if spans else 0,
-    )
+    """Simulate on both engines, which must agree; with a row a request, and all spans if asked for."""
+    records = [
+        simulate(
+            plane,
+            engine=engine,
+            seed=seed,
+            duration_ns=round(seconds * 1e9),
+            drain_ns=round(drain * 1e9),
+            record_requests=True,
+            sample=10**12 if spans else 0,
+        )
+        for engine in ENGINES
+    ]
+    assert_same(*records)
+    return records[0]
+
+
+def assert_same(one: Record, other: Record) -> None:
+    """Hold that two records are equal in every number."""
+    for field in fields(Record):
+        first, second = getattr(one, field.name), getattr(other, field.name)
+        if isinstance(first, np.ndarray):
+            assert first.dtype == second.dtype, field.name
+            assert np.array_equal(first, second), field.name
+        else:
+            assert first == second, field.name
 
 
 def rows(record: Record) -> npt.NDArray[np.void]:

@@ -178,7 +178,7 @@ def _from_gateway(edge: Edge, wiring: Wiring) -> tuple[Hop, ...]:
         via="dest",
         connections=edge.connections,
         cancellation=edge.cancellation,
-        tls=True,
+        tls=edge.caller == CLIENT,  # callers in the cluster speak to it as they would to the callee (assumed)
     )
     return to_gateway, *_arrive(edge, wiring, "balance", tls=_in_mesh(edge, wiring))
 

@@ -153,7 +153,8 @@ def _next_by_points(streams: Table, points: Table, states: Table, number: int, n
 @compiled(
     types.Tuple((types.int64, types.int64, types.int64))(  # type: ignore[no-untyped-call]
         *_TABLES, table_type(DISTRIBUTIONS), table_type(np.dtype("f8")), _STATES, types.int64, types.uint64
-    )
+    ),
+    inline=False,
 )
 def next_event(
     streams: Table,

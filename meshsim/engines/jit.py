@@ -1,10 +1,16 @@
-"""The one place that says how functions are compiled."""
+"""The one place that says how functions are compiled, and where what was compiled is kept."""
 
 from __future__ import annotations
 
+import hashlib
+import os
+import tempfile
 from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 from typing import Any, TypeVar
 
+import numba
 import numpy as np
 from numba import from_dtype, njit, types
 
@@ -22,13 +28,50 @@ OPTIONS: dict[str, Any] = {
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def compiled(signature: Any = None) -> Callable[[Function], Function]:
+def compiled(signature: Any = None, *, inline: bool = True) -> Callable[[Function], Function]:
     """Compile a function with `OPTIONS`; for the given types at once, or for those of its first call.
 
     Signatures are explicit wherever Python calls: keys are unsigned, and Numba would guess otherwise by their size.
+    With ``inline=False`` the function is called: for long ones that are needed in many places and take few arguments.
     """
-    decorate: Callable[[Function], Function] = njit(**OPTIONS) if signature is None else njit(signature, **OPTIONS)
+    options = {**OPTIONS, "forceinline": inline}
+    arguments = () if signature is None else (signature,)
+
+    def decorate(function: Function) -> Function:
+        # Numba asks for the folder when it decorates; others' functions keep theirs.
+        config: Any = numba.config
+        theirs, config.CACHE_DIR = config.CACHE_DIR, str(cache_folder())
+        try:
+            compiled_function: Function = njit(*arguments, **options)(function)
+        finally:
+            config.CACHE_DIR = theirs
+        return compiled_function
+
     return decorate
+
+
+@cache
+def cache_folder() -> Path:
+    """Folder of compiled code: NUMBA_CACHE_DIR if it is set, else one in the user's cache, else a temporary one.
+
+    Its name holds a digest of the engines' sources. Numba would only notice a change of the file that a function stands
+    in, not of those that were inlined into it.
+    """
+    if "NUMBA_CACHE_DIR" in os.environ:
+        return Path(os.environ["NUMBA_CACHE_DIR"])
+    digest = hashlib.sha256()
+    for source in sorted(Path(__file__).parent.rglob("*.py")):
+        digest.update(source.read_bytes())
+    user_cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    for parent in (user_cache, Path(tempfile.gettempdir())):
+        folder = parent / "meshsim" / f"compiled-{digest.hexdigest()[:16]}"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            continue
+        if os.access(folder, os.W_OK):
+            return folder
+    return Path(tempfile.mkdtemp(prefix="meshsim-"))
 
 
 def table_type(dtype: np.dtype[Any], *, readonly: bool = True) -> types.Array:

@@ -84,3 +84,15 @@ def run_key(seed: int, replication: int, branch: int) -> int:
 def try_key(key: int, position: int, repeat: int, attempt: int) -> int:
     """Key of one try of the call at `position` made by the frame with `key` (rule R3)."""
     return mix(mix(mix(key, position), repeat), attempt)
+
+
+@compiled("uint64(uint64, uint64)")
+def open_request_key(stream: int, ordinal: int) -> int:
+    """Key of a request of an open stream, from the stream's key (rule R3)."""
+    return mix(mix(stream, 1), ordinal)
+
+
+@compiled("uint64(uint64, uint64)")
+def user_key(stream: int, user: int) -> int:
+    """Key of a user of a closed loop, or of a session (rule R3)."""
+    return mix(mix(stream, 2), user)

@@ -6,7 +6,7 @@ The order does not depend on which engine scheduled what first: an event's key i
 from __future__ import annotations
 
 # Kinds of timed events. At one instant, within one request, the lower kind is handled first: a response that comes at
-# exactly its deadline wins. The gaps (0, 6, 7, 9) belong to events that do not exist yet.
+# exactly its deadline wins. The gaps belong to events that do not exist yet.
 START = 1  # a request message reaches a replica
 WORK_END = 3
 WAIT_END = 4

@@ -21,7 +21,7 @@ INSTRUCTION = np.dtype(
         ("b", "i4"),  # FORK: branches; CHOOSE: options; PROXY_WORK: direction (0 request, 1 response)
         ("c", "i4"),  # FORK: how many must succeed
         ("p", "f8"),  # FAIL: probability; PROXY_WORK: nanoseconds per KiB
-        ("d", "i8"),  # PROXY_WORK: handshake nanoseconds
+        ("d", "i8"),  # PROXY_WORK: handshake nanoseconds; FORK: 1 if branches that are not needed are stopped
         ("position", "u8"),  # hash of the step's address in the spec: keys its draws
     ]
 )
@@ -113,7 +113,7 @@ STREAMS = np.dtype(
         ("sessions", "i4"),  # 1: arrivals are of sessions (`user` is the session's ordinal)
         ("rate_per_ns", "f8"),  # POISSON, CONSTANT, BATCH: of arrival events, `run.load` and sessions applied
         ("gap", "i4"),  # RENEWAL: distribution of gaps (ns)
-        ("stretch", "f8"),  # RENEWAL: factor on gaps; TRACE: 1
+        ("stretch", "f8"),  # RENEWAL: factor on gaps
         ("size", "i4"),  # BATCH: distribution of the size
         ("first_point", "i4"),  # MMPP: states; RATE: points; TRACE: times
         ("points", "i4"),
@@ -160,15 +160,15 @@ DISTRIBUTIONS = np.dtype(
 class Program:
     """A whole Plane as arrays, and the names that results need.
 
+    The peer of replica number i of a service is number i of the proxy beside it, and the instance on node n of a
+    service that has one a node is its number n: nothing is stored for that.
+
     Attributes
     ----------
     instructions, calls, branches, options
         What endpoints do; dtypes above.
     services, replicas, versions, endpoints, entries, views
         Where they do it. ``entries`` (int32) holds the first instruction of an endpoint for each version.
-    peers
-        Nothing to store: the peer of replica number i of a service is number i of the proxy beside it, and the
-        instance on node n of a service that has one a node is its number n.
     streams, points
         Traffic, sorted by stream name.
     distributions, table
@@ -176,7 +176,7 @@ class Program:
     network
         Five distributions: loopback, same node, same zone, cross zone, client.
     depth
-        Longest chain of frames that is allowed.
+        Longest chain of calls that is allowed, proxies not counted.
     """
 
     instructions: npt.NDArray[np.void]

@@ -104,7 +104,7 @@ def _polynomial(coefficients: tuple[float, ...], x: float) -> float:
     return total
 
 
-@compiled("float64(float64)")
+@compiled("float64(float64)", inline=False)
 def normal_quantile(u: float) -> float:
     """Quantile of the standard normal distribution (Wichura, algorithm AS 241, 1988; about 16 digits)."""
     q = u - 0.5
@@ -167,7 +167,9 @@ def draw_simple(kind: int, p0: float, p1: float, p2: float, key: int, purpose: i
     return p1 * (-math.log(1.0 - u)) ** (1.0 / p0)  # Weibull
 
 
-@compiled(types.float64(table_type(DISTRIBUTIONS), table_type(np.dtype("f8")), types.int64, *[types.uint64] * 3))
+@compiled(
+    types.float64(table_type(DISTRIBUTIONS), table_type(np.dtype("f8")), types.int64, *[types.uint64] * 3), inline=False
+)
 def draw(
     distributions: npt.NDArray[Any], table: npt.NDArray[np.float64], number: int, key: int, purpose: int, position: int
 ) -> float:

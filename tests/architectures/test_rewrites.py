@@ -46,8 +46,8 @@ EXPECTED = {
     "gateway": {"client -> a": GATEWAY_A, "a -> b": DIRECT_B, "b -> c": DIRECT_C},
     "central": {
         "client -> a": GATEWAY_A,
-        "a -> b": ["gateway/b.x connection gateway via dest tls", "b/x balance b by least_request via dest"],
-        "b -> c": ["gateway/c.x connection gateway via dest tls", "c/x balance c by least_request via dest"],
+        "a -> b": ["gateway/b.x connection gateway via dest", "b/x balance b by least_request via dest"],
+        "b -> c": ["gateway/c.x connection gateway via dest", "c/x balance c by least_request via dest"],
     },
     "sidecar": {
         "client -> a": [
@@ -119,7 +119,7 @@ EXPECTED = {
     },
     "{ingress: gateway, mesh: gateway, exclude: [c]}": {
         "client -> a": GATEWAY_A,
-        "a -> b": ["gateway/b.x connection gateway via dest tls", "b/x balance b by least_request via dest"],
+        "a -> b": ["gateway/b.x connection gateway via dest", "b/x balance b by least_request via dest"],
         "b -> c": DIRECT_C,
     },
     "{mesh: ambient, exclude: [c]}": {
@@ -157,7 +157,7 @@ def test_chains(three: Topology, architecture: str) -> None:
         ("ambient", "ztunnel/out:b.x balance b by random via caller_node loopback"),
         ("{mesh: sidecar, include: [b]}", "sidecar@b/in:b.x balance b by random via dest_peer"),
         # a proxy that chooses comes before the library
-        ("central", "gateway/b.x connection gateway via dest tls"),
+        ("central", "gateway/b.x connection gateway via dest"),
         ("sidecar", "sidecar@a/out:b.x none - via caller_peer loopback"),
         ("ambient-waypoint", "ztunnel/wp:b.x connection waypoint@ns:default via caller_node loopback"),
     ],

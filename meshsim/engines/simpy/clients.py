@@ -16,8 +16,6 @@ from meshsim.engines.simpy.frames import Request
 if TYPE_CHECKING:
     from meshsim.engines.simpy.engine import Engine
 
-_OPEN, _USER = 1, 2  # which kind of client a key belongs to
-
 
 class Clients:
     """Everything outside the plane that sends requests."""
@@ -68,7 +66,7 @@ class Clients:
     # -- users ---------------------------------------------------------------------------------------------------
 
     def _user_key(self, number: int, user: int) -> int:
-        return keyed.mix(keyed.mix(self.keys[number], _USER), user)
+        return keyed.user_key(self.keys[number], user)
 
     def _draw(self, distribution: int, key: int, purpose: int, position: int) -> int:
         return whole(draw(self.program.distributions, self.program.table, distribution, key, purpose, position))
@@ -93,7 +91,7 @@ class Clients:
 
     def _send(self, number: int, user: int, ordinal: int) -> None:
         if user < 0:
-            key = keyed.mix(keyed.mix(self.keys[number], _OPEN), ordinal)
+            key = keyed.open_request_key(self.keys[number], ordinal)
         else:
             key = keyed.mix(self._user_key(number, user), ordinal)
         request = self.engine.new_request(number, user, ordinal, key)

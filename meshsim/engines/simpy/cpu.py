@@ -110,7 +110,7 @@ class Queueing:
         job.end = self.env.at(end_ns, key, lambda _: self._finish(job))
 
     def _finish(self, job: Job) -> None:
-        """First the freed core takes the next job, then the finished frame goes on (rule T5)."""
+        """First the freed core takes the next job, then the finished frame goes on (rule C2)."""
         self._free(job)
         job.done.succeed()
 

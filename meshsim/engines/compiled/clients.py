@@ -1,0 +1,164 @@
+"""Clients: open streams, sessions and closed loops of users (rules A1-A7)."""
+
+from __future__ import annotations
+
+from meshsim.engines import arrivals, keyed
+from meshsim.engines.compiled.counters import bucket, settle_occupancy
+from meshsim.engines.compiled.heap import OPEN_ARRIVAL, USER_ARRIVAL, arrival_key, push
+from meshsim.engines.compiled.pool import free_frame, free_user, new_request, new_user
+from meshsim.engines.compiled.ready import SEND, ready
+from meshsim.engines.compiled.state import NONE, Kernel
+from meshsim.engines.jit import compiled
+from meshsim.engines.keyed import mix, unit
+from meshsim.engines.record import BATCHES, DEGRADED
+from meshsim.engines.sampler import draw, whole
+
+
+@compiled()
+def _draw(k: Kernel, number: int, key: int, purpose: int, position: int) -> int:
+    return whole(draw(k.distributions, k.table, number, key, purpose, position))
+
+
+@compiled()
+def _user_key(k: Kernel, stream: int, user: int) -> int:
+    return keyed.user_key(mix(k.scalars[0].run, k.streams[stream].name), user)
+
+
+@compiled()
+def begin(k: Kernel, stream: int) -> None:
+    """Schedule the first arrival of an open stream."""
+    arrivals.start(k.streams, k.points, k.arrival_states, stream, k.scalars[0].run)
+    _expect(k, stream)
+
+
+@compiled()
+def begin_user(k: Kernel, stream: int, user: int) -> None:
+    """Schedule the first request of a user of a closed loop."""
+    _think(k, stream, user, 0)
+
+
+@compiled()
+def _expect(k: Kernel, stream: int) -> None:
+    """Schedule the next arrival event of an open stream."""
+    s = k.scalars[0]
+    time_ns, _, size = arrivals.next_event(
+        k.streams, k.points, k.distributions, k.table, k.arrival_states, stream, s.run
+    )
+    if time_ns < arrivals.NEVER:
+        k.stream_counts[stream].size = size
+        s.arrivals = max(s.arrivals, size)
+        push(k, time_ns, arrival_key(stream, NONE), OPEN_ARRIVAL, stream)
+
+
+@compiled()
+def arrive(k: Kernel, stream: int) -> None:
+    """An open arrival event: requests, or first requests of sessions."""
+    counts = k.stream_counts[stream]
+    for _ in range(counts.size):
+        if k.streams[stream].sessions:
+            _new(k, int(stream), int(counts.users), 0)
+            counts.users += 1
+        else:
+            _new(k, int(stream), NONE, int(counts.sent))
+            counts.sent += 1
+    _expect(k, stream)
+
+
+@compiled()
+def user_arrives(k: Kernel, at: int) -> None:
+    """A user sends the next request."""
+    u = k.users[at]
+    _new(k, int(u.stream), int(u.user), int(u.ordinal))
+    free_user(k, at)
+
+
+@compiled()
+def _think(k: Kernel, stream: int, user: int, ordinal: int) -> None:
+    think_ns = _draw(k, k.streams[stream].think, _user_key(k, stream, user), keyed.THINK, ordinal)
+    at = new_user(k, stream, user, ordinal)
+    push(k, k.scalars[0].now_ns + think_ns, arrival_key(stream, user), USER_ARRIVAL, at)
+
+
+@compiled()
+def _new(k: Kernel, stream: int, user: int, ordinal: int) -> None:
+    """Give the next number to a request that arrives now (rule T3); its client sends it as a consequence."""
+    s = k.scalars[0]
+    if user < 0:
+        key = keyed.open_request_key(mix(s.run, k.streams[stream].name), ordinal)
+    else:
+        key = mix(_user_key(k, stream, user), ordinal)
+    at = new_request(k)
+    r = k.live[at]
+    r.number = s.requests
+    r.stream = stream
+    r.user = user
+    r.ordinal = ordinal
+    r.key = key
+    r.arrival_ns = s.now_ns
+    r.batch = s.batch
+    s.requests += 1
+    if s.batch < BATCHES:
+        s.pending += 1
+        if s.sample_share >= 1.0 or unit(key, keyed.SAMPLE, 0, 0) < s.sample_share:
+            r.sampled = 1
+    settle_occupancy(k)
+    s.present += 1
+    ready(k, SEND, at, 0)
+
+
+@compiled()
+def client_answered(k: Kernel, frame: int) -> None:
+    """A client has its answer: count it, and go on if it is a user."""
+    request = k.frames[frame].request
+    r = k.live[request]
+    stream, user, ordinal = r.stream, r.user, r.ordinal
+    _finished(k, request, k.frames[frame].outcome)
+    free_frame(k, frame)
+    if user < 0:
+        return
+    ordinal += 1
+    if k.streams[stream].sessions:
+        key = _user_key(k, stream, user)
+        if ordinal >= _draw(k, k.streams[stream].session_requests, key, keyed.SESSION_SIZE, 0):
+            return
+    _think(k, int(stream), int(user), int(ordinal))
+
+
+@compiled()
+def _finished(k: Kernel, request: int, outcome: int) -> None:
+    s, r = k.scalars[0], k.live[request]
+    r.end_ns = s.now_ns
+    settle_occupancy(k)
+    s.present -= 1
+    store(k, request, outcome)
+    if r.batch == BATCHES:
+        return
+    s.pending -= 1
+    latency_ns = r.end_ns - r.arrival_ns
+    k.sums[r.stream, r.batch, 1] += latency_ns
+    if outcome <= DEGRADED:
+        k.sums[r.stream, r.batch, 0] += latency_ns
+        k.histogram[0, r.stream, r.batch, bucket(latency_ns)] += 1
+    else:
+        k.histogram[1, r.stream, r.batch, bucket(latency_ns)] += 1
+
+
+@compiled()
+def store(k: Kernel, request: int, outcome: int) -> None:
+    """Count an outcome, and write the request's row if rows are kept."""
+    s, r = k.scalars[0], k.live[request]
+    if r.batch < BATCHES:
+        k.counts[r.stream, r.batch, outcome] += 1
+        k.sums[r.stream, r.batch, 2] += r.tries
+    if s.record_requests:
+        row = k.rows[s.rows]
+        row.number = r.number
+        row.stream = r.stream
+        row.user = r.user
+        row.ordinal = r.ordinal
+        row.arrival_ns = r.arrival_ns
+        row.end_ns = r.end_ns
+        row.outcome = outcome
+        row.tries = r.tries
+        row.path = r.path
+        s.rows += 1

@@ -1,0 +1,182 @@
+"""CPU queues: processor sharing, first come first served, last come first served, unlimited (rules C1-C5)."""
+
+from __future__ import annotations
+
+from meshsim.engines import order
+from meshsim.engines.compiled import pairing
+from meshsim.engines.compiled.counters import fifo_time_ns, has_span, ps_clock, ps_wait_ns, settle_queue
+from meshsim.engines.compiled.heap import SHARE_DONE, WORK_DONE, event_key, push
+from meshsim.engines.compiled.ready import RUN, ready_frame
+from meshsim.engines.compiled.state import IN_LINE, NONE, ON_CPU, UNLIMITED, WORKED, Kernel
+from meshsim.engines.jit import compiled
+from meshsim.engines.program import LIFO, PS
+
+
+@compiled()
+def use(k: Kernel, frame: int, demand_ns: int) -> None:
+    """Place a demand; the frame will be woken when it has been worked off."""
+    s, f = k.scalars[0], k.frames[frame]
+    q = k.queues[f.queue]
+    c = k.counters[q.service, s.batch]
+    c.work_items += 1
+    c.demand_ns += demand_ns
+    f.demand_ns = demand_ns
+    f.began_ns = s.now_ns
+    f.state = ON_CPU
+    if q.discipline == PS:
+        _share(k, frame)
+    elif q.discipline == UNLIMITED:
+        settle_queue(k, f.queue)
+        q.jobs += 1
+        push(k, s.now_ns + demand_ns, event_key(f.number, order.WORK_END, f.serial), WORK_DONE, frame)
+    elif q.jobs < q.servers:
+        settle_queue(k, f.queue)
+        q.jobs += 1
+        _serve(k, frame)
+    else:
+        _join_line(k, frame)
+
+
+@compiled()
+def _serve(k: Kernel, frame: int) -> None:
+    f = k.frames[frame]
+    f.state = ON_CPU
+    end_ns = k.scalars[0].now_ns + fifo_time_ns(f.demand_ns, k.queues[f.queue].cores)
+    push(k, end_ns, event_key(f.number, order.WORK_END, f.serial), WORK_DONE, frame)
+
+
+@compiled()
+def _join_line(k: Kernel, frame: int) -> None:
+    f = k.frames[frame]
+    q = k.queues[f.queue]
+    f.state = IN_LINE
+    f.prev = q.last
+    f.next = NONE
+    if q.last == NONE:
+        q.first = frame
+    else:
+        k.frames[q.last].next = frame
+    q.last = frame
+
+
+@compiled()
+def _leave_line(k: Kernel, frame: int) -> None:
+    f = k.frames[frame]
+    q = k.queues[f.queue]
+    if f.prev == NONE:
+        q.first = f.next
+    else:
+        k.frames[f.prev].next = f.next
+    if f.next == NONE:
+        q.last = f.prev
+    else:
+        k.frames[f.next].prev = f.prev
+
+
+@compiled()
+def _free_server(k: Kernel, queue: int) -> None:
+    """Give a server to the next in line, if there is one."""
+    q = k.queues[queue]
+    settle_queue(k, queue)
+    q.jobs -= 1
+    if q.discipline == UNLIMITED:
+        return
+    turn = q.last if q.discipline == LIFO else q.first
+    if turn != NONE:
+        _leave_line(k, turn)
+        q.jobs += 1
+        _serve(k, turn)
+
+
+@compiled()
+def work_done(k: Kernel, frame: int) -> None:
+    """First the freed core takes the next job, then the finished frame goes on (rule C2)."""
+    _free_server(k, k.frames[frame].queue)
+    _finished(k, frame)
+
+
+@compiled()
+def _finished(k: Kernel, frame: int) -> None:
+    k.frames[frame].state = WORKED
+    ready_frame(k, RUN, frame)
+
+
+@compiled()
+def settle_work(k: Kernel, frame: int) -> None:
+    """Count a demand that was worked off, when its frame goes on."""
+    s, f = k.scalars[0], k.frames[frame]
+    waited_ns = s.now_ns - f.began_ns - f.demand_ns
+    k.counters[k.queues[f.queue].service, s.batch].cpu_wait_ns += waited_ns
+    if has_span(k, frame):
+        k.spans[f.span].demand_ns += f.demand_ns
+        k.spans[f.span].cpu_wait_ns += waited_ns
+
+
+# -- processor sharing -----------------------------------------------------------------------------------------
+
+
+@compiled()
+def _advance_clock(k: Kernel, queue: int) -> None:
+    """Bring the queue's clock up to now; it is 0 where nobody is served."""
+    s, q = k.scalars[0], k.queues[queue]
+    settle_queue(k, queue)
+    if q.jobs:
+        q.clock = ps_clock(q.clock, s.now_ns - q.clock_ns, q.jobs, q.cores)
+    else:
+        q.clock = 0.0
+    q.clock_ns = s.now_ns
+
+
+@compiled()
+def _expect_next(k: Kernel, queue: int) -> None:
+    """Set the one completion that is pending anew (rule C4)."""
+    q = k.queues[queue]
+    q.end_ns = NONE
+    if q.first != NONE:
+        f = k.frames[q.first]
+        q.end_ns = k.scalars[0].now_ns + ps_wait_ns(f.finish - q.clock, q.jobs, q.cores)
+        q.end_key = event_key(f.number, order.WORK_END, f.serial)
+        push(k, q.end_ns, q.end_key, SHARE_DONE, queue)
+
+
+@compiled()
+def _share(k: Kernel, frame: int) -> None:
+    f = k.frames[frame]
+    q = k.queues[f.queue]
+    _advance_clock(k, f.queue)
+    f.finish = q.clock + f.demand_ns
+    q.first = pairing.insert(k, q.first, frame)
+    q.jobs += 1
+    _expect_next(k, f.queue)
+
+
+@compiled()
+def share_done(k: Kernel, queue: int) -> None:
+    """The job with the least finish is done."""
+    q = k.queues[queue]
+    _advance_clock(k, queue)
+    frame = q.first
+    q.clock = max(q.clock, k.frames[frame].finish)
+    q.first = pairing.remove(k, q.first, frame)
+    q.jobs -= 1
+    _expect_next(k, queue)
+    _finished(k, frame)
+
+
+# -- leaving ---------------------------------------------------------------------------------------------------
+
+
+@compiled()
+def leave(k: Kernel, frame: int) -> None:
+    """Take back a demand that is not worked off (rule X2)."""
+    f = k.frames[frame]
+    q = k.queues[f.queue]
+    if q.discipline == PS:
+        _advance_clock(k, f.queue)
+        q.first = pairing.remove(k, q.first, frame)
+        q.jobs -= 1
+        _expect_next(k, f.queue)
+    elif f.state == IN_LINE:
+        _leave_line(k, frame)
+    else:
+        _free_server(k, f.queue)

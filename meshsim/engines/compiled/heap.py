@@ -1,0 +1,81 @@
+"""The heap of timed events: a 4-ary heap ordered by (time, key) (rules T1-T6)."""
+
+from __future__ import annotations
+
+from meshsim.engines import order
+from meshsim.engines.compiled.state import Kernel
+from meshsim.engines.jit import compiled
+
+#: What an entry is about; `who` is a stream, a user, a frame, a queue or a list of timers.
+OPEN_ARRIVAL, USER_ARRIVAL, REACHED, WORK_DONE, SHARE_DONE, WAIT_DONE, ANSWERED, TIMER, CANCELLED = range(9)
+_ARITY = 4
+
+_KIND_SHIFT = 20
+_NUMBER_SHIFT = 24
+_SERIAL_MASK = order.MAX_SERIAL
+_ARRIVALS = 1 << 61
+_STREAM_SHIFT = 40
+
+
+@compiled()
+def event_key(number: int, kind: int, serial: int) -> int:
+    """As `order.event_key`."""
+    return (number << _NUMBER_SHIFT) | (kind << _KIND_SHIFT) | serial
+
+
+@compiled()
+def arrival_key(stream: int, user: int) -> int:
+    """As `order.arrival_key`."""
+    return _ARRIVALS + (stream << _STREAM_SHIFT) + user + 1
+
+
+@compiled()
+def concerns(k: Kernel, frame: int, key: int) -> bool:
+    """Tell whether this record is still the frame that an event was made for."""
+    return k.frames[frame].number == key >> _NUMBER_SHIFT and k.frames[frame].serial == key & _SERIAL_MASK
+
+
+@compiled()
+def push(k: Kernel, time: int, key: int, what: int, who: int) -> None:
+    """Add an event."""
+    heap = k.heap
+    at = k.scalars[0].heap
+    k.scalars[0].heap = at + 1
+    while at > 0:
+        above = (at - 1) // _ARITY
+        if heap[above].time < time or (heap[above].time == time and heap[above].key <= key):
+            break
+        heap[at] = heap[above]
+        at = above
+    heap[at].time = time
+    heap[at].key = key
+    heap[at].what = what
+    heap[at].who = who
+
+
+@compiled()
+def drop_first(k: Kernel) -> None:
+    """Take the first event away: the last one sinks from the top."""
+    heap = k.heap
+    n = k.scalars[0].heap - 1
+    k.scalars[0].heap = n
+    time, key, what, who = heap[n].time, heap[n].key, heap[n].what, heap[n].who
+    at = 0
+    while True:
+        below = at * _ARITY + 1
+        if below >= n:
+            break
+        least = below
+        for other in range(below + 1, min(below + _ARITY, n)):
+            if heap[other].time < heap[least].time or (
+                heap[other].time == heap[least].time and heap[other].key < heap[least].key
+            ):
+                least = other
+        if time < heap[least].time or (time == heap[least].time and key <= heap[least].key):
+            break
+        heap[at] = heap[least]
+        at = least
+    heap[at].time = time
+    heap[at].key = key
+    heap[at].what = what
+    heap[at].who = who

@@ -1,0 +1,178 @@
+"""The event loop: the one long function (rules T1-T8)."""
+
+from __future__ import annotations
+
+from meshsim.engines import order
+from meshsim.engines.compiled import clients, cpu, messages, steps
+from meshsim.engines.compiled.counters import next_batch
+from meshsim.engines.compiled.heap import (
+    ANSWERED,
+    CANCELLED,
+    OPEN_ARRIVAL,
+    REACHED,
+    SHARE_DONE,
+    TIMER,
+    USER_ARRIVAL,
+    WAIT_DONE,
+    WORK_DONE,
+    concerns,
+    drop_first,
+    event_key,
+)
+from meshsim.engines.compiled.ready import RUN, SEND, STOP, ready_frame
+from meshsim.engines.compiled.state import (
+    DONE,
+    ENDED,
+    EVENT_BUDGET,
+    FRAME_TABLE,
+    GROW,
+    HEAP_TABLE,
+    LIVE_TABLE,
+    NONE,
+    ON_CPU,
+    PAUSED,
+    READY_TABLE,
+    ROW_TABLE,
+    SPAN_TABLE,
+    TIME_WENT_BACK,
+    TOO_DEEP,
+    TOO_MANY_FRAMES,
+    TOO_MANY_REQUESTS,
+    USER_TABLE,
+    WAITING,
+    Kernel,
+)
+from meshsim.engines.compiled.timers import arm
+from meshsim.engines.jit import compiled
+
+_MOST_SERIALS = order.MAX_SERIAL
+_MOST_REQUESTS = order.MAX_REQUEST
+
+
+@compiled()
+def _full_table(k: Kernel) -> int:
+    """Which table has no room for all that the next step can ask for; NONE if each has."""
+    s = k.scalars[0]
+    most = s.step + s.arrivals
+    if s.free_frames < most:
+        return FRAME_TABLE
+    if s.heap + most > len(k.heap):
+        return HEAP_TABLE
+    if s.readies + most > len(k.ready):
+        return READY_TABLE
+    if s.free_requests < most:
+        return LIVE_TABLE
+    if s.free_users < most:
+        return USER_TABLE
+    if s.record_requests and s.rows + most > len(k.rows):
+        return ROW_TABLE
+    if s.spans + most > len(k.spans):
+        return SPAN_TABLE
+    return NONE
+
+
+@compiled()
+def _consequence(k: Kernel) -> None:
+    """Handle the first in the line of consequences."""
+    s = k.scalars[0]
+    entry = k.ready[s.ready]
+    what, who, generation = entry.what, entry.who, entry.generation
+    s.ready = (s.ready + 1) % len(k.ready)
+    s.readies -= 1
+    frame, request = NONE, who
+    sends = what == SEND
+    if what != SEND and k.frames[who].generation == generation:
+        if what == STOP:
+            messages.stop(k, who)
+        else:
+            frame, request = int(who), k.frames[who].request
+            sends = steps.woken(k, who)
+    if sends:
+        steps.send_try(k, frame, request)
+
+
+@compiled()
+def _timer(k: Kernel, call: int, time_ns: int, key: int) -> bool:
+    """Handle the event of a list of timers, made for its head or one that is gone; True if it was a timeout."""
+    timers = k.timers[call]
+    head = timers.first
+    if head == NONE:
+        timers.armed = 0
+        return False
+    f = k.frames[head]
+    expired = f.expires_ns == time_ns and event_key(f.number, order.TRY_TIMEOUT, f.serial) == key
+    if expired:
+        messages.timed_out(k, head)
+    if timers.first == NONE:
+        timers.armed = 0
+    else:
+        arm(k, call)
+    return expired
+
+
+@compiled()
+def _event(k: Kernel, time_ns: int, key: int, what: int, who: int) -> bool:
+    """Handle a timed event; False if it was void."""
+    if what == REACHED:
+        steps.reached(k, who)
+    elif what == WORK_DONE:
+        if not (concerns(k, who, key) and k.frames[who].state == ON_CPU):
+            return False
+        cpu.work_done(k, who)
+    elif what == SHARE_DONE:
+        if k.queues[who].end_ns != time_ns or k.queues[who].end_key != key:
+            return False
+        cpu.share_done(k, who)
+    elif what == ANSWERED:
+        client = messages.answered(k, who)
+        if client != NONE:
+            clients.client_answered(k, client)
+    elif what == OPEN_ARRIVAL:
+        clients.arrive(k, who)
+    elif what == USER_ARRIVAL:
+        clients.user_arrives(k, who)
+    elif what == TIMER:
+        return _timer(k, who, time_ns, key)
+    elif what == WAIT_DONE:
+        if not (concerns(k, who, key) and k.frames[who].state == WAITING):
+            return False
+        ready_frame(k, RUN, who)
+    elif what == CANCELLED:
+        if concerns(k, who, key) and k.frames[who].state != ENDED:
+            ready_frame(k, STOP, who)
+    return True
+
+
+@compiled()
+def advance(k: Kernel, until_ns: int) -> int:
+    """Handle events before `until_ns`; the status tells why it stopped (see `state`)."""
+    s = k.scalars[0]
+    while True:
+        s.full = _full_table(k)
+        if s.full != NONE:
+            return GROW
+        if s.culprit != NONE:
+            return TOO_DEEP if k.frames[s.culprit].depth > s.depth else TOO_MANY_FRAMES
+        if s.readies:
+            _consequence(k)
+            continue
+        if s.heap == 0:
+            return DONE
+        time_ns, key, what, who = k.heap[0].time, k.heap[0].key, k.heap[0].what, k.heap[0].who
+        if time_ns > s.limit_ns:
+            return DONE
+        if time_ns >= until_ns:
+            return PAUSED
+        while time_ns >= s.edge_ns:
+            next_batch(k)
+        if time_ns >= s.duration_ns and s.pending == 0:
+            return DONE
+        if time_ns < s.now_ns:
+            return TIME_WENT_BACK
+        if s.events >= s.budget:
+            return EVENT_BUDGET
+        if s.requests > _MOST_REQUESTS:
+            return TOO_MANY_REQUESTS
+        drop_first(k)
+        s.now_ns = time_ns
+        s.events += _event(k, time_ns, key, what, who)

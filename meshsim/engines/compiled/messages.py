@@ -1,0 +1,269 @@
+"""Messages: a try is sent, answered, abandoned or cancelled (rules N1-N3, L4, X1-X3)."""
+
+from __future__ import annotations
+
+from meshsim.engines import keyed, order
+from meshsim.engines.compiled import cpu, stations
+from meshsim.engines.compiled.counters import begin_span, has_span, leaves, span_left
+from meshsim.engines.compiled.heap import ANSWERED, CANCELLED, REACHED, event_key, push
+from meshsim.engines.compiled.pool import free_frame, new_frame
+from meshsim.engines.compiled.ready import RUN, STOP, ready_frame
+from meshsim.engines.compiled.routing import connection_of, delay_ns, is_fresh, pick, station_of, thread_of
+from meshsim.engines.compiled.state import (
+    AWAITING,
+    ENDED,
+    FORKED,
+    IN_LINE,
+    JOINING,
+    NONE,
+    ON_CPU,
+    RPC,
+    Kernel,
+)
+from meshsim.engines.compiled.timers import stop_timer
+from meshsim.engines.jit import compiled
+from meshsim.engines.keyed import mix
+from meshsim.engines.program import APP
+from meshsim.engines.record import DEGRADED, TIMEOUT
+
+
+@compiled()
+def note(k: Kernel, request: int, word: int) -> None:
+    """Add to the hash over the path, until the request is answered."""
+    r = k.live[request]
+    if r.end_ns < 0:
+        r.path = mix(r.path, word)
+
+
+@compiled()
+def send(k: Kernel, call: int, caller: int, request: int, key: int, request_bytes: int, response_bytes: int) -> int:
+    """Send a request message from a frame (NONE: the client) and give the record of its exchange."""
+    s, r, c = k.scalars[0], k.live[request], k.calls[call]
+    at = new_frame(k, request)
+    f = k.frames[at]
+    f.kind = RPC
+    f.key = key
+    f.call = call
+    f.parent = caller
+    f.open = 1
+    f.pc = NONE
+    f.sent_ns = s.now_ns
+    f.request_bytes = request_bytes
+    f.response_bytes = response_bytes
+    carried = NONE
+    replica = NONE
+    pin = k.streams[r.stream].name
+    f.depth = 1
+    if caller != NONE:
+        carried = k.frames[caller].carried
+        replica = k.frames[caller].replica
+        pin = k.replicas[replica].name
+        f.depth = k.frames[caller].depth + (k.services[k.replicas[replica].service].role == APP)
+        if f.depth > s.depth:
+            s.culprit = at
+    f.origin = replica
+    connection = connection_of(k, call, key)
+    pick(k, at, replica, pin, carried, connection)
+    f.replica = station_of(k, call, replica, f.carried)
+    fresh = is_fresh(k, call, key)
+    f.fresh = fresh and c.tls
+    f.queue = k.replicas[f.replica].first_queue + thread_of(k, f.replica, connection, pin, key)
+    begin_span(k, at, NONE if caller == NONE else k.frames[caller].serial, c.endpoint)
+    f.delay_ns = delay_ns(k, call, replica, f.replica, key, keyed.DELAY)
+    if fresh:
+        f.delay_ns *= 3 + 2 * c.tls
+    note(k, request, c.endpoint)
+    note(k, request, f.replica)
+    note(k, request, s.now_ns)
+    push(k, s.now_ns + f.delay_ns, event_key(f.number, order.START, f.serial), REACHED, at)
+    return at
+
+
+@compiled()
+def answer(k: Kernel, frame: int, outcome: int) -> None:
+    """Send the response message (rule N2)."""
+    f = k.frames[frame]
+    f.outcome = outcome
+    f.state = ENDED
+    delay = delay_ns(k, f.call, f.origin, f.replica, f.key, keyed.DELAY_BACK)
+    push(k, k.scalars[0].now_ns + delay, event_key(f.number, order.RESPONSE, f.serial), ANSWERED, frame)
+
+
+@compiled()
+def _close(k: Kernel, frame: int) -> None:
+    f = k.frames[frame]
+    f.open = 0
+    stop_timer(k, frame)
+    if f.counted != NONE:
+        k.outstanding[f.counted] -= 1
+
+
+@compiled()
+def answered(k: Kernel, frame: int) -> int:
+    """An answer reaches the caller: who waits is woken. Gives NONE, or the record if a client got its answer."""
+    f = k.frames[frame]
+    if not f.open:
+        free_frame(k, frame)
+        return NONE
+    _close(k, frame)
+    note(k, f.request, k.scalars[0].now_ns)
+    if has_span(k, frame):
+        k.spans[f.span].returned_ns = k.scalars[0].now_ns
+    if f.parent == NONE:
+        return frame
+    k.frames[f.parent].outcome = f.outcome
+    ready_frame(k, RUN, f.parent)
+    free_frame(k, frame)
+    return NONE
+
+
+@compiled()
+def timed_out(k: Kernel, frame: int) -> None:
+    """The caller of a try gives up and goes on with a timeout."""
+    caller = k.frames[frame].parent
+    abandon(k, frame)
+    k.frames[caller].outcome = TIMEOUT
+    ready_frame(k, RUN, caller)
+
+
+@compiled()
+def abandon(k: Kernel, frame: int) -> None:
+    """Wait no longer for an exchange; tell the callee if the call's policy says so (rule X1)."""
+    f = k.frames[frame]
+    _close(k, frame)
+    f.parent = NONE
+    if k.calls[f.call].cancellation:
+        at_ns = k.scalars[0].now_ns + f.delay_ns
+        push(k, at_ns, event_key(f.number, order.CANCEL, f.serial), CANCELLED, frame)
+
+
+@compiled()
+def stop(k: Kernel, frame: int) -> None:
+    """A frame is cancelled, or a branch stopped: it leaves whatever it waits for (rule X2)."""
+    f = k.frames[frame]
+    in_slot_line = False
+    if f.state == ON_CPU:
+        cpu.leave(k, frame)
+    elif f.state == IN_LINE:
+        in_slot_line = f.pc == NONE
+        if in_slot_line:
+            stations.leave_line(k, frame)
+        else:
+            cpu.leave(k, frame)
+    elif f.state == AWAITING:
+        abandon(k, f.child)
+    elif f.state == JOINING:
+        stop_branches(k, frame)
+    if f.kind == RPC:
+        if not in_slot_line:
+            stations.release(k, f.replica)
+        leaves(k, frame, NONE)
+    else:
+        span_left(k, frame, NONE)
+        if f.kind == FORKED:
+            leave_family(k, frame)
+    free_frame(k, frame)
+
+
+# -- branches ----------------------------------------------------------------------------------------------------
+
+
+@compiled()
+def new_branch(k: Kernel, frame: int, kind: int, pc: int) -> int:
+    """A branch of a frame: same replica, same draws, a serial and a span of its own (rule F1)."""
+    f = k.frames[frame]
+    at = new_frame(k, f.request)
+    b = k.frames[at]
+    b.kind = kind
+    b.key = f.key
+    b.call = f.call
+    b.replica = f.replica
+    b.carried = f.carried
+    b.queue = f.queue
+    b.depth = f.depth
+    b.fresh = f.fresh
+    b.request_bytes = f.request_bytes
+    b.response_bytes = f.response_bytes
+    b.pc = pc
+    begin_span(k, at, f.serial, NONE)
+    return at
+
+
+@compiled()
+def join_family(k: Kernel, branch: int, frame: int) -> None:
+    """Count a branch among the live ones of its fork, as the youngest."""
+    f, b = k.frames[frame], k.frames[branch]
+    b.parent = frame
+    b.elder = f.last
+    b.sibling = NONE
+    if f.last == NONE:
+        f.first = branch
+    else:
+        k.frames[f.last].sibling = branch
+    f.last = branch
+
+
+@compiled()
+def leave_family(k: Kernel, branch: int) -> None:
+    """A branch has ended; its fork may have gone on without it."""
+    b = k.frames[branch]
+    if b.parent == NONE:
+        return
+    f = k.frames[b.parent]
+    if b.elder == NONE:
+        f.first = b.sibling
+    else:
+        k.frames[b.elder].sibling = b.sibling
+    if b.sibling == NONE:
+        f.last = b.elder
+    else:
+        k.frames[b.sibling].elder = b.elder
+    b.parent = NONE
+
+
+@compiled()
+def forget_branches(k: Kernel, frame: int) -> None:
+    """The fork goes on: the branches that still live are on their own."""
+    branch = k.frames[frame].first
+    while branch != NONE:
+        k.frames[branch].parent = NONE
+        branch = k.frames[branch].sibling
+    k.frames[frame].first = NONE
+    k.frames[frame].last = NONE
+
+
+@compiled()
+def stop_branches(k: Kernel, frame: int) -> None:
+    """Stop the branches that still live, in their order; each is a consequence."""
+    branch = k.frames[frame].first
+    while branch != NONE:
+        ready_frame(k, STOP, branch)
+        branch = k.frames[branch].sibling
+    forget_branches(k, frame)
+
+
+@compiled()
+def branch_ended(k: Kernel, branch: int, outcome: int) -> None:
+    """Count the end of a branch; a join that is decided wakes its frame (rule F2)."""
+    b = k.frames[branch]
+    frame = b.parent
+    span_left(k, branch, outcome)
+    if frame != NONE:
+        leave_family(k, branch)
+        f = k.frames[frame]
+        if f.missing > 0 and f.spare >= 0:  # not decided yet
+            decided = NONE
+            if outcome <= DEGRADED:
+                f.missing -= 1
+                if outcome == DEGRADED:
+                    f.degraded = 1
+                if f.missing == 0:
+                    decided = DEGRADED if f.degraded else 0
+            else:
+                f.spare -= 1
+                if f.spare < 0:
+                    decided = outcome
+            if decided != NONE:
+                f.outcome = decided
+                ready_frame(k, RUN, frame)
+    free_frame(k, branch)

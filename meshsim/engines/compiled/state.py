@@ -1,0 +1,346 @@
+"""The kernel's memory: one NamedTuple of flat tables, how it is made from a Program and how it grows.
+
+Everything that a run knows is in these arrays, so that a copy of them is a snapshot. No function of the kernel
+allocates: before each step it checks that there is room for all that one step can ask for, and otherwise returns to
+Python, which makes the table that was full twice as long (`grow`) and calls again.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from numba import config
+
+from meshsim.engines import program as p
+from meshsim.engines.arrivals import ARRIVAL_STATE
+from meshsim.engines.buckets import COARSE_BUCKETS, FINE_BUCKETS
+from meshsim.engines.program import Program
+from meshsim.engines.record import BATCHES, OCCUPANCY_BINS, OUTCOMES, REQUESTS, SERVICE_COUNTERS, SPANS
+
+NONE = -1
+
+#: What `advance` returns.
+DONE, PAUSED, GROW, EVENT_BUDGET, TIME_WENT_BACK, TOO_DEEP, TOO_MANY_FRAMES, TOO_MANY_REQUESTS = range(8)
+
+SCALARS = np.dtype(
+    [
+        ("now_ns", "i8"),
+        ("duration_ns", "i8"),
+        ("limit_ns", "i8"),  # no event later than this is handled
+        ("batch", "i8"),
+        ("edge_ns", "i8"),  # where the next batch begins
+        ("run", "u8"),  # key of the run
+        ("sample_share", "f8"),
+        ("record_requests", "i8"),
+        ("requests", "i8"),  # numbers given
+        ("pending", "i8"),  # counted requests without an answer
+        ("present", "i8"),  # requests in the plane
+        ("bin", "i8"),  # of occupancy
+        ("since_ns", "i8"),  # occupancy settled up to here
+        ("heap", "i8"),  # entries
+        ("ready", "i8"),  # first of the ring
+        ("readies", "i8"),  # how many are in it
+        ("free_frame", "i8"),  # head of the free list
+        ("free_frames", "i8"),  # how many are free
+        ("free_request", "i8"),
+        ("free_requests", "i8"),
+        ("free_user", "i8"),
+        ("free_users", "i8"),
+        ("rows", "i8"),  # rows of requests written
+        ("spans", "i8"),
+        ("events", "i8"),
+        ("budget", "i8"),  # events that may still be handled
+        ("step", "i8"),  # frames (and entries of heap and ring) that one step may take
+        ("arrivals", "i8"),  # requests that the coming arrival event will bring at most
+        ("depth", "i8"),
+        ("culprit", "i8"),  # frame or call that met a limit
+        ("full", "i8"),  # which table GROW is about
+    ]
+)
+
+HEAP = np.dtype([("time", "i8"), ("key", "i8"), ("what", "i4"), ("who", "i4")])
+READY = np.dtype([("what", "i4"), ("who", "i4"), ("generation", "i8")])
+
+#: One exchange and the frame that serves it, or a branch of a frame.
+FRAMES = np.dtype(
+    [
+        ("generation", "i8"),  # goes up when the record is freed
+        ("number", "i8"),  # of the request
+        ("key", "u8"),
+        ("sent_ns", "i8"),
+        ("reached_ns", "i8"),
+        ("delay_ns", "i8"),
+        ("demand_ns", "i8"),
+        ("began_ns", "i8"),  # when the present CPU demand was placed
+        ("expires_ns", "i8"),  # of the try's timer
+        ("finish", "f8"),  # on the clock of a PS queue
+        ("request_bytes", "i8"),
+        ("response_bytes", "i8"),
+        ("repeat", "i8"),  # of the call that the frame makes
+        ("times", "i8"),
+        ("request", "i4"),
+        ("serial", "i4"),
+        ("parent", "i4"),  # calling frame (or forking frame); NONE: a client, or nobody any more
+        ("kind", "i4"),  # RPC, BRANCH, DETACHED
+        ("state", "i4"),
+        ("pc", "i4"),
+        ("call", "i4"),  # that this frame answers
+        ("replica", "i4"),
+        ("origin", "i4"),  # replica of the caller; NONE: a client
+        ("carried", "i4"),
+        ("counted", "i4"),
+        ("queue", "i4"),
+        ("depth", "i4"),
+        ("open", "i4"),  # the caller still waits
+        ("fresh", "i4"),
+        ("answer", "i4"),
+        ("child", "i4"),  # exchange that it waits for
+        ("calling", "i4"),  # call that it makes
+        ("attempt", "i4"),
+        ("result", "i4"),  # of the repeats so far
+        ("outcome", "i4"),  # of the exchange, on its way back; of the join, once decided
+        ("missing", "i4"),  # join: successes still needed
+        ("spare", "i4"),  # join: failures still allowed
+        ("degraded", "i4"),  # join
+        ("fork", "i4"),  # instruction of the join
+        ("first", "i4"),  # live branches, in the order in which they began
+        ("last", "i4"),
+        ("sibling", "i4"),  # next live branch of the same fork
+        ("elder", "i4"),  # the one before
+        ("next", "i4"),  # in the line for a slot or a CPU; in the free list
+        ("prev", "i4"),
+        ("heap_child", "i4"),  # pairing heap of a PS queue
+        ("heap_next", "i4"),
+        ("heap_prev", "i4"),
+        ("later", "i4"),  # list of timers
+        ("earlier", "i4"),
+        ("span", "i4"),
+    ]
+)
+RPC, FORKED, DETACHED = range(3)
+#: What a frame waits for.
+IDLE, IN_LINE, ON_CPU, WORKED, WAITING, AWAITING, JOINING, ENDED = range(8)
+
+LIVE_REQUESTS = np.dtype(
+    [
+        ("number", "i8"),
+        ("user", "i8"),
+        ("ordinal", "i8"),
+        ("arrival_ns", "i8"),
+        ("end_ns", "i8"),
+        ("key", "u8"),
+        ("path", "u8"),
+        ("stream", "i4"),
+        ("serials", "i4"),
+        ("tries", "i4"),
+        ("batch", "i4"),
+        ("frames", "i4"),  # records that still belong to it
+        ("sampled", "i4"),
+        ("next", "i4"),  # free list
+    ]
+)
+USERS = np.dtype([("user", "i8"), ("ordinal", "i8"), ("stream", "i4"), ("next", "i4")])
+STATIONS = np.dtype([("held", "i4"), ("waiting", "i4"), ("first", "i4"), ("last", "i4")])
+QUEUES = np.dtype(
+    [
+        ("clock", "f8"),
+        ("clock_ns", "i8"),  # when the clock was read last
+        ("since_ns", "i8"),  # busy cores settled up to here
+        ("end_ns", "i8"),  # PS: the completion that is expected
+        ("end_key", "i8"),
+        ("cores", "f8"),
+        ("service", "i4"),
+        ("discipline", "i4"),
+        ("servers", "i4"),
+        ("jobs", "i4"),  # at work (FIFO, LIFO) or present (PS, unlimited)
+        ("first", "i4"),  # line; PS: root of the pairing heap
+        ("last", "i4"),
+    ]
+)
+METERS = np.dtype([("present", "i8"), ("slots", "i8"), ("since_ns", "i8")])
+TIMERS = np.dtype([("first", "i4"), ("last", "i4"), ("armed", "i4")])
+STREAM_COUNTS = np.dtype([("sent", "i8"), ("users", "i8"), ("size", "i8")])
+UNLIMITED = 3  # discipline of a queue that has as many cores as jobs
+
+
+class Kernel(NamedTuple):
+    """All tables; the first part is the Program."""
+
+    instructions: Any
+    calls: Any
+    branches: Any
+    options: Any
+    services: Any
+    replicas: Any
+    versions: Any
+    endpoints: Any
+    entries: Any
+    views: Any
+    streams: Any
+    points: Any
+    distributions: Any
+    table: Any
+    network: Any
+    scalars: Any
+    heap: Any
+    ready: Any
+    frames: Any
+    live: Any
+    users: Any
+    stations: Any
+    queues: Any
+    meters: Any
+    timers: Any
+    cursors: Any
+    outstanding: Any
+    arrival_states: Any
+    stream_counts: Any
+    counts: Any  # (streams, batches, outcomes)
+    sums: Any  # (streams, batches, 3): latency of successes, of all, tries
+    histogram: Any  # (2, streams, batches, buckets): successes, failures
+    counters: Any  # (services, batches + 1)
+    service_histogram: Any  # (services, batches, coarse buckets)
+    occupancy: Any
+    rows: Any
+    spans: Any
+
+
+def _table(n: int, dtype: np.dtype[Any]) -> npt.NDArray[np.void]:
+    return np.zeros(max(n, 1), dtype=dtype)
+
+
+def _shared(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Give a table of the Program as the kernel takes it: never empty and always read-only, so of one type."""
+    if not len(array):
+        array = np.zeros(1, dtype=array.dtype)
+    array.flags.writeable = False
+    return array
+
+
+_OF_PROGRAM = (
+    "instructions",
+    "calls",
+    "branches",
+    "options",
+    "services",
+    "replicas",
+    "versions",
+    "endpoints",
+    "entries",
+    "views",
+    "streams",
+    "points",
+    "distributions",
+    "table",
+    "network",
+)
+
+
+def allocate(program: Program) -> Kernel:
+    """Make the tables of a run, all zero but for the lists."""
+    services, streams = len(program.services), len(program.streams)
+    among = program.services["replicas"][program.views["among"]]
+    kinds = program.services["versions"][program.views["among"]]
+    threads = np.maximum(program.services["threads"][program.replicas["service"]], 1)
+    shared: dict[str, Any] = {name: _shared(getattr(program, name)) for name in _OF_PROGRAM}
+    kernel = Kernel(
+        **shared,
+        scalars=_table(1, SCALARS),
+        heap=_table(1024, HEAP),
+        ready=_table(256, READY),
+        frames=_table(256, FRAMES),
+        live=_table(64, LIVE_REQUESTS),
+        users=_table(64, USERS),
+        stations=_table(len(program.replicas), STATIONS),
+        queues=_table(int(threads.sum()), QUEUES),
+        meters=_table(services, METERS),
+        timers=_table(len(program.calls), TIMERS),
+        cursors=np.full(max(int((program.views["callers"] * kinds).sum()), 1), NONE, dtype=np.int32),
+        outstanding=np.zeros(max(int((program.views["callers"] * among).sum()), 1), dtype=np.int32),
+        arrival_states=_table(streams, ARRIVAL_STATE),
+        stream_counts=_table(streams, STREAM_COUNTS),
+        counts=np.zeros((streams, BATCHES, len(OUTCOMES)), dtype=np.int64),
+        sums=np.zeros((streams, BATCHES, 3), dtype=np.int64),
+        histogram=np.zeros((2, streams, BATCHES, FINE_BUCKETS), dtype=np.uint32),
+        counters=np.zeros((services, BATCHES + 1), dtype=SERVICE_COUNTERS),
+        service_histogram=np.zeros((services, BATCHES, COARSE_BUCKETS), dtype=np.uint32),
+        occupancy=np.zeros(OCCUPANCY_BINS, dtype=np.int64),
+        rows=_table(1, REQUESTS),
+        spans=_table(1, SPANS),
+    )
+    _fill_lists(kernel, program)
+    return kernel
+
+
+def _fill_lists(kernel: Kernel, program: Program) -> None:
+    scalars = kernel.scalars[0]
+    for name in ("frame", "request", "user"):
+        table = {"frame": kernel.frames, "request": kernel.live, "user": kernel.users}[name]
+        table["next"] = np.arange(1, len(table) + 1)
+        table["next"][-1] = NONE
+        scalars[f"free_{name}"] = 0
+        scalars[f"free_{name}s"] = len(table)
+    kernel.live["number"] = NONE
+    kernel.frames["number"] = NONE
+    for lists in (kernel.stations, kernel.queues, kernel.timers):
+        lists["first"] = NONE
+        lists["last"] = NONE
+    for replica in program.replicas:
+        service = program.services[replica["service"]]
+        for thread in range(max(int(service["threads"]), 1)):
+            queue = kernel.queues[int(replica["first_queue"]) + thread]
+            queue["service"] = replica["service"]
+            queue["cores"] = replica["cores"]
+            queue["discipline"] = service["discipline"] if replica["cores"] else UNLIMITED
+            queue["servers"] = int(np.ceil(replica["cores"]))
+            queue["end_ns"] = NONE
+    scalars["depth"] = program.depth
+    scalars["step"] = _most_of_a_step(program)
+
+
+def _most_of_a_step(program: Program) -> int:
+    """Frames that a frame may begin without having to wait in between: its branches and asynchronous calls, once each.
+
+    A frame runs forwards through its code, so the number of such instructions in the whole program is enough.
+    """
+    forks = program.instructions["op"] == p.FORK
+    asynchronous = program.calls["asynchronous"][program.instructions["a"][program.instructions["op"] == p.CALL]]
+    return int(program.instructions["b"][forks].sum() + asynchronous.sum()) + 8
+
+
+#: Tables that grow, by their number in `SCALARS.full`.
+GROWING = ("heap", "ready", "frames", "live", "users", "rows", "spans")
+HEAP_TABLE, READY_TABLE, FRAME_TABLE, LIVE_TABLE, USER_TABLE, ROW_TABLE, SPAN_TABLE = range(7)
+
+
+def grow(kernel: Kernel, number: int) -> Kernel:
+    """Make a table longer, at least twice, and by enough for one step."""
+    name = GROWING[number]
+    old = getattr(kernel, name)
+    scalars = kernel.scalars[0]
+    length = len(old) + max(len(old), 2 * int(scalars["step"] + scalars["arrivals"]))
+    new = np.zeros(length, dtype=old.dtype)
+    if name == "ready":  # a ring: unroll it
+        first, count = int(scalars["ready"]), int(scalars["readies"])
+        new[:count] = np.take(old, np.arange(first, first + count), mode="wrap")
+        scalars["ready"] = 0
+    else:
+        new[: len(old)] = old
+    free = {"frames": "frame", "live": "request", "users": "user"}.get(name)
+    if free:
+        new["next"][len(old) :] = np.arange(len(old) + 1, length + 1)
+        new["next"][-1] = scalars[f"free_{free}"]
+        if name != "users":
+            new["number"][len(old) :] = NONE
+        scalars[f"free_{free}"] = len(old)
+        scalars[f"free_{free}s"] += length - len(old)
+    return kernel._replace(**{name: new})
+
+
+def for_kernel(kernel: Kernel) -> Kernel:
+    """Give the tables as compiled code takes them; without the compiler, with fields as attributes."""
+    if not config.DISABLE_JIT:  # type: ignore[attr-defined]
+        return kernel
+    return Kernel(*(array.view(np.recarray) if array.dtype.names else array for array in kernel))

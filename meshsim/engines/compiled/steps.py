@@ -1,0 +1,311 @@
+"""What a frame does: it runs instructions until it has to wait (rules S1-S8, L1-L5, F1-F4, P1-P2)."""
+
+from __future__ import annotations
+
+from meshsim.engines import keyed, order
+from meshsim.engines import program as p
+from meshsim.engines.compiled import cpu, stations
+from meshsim.engines.compiled.counters import enters, has_span, leaves
+from meshsim.engines.compiled.heap import WAIT_DONE, event_key, push
+from meshsim.engines.compiled.messages import (
+    answer,
+    branch_ended,
+    forget_branches,
+    join_family,
+    new_branch,
+    send,
+    stop_branches,
+)
+from meshsim.engines.compiled.ready import RUN, ready_frame
+from meshsim.engines.compiled.state import (
+    AWAITING,
+    DETACHED,
+    FORKED,
+    IDLE,
+    IN_LINE,
+    JOINING,
+    NONE,
+    RPC,
+    WAITING,
+    Kernel,
+)
+from meshsim.engines.compiled.timers import start_timer
+from meshsim.engines.jit import compiled
+from meshsim.engines.keyed import try_key, unit
+from meshsim.engines.record import DEGRADED, OK, QUEUE_FULL, UNFINISHED
+from meshsim.engines.sampler import draw, whole
+
+# What `_go_on` gives if the frame has not ended with an outcome: it waits; it waits for a try that is to be sent.
+_SUSPENDED, _SENDING = -2, -3
+
+
+@compiled()
+def _draw(k: Kernel, number: int, key: int, purpose: int, position: int) -> int:
+    return whole(draw(k.distributions, k.table, number, key, purpose, position))
+
+
+# -- beginning and ending ----------------------------------------------------------------------------------------
+
+
+@compiled()
+def reached(k: Kernel, frame: int) -> None:
+    """A message reached its replica: reject it, let it wait, or run it (rules S1, S2)."""
+    enters(k, frame)
+    f = k.frames[frame]
+    if stations.full(k, f.replica):
+        k.counters[k.replicas[f.replica].service, k.scalars[0].batch].rejected += 1
+        leaves(k, frame, QUEUE_FULL)
+        answer(k, frame, QUEUE_FULL)
+    elif stations.taken(k, f.replica):
+        f.state = IN_LINE
+        stations.join_line(k, frame)
+    else:
+        stations.take_slot(k, f.replica)
+        ready_frame(k, RUN, frame)
+
+
+@compiled()
+def _begin(k: Kernel, frame: int) -> None:
+    f = k.frames[frame]
+    f.state = IDLE
+    stations.admitted(k, frame)
+    f.pc = k.entries[k.endpoints[k.calls[f.call].endpoint].first_entry + k.replicas[f.replica].version]
+
+
+@compiled()
+def woken(k: Kernel, frame: int) -> bool:
+    """Go on until the frame waits or ends: it got its slot, its work is done, its answer is here, its join decided.
+
+    True if it has to send a try, which its caller does: what is said in one place is compiled once.
+    """
+    f = k.frames[frame]
+    if f.kind == RPC and f.pc == NONE:
+        waited_ns = k.scalars[0].now_ns - f.reached_ns
+        k.counters[k.replicas[f.replica].service, k.scalars[0].batch].slot_wait_ns += waited_ns
+        _begin(k, frame)
+    outcome = _go_on(k, frame)
+    if outcome != _SENDING and outcome != _SUSPENDED:
+        if f.kind == RPC:
+            stations.release(k, f.replica)
+            leaves(k, frame, outcome)
+            answer(k, frame, outcome)
+        else:
+            branch_ended(k, frame, outcome)
+    return outcome == _SENDING
+
+
+@compiled()
+def _go_on(k: Kernel, frame: int) -> int:
+    """Run instructions from where the frame stands (rules S6, S7)."""
+    f = k.frames[frame]
+    if f.state != IDLE:
+        outcome = _resumed(k, frame)
+        if outcome != UNFINISHED:
+            return outcome
+    while True:
+        i = k.instructions[f.pc]
+        f.pc += 1
+        if i.op == p.END:
+            return f.answer
+        if i.op == p.WORK:
+            cpu.use(k, frame, _draw(k, i.a, f.key, keyed.WORK, i.position))
+            return _SUSPENDED
+        if i.op == p.PROXY_WORK:
+            cpu.use(k, frame, _proxy_demand_ns(k, frame, f.pc - 1))
+            return _SUSPENDED
+        if i.op == p.WAIT:
+            _wait(k, frame, _draw(k, i.a, f.key, keyed.WAIT, i.position))
+            return _SUSPENDED
+        if i.op == p.FORWARD:
+            f.calling = i.a
+            return _SENDING
+        if i.op == p.CALL:
+            outcome = _call(k, frame, f.pc - 1)
+            if outcome == _SENDING or f.kind == DETACHED:
+                return outcome
+            if outcome != OK and not _absorbed(k, frame, i.a, outcome):
+                return outcome
+        elif i.op == p.FORK:
+            _fork(k, frame, f.pc - 1)
+            return _SUSPENDED
+        elif i.op == p.CHOOSE:
+            _choose(k, frame, f.pc - 1)
+        elif i.op == p.JUMP:
+            f.pc = i.a
+        elif i.op == p.FAIL:
+            if i.p >= 1.0 or unit(f.key, keyed.STEP, i.position, 0) < i.p:
+                return i.a
+
+
+@compiled()
+def _resumed(k: Kernel, frame: int) -> int:
+    """Take in what the frame waited for. UNFINISHED: run on; otherwise as `_go_on`."""
+    f = k.frames[frame]
+    state = f.state
+    f.state = IDLE
+    if state == WAITING:
+        if has_span(k, frame):
+            k.spans[f.span].wait_ns += f.demand_ns
+    elif state == AWAITING:
+        f.child = NONE
+        i = k.instructions[f.pc - 1]
+        if i.op == p.FORWARD:
+            f.answer = f.outcome
+            return UNFINISHED
+        outcome = _tried(k, frame)
+        if outcome == _SENDING or f.kind == DETACHED:
+            return outcome
+        if outcome != OK and not _absorbed(k, frame, i.a, outcome):
+            return outcome
+    elif state == JOINING:
+        if k.instructions[f.fork].d:
+            stop_branches(k, frame)
+        else:
+            forget_branches(k, frame)
+        if f.outcome > DEGRADED:
+            return f.outcome
+        if f.outcome == DEGRADED:
+            f.answer = DEGRADED
+    else:  # its work is done
+        cpu.settle_work(k, frame)
+    return UNFINISHED
+
+
+# -- steps -------------------------------------------------------------------------------------------------------
+
+
+@compiled()
+def _proxy_demand_ns(k: Kernel, frame: int, pc: int) -> int:
+    """CPU of a proxy for one message (rule P1)."""
+    f, i = k.frames[frame], k.instructions[pc]
+    size = f.response_bytes if i.b else f.request_bytes
+    base = draw(k.distributions, k.table, i.a, f.key, keyed.PROXY_WORK, i.position)
+    demand = whole(base + i.p * (size / 1024.0))
+    return demand + i.d if f.fresh and not i.b else demand
+
+
+@compiled()
+def _wait(k: Kernel, frame: int, wait_ns: int) -> None:
+    f = k.frames[frame]
+    f.state = WAITING
+    f.demand_ns = wait_ns
+    push(k, k.scalars[0].now_ns + wait_ns, event_key(f.number, order.WAIT_END, f.serial), WAIT_DONE, frame)
+
+
+@compiled()
+def _choose(k: Kernel, frame: int, pc: int) -> None:
+    f, i = k.frames[frame], k.instructions[pc]
+    u = unit(f.key, keyed.STEP, i.position, 0)
+    for option in range(i.a, i.a + i.b):
+        if u < k.options[option].upto:
+            f.pc = k.options[option].pc
+            return
+
+
+@compiled()
+def _absorbed(k: Kernel, frame: int, call: int, outcome: int) -> bool:
+    """Take a call's outcome that is not ok: can the frame go on? (rule L3)."""
+    f, c = k.frames[frame], k.calls[call]
+    if outcome > DEGRADED:
+        if c.fallback >= 0:
+            f.pc = c.fallback
+        elif not c.optional:
+            return False
+    f.answer = DEGRADED
+    return True
+
+
+# -- calls -------------------------------------------------------------------------------------------------------
+
+
+@compiled()
+def _call(k: Kernel, frame: int, pc: int) -> int:
+    """Begin a call: detached, not at all, or with its first try (rules L1, L5)."""
+    f, i = k.frames[frame], k.instructions[pc]
+    c = k.calls[i.a]
+    if c.asynchronous and not (f.kind == DETACHED and f.calling == NONE):
+        branch = new_branch(k, frame, DETACHED, pc)
+        k.frames[branch].calling = NONE
+        ready_frame(k, RUN, branch)
+        return OK
+    f.calling = i.a
+    if c.p < 1.0 and unit(f.key, keyed.STEP, i.position, 0) >= c.p:
+        return OK
+    f.times = 1 if c.times < 0 else _draw(k, c.times, f.key, keyed.TIMES, i.position)
+    f.repeat = 0
+    f.attempt = 0
+    f.result = OK
+    return _SENDING if f.times > 0 else OK
+
+
+@compiled()
+def send_try(k: Kernel, frame: int, request: int) -> None:
+    """Send what a client (frame NONE), a proxy or a call has to send (rules R3, P2, L2)."""
+    r = k.live[request]
+    if frame == NONE:
+        call = k.streams[r.stream].call
+        key = r.key
+        is_call = False
+    else:
+        f = k.frames[frame]
+        call = f.calling
+        i = k.instructions[f.pc - 1]
+        is_call = i.op == p.CALL
+        key = try_key(f.key, i.position, f.repeat, f.attempt) if is_call else f.key
+    c = k.calls[call]
+    if c.request_bytes >= 0:
+        request_bytes = _draw(k, c.request_bytes, key, keyed.REQUEST_SIZE, 0)
+        response_bytes = _draw(k, c.response_bytes, key, keyed.RESPONSE_SIZE, 0)
+    else:  # passed on
+        request_bytes = k.frames[frame].request_bytes
+        response_bytes = k.frames[frame].response_bytes
+    child = send(k, call, frame, request, key, request_bytes, response_bytes)
+    if frame == NONE:
+        return
+    k.frames[frame].child = child
+    k.frames[frame].state = AWAITING
+    if is_call:
+        if r.end_ns < 0:
+            r.tries += 1
+        if has_span(k, child):
+            k.spans[k.frames[child].span].attempt = k.frames[frame].attempt
+        if c.timeout_ns >= 0:
+            start_timer(k, child, c.timeout_ns)
+
+
+@compiled()
+def _tried(k: Kernel, frame: int) -> int:
+    """A try has its outcome: send another, repeat the call, or give what the call came to."""
+    f = k.frames[frame]
+    c = k.calls[f.calling]
+    if f.outcome > DEGRADED:
+        if f.attempt >= c.retries:
+            return f.outcome
+        f.attempt += 1
+    else:
+        f.result = max(f.result, f.outcome)
+        f.repeat += 1
+        f.attempt = 0
+        if f.repeat >= f.times:
+            return f.result
+    return _SENDING
+
+
+# -- branches ----------------------------------------------------------------------------------------------------
+
+
+@compiled()
+def _fork(k: Kernel, frame: int, pc: int) -> None:
+    """Begin the branches of a fork, in order (rule F1)."""
+    f, i = k.frames[frame], k.instructions[pc]
+    f.state = JOINING
+    f.fork = pc
+    f.missing = i.c
+    f.spare = i.b - i.c
+    f.degraded = 0
+    f.first = NONE
+    f.last = NONE
+    for number in range(i.a, i.a + i.b):
+        branch = new_branch(k, frame, FORKED, k.branches[number].pc)
+        join_family(k, branch, frame)
+        ready_frame(k, RUN, branch)
