@@ -18,6 +18,8 @@ _KIND_BITS = 4
 _SERIAL_BITS = 20
 MAX_SERIAL = (1 << _SERIAL_BITS) - 1  # frames of one request
 MAX_REQUEST = (1 << 37) - 1  # requests of one run
+MOST_AT_ONCE = 10_000_000  # events of one instant: more are a loop without time (assumed)
+STANDS_STILL = "time stands still: a loop of calls or users takes no time at all; give it a think time, work or a delay"
 _ARRIVALS = 1 << 61  # arrivals get the next number, so they come after all events of older requests
 _USER_BITS = 40
 

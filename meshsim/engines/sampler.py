@@ -29,7 +29,7 @@ from meshsim.engines.program import (
     DISTRIBUTIONS,
 )
 
-_FAR_NS = 4.0e18  # draws are cut here, so that sums of a few stay inside int64
+_FAR_NS = 2.0**53  # draws are cut here (104 days), so that sums of a thousand stay inside int64
 
 
 # Coefficients of AS 241, highest power first: near the centre, in the tail, far in the tail; numerator, denominator.

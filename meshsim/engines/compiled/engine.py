@@ -104,6 +104,10 @@ class Run:
                 limit=f"{order.MAX_REQUEST} requests",
                 simulated_time_s=now_s,
             )
+        if self.status == st.TIME_STANDS_STILL:
+            raise EngineLimit(
+                order.STANDS_STILL, limit=f"{order.MOST_AT_ONCE} events at one instant", simulated_time_s=now_s
+            )
         if self.status == st.EVENT_BUDGET:
             raise EngineLimit("the event budget is spent", limit=f"{int(s['budget'])} events", simulated_time_s=now_s)
         raise InternalError(f"the kernel stopped with status {self.status} at {now_s} s")

@@ -34,6 +34,7 @@ from meshsim.engines.compiled.state import (
     READY_TABLE,
     ROW_TABLE,
     SPAN_TABLE,
+    TIME_STANDS_STILL,
     TIME_WENT_BACK,
     TOO_DEEP,
     TOO_MANY_FRAMES,
@@ -47,6 +48,7 @@ from meshsim.engines.jit import compiled
 
 _MOST_SERIALS = order.MAX_SERIAL
 _MOST_REQUESTS = order.MAX_REQUEST
+_MOST_AT_ONCE = order.MOST_AT_ONCE
 
 
 @compiled()
@@ -173,6 +175,10 @@ def advance(k: Kernel, until_ns: int) -> int:
             return EVENT_BUDGET
         if s.requests > _MOST_REQUESTS:
             return TOO_MANY_REQUESTS
+        if time_ns > s.now_ns:
+            s.before = s.events
+        elif s.events - s.before >= _MOST_AT_ONCE:
+            return TIME_STANDS_STILL
         drop_first(k)
         s.now_ns = time_ns
         s.events += _event(k, time_ns, key, what, who)

@@ -22,7 +22,9 @@ from meshsim.engines.record import BATCHES, OCCUPANCY_BINS, OUTCOMES, REQUESTS, 
 NONE = -1
 
 #: What `advance` returns.
-DONE, PAUSED, GROW, EVENT_BUDGET, TIME_WENT_BACK, TOO_DEEP, TOO_MANY_FRAMES, TOO_MANY_REQUESTS = range(8)
+DONE, PAUSED, GROW, EVENT_BUDGET, TIME_WENT_BACK, TIME_STANDS_STILL, TOO_DEEP, TOO_MANY_FRAMES, TOO_MANY_REQUESTS = (
+    range(9)
+)
 
 SCALARS = np.dtype(
     [
@@ -51,7 +53,8 @@ SCALARS = np.dtype(
         ("rows", "i8"),  # rows of requests written
         ("spans", "i8"),
         ("events", "i8"),
-        ("budget", "i8"),  # events that may still be handled
+        ("budget", "i8"),  # events that may be handled
+        ("before", "i8"),  # events handled before the present instant
         ("step", "i8"),  # frames (and entries of heap and ring) that one step may take
         ("arrivals", "i8"),  # requests that the coming arrival event will bring at most
         ("depth", "i8"),

@@ -87,6 +87,7 @@ class Engine:
         self.spans = Spans()
         self.frames = Interpreter(self)
         self.clients = Clients(self)
+        self.handled_before = 0  # events handled before the present instant
         self.requests = 0
         self.pending = 0  # counted requests that have no answer yet
         self.occupancy = Occupancy(self.clock)
@@ -199,6 +200,7 @@ class Engine:
                 self._close_batch()
             if next_ns >= clock.duration_ns and self.pending == 0:
                 break
+            self._check_progress(int(next_ns))
             clock.now_ns = int(next_ns)
             env.step()
         end_ns = max(clock.now_ns, clock.duration_ns) if self.pending == 0 else limit_ns
@@ -207,6 +209,15 @@ class Engine:
         clock.now_ns = end_ns
         self._settle_all()
         return self._record(end_ns)
+
+    def _check_progress(self, next_ns: int) -> None:
+        """Stop a run whose time stands still (rule T8)."""
+        if next_ns > self.clock.now_ns:
+            self.handled_before = self.env.handled
+        elif self.env.handled - self.handled_before >= order.MOST_AT_ONCE:
+            raise EngineLimit(
+                order.STANDS_STILL, limit=f"{order.MOST_AT_ONCE} events at one instant", simulated_time_s=next_ns / 1e9
+            )
 
     def _close_batch(self) -> None:
         self.clock.now_ns = self.clock.edge_ns
