@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from meshsim.architectures.plane import Plane
     from meshsim.engines.record import Record
 
@@ -22,6 +24,7 @@ def simulate(
     drain_ns: int,
     record_requests: bool = False,
     sample: int = 20_000,
+    stop: Callable[[], bool] | None = None,
 ) -> Record:
     """Run one replication of a Plane.
 
@@ -39,6 +42,9 @@ def simulate(
         Keep a row a request (memory grows with requests).
     sample
         About how many requests keep their spans.
+    stop
+        Asked now and then by the compiled engine, which raises KeyboardInterrupt when it says so: a thread cannot be
+        interrupted from outside.
 
     Raises
     ------
@@ -48,12 +54,16 @@ def simulate(
     from meshsim.engines.pack import pack
     from meshsim.engines.streams import expected_requests
 
+    run: Any
+    further: dict[str, Any] = {}
     if engine == "compiled":
         from meshsim.engines.compiled.engine import simulate as run
+
+        further["stop"] = stop
     else:
         from meshsim.engines.simpy.engine import simulate as run
     expected = sum(expected_requests(stream, plane.load, duration_ns / 1e9) for stream, _ in plane.entries)
-    return run(
+    record: Record = run(
         pack(plane),
         seed=seed,
         replication=replication,
@@ -61,4 +71,6 @@ def simulate(
         drain_ns=drain_ns,
         record_requests=record_requests,
         sample_share=min(1.0, sample / max(expected, 1.0)),
+        **further,
     )
+    return record

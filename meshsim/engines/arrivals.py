@@ -43,6 +43,9 @@ ARRIVAL_STATE = np.dtype(
         ("segment", "i8"),  # MMPP: which stay
         ("state", "i8"),  # MMPP: which state
         ("end_ns", "f8"),  # MMPP: end of the stay
+        ("coming", "i8"),  # requests (or sessions) of the next event
+        ("sent", "i8"),  # requests sent so far
+        ("users", "i8"),  # sessions begun so far
     ]
 )
 

@@ -6,13 +6,14 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Callable
-from functools import cache
+from functools import cache, wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
 import numpy as np
 from numba import from_dtype, njit, types
+from numba.core import sigutils
 
 #: Options of every compiled function. `_nrt=False` leaves out reference counting (such a function may neither allocate
 #: nor return an array); it is a private option of Numba, which is why Numba's versions are bounded in pyproject.toml.
@@ -38,6 +39,8 @@ def compiled(signature: Any = None, *, inline: bool = True) -> Callable[[Functio
     arguments = () if signature is None else (signature,)
 
     def decorate(function: Function) -> Function:
+        if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
+            return function if signature is None else _as_typed(function, signature)
         # Numba asks for the folder when it decorates; others' functions keep theirs.
         config: Any = numba.config
         theirs, config.CACHE_DIR = config.CACHE_DIR, str(cache_folder())
@@ -50,6 +53,25 @@ def compiled(signature: Any = None, *, inline: bool = True) -> Callable[[Functio
     return decorate
 
 
+def _as_typed(function: Function, signature: Any) -> Function:
+    """Without the compiler, convert arguments as its signature would: numpy's scalars do not wrap in silence."""
+    arguments, _ = sigutils.normalize_signature(signature)
+    convert = [_CONVERSIONS.get(kind, lambda x: x) for kind in arguments]
+
+    @wraps(function)
+    def call(*values: Any) -> Any:
+        return function(*(to(value) for to, value in zip(convert, values, strict=True)))
+
+    return call  # type: ignore[return-value]
+
+
+_CONVERSIONS: dict[Any, Callable[[Any], Any]] = {
+    types.uint64: lambda x: int(x) & 0xFFFFFFFFFFFFFFFF,
+    types.int64: int,
+    types.float64: float,
+}
+
+
 @cache
 def cache_folder() -> Path:
     """Folder of compiled code: NUMBA_CACHE_DIR if it is set, else one in the user's cache, else a temporary one.
@@ -60,7 +82,8 @@ def cache_folder() -> Path:
     if "NUMBA_CACHE_DIR" in os.environ:
         return Path(os.environ["NUMBA_CACHE_DIR"])
     digest = hashlib.sha256()
-    for source in sorted(Path(__file__).parent.rglob("*.py")):
+    here = Path(__file__).parent
+    for source in sorted([*here.glob("*.py"), *here.glob("compiled/*.py")]):
         digest.update(source.read_bytes())
     user_cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     for parent in (user_cache, Path(tempfile.gettempdir())):

@@ -70,7 +70,7 @@ def mix(key: int, word: int) -> int:
 def unit(key: int, purpose: int, position: int, index: int) -> float:
     """A uniform number in the open interval (0, 1)."""
     word = mix(mix(key, purpose), position)
-    word = finalise((word + _GOLDEN * (index + 1)) & _MASK)
+    word = finalise((word + (_GOLDEN * (index + 1) & _MASK)) & _MASK)
     return float(((word >> 12) + 0.5) * _UNIT)
 
 

@@ -69,8 +69,7 @@ class _Packer:
         self.distributions = Distributions()
         self.instructions = Rows(p.INSTRUCTION)
         self.calls = Rows(p.CALLS)
-        self.branches = Rows(p.BRANCHES)
-        self.options = Rows(p.OPTIONS)
+        self.targets = Rows(p.TARGETS)
         self.endpoints = Rows(p.ENDPOINTS)
         self.views = Rows(p.VIEWS)
         self.entries: list[int] = []
@@ -101,8 +100,7 @@ class _Packer:
         return p.Program(
             instructions=self.instructions.array(),
             calls=self.calls.array(),
-            branches=self.branches.array(),
-            options=self.options.array(),
+            targets=self.targets.array(),
             services=services,
             replicas=replicas,
             versions=versions,
@@ -237,14 +235,14 @@ class _Packer:
 
     def _fork(self, caller: str, step: PlaneParallel, address: str, position: int) -> None:
         n = len(step.branches)
-        first = len(self.branches)
+        first = len(self.targets)
         for _ in step.branches:
-            self.branches.add(pc=-1)
+            self.targets.add(pc=-1)
         calls_before = len(self.calls)
         fork = self.instructions.add(op=p.FORK, a=first, b=n, c=step.quorum or n, position=position)
         jump = self.instructions.add(op=p.JUMP)
         for i, branch in enumerate(step.branches):
-            self.branches[first + i]["pc"] = len(self.instructions)
+            self.targets[first + i]["pc"] = len(self.instructions)
             self._block(caller, branch, f"{address}.{i}.")
             self.instructions.add(op=p.END)
         self.instructions[jump]["a"] = len(self.instructions)
@@ -252,16 +250,16 @@ class _Packer:
         self.instructions[fork]["d"] = int(bool(inside) and all(call["cancellation"] for call in inside))
 
     def _choose(self, caller: str, step: PlaneChoose, address: str, position: int) -> None:
-        first = len(self.options)
+        first = len(self.targets)
         for _ in step.options:
-            self.options.add(pc=-1)
+            self.targets.add(pc=-1)
         self.instructions.add(op=p.CHOOSE, a=first, b=len(step.options), position=position)
         jumps = [self.instructions.add(op=p.JUMP)]
         upto = 0.0
         for i, option in enumerate(step.options):
             upto += option.p
             # shares that add up to one must leave no gap for a rounding error
-            self.options[first + i].update(pc=len(self.instructions), upto=2.0 if abs(upto - 1.0) < 1e-9 else upto)
+            self.targets[first + i].update(pc=len(self.instructions), upto=2.0 if abs(upto - 1.0) < 1e-9 else upto)
             self._block(caller, option.do, f"{address}.{i}.")
             jumps.append(self.instructions.add(op=p.JUMP))
         for jump in jumps:

@@ -58,8 +58,8 @@ CALLS = np.dtype(
     ]
 )
 
-BRANCHES = np.dtype([("pc", "i4")])
-OPTIONS = np.dtype([("pc", "i4"), ("upto", "f8")])  # cumulative probability
+#: Where a branch or an option begins; `upto` is the cumulative probability of an option.
+TARGETS = np.dtype([("pc", "i4"), ("upto", "f8")])
 
 # -- the plane -------------------------------------------------------------------------------------------------
 PS, FIFO, LIFO = range(3)
@@ -165,7 +165,7 @@ class Program:
 
     Attributes
     ----------
-    instructions, calls, branches, options
+    instructions, calls, targets
         What endpoints do; dtypes above.
     services, replicas, versions, endpoints, entries, views
         Where they do it. ``entries`` (int32) holds the first instruction of an endpoint for each version.
@@ -181,8 +181,7 @@ class Program:
 
     instructions: npt.NDArray[np.void]
     calls: npt.NDArray[np.void]
-    branches: npt.NDArray[np.void]
-    options: npt.NDArray[np.void]
+    targets: npt.NDArray[np.void]
     services: npt.NDArray[np.void]
     replicas: npt.NDArray[np.void]
     versions: npt.NDArray[np.void]

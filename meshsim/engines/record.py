@@ -43,7 +43,7 @@ SERVICE_COUNTERS = np.dtype(
         ("sojourn_ns", "i8"),  # reached the replica .. left it, summed over answered + failed
         ("work_items", "i8"),  # CPU demands placed
         ("demand_ns", "i8"),  # their sum, in time on one whole core of the replica
-        ("cpu_wait_ns", "i8"),  # time on or in line for the CPU beyond the demand, finished items
+        ("cpu_wait_ns", "i8"),  # what finished items took beyond what they take alone: line, or sharing
         ("busy_ns", "f8"),  # integral of busy cores (core-nanoseconds)
         ("in_system_ns", "i8"),  # integral of requests present
         ("slots_ns", "i8"),  # integral of concurrency slots held (== in_system without waiting ones)
@@ -81,7 +81,7 @@ SPANS = np.dtype(
         ("admitted_ns", "i8"),  # it got a slot
         ("left_ns", "i8"),  # it was answered by the replica
         ("returned_ns", "i8"),  # the answer reached the caller; -1 if the caller no longer waited
-        ("demand_ns", "i8"),  # CPU time used by the frame itself
+        ("demand_ns", "i8"),  # time that the frame's own CPU work takes alone
         ("cpu_wait_ns", "i8"),  # waited for or shared the CPU
         ("wait_ns", "i8"),  # `wait` steps
         ("outcome", "i4"),

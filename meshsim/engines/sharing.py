@@ -24,6 +24,13 @@ def fifo_time_ns(demand_ns: int, cores: float) -> int:
     return math.ceil(demand_ns / speed - _SLACK_NS)
 
 
+def ps_alone_ns(demand_ns: int, cores: float) -> int:
+    """How long a job takes that nobody shares with."""
+    if cores >= 1.0:
+        return demand_ns
+    return math.ceil(demand_ns / cores - _SLACK_NS)
+
+
 def ps_clock(clock: float, elapsed_ns: int, jobs: int, cores: float) -> float:
     """Virtual time after `elapsed_ns` with `jobs` jobs: each gets a core, or an equal part where cores are scarce."""
     if jobs <= cores:

@@ -71,6 +71,7 @@ def test_keys_order_by_request_then_kind_then_frame_then_arrivals() -> None:
     keys = [
         order.event_key(0, order.START, 5),
         order.event_key(0, order.WORK_END, 0),
+        order.event_key(0, order.WAIT_END, 0),
         order.event_key(0, order.RESPONSE, order.MAX_SERIAL),
         order.event_key(0, order.TRY_TIMEOUT, 0),
         order.event_key(0, order.CANCEL, 0),

@@ -109,9 +109,9 @@ def test_calls_of_one_service_to_another_share_their_view() -> None:
 def test_shares_that_add_up_leave_no_gap() -> None:
     """0.7 + 0.2 + 0.1 is less than 1 in binary, and yet some option is always taken; half a chance stays half."""
     program = pack(plane(service("a", choose((0.7, []), (0.2, []), (0.1, []))), arrivals=poisson(1.0)))
-    assert program.options["upto"][-1] > 1.0
+    assert program.targets["upto"][-1] > 1.0
     program = pack(plane(service("a", choose((0.5, []))), arrivals=poisson(1.0)))
-    assert program.options["upto"].tolist() == [0.5]
+    assert program.targets["upto"].tolist() == [0.5]
 
 
 def test_rates_are_of_requests() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from builders import exp, lognormal, plane, poisson, rows, run, service, work
+from builders import call, exp, fork, lognormal, plane, poisson, rows, run, service, work
 
 from meshsim.engines.record import Record
 from meshsim.model.distributions import Distribution
@@ -42,6 +42,34 @@ def test_slots_are_servers_as_well() -> None:
         free.sort()
         free[0] = max(free[0], arrival) + demand
         assert end == free[0]
+
+
+def test_a_fork_is_the_later_of_two_recursions() -> None:
+    """Fork-join: both stations get the same arrivals, each is Lindley's recursion, the request ends with the later."""
+    a, b = service("a", work(exp(0.01))), service("b", work(lognormal(0.008, 1.5)))
+    top = service("top", fork([call("a")], [call("b")]))
+    record = run(plane(top, a, b, arrivals=poisson(75.0)), 40.0, spans=True)
+    demands = [record.spans[record.spans["replica"] == replica] for replica in (1, 2)]
+    assert all(np.array_equal(spans["request"], rows(record)["number"]) for spans in demands)
+    free = [0, 0]
+    for n, row in enumerate(rows(record)):
+        free = [max(free[i], int(row["arrival_ns"])) + int(demands[i]["demand_ns"][n]) for i in (0, 1)]
+        assert row["end_ns"] == max(free)
+
+
+def test_a_tandem_is_two_recursions() -> None:
+    """What leaves the first station arrives at the second, in that order; then nothing is left to do."""
+    record = run(
+        plane(service("a", work(exp(0.01)), call("b")), service("b", work(exp(0.011))), arrivals=poisson(75.0)),
+        40.0,
+        spans=True,
+    )
+    first, second = (record.spans[record.spans["replica"] == replica]["demand_ns"].tolist() for replica in (0, 1))
+    free = [0, 0]
+    for n, row in enumerate(rows(record)):
+        free[0] = max(free[0], int(row["arrival_ns"])) + first[n]
+        free[1] = max(free[1], free[0]) + second[n]
+        assert row["end_ns"] == free[1]
 
 
 def last_come_first_served(arrivals: list[int], demands: list[int]) -> list[int]:

@@ -210,12 +210,16 @@ def test_a_cancellation_frees_the_cpu_when_it_arrives() -> None:
     assert [total(record, 1, name) for name in ("busy_ns", "cancelled", "answered")] == [6 * MS, 1, 2]
 
 
-@pytest.mark.parametrize("discipline", ["fifo", "lifo", "ps"])
-def test_a_cancellation_follows_the_chain(discipline: str) -> None:
+@pytest.mark.parametrize(
+    "fields",
+    [{"discipline": "fifo"}, {"discipline": "lifo"}, {"discipline": "ps"}, {"cores": math.inf}, {"threads": None}],
+    ids=str,
+)
+def test_a_cancellation_follows_the_chain(fields: dict[str, Any]) -> None:
     """1 ms a hop: b works from 2; a gives up at 4, the middle hears it at 5, b at 6: b has worked 4 of its 10 ms."""
     a = service("a", call("m", timeout_s=0.004, cancellation=True))
     m = service("m", call("b", cancellation=True))
-    b = service("b", work_ms(10), discipline=discipline)
+    b = service("b", work_ms(10), **fields)
     record = timeline(a, m, b, delays=network(same_node=1))
     assert (ends_ms(record), outcomes(record)) == ([4], [TIMEOUT])
     assert [total(record, 2, name) for name in ("busy_ns", "demand_ns", "cancelled")] == [4 * MS, 10 * MS, 1]
@@ -280,6 +284,42 @@ def test_a_decided_join_cancels_the_others_where_cancellation_is_on() -> None:
     record = timeline(top, service("b", work_ms(5)), service("c", wait_ms(2), fail(reason="503")))
     assert (ends_ms(record), outcomes(record)) == ([2], [E503])
     assert [total(record, 1, name) for name in ("busy_ns", "cancelled")] == [2 * MS, 1]
+
+
+@pytest.mark.parametrize(("first", "second"), [(True, False), (False, True), (False, False)])
+def test_a_decided_join_stops_nobody_unless_every_call_has_cancellation(first: bool, second: bool) -> None:
+    """c fails at 2, but one call of the fork (or both) lets its callee work on: b works all of its 5 ms."""
+    top = service("top", fork([call("b", cancellation=first)], [call("c", cancellation=second)]))
+    record = timeline(top, service("b", work_ms(5)), service("c", wait_ms(2), fail(reason="503")))
+    assert (ends_ms(record), outcomes(record)) == ([2], [E503])
+    assert [total(record, 1, name) for name in ("busy_ns", "cancelled")] == [5 * MS, 0]
+
+
+def test_calls_of_inner_forks_count_for_the_outer_one() -> None:
+    """The outer fork has three calls, the inner one two that cancel: decided at 2, the inner one stops c at once; then
+    the outer one, failed by it, lets b work its 5 ms, since b's own call does not cancel.
+    """
+    inner = fork([call("c", cancellation=True)], [call("d", cancellation=True)])
+    top = service("top", fork([call("b")], [inner]))
+    c, d = service("c", work_ms(7)), service("d", wait_ms(2), fail(reason="503"))
+    record = timeline(top, service("b", work_ms(5)), c, d)
+    assert (ends_ms(record), outcomes(record)) == ([2], [E503])
+    assert [total(record, i, "busy_ns") for i in (1, 2)] == [5 * MS, 2 * MS]
+
+
+def test_a_fork_without_calls_stops_nobody() -> None:
+    """One branch decides at 1; the other works its 3 ms, unobserved."""
+    record = timeline(service("top", fork([work_ms(3)], [wait_ms(1)], quorum=1)))
+    assert ends_ms(record) == [1]
+    assert total(record, 0, "busy_ns") == 3 * MS
+
+
+def test_work_ends_before_waits_of_the_same_instant() -> None:
+    """At 2 the first branch has waited and the second has worked: the second goes on first, and works 2-3; then the
+    first, whose serial is lower, works 3-6 (rule T6).
+    """
+    record = timeline(service("top", fork([wait_ms(2), work_ms(3)], [work_ms(2), work_ms(1)])))
+    assert (record.spans["left_ns"] // MS).tolist() == [6, 6, 3]
 
 
 def test_quorum() -> None:

@@ -7,7 +7,7 @@ from meshsim.engines.compiled.counters import bucket, settle_occupancy
 from meshsim.engines.compiled.heap import OPEN_ARRIVAL, USER_ARRIVAL, arrival_key, push
 from meshsim.engines.compiled.pool import free_frame, free_user, new_request, new_user
 from meshsim.engines.compiled.ready import SEND, ready
-from meshsim.engines.compiled.state import NONE, Kernel
+from meshsim.engines.compiled.state import LATENCY, LATENCY_ALL, NONE, TRIES, Kernel
 from meshsim.engines.jit import compiled
 from meshsim.engines.keyed import mix, unit
 from meshsim.engines.record import BATCHES, DEGRADED
@@ -45,7 +45,7 @@ def _expect(k: Kernel, stream: int) -> None:
         k.streams, k.points, k.distributions, k.table, k.arrival_states, stream, s.run
     )
     if time_ns < arrivals.NEVER:
-        k.stream_counts[stream].size = size
+        k.arrival_states[stream].coming = size
         s.arrivals = max(s.arrivals, size)
         push(k, time_ns, arrival_key(stream, NONE), OPEN_ARRIVAL, stream)
 
@@ -53,8 +53,8 @@ def _expect(k: Kernel, stream: int) -> None:
 @compiled()
 def arrive(k: Kernel, stream: int) -> None:
     """An open arrival event: requests, or first requests of sessions."""
-    counts = k.stream_counts[stream]
-    for _ in range(counts.size):
+    counts = k.arrival_states[stream]
+    for _ in range(counts.coming):
         if k.streams[stream].sessions:
             _new(k, int(stream), int(counts.users), 0)
             counts.users += 1
@@ -135,9 +135,9 @@ def _finished(k: Kernel, request: int, outcome: int) -> None:
         return
     s.pending -= 1
     latency_ns = r.end_ns - r.arrival_ns
-    k.sums[r.stream, r.batch, 1] += latency_ns
+    k.counts[r.stream, r.batch, LATENCY_ALL] += latency_ns
     if outcome <= DEGRADED:
-        k.sums[r.stream, r.batch, 0] += latency_ns
+        k.counts[r.stream, r.batch, LATENCY] += latency_ns
         k.histogram[0, r.stream, r.batch, bucket(latency_ns)] += 1
     else:
         k.histogram[1, r.stream, r.batch, bucket(latency_ns)] += 1
@@ -149,7 +149,7 @@ def store(k: Kernel, request: int, outcome: int) -> None:
     s, r = k.scalars[0], k.live[request]
     if r.batch < BATCHES:
         k.counts[r.stream, r.batch, outcome] += 1
-        k.sums[r.stream, r.batch, 2] += r.tries
+        k.counts[r.stream, r.batch, TRIES] += r.tries
     if s.record_requests:
         row = k.rows[s.rows]
         row.number = r.number

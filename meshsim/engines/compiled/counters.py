@@ -12,6 +12,7 @@ bucket = compiled("int64(int64)")(buckets.bucket)
 bucket_coarse = compiled("int64(int64)")(buckets.bucket_coarse)
 ps_clock = compiled("float64(float64, int64, int64, float64)")(sharing.ps_clock)
 ps_wait_ns = compiled("int64(float64, int64, float64)")(sharing.ps_wait_ns)
+ps_alone_ns = compiled("int64(int64, float64)")(sharing.ps_alone_ns)
 fifo_time_ns = compiled("int64(int64, float64)")(sharing.fifo_time_ns)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from meshsim.engines import order
 from meshsim.engines.compiled import pairing
-from meshsim.engines.compiled.counters import fifo_time_ns, has_span, ps_clock, ps_wait_ns, settle_queue
+from meshsim.engines.compiled.counters import fifo_time_ns, has_span, ps_alone_ns, ps_clock, ps_wait_ns, settle_queue
 from meshsim.engines.compiled.heap import SHARE_DONE, WORK_DONE, event_key, push
 from meshsim.engines.compiled.ready import RUN, ready_frame
 from meshsim.engines.compiled.state import IN_LINE, NONE, ON_CPU, UNLIMITED, WORKED, Kernel
@@ -102,13 +102,26 @@ def _finished(k: Kernel, frame: int) -> None:
 
 
 @compiled()
+def _alone_ns(k: Kernel, frame: int) -> int:
+    """How long the frame's demand takes where nothing else is to be done (rule C6)."""
+    f = k.frames[frame]
+    q = k.queues[f.queue]
+    if q.discipline == UNLIMITED:
+        return int(f.demand_ns)
+    if q.discipline == PS:
+        return ps_alone_ns(f.demand_ns, q.cores)
+    return fifo_time_ns(f.demand_ns, q.cores)
+
+
+@compiled()
 def settle_work(k: Kernel, frame: int) -> None:
     """Count a demand that was worked off, when its frame goes on."""
     s, f = k.scalars[0], k.frames[frame]
-    waited_ns = s.now_ns - f.began_ns - f.demand_ns
+    alone_ns = _alone_ns(k, frame)
+    waited_ns = s.now_ns - f.began_ns - alone_ns
     k.counters[k.queues[f.queue].service, s.batch].cpu_wait_ns += waited_ns
     if has_span(k, frame):
-        k.spans[f.span].demand_ns += f.demand_ns
+        k.spans[f.span].demand_ns += alone_ns
         k.spans[f.span].cpu_wait_ns += waited_ns
 
 

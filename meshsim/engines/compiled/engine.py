@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import numpy as np
 
 from meshsim.engines import keyed, order, record
@@ -13,6 +15,7 @@ from meshsim.errors import EngineLimit, InternalError
 
 EVENT_BUDGET = 2**62  # assumed: no limit but that of time
 _FOREVER = 2**62
+_SLICES = 40  # of the duration, in which Ctrl-C waits (assumed: a second or so of the largest runs)
 
 
 def simulate(
@@ -25,15 +28,32 @@ def simulate(
     branch: int = 0,
     record_requests: bool = False,
     sample_share: float = 1.0,
+    stop: Callable[[], bool] | None = None,
 ) -> Record:
-    """Run one replication on the compiled engine; parameters and errors as of the reference engine."""
+    """Run one replication on the compiled engine; parameters and errors as of the reference engine.
+
+    The kernel is left after every `_SLICES`-th part of the duration and of the drain: signals are handled then, and `stop` is asked
+    whether to raise KeyboardInterrupt. That changes no number.
+    """
     run = Run(program, seed, replication, branch, duration_ns, duration_ns + drain_ns)
     scalars = run.kernel.scalars[0]
     scalars["record_requests"] = record_requests
     scalars["sample_share"] = sample_share
     run.start()
-    run.advance(_FOREVER)
+    for until_ns in _slices(duration_ns, drain_ns):
+        if stop is not None and stop():
+            raise KeyboardInterrupt
+        run.advance(until_ns)
+        if run.status == st.DONE:
+            break
     return run.record()
+
+
+def _slices(duration_ns: int, drain_ns: int) -> Iterator[int]:
+    """Where to pause: within the duration, within the drain, and no more."""
+    yield from (duration_ns * i // _SLICES for i in range(1, _SLICES + 1))
+    yield from (duration_ns + drain_ns * i // _SLICES for i in range(1, _SLICES))
+    yield _FOREVER
 
 
 class Run:
@@ -142,12 +162,12 @@ class Run:
         spans = spans[np.isin(spans["request"], sampled)]
         return Record(
             duration_ns=int(s["duration_ns"]),
-            counts=k.counts,
-            latency_sum_ns=k.sums[:, :, 0].copy(),
-            latency_all_sum_ns=k.sums[:, :, 1].copy(),
+            counts=k.counts[:, :, : len(record.OUTCOMES)].copy(),
+            latency_sum_ns=k.counts[:, :, st.LATENCY].copy(),
+            latency_all_sum_ns=k.counts[:, :, st.LATENCY_ALL].copy(),
             histogram=k.histogram[0],
             histogram_failed=k.histogram[1],
-            tries=k.sums[:, :, 2].copy(),
+            tries=k.counts[:, :, st.TRIES].copy(),
             services=k.counters,
             service_histogram=k.service_histogram,
             occupancy_ns=k.occupancy,

@@ -74,26 +74,6 @@ def _full_table(k: Kernel) -> int:
 
 
 @compiled()
-def _consequence(k: Kernel) -> None:
-    """Handle the first in the line of consequences."""
-    s = k.scalars[0]
-    entry = k.ready[s.ready]
-    what, who, generation = entry.what, entry.who, entry.generation
-    s.ready = (s.ready + 1) % len(k.ready)
-    s.readies -= 1
-    frame, request = NONE, who
-    sends = what == SEND
-    if what != SEND and k.frames[who].generation == generation:
-        if what == STOP:
-            messages.stop(k, who)
-        else:
-            frame, request = int(who), k.frames[who].request
-            sends = steps.woken(k, who)
-    if sends:
-        steps.send_try(k, frame, request)
-
-
-@compiled()
 def _timer(k: Kernel, call: int, time_ns: int, key: int) -> bool:
     """Handle the event of a list of timers, made for its head or one that is gone; True if it was a timeout."""
     timers = k.timers[call]
@@ -113,41 +93,11 @@ def _timer(k: Kernel, call: int, time_ns: int, key: int) -> bool:
 
 
 @compiled()
-def _event(k: Kernel, time_ns: int, key: int, what: int, who: int) -> bool:
-    """Handle a timed event; False if it was void."""
-    if what == REACHED:
-        steps.reached(k, who)
-    elif what == WORK_DONE:
-        if not (concerns(k, who, key) and k.frames[who].state == ON_CPU):
-            return False
-        cpu.work_done(k, who)
-    elif what == SHARE_DONE:
-        if k.queues[who].end_ns != time_ns or k.queues[who].end_key != key:
-            return False
-        cpu.share_done(k, who)
-    elif what == ANSWERED:
-        client = messages.answered(k, who)
-        if client != NONE:
-            clients.client_answered(k, client)
-    elif what == OPEN_ARRIVAL:
-        clients.arrive(k, who)
-    elif what == USER_ARRIVAL:
-        clients.user_arrives(k, who)
-    elif what == TIMER:
-        return _timer(k, who, time_ns, key)
-    elif what == WAIT_DONE:
-        if not (concerns(k, who, key) and k.frames[who].state == WAITING):
-            return False
-        ready_frame(k, RUN, who)
-    elif what == CANCELLED:
-        if concerns(k, who, key) and k.frames[who].state != ENDED:
-            ready_frame(k, STOP, who)
-    return True
-
-
-@compiled()
 def advance(k: Kernel, until_ns: int) -> int:
-    """Handle events before `until_ns`; the status tells why it stopped (see `state`)."""
+    """Handle events before `until_ns`; the status tells why it stopped (see `state`).
+
+    Long, because every function that it were cut into would be compiled with all that it calls once more.
+    """
     s = k.scalars[0]
     while True:
         s.full = _full_table(k)
@@ -155,12 +105,25 @@ def advance(k: Kernel, until_ns: int) -> int:
             return GROW
         if s.culprit != NONE:
             return TOO_DEEP if k.frames[s.culprit].depth > s.depth else TOO_MANY_FRAMES
-        if s.readies:
-            _consequence(k)
+        if s.readies:  # the first in the line of consequences
+            entry = k.ready[s.ready]
+            action, about, generation = entry.what, int(entry.who), entry.generation
+            s.ready = (s.ready + 1) % len(k.ready)
+            s.readies -= 1
+            frame, request = NONE, about
+            sends = action == SEND
+            if action != SEND and k.frames[about].generation == generation:
+                if action == STOP:
+                    messages.stop(k, about)
+                else:
+                    frame, request = about, int(k.frames[about].request)
+                    sends = steps.woken(k, about)
+            if sends:
+                steps.send_try(k, frame, request)
             continue
         if s.heap == 0:
             return DONE
-        time_ns, key, what, who = k.heap[0].time, k.heap[0].key, k.heap[0].what, k.heap[0].who
+        time_ns, key, what, who = k.heap[0].time, k.heap[0].key, k.heap[0].what, int(k.heap[0].who)
         if time_ns > s.limit_ns:
             return DONE
         if time_ns >= until_ns:
@@ -181,4 +144,34 @@ def advance(k: Kernel, until_ns: int) -> int:
             return TIME_STANDS_STILL
         drop_first(k)
         s.now_ns = time_ns
-        s.events += _event(k, time_ns, key, what, who)
+        s.events += 1
+        if what == REACHED:
+            steps.reached(k, who)
+        elif what == WORK_DONE:
+            if concerns(k, who, key) and k.frames[who].state == ON_CPU:
+                cpu.work_done(k, who)
+            else:
+                s.events -= 1  # it was void: the frame was stopped
+        elif what == SHARE_DONE:
+            if k.queues[who].end_ns == time_ns and k.queues[who].end_key == key:
+                cpu.share_done(k, who)
+            else:
+                s.events -= 1
+        elif what == ANSWERED:
+            client = messages.answered(k, who)
+            if client != NONE:
+                clients.client_answered(k, client)
+        elif what == OPEN_ARRIVAL:
+            clients.arrive(k, who)
+        elif what == USER_ARRIVAL:
+            clients.user_arrives(k, who)
+        elif what == TIMER:
+            if not _timer(k, who, time_ns, key):
+                s.events -= 1
+        elif what == WAIT_DONE:
+            if concerns(k, who, key) and k.frames[who].state == WAITING:
+                ready_frame(k, RUN, who)
+            else:
+                s.events -= 1
+        elif what == CANCELLED and concerns(k, who, key) and k.frames[who].state != ENDED:
+            ready_frame(k, STOP, who)

@@ -95,7 +95,7 @@ def _close(k: Kernel, frame: int) -> None:
     f.open = 0
     stop_timer(k, frame)
     if f.counted != NONE:
-        k.outstanding[f.counted] -= 1
+        k.seen[f.counted] -= 1
 
 
 @compiled()

@@ -71,7 +71,7 @@ def _balance(k: Kernel, frame: int, caller: int) -> None:
     c = k.calls[f.call]
     view, service = k.views[c["view"]], k.services[c.among]
     mine = 0 if caller == NONE else caller - k.services[k.replicas[caller].service].first_replica
-    base = view.first_count + mine * service.replicas
+    base = k.scalars[0].first_count + view.first_count + mine * service.replicas
     version = 0
     first = 0
     n = service.replicas
@@ -88,9 +88,9 @@ def _balance(k: Kernel, frame: int, caller: int) -> None:
         picked = first + int(_uniform_for(k, c.among, f.key, 0) * n)
         if c.balancer == LEAST_REQUEST:
             other = first + int(_uniform_for(k, c.among, f.key, 1) * n)
-            if k.outstanding[base + other] < k.outstanding[base + picked]:
+            if k.seen[base + other] < k.seen[base + picked]:
                 picked = other
-    k.outstanding[base + picked] += 1
+    k.seen[base + picked] += 1
     f.carried = picked
     f.counted = base + picked
 
@@ -98,11 +98,11 @@ def _balance(k: Kernel, frame: int, caller: int) -> None:
 @compiled()
 def _turn(k: Kernel, slot: int, among: int, caller: int, version: int, n: int) -> int:
     """Round robin from a random beginning of each caller's own (rule B3)."""
-    if k.cursors[slot] == NONE:
+    if k.seen[slot] == NONE:
         key = mix(k.scalars[0].run, 0) if caller == NONE else mix(k.scalars[0].run, k.replicas[caller].name)
-        k.cursors[slot] = int(unit(key, keyed.CURSOR, mix(k.services[among].name, version), 0) * n)
-    turn = k.cursors[slot]
-    k.cursors[slot] = (turn + 1) % n
+        k.seen[slot] = int(unit(key, keyed.CURSOR, mix(k.services[among].name, version), 0) * n)
+    turn = k.seen[slot]
+    k.seen[slot] = (turn + 1) % n
     return turn
 
 

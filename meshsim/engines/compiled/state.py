@@ -58,6 +58,7 @@ SCALARS = np.dtype(
         ("step", "i8"),  # frames (and entries of heap and ring) that one step may take
         ("arrivals", "i8"),  # requests that the coming arrival event will bring at most
         ("depth", "i8"),
+        ("first_count", "i8"),  # where the outstanding counters begin in `seen`
         ("culprit", "i8"),  # frame or call that met a limit
         ("full", "i8"),  # which table GROW is about
     ]
@@ -81,7 +82,7 @@ FRAMES = np.dtype(
         ("finish", "f8"),  # on the clock of a PS queue
         ("request_bytes", "i8"),
         ("response_bytes", "i8"),
-        ("repeat", "i8"),  # of the call that the frame makes
+        ("turn", "i8"),  # which repeat of the call that the frame makes
         ("times", "i8"),
         ("request", "i4"),
         ("serial", "i4"),
@@ -164,7 +165,7 @@ QUEUES = np.dtype(
 )
 METERS = np.dtype([("present", "i8"), ("slots", "i8"), ("since_ns", "i8")])
 TIMERS = np.dtype([("first", "i4"), ("last", "i4"), ("armed", "i4")])
-STREAM_COUNTS = np.dtype([("sent", "i8"), ("users", "i8"), ("size", "i8")])
+LATENCY, LATENCY_ALL, TRIES = range(len(OUTCOMES), len(OUTCOMES) + 3)  # sums that stand behind the counts of outcomes
 UNLIMITED = 3  # discipline of a queue that has as many cores as jobs
 
 
@@ -173,8 +174,7 @@ class Kernel(NamedTuple):
 
     instructions: Any
     calls: Any
-    branches: Any
-    options: Any
+    targets: Any
     services: Any
     replicas: Any
     versions: Any
@@ -196,12 +196,9 @@ class Kernel(NamedTuple):
     queues: Any
     meters: Any
     timers: Any
-    cursors: Any
-    outstanding: Any
+    seen: Any  # round robin cursors, and from `first_count` on the outstanding counters of all views
     arrival_states: Any
-    stream_counts: Any
-    counts: Any  # (streams, batches, outcomes)
-    sums: Any  # (streams, batches, 3): latency of successes, of all, tries
+    counts: Any  # (streams, batches, outcomes, then sums of latency and tries)
     histogram: Any  # (2, streams, batches, buckets): successes, failures
     counters: Any  # (services, batches + 1)
     service_histogram: Any  # (services, batches, coarse buckets)
@@ -225,8 +222,7 @@ def _shared(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
 _OF_PROGRAM = (
     "instructions",
     "calls",
-    "branches",
-    "options",
+    "targets",
     "services",
     "replicas",
     "versions",
@@ -244,8 +240,9 @@ _OF_PROGRAM = (
 def allocate(program: Program) -> Kernel:
     """Make the tables of a run, all zero but for the lists."""
     services, streams = len(program.services), len(program.streams)
-    among = program.services["replicas"][program.views["among"]]
-    kinds = program.services["versions"][program.views["among"]]
+    views = program.views
+    cursors = int((views["callers"] * program.services["versions"][views["among"]]).sum())
+    counters = int((views["callers"] * program.services["replicas"][views["among"]]).sum())
     threads = np.maximum(program.services["threads"][program.replicas["service"]], 1)
     shared: dict[str, Any] = {name: _shared(getattr(program, name)) for name in _OF_PROGRAM}
     kernel = Kernel(
@@ -260,12 +257,9 @@ def allocate(program: Program) -> Kernel:
         queues=_table(int(threads.sum()), QUEUES),
         meters=_table(services, METERS),
         timers=_table(len(program.calls), TIMERS),
-        cursors=np.full(max(int((program.views["callers"] * kinds).sum()), 1), NONE, dtype=np.int32),
-        outstanding=np.zeros(max(int((program.views["callers"] * among).sum()), 1), dtype=np.int32),
+        seen=np.concatenate([np.full(cursors, NONE, dtype=np.int32), np.zeros(counters + 1, dtype=np.int32)]),
         arrival_states=_table(streams, ARRIVAL_STATE),
-        stream_counts=_table(streams, STREAM_COUNTS),
-        counts=np.zeros((streams, BATCHES, len(OUTCOMES)), dtype=np.int64),
-        sums=np.zeros((streams, BATCHES, 3), dtype=np.int64),
+        counts=np.zeros((streams, BATCHES, len(OUTCOMES) + 3), dtype=np.int64),
         histogram=np.zeros((2, streams, BATCHES, FINE_BUCKETS), dtype=np.uint32),
         counters=np.zeros((services, BATCHES + 1), dtype=SERVICE_COUNTERS),
         service_histogram=np.zeros((services, BATCHES, COARSE_BUCKETS), dtype=np.uint32),
@@ -300,6 +294,9 @@ def _fill_lists(kernel: Kernel, program: Program) -> None:
             queue["servers"] = int(np.ceil(replica["cores"]))
             queue["end_ns"] = NONE
     scalars["depth"] = program.depth
+    scalars["first_count"] = int(
+        (program.views["callers"] * program.services["versions"][program.views["among"]]).sum()
+    )
     scalars["step"] = _most_of_a_step(program)
 
 

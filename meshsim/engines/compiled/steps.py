@@ -197,8 +197,8 @@ def _choose(k: Kernel, frame: int, pc: int) -> None:
     f, i = k.frames[frame], k.instructions[pc]
     u = unit(f.key, keyed.STEP, i.position, 0)
     for option in range(i.a, i.a + i.b):
-        if u < k.options[option].upto:
-            f.pc = k.options[option].pc
+        if u < k.targets[option].upto:
+            f.pc = k.targets[option].pc
             return
 
 
@@ -232,7 +232,7 @@ def _call(k: Kernel, frame: int, pc: int) -> int:
     if c.p < 1.0 and unit(f.key, keyed.STEP, i.position, 0) >= c.p:
         return OK
     f.times = 1 if c.times < 0 else _draw(k, c.times, f.key, keyed.TIMES, i.position)
-    f.repeat = 0
+    f.turn = 0
     f.attempt = 0
     f.result = OK
     return _SENDING if f.times > 0 else OK
@@ -251,7 +251,7 @@ def send_try(k: Kernel, frame: int, request: int) -> None:
         call = f.calling
         i = k.instructions[f.pc - 1]
         is_call = i.op == p.CALL
-        key = try_key(f.key, i.position, f.repeat, f.attempt) if is_call else f.key
+        key = try_key(f.key, i.position, f.turn, f.attempt) if is_call else f.key
     c = k.calls[call]
     if c.request_bytes >= 0:
         request_bytes = _draw(k, c.request_bytes, key, keyed.REQUEST_SIZE, 0)
@@ -284,9 +284,9 @@ def _tried(k: Kernel, frame: int) -> int:
         f.attempt += 1
     else:
         f.result = max(f.result, f.outcome)
-        f.repeat += 1
+        f.turn += 1
         f.attempt = 0
-        if f.repeat >= f.times:
+        if f.turn >= f.times:
             return f.result
     return _SENDING
 
@@ -306,6 +306,6 @@ def _fork(k: Kernel, frame: int, pc: int) -> None:
     f.first = NONE
     f.last = NONE
     for number in range(i.a, i.a + i.b):
-        branch = new_branch(k, frame, FORKED, k.branches[number].pc)
+        branch = new_branch(k, frame, FORKED, k.targets[number].pc)
         join_family(k, branch, frame)
         ready_frame(k, RUN, branch)

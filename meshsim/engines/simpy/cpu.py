@@ -11,7 +11,7 @@ import simpy
 
 from meshsim.engines import order
 from meshsim.engines import program as p
-from meshsim.engines.sharing import fifo_servers, fifo_time_ns, ps_clock, ps_wait_ns
+from meshsim.engines.sharing import fifo_servers, fifo_time_ns, ps_alone_ns, ps_clock, ps_wait_ns
 from meshsim.engines.simpy.environment import Environment, Timed
 
 if TYPE_CHECKING:
@@ -30,6 +30,9 @@ class Cpu(Protocol):
 
     def leave(self, frame: Frame) -> None:
         """Take back a demand that is not worked off."""
+
+    def alone_ns(self, demand_ns: int) -> int:
+        """How long a demand takes where nothing else is to be done (rule C6)."""
 
 
 class Job:
@@ -67,6 +70,10 @@ class Unlimited:
         self.busy -= 1.0
         del self.jobs[frame]
         done.succeed()
+
+    def alone_ns(self, demand_ns: int) -> int:
+        """Just as long as it is."""
+        return demand_ns
 
     def leave(self, frame: Frame) -> None:
         """Stop."""
@@ -119,6 +126,10 @@ class Queueing:
         del self.serving[job.frame]
         if self.waiting:
             self._serve(self.waiting.pop() if self.lifo else self.waiting.popleft())
+
+    def alone_ns(self, demand_ns: int) -> int:
+        """At the speed of a server."""
+        return fifo_time_ns(demand_ns, self.cores)
 
     def leave(self, frame: Frame) -> None:
         """Give the server back, or leave the line."""
@@ -185,6 +196,10 @@ class Sharing:
         self.clock = max(self.clock, finish)
         self._expect_next()
         job.done.succeed()
+
+    def alone_ns(self, demand_ns: int) -> int:
+        """On a core, or on what there is of one."""
+        return ps_alone_ns(demand_ns, self.cores)
 
     def leave(self, frame: Frame) -> None:
         """Share no more."""

@@ -343,7 +343,7 @@ class Interpreter:
 
     def _choose(self, frame: Frame, i: Any, pc: int) -> int:
         u = keyed.unit(frame.key, keyed.STEP, i.position, 0)
-        for option in self.plant.options[i.a : i.a + i.b]:
+        for option in self.plant.targets[i.a : i.a + i.b]:
             if u < option.upto:
                 return int(option.pc)
         return pc
@@ -368,10 +368,11 @@ class Interpreter:
         except simpy.Interrupt:
             cpu.leave(frame)
             raise
-        waited_ns = self.env.now_ns - began_ns - demand_ns
+        alone_ns = cpu.alone_ns(demand_ns)
+        waited_ns = self.env.now_ns - began_ns - alone_ns
         station.meter.worked(waited_ns)
         if frame.span is not None:
-            frame.span.demand_ns += demand_ns
+            frame.span.demand_ns += alone_ns
             frame.span.cpu_wait_ns += waited_ns
 
     def _wait(self, frame: Frame, wait_ns: int) -> Generator[simpy.Event, Any, None]:
@@ -456,10 +457,10 @@ class Interpreter:
     def _fork(self, frame: Frame, i: Any) -> Steps:
         """Run branches at the same time until their join is decided (rules F1-F4)."""
         join = Join(self.env.event(), need=i.c, branches=i.b)
-        for pc in self.plant.branches[i.a : i.a + i.b]:
+        for target in self.plant.targets[i.a : i.a + i.b]:
             branch = self._branch(frame)
             join.live[branch] = None
-            branch.process = self.env.process(self._run_branch(branch, pc, join))
+            branch.process = self.env.process(self._run_branch(branch, target.pc, join))
         try:
             outcome = yield join.decided
         except simpy.Interrupt:

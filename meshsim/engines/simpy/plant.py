@@ -43,8 +43,7 @@ class Plant:
         self.program = program
         self.code = rows("Instruction", program.instructions)
         self.calls = rows("Call", program.calls)
-        self.branches: list[int] = program.branches["pc"].tolist()
-        self.options = rows("Option", program.options)
+        self.targets = rows("Target", program.targets)
         self.services = rows("Service", program.services)
         self.versions = rows("Version", program.versions)
         self.views = rows("View", program.views)

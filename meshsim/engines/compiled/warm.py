@@ -1,0 +1,19 @@
+"""Compiling the kernel before it is needed: once a version of its source, about a minute."""
+
+from __future__ import annotations
+
+from meshsim.engines.jit import cache_folder
+from meshsim.engines.program import Program
+from meshsim.engines.record import BATCHES
+
+
+def is_cached() -> bool:
+    """Whether the kernel was compiled before, so that it loads in a moment."""
+    return any(cache_folder().rglob("loop.advance-*.nbi"))
+
+
+def warm(program: Program) -> None:
+    """Compile the kernel, or load it, by running `program` for a few nanoseconds."""
+    from meshsim.engines.compiled.engine import simulate
+
+    simulate(program, seed=0, replication=0, duration_ns=BATCHES, drain_ns=0)

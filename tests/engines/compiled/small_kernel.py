@@ -1,0 +1,22 @@
+"""The kernel's tables for the smallest of planes, to test its pieces alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from builders import plane, poisson, service
+
+from meshsim.engines.compiled import state
+from meshsim.engines.compiled.state import Kernel
+from meshsim.engines.pack import pack
+
+
+def small_kernel(**lengths: int) -> Kernel:
+    """As `allocate` makes it; tables named in `lengths` have that length, and their lists are as long."""
+    program = pack(plane(service("a"), arrivals=poisson(1.0)))
+    kernel = state.allocate(program)
+    tables: dict[str, Any] = {name: np.zeros(n, dtype=getattr(kernel, name).dtype) for name, n in lengths.items()}
+    kernel = kernel._replace(**tables)
+    state._fill_lists(kernel, program)
+    return kernel
