@@ -2,39 +2,43 @@
 
 from __future__ import annotations
 
+import math
 import re
-import shlex
 import signal
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from meshsim.architectures import Architecture, lower, parse_architecture
+from meshsim.architectures import Architecture, lower
 from meshsim.architectures.plane import Plane
-from meshsim.engines import EngineName, simulate
+from meshsim.engines import ENGINES, EngineName, simulate
 from meshsim.engines.record import BATCHES, Record
 from meshsim.errors import UsageError
 from meshsim.model.load import load
 from meshsim.model.topology import Topology
+from meshsim.model.traffic import Objective
 from meshsim.results.comparison import Comparison, compare_results
 from meshsim.results.manifest import Timing
+from meshsim.results.repeat import Repeat
 from meshsim.results.result import Origin, Result, build
 from meshsim.results.text import percent
 from meshsim.results.traffic import QUANTITIES
 from meshsim.results.verdict import Verdict
-from meshsim.results.warmup import cut_batches
-from meshsim.units import format_duration
+from meshsim.results.warmup import cut_batches, unsettled
 
 Source = str | Path | Mapping[str, Any] | Topology
 #: Called with (replications done, replications asked for) whenever one is done.
 Progress = Callable[[int, int], None]
 
 DEFAULT_ARCHITECTURES: Final = ("none", "gateway", "sidecar", "ambient")
-MOST_REPLICATIONS: Final = 64  # `until` gives up here (assumed: sixfold the precision of one replication, and more)
+MOST_REPLICATIONS: Final = 64  # `until` gives up here (assumed: nearly three times the precision of eight)
+MOST_SEED: Final = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,22 +86,27 @@ class _Settings:
     warmup_s: float | None
     record_requests: bool
     until: Precision | None
+    objectives: tuple[Objective, ...] = ()
 
 
 def run(
     topology: Source,
     architecture: str | Architecture = "none",
     *,
-    engine: EngineName = "simpy",
+    engine: EngineName = "compiled",
     seed: int | None = None,
     replications: int | None = None,
     duration_s: float | None = None,
+    warmup_s: float | None = None,
     until: str | None = None,
     jobs: int = 1,
     overrides: Sequence[str] = (),
+    objectives: Sequence[Objective] = (),
     same_policies: bool = False,
     record_requests: bool = False,
     progress: Progress | None = None,
+    quiet: bool = False,
+    repeat: Repeat | None = None,
 ) -> Result:
     """Simulate a topology under one architecture.
 
@@ -109,20 +118,26 @@ def run(
         A name such as ``sidecar``, or an inline value.
     engine
         Who simulates; see `meshsim.engines.simulate`.
-    seed, replications, duration_s
-        Instead of those of the topology's ``run`` section. `duration_s` is in seconds of simulated time.
+    seed, replications, duration_s, warmup_s
+        Instead of those of the topology's ``run`` section, times in seconds of simulated time.
     until
         Precision such as ``p99±2%``: replications are doubled until it is reached, up to `MOST_REPLICATIONS`.
     jobs
-        Processes. The numbers do not depend on it.
+        Threads (compiled engine) or processes. The numbers do not depend on it.
     overrides
         ``path=value`` as of ``--set``.
+    objectives
+        What every tenant is to keep besides its own objectives.
     same_policies
         Applications enforce all policies where no proxy does.
     record_requests
         Keep a row of every request in `Result.request_rows`.
     progress
         Called whenever a replication is done.
+    quiet
+        Say nothing on stderr, not even that the engine is compiled first.
+    repeat
+        How to repeat it, when the caller knows a better way than these arguments.
 
     Returns
     -------
@@ -134,10 +149,14 @@ def run(
         When the topology is wrong, the arguments do not fit each other, or the engine met a limit.
     """
     spec = load(topology, overrides=overrides)
-    settings = _settings(spec, engine, seed, replications, duration_s, until, record_requests)
-    command = _command("run", topology, spec, [architecture], settings, overrides, duration_s, same_policies)
+    settings = _settings(
+        spec, engine, seed, replications, duration_s, warmup_s, until, record_requests, tuple(objectives)
+    )
     planes = [lower(spec, architecture, same_policies=same_policies)]
-    return _simulate(spec, planes, settings, jobs, progress, [command])[0]
+    _compile(engine, planes[0], quiet)
+    result = _simulate(spec, planes, settings, jobs, progress)[0]
+    told = repeat or _repeat(topology, spec, settings, overrides, duration_s, warmup_s, same_policies)
+    return _signed(result, told.whole("run", [result.architecture]))
 
 
 def compare(
@@ -145,15 +164,19 @@ def compare(
     architectures: Sequence[str | Architecture] = DEFAULT_ARCHITECTURES,
     *,
     same_policies: bool = False,
-    engine: EngineName = "simpy",
+    engine: EngineName = "compiled",
     seed: int | None = None,
     replications: int | None = None,
     duration_s: float | None = None,
+    warmup_s: float | None = None,
     until: str | None = None,
     jobs: int = 1,
     overrides: Sequence[str] = (),
+    objectives: Sequence[Objective] = (),
     record_requests: bool = False,
     progress: Progress | None = None,
+    quiet: bool = False,
+    repeat: Repeat | None = None,
 ) -> Comparison:
     """Simulate a topology under several architectures with the same arrivals and demands.
 
@@ -170,15 +193,59 @@ def compare(
         As `run`.
     """
     spec = load(topology, overrides=overrides)
-    settings = _settings(spec, engine, seed, replications, duration_s, until, record_requests)
+    settings = _settings(
+        spec, engine, seed, replications, duration_s, warmup_s, until, record_requests, tuple(objectives)
+    )
     planes = [lower(spec, architecture, same_policies=same_policies) for architecture in architectures]
-    _check_labels([plane.architecture for plane in planes])
-    commands = [
-        _command(verb, topology, spec, which, settings, overrides, duration_s, same_policies)
-        for verb, which in [*(("run", [one]) for one in architectures), ("compare", list(architectures))]
-    ]
-    results = _simulate(spec, planes, settings, jobs, progress, commands[:-1])
-    return compare_results(results, commands[-1])
+    labels = [plane.architecture for plane in planes]
+    _check_labels(labels)
+    _compile(engine, planes[0], quiet)
+    results = _simulate(spec, planes, settings, jobs, progress)
+    told = repeat or _repeat(topology, spec, settings, overrides, duration_s, warmup_s, same_policies)
+    sides = [_signed(r, told.side(r.architecture, r.manifest.replications, r.manifest.warmup_s)) for r in results]
+    return compare_results(sides, told.whole("compare", labels))
+
+
+def _repeat(
+    source: Source,
+    spec: Topology,
+    settings: _Settings,
+    overrides: Sequence[str],
+    duration_s: float | None,
+    warmup_s: float | None,
+    same_policies: bool,
+) -> Repeat:
+    return Repeat(
+        source=str(source) if isinstance(source, str | Path) else None,
+        name=spec.name,
+        engine=settings.engine,
+        seed=settings.seed,
+        replications=settings.replications,
+        overrides=tuple(overrides),
+        duration_s=duration_s,
+        warmup_s=warmup_s,
+        until=None if settings.until is None else settings.until.text,
+        same_policies=same_policies,
+        objectives=settings.objectives,
+    )
+
+
+def _signed(result: Result, command: str) -> Result:
+    return replace(result, manifest=replace(result.manifest, command=command))
+
+
+def _compile(engine: EngineName, plane: Plane, quiet: bool) -> None:
+    """Compile the compiled engine before anything runs on it, and say so when that takes long."""
+    if engine != "compiled":
+        return
+    from meshsim.engines.compiled.warm import is_cached, warm
+    from meshsim.engines.pack import pack
+
+    if is_cached():
+        return
+    if not quiet:
+        print("compiling the engine (once, about a minute) …", file=sys.stderr, flush=True)
+    warm(pack(plane))
 
 
 def _check_labels(labels: Sequence[str]) -> None:
@@ -195,25 +262,37 @@ def _settings(
     seed: int | None,
     replications: int | None,
     duration_s: float | None,
+    warmup_s: float | None,
     until: str | None,
     record_requests: bool,
+    objectives: tuple[Objective, ...],
 ) -> _Settings:
-    count = spec.run.replications if replications is None else replications
-    length = spec.run.duration_s if duration_s is None else duration_s
-    if count < 1:
-        raise UsageError(f"replications must be at least 1, not {count}")
-    if not length > 0:
-        raise UsageError(f"the duration must be longer than 0 s, not {length} s")
-    return _Settings(
+    settings = _Settings(
         engine=engine,
         seed=spec.run.seed if seed is None else seed,
-        replications=count,
-        duration_s=length,
+        replications=spec.run.replications if replications is None else replications,
+        duration_s=spec.run.duration_s if duration_s is None else duration_s,
         drain_s=spec.run.drain_s,
-        warmup_s=spec.run.warmup_s,
+        warmup_s=spec.run.warmup_s if warmup_s is None else warmup_s,
         record_requests=record_requests,
         until=None if until is None else parse_until(until),
+        objectives=objectives,
     )
+    _check(settings)
+    return settings
+
+
+def _check(settings: _Settings) -> None:
+    if settings.engine not in ENGINES:
+        raise UsageError(f"there is no engine {settings.engine!r}; choose {' or '.join(ENGINES)}")
+    if settings.replications < 1:
+        raise UsageError(f"replications must be at least 1, not {settings.replications}")
+    if not 0 <= settings.seed <= MOST_SEED:
+        raise UsageError(f"the seed must be between 0 and {MOST_SEED}, not {settings.seed}")
+    if not 0 < settings.duration_s < math.inf:
+        raise UsageError(f"the duration must be longer than 0 s and finite, not {settings.duration_s} s")
+    if settings.warmup_s is not None and not 0 <= settings.warmup_s < math.inf:
+        raise UsageError(f"the warm-up must be at least 0 s and finite, not {settings.warmup_s} s")
 
 
 def _simulate(
@@ -222,17 +301,16 @@ def _simulate(
     settings: _Settings,
     jobs: int,
     progress: Progress | None,
-    commands: Sequence[str],
 ) -> list[Result]:
     """Simulate all planes until they are precise enough, each with the same number of replications."""
     started = time.perf_counter()
     records: list[list[Record]] = [[] for _ in planes]
     replications = settings.replications
-    with _workers(jobs) as submit:
+    with _workers(jobs, settings.engine) as submit:
         while True:
             _extend(records, planes, replications, settings, submit, progress)
             timing = Timing(round(time.perf_counter() - started, 3), jobs)
-            results = _build(spec, planes, records, settings, timing, commands)
+            results = _build(spec, planes, records, settings, timing)
             if settings.until is None or _enough(results, settings.until) or 2 * replications > MOST_REPLICATIONS:
                 break
             replications *= 2
@@ -261,13 +339,15 @@ def _build(
     records: Sequence[Sequence[Record]],
     settings: _Settings,
     timing: Timing,
-    commands: Sequence[str],
 ) -> list[Result]:
+    automatic = settings.warmup_s is None
     cut = max(cut_batches(plane, runs, settings.warmup_s) for plane, runs in zip(planes, records, strict=True))
-    warmup = "auto" if settings.warmup_s is None else "given"
+    origin = Origin(
+        settings.engine, settings.seed, "auto" if automatic else "given", "", timing, objectives=settings.objectives
+    )
     return [
-        build(spec, plane, runs, cut, Origin(settings.engine, settings.seed, warmup, command, timing))
-        for plane, runs, command in zip(planes, records, commands, strict=True)
+        build(spec, plane, runs, cut, replace(origin, unsettled=automatic and unsettled(runs)))
+        for plane, runs in zip(planes, records, strict=True)
     ]
 
 
@@ -275,17 +355,37 @@ Submit = Callable[[Plane, _Settings, int], "Future[Record]"]
 
 
 @contextmanager
-def _workers(jobs: int) -> Iterator[Submit]:
-    """Where replications are simulated: here when `jobs` is 1, else in processes."""
+def _workers(jobs: int, engine: EngineName) -> Iterator[Submit]:
+    """Where replications are simulated: here when `jobs` is 1, else in threads (compiled) or in processes."""
     if jobs < 1:
         raise UsageError(f"jobs must be at least 1, not {jobs}")
     if jobs == 1:
         yield _here
         return
+    with _threads(jobs) if engine == "compiled" else _processes(jobs) as submit:
+        yield submit
+
+
+@contextmanager
+def _threads(jobs: int) -> Iterator[Submit]:
+    """Compiled code runs beside other threads; who gives up asks the threads to stop at their next slice of time."""
+    stop = threading.Event()
+    executor = ThreadPoolExecutor(jobs)
+    try:
+        yield lambda plane, settings, number: executor.submit(_replication, plane, settings, number, stop.is_set)
+    except BaseException:
+        stop.set()
+        executor.shutdown(wait=False, cancel_futures=True)
+        raise
+    executor.shutdown()
+
+
+@contextmanager
+def _processes(jobs: int) -> Iterator[Submit]:
     # Ctrl-C reaches the whole process group: only this process is to react to it.
     executor = ProcessPoolExecutor(jobs, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN))
     try:
-        yield lambda plane, settings, replication: executor.submit(_replication, plane, settings, replication)
+        yield lambda plane, settings, number: executor.submit(_replication, plane, settings, number)
     except BaseException:
         _abandon(executor)
         raise
@@ -335,7 +435,7 @@ def _extend(
         records[i].append(future.result())
 
 
-def _replication(plane: Plane, settings: _Settings, replication: int) -> Record:
+def _replication(plane: Plane, settings: _Settings, replication: int, stop: Callable[[], bool] | None = None) -> Record:
     """One replication; at module level, so that another process can be told to do it."""
     return simulate(
         plane,
@@ -345,42 +445,10 @@ def _replication(plane: Plane, settings: _Settings, replication: int) -> Record:
         duration_ns=_whole_batches_ns(settings.duration_s),
         drain_ns=round(settings.drain_s * 1e9),
         record_requests=settings.record_requests,
+        stop=stop,
     )
 
 
 def _whole_batches_ns(duration_s: float) -> int:
     """Duration in nanoseconds that batches divide without a rest, so that all are equally long."""
     return max(1, round(duration_s * 1e9 / BATCHES)) * BATCHES
-
-
-def _command(
-    verb: str,
-    source: Source,
-    spec: Topology,
-    architectures: Sequence[str | Architecture],
-    settings: _Settings,
-    overrides: Sequence[str],
-    duration_s: float | None,
-    same_policies: bool,
-) -> str:
-    """The shell command that repeats this, or the Python call where the topology is no file."""
-    labels = [parse_architecture(one).label for one in architectures]
-    if not isinstance(source, str | Path):
-        which = repr(labels[0] if verb == "run" else labels)
-        numbers = f"engine={settings.engine!r}, seed={settings.seed}, replications={settings.replications}"
-        return f"meshsim.{verb}(topology, {which}, {numbers}, duration_s={settings.duration_s:g})  # {spec.name}"
-    words = ["meshsim", verb, str(source), *_arch_options(labels), "--engine", settings.engine]
-    words += ["--seed", str(settings.seed), "--replications", str(settings.replications)]
-    words += [word for override in overrides for word in ("--set", override)]
-    if duration_s is not None:
-        words += ["--duration", format_duration(duration_s)]
-    if settings.until is not None:
-        words += ["--until", settings.until.text]
-    return shlex.join([*words, *(["--same-policies"] if same_policies else [])])
-
-
-def _arch_options(labels: Sequence[str]) -> list[str]:
-    """``--arch a,b``; inline values have commas of their own and get an option each."""
-    if any("," in label for label in labels):
-        return [word for label in labels for word in ("--arch", label)]
-    return ["--arch", ",".join(labels)]

@@ -1,7 +1,8 @@
-"""Puts this directory on the import path, so that all tests share `builders`, and makes Hypothesis deterministic."""
+"""Puts this directory on the import path, so that all tests share `builders`; makes Hypothesis deterministic."""
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
@@ -13,3 +14,10 @@ settings.register_profile(
     database=None,
 )
 settings.load_profile("meshsim")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--update-golden` writes golden files anew; their diff is to be reviewed like code."""
+    parser.addoption(
+        "--update-golden", action="store_true", help="write tests/golden anew from what the engines do now"
+    )

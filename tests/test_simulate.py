@@ -6,8 +6,10 @@ import json
 
 import pytest
 
+import meshsim
 from meshsim.errors import UsageError
 from meshsim.model.load import load
+from meshsim.model.traffic import Objective
 from meshsim.simulate import MOST_REPLICATIONS, compare, parse_until, run
 
 SPEC = {
@@ -107,6 +109,9 @@ def test_other_precisions_are_errors_that_show_one(text: str) -> None:
     [
         ({"replications": 0}, "replications must be at least 1"),
         ({"duration_s": 0.0}, "duration must be longer than 0"),
+        ({"duration_s": float("inf")}, "duration must be longer than 0"),
+        ({"seed": -1}, "seed must be between 0"),
+        ({"seed": 99999999999999999999}, "seed must be between 0"),
         ({"duration_s": float("nan")}, "duration must be longer than 0"),
         ({"jobs": 0}, "jobs must be at least 1"),
     ],
@@ -140,6 +145,30 @@ def test_a_file_s_command_can_be_pasted(tmp_path) -> None:
     path.write_text(json.dumps(SPEC))
     result = run(str(path), "sidecar", seed=3, overrides=["services.cart.replicas=3"], duration_s=2.0)
     command = result.manifest.command
-    assert command.startswith(f"meshsim run '{path}' --arch sidecar --engine simpy --seed 3 --replications 2")
+    assert command.startswith(f"meshsim run '{path}' --arch sidecar --engine compiled --seed 3 --replications 2")
     assert "--set services.cart.replicas=3" in command
     assert "--duration 2s" in command
+
+
+def test_nothing_finished_is_no_crash() -> None:
+    slow = {"a": {"endpoints": {"get": [{"wait": "60s"}]}}}
+    traffic = [{"name": "web", "entry": "a.get", "arrivals": {"poisson": "5/s"}}]
+    result = run({"meshsim": 1, "services": slow, "traffic": traffic}, duration_s=20.0)
+    assert result.latency_s["mean"].value is None
+    assert not result.verdict.ok
+    assert result.summary()
+
+
+def test_a_side_s_call_gives_that_side_again() -> None:
+    found = compare(SPEC, ["none", "sidecar"], overrides=["run.load=1.2"])
+    command = found["sidecar"].manifest.command
+    again = eval(command, {"meshsim": meshsim, "topology": SPEC})
+    assert again.latency_s == found["sidecar"].latency_s
+    assert again.manifest.replications == found["sidecar"].manifest.replications
+
+
+def test_objectives_given_here_change_no_digest() -> None:
+    strict = run(SPEC, objectives=[Objective(quantity="p50", limit=1e-6)])
+    assert strict.manifest.digest == run(SPEC).manifest.digest == load(SPEC).digest
+    assert strict.manifest.objectives == (("p50", 1e-6),)
+    assert strict.by_tenant["web"].objectives[-1].judgement == "missed"

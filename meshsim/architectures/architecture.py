@@ -20,7 +20,8 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "mesh": get_args(MeshKind),
     "waypoint": get_args(Waypoint),
 }
-_EXAMPLE = "{ingress: gateway, mesh: sidecar, include: [a, b]}"
+_BY_MESH = cast(Ingress, "by mesh")  # nothing was said: what the named architecture of that mesh has
+_EXAMPLE = "{mesh: sidecar, include: [a, b]}"
 _TEXT_LIMIT = 100_000  # characters; 1,000 services with long names fit
 
 
@@ -31,7 +32,9 @@ class Architecture:
     Attributes
     ----------
     ingress
-        ``gateway``: requests from outside enter through the gateway. ``none``: they reach the service directly.
+        ``gateway``: requests from outside enter through the gateway. ``none``: they reach the service directly. Where
+        it is not said, it is ``gateway`` beside a mesh, as Istio is installed by default, and ``none`` without one: so
+        ``{mesh: sidecar}`` is ``sidecar``.
     mesh
         ``none``; ``gateway``: calls between services go through the one central gateway; ``sidecar``: a proxy
         beside every replica; ``ambient``: an L4 proxy (ztunnel) on every node.
@@ -47,13 +50,15 @@ class Architecture:
         A value is not one of those allowed, or a field has no meaning beside the others.
     """
 
-    ingress: Ingress = "none"
+    ingress: Ingress = _BY_MESH
     mesh: MeshKind = "none"
     waypoint: Waypoint = "none"
     include: tuple[str, ...] | None = None
     exclude: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if self.ingress == _BY_MESH:
+            object.__setattr__(self, "ingress", _usual_ingress(self.mesh))
         for field, allowed in _CHOICES.items():
             if getattr(self, field) not in allowed:
                 raise UsageError(_not_allowed(f"architecture {field}", str(getattr(self, field)), allowed))
@@ -69,15 +74,16 @@ class Architecture:
     def label(self) -> str:
         """Its short name, or else compact inline text that `parse_architecture` reads back.
 
-        >>> Architecture(ingress="gateway", mesh="sidecar").label
+        >>> Architecture(mesh="sidecar").label
         'sidecar'
         >>> Architecture(mesh="sidecar", include=("b", "a")).label
-        '{ingress: none, mesh: sidecar, include: [a, b]}'
+        '{mesh: sidecar, include: [a, b]}'
         """
         for name, value in NAMED.items():
             if value == self:
                 return name
-        parts = [f"ingress: {self.ingress}", f"mesh: {self.mesh}"]
+        parts = [] if self.ingress == _usual_ingress(self.mesh) else [f"ingress: {self.ingress}"]
+        parts.append(f"mesh: {self.mesh}")
         if self.waypoint != "none":
             parts.append(f"waypoint: {self.waypoint}")
         if self.include is not None:
@@ -108,15 +114,19 @@ class Architecture:
         return frozenset(chosen - set(self.exclude))
 
 
+def _usual_ingress(mesh: MeshKind) -> Ingress:
+    return "none" if mesh == "none" else "gateway"
+
+
 #: The architectures that have a name. `istioctl waypoint apply` deploys one waypoint for a namespace unless told else.
 NAMED: dict[str, Architecture] = {
     "none": Architecture(),
     "gateway": Architecture(ingress="gateway"),
-    "central": Architecture(ingress="gateway", mesh="gateway"),
-    "sidecar": Architecture(ingress="gateway", mesh="sidecar"),
-    "sidecar-only": Architecture(mesh="sidecar"),
-    "ambient": Architecture(ingress="gateway", mesh="ambient"),
-    "ambient-waypoint": Architecture(ingress="gateway", mesh="ambient", waypoint="per_namespace"),
+    "central": Architecture(mesh="gateway"),
+    "sidecar": Architecture(mesh="sidecar"),
+    "sidecar-only": Architecture(ingress="none", mesh="sidecar"),
+    "ambient": Architecture(mesh="ambient"),
+    "ambient-waypoint": Architecture(mesh="ambient", waypoint="per_namespace"),
 }
 
 
@@ -133,7 +143,7 @@ def parse_architecture(value: str | Mapping[str, Any] | Architecture) -> Archite
     >>> parse_architecture("sidecar-only").mesh
     'sidecar'
     >>> parse_architecture("{mesh: ambient, waypoint: per_service}").label
-    '{ingress: none, mesh: ambient, waypoint: per_service}'
+    '{mesh: ambient, waypoint: per_service}'
     """
     if isinstance(value, Architecture):
         return value

@@ -121,9 +121,13 @@ def _memory_text(service: PlaneService) -> str:
 def _calls(plane: Plane) -> Iterator[str]:
     for edge in edges(plane):
         chain = chain_of(plane, edge.hop)
-        yield f"{edge.sender} -> {chain[-1].to}.{chain[-1].endpoint}   policies: {_enforcer(edge.sender, chain)}"
-        for hop in chain:
-            yield f"    -> {_target(hop):<38} {_manner(hop)}".rstrip()
+        call = f"{edge.sender} -> {chain[-1].to}.{chain[-1].endpoint}"
+        yield f"{call}   policies: enforced by {_enforcer(edge.sender, chain)}"
+        if choice := _choice(chain[0]):
+            yield f"    {edge.sender:<41} {choice}"
+        for hop, following in zip(chain, (*chain[1:], None), strict=True):
+            notes = [_manner(hop), _choice(following) if following is not None else ""]
+            yield f"    -> {_target(hop):<38} {'; '.join(filter(None, notes))}".rstrip()
 
 
 def edges(plane: Plane) -> list[Message]:
@@ -140,15 +144,16 @@ def _target(hop: Hop) -> str:
     return f"{hop.to} '{hop.endpoint}'"
 
 
-def _manner(hop: Hop) -> str:
+def _choice(hop: Hop) -> str:
+    """What the sender of a message does about who gets it; told on the sender's line."""
     if hop.pick == "balance":
-        text = f"{hop.load_balancer} over {hop.among}" + (", by split" if hop.enforce_split else "")
-    elif hop.pick == "connection":
-        text = f"connection to one of {hop.among}"
-    else:
-        text = "beside the caller" if hop.pick == "none" else ""
-    flags = [name for name in ("tls", "loopback", "cancellation") if getattr(hop, name)]
-    return ", ".join(part for part in (text, *flags) if part)
+        return f"chooses by {hop.load_balancer} over {hop.among}" + (", by split" if hop.enforce_split else "")
+    return f"its connection leads to one of {hop.among}" if hop.pick == "connection" else ""
+
+
+def _manner(hop: Hop) -> str:
+    """How a message gets to its target."""
+    return ", ".join(name for name in ("tls", "loopback", "cancellation") if getattr(hop, name))
 
 
 def _enforcer(sender: str, chain: tuple[Hop, ...]) -> str:

@@ -8,7 +8,6 @@ from typing import TypeVar
 
 from meshsim.architectures.plane import Forward, Hop, PlaneService, PlaneStep, ProxyWork, Replica
 from meshsim.architectures.profiles import ProxyKind, ProxyProfile, find_profile
-from meshsim.errors import UsageError
 from meshsim.model.distributions import Distribution, constant
 from meshsim.model.topology import ProxyConfig
 
@@ -61,7 +60,7 @@ def proxy_settings(config: ProxyConfig, kind: ProxyKind) -> ProxySettings:
     usable = math.inf if threads is None else float(threads)
     per_request = config.cpu_per_request or constant(profile.cpu_per_request_s)
     return ProxySettings(
-        cpu_one_way=_half(per_request),
+        cpu_one_way=per_request.scaled(0.5),  # each way draws for itself: the mean is that of one whole draw
         cpu_per_kib_s=_or(config.cpu_per_kib_s, profile.cpu_per_kib_s),
         tls_handshake_s=_or(config.tls_handshake_s, profile.tls_handshake_s),
         idle_cores=profile.idle_cores,
@@ -117,38 +116,3 @@ def _threads(config: ProxyConfig, profile: ProxyProfile) -> int | None:
 
 def _or(given: T | None, default: T) -> T:
     return default if given is None else given
-
-
-#: Which parameters of a distribution scale with its values; `_half` handles the others.
-_SCALED_PARAMS: dict[str, tuple[int, ...]] = {
-    "constant": (0,),
-    "exp": (0,),
-    "gamma": (1,),
-    "erlang": (1,),
-    "hyperexp": (1, 2),
-    "pareto": (1, 2),
-    "weibull": (1,),
-    "uniform": (0, 1),
-}
-
-
-def _half(distribution: Distribution) -> Distribution:
-    """Give the distribution of half of a draw.
-
-    Both ways draw for themselves: the sum has the mean of one whole draw, and for a random cost a smaller variance.
-    """
-    params = list(distribution.params)
-    if distribution.kind == "lognormal":
-        params[0] -= math.log(2.0)
-    elif distribution.kind == "geometric":
-        raise UsageError("mesh: cpu_per_request cannot be geometric: that counts things, and this is a time")
-    else:
-        for at in _SCALED_PARAMS.get(distribution.kind, ()):
-            params[at] /= 2.0
-    return distribution.model_copy(
-        update={
-            "params": tuple(params),
-            "values": tuple(value / 2.0 for value in distribution.values),
-            "of": tuple(_half(part) for part in distribution.of),
-        }
-    )

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import typer
 
 from meshsim.cli import options
-from meshsim.cli.objectives import complaints
+from meshsim.cli.objectives import conclude
 from meshsim.cli.options import Engine, Format, help_text, split_architectures
 from meshsim.cli.output import as_json, as_markdown, frame_as_csv, write
 from meshsim.cli.reading import read_topology
-from meshsim.cli.simulation import Simulation, warn
-from meshsim.cli.terminal import progress, say
-from meshsim.errors import ExitCode
+from meshsim.cli.simulation import Simulation
+from meshsim.cli.terminal import progress
 
 if TYPE_CHECKING:
     from meshsim.results.comparison import Comparison
@@ -36,9 +34,9 @@ def compare(
     replications: options.Replications = None,
     until: options.Until = None,
     same_policies: options.SamePolicies = False,
-    engine: options.EngineOption = Engine.SIMPY,
+    engine: options.EngineOption = Engine.COMPILED,
     jobs: options.Jobs = None,
-    output: options.Output = Format.TABLE,
+    output: options.ResultOutput = Format.TABLE,
     strict: options.Strict = False,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
@@ -57,30 +55,17 @@ def compare(
         same_policies,
         engine,
     )
-    keywords = simulation.keywords(jobs)
     spec = read_topology(topology, simulation.changes, quiet=quiet)
+    keywords = simulation.keywords(spec, jobs, quiet=quiet)
 
     import meshsim
     from meshsim.simulate import DEFAULT_ARCHITECTURES
 
     architectures = simulation.architectures or DEFAULT_ARCHITECTURES
     with progress(quiet) as shown:
-        found = _signed(meshsim.compare(spec, architectures, progress=shown, **keywords), simulation)
+        found = meshsim.compare(spec, architectures, progress=shown, **keywords)
     write(_text(found, output))
-    results = list(found.results.values())
-    warn(results, output, quiet)
-    wrong = [sentence for result in results for sentence in complaints(result, (), strict=strict)] if strict else []
-    for sentence in wrong:
-        say(f"failed: {sentence}")
-    if wrong:
-        raise typer.Exit(ExitCode.VERDICT)
-
-
-def _signed(found: Comparison, simulation: Simulation) -> Comparison:
-    """Give everything the command line that repeats it."""
-    results = {name: simulation.signed(result) for name, result in found.results.items()}
-    seed = next(iter(results.values())).manifest.seed
-    return replace(found, results=results, command=simulation.command(list(results), "compare", seed))
+    conclude(list(found.results.values()), {}, strict=strict, quiet=quiet)
 
 
 def _text(found: Comparison, output: Format) -> str:

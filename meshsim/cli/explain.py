@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from typing import Annotated
 
 import typer
@@ -23,11 +24,12 @@ def explain(
     """Tell what a code means, or list all."""
     from meshsim.errors import UsageError
     from meshsim.model.codes import CODES
-    from meshsim.model.diagnostics import suggestion
 
     del debug
     if code is not None and code.upper() not in CODES:
-        raise UsageError(f"there is no code '{code}': {suggestion(code.upper(), CODES)}")
+        near = difflib.get_close_matches(code.upper(), CODES, n=1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise UsageError(f"there is no code '{code}': {hint}`meshsim explain` lists them")
     chosen = CODES if code is None else {code.upper(): CODES[code.upper()]}
     records = [{"code": name, **entry._asdict()} for name, entry in chosen.items()]
     if code is not None and output is Format.TABLE:

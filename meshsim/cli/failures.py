@@ -6,6 +6,7 @@ import errno
 import os
 import sys
 import traceback
+from collections.abc import Sequence
 from typing import Any
 
 import typer
@@ -20,24 +21,50 @@ DEBUG = "meshsim.debug"  # key in the context's meta
 class CommandGroup(TyperGroup):
     """Runs a command and turns whatever goes wrong in it into an exit code."""
 
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run the command line; help and mistakes in the options fail here, before there is a command."""
+        try:
+            code = super().main(args, prog_name, complete_var, False, windows_expand_args, **extra)
+            sys.stdout.flush()
+        except (Exception, KeyboardInterrupt) as error:
+            if not standalone_mode:
+                raise
+            code = _fail(error)
+        return sys.exit(code or 0) if standalone_mode else code
+
     def invoke(self, ctx: Any) -> Any:  # the context's class moved between releases of typer
         """Run the command that `ctx` names."""
         try:
             value = super().invoke(ctx)
             sys.stdout.flush()
         except (Exception, KeyboardInterrupt) as error:
-            code = _exit_code(error)
-            if code is None:
+            if _is_typers(error):
                 raise
             if ctx.meta.get(DEBUG) and not isinstance(error, BrokenPipeError):
                 traceback.print_exception(error)
-            _explain(error)
-            raise typer.Exit(int(code)) from None
+            raise typer.Exit(_fail(error)) from None
         return value
 
 
-def _exit_code(error: BaseException) -> ExitCode | None:
-    """Exit code of an error; None for those that typer itself shows (usage, help, exit)."""
+def _fail(error: BaseException) -> int:
+    """Say what went wrong; give the exit code."""
+    if _is_typers(error):
+        return _explain_usage(error)
+    code = _exit_code(error)
+    _explain(error)
+    return int(code)
+
+
+def _exit_code(error: BaseException) -> ExitCode:
+    """Exit code of an error."""
     if isinstance(error, KeyboardInterrupt):
         return ExitCode.INTERRUPTED
     if isinstance(error, MeshsimError):
@@ -46,12 +73,26 @@ def _exit_code(error: BaseException) -> ExitCode | None:
         return ExitCode.OK  # the reader (head, less) has seen enough: nothing failed
     if isinstance(error, OSError):
         return ExitCode.STORE
-    return None if _is_typers(error) else ExitCode.ENGINE
+    return ExitCode.ENGINE
 
 
 def _is_typers(error: BaseException) -> bool:
     home = type(error).__module__.partition(".")[0]
     return home in ("click", "typer")
+
+
+def _explain_usage(error: Any) -> int:  # typer's classes of errors moved between its releases
+    """Say in one line what typer found wrong with the words of the command line."""
+    text = error.format_message() if hasattr(error, "format_message") else "stopped"
+    context = getattr(error, "ctx", None)
+    if type(error).__name__ == "NoArgsIsHelpError":
+        if text:
+            say(text)  # help, unless it is on the screen already
+    else:
+        where = f"; see {context.command_path} --help" if context is not None else ""
+        text = " ".join(text.split()).rstrip(".").replace("Value error, ", "")
+        say(f"error: {text[:1].lower()}{text[1:]}{where}")
+    return int(getattr(error, "exit_code", ExitCode.INVALID))
 
 
 def _explain(error: BaseException) -> None:
@@ -71,9 +112,10 @@ def _explain(error: BaseException) -> None:
 
 
 def _explain_os_error(error: OSError) -> None:
-    if error.errno == errno.EPIPE:
+    if error.errno == errno.EPIPE or error.filename is None:
         # What is still buffered would fail again when Python closes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if error.errno == errno.EPIPE:
         return
     name = f" {error.filename}" if error.filename else " the output"
     say(f"error: cannot write{name}: {error.strerror or error}")

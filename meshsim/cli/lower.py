@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,6 +24,7 @@ EXAMPLES = (
     "meshsim lower bookinfo --arch '{mesh: sidecar, include: [reviews, ratings]}' -o json",
 )
 _DRAWINGS = (".png", ".svg", ".pdf")
+_DRAW_HINT = "give --draw the name of a file that you may write"
 _HEADER = ("service", "role", "replicas", "discipline", "endpoints", "from")
 
 Draw = Annotated[
@@ -48,16 +50,16 @@ def lower(
     _check_drawing(draw)
     spec = read_topology(topology, overrides, quiet=quiet)
     plane = architectures.lower(spec, arch, same_policies=same_policies)
+    if draw is not None:
+        _save(plane, draw)  # before anything is printed: it may be refused
     if output is Format.JSON:
         write(as_json({"schema_version": 1, **architectures.to_dict(plane)}))
     elif output is Format.TABLE:
         write(architectures.describe(plane))
     else:
         write((as_csv if output is Format.CSV else as_markdown)(_HEADER, _rows(plane)))
-    if draw is not None:
-        _save(plane, draw)
-        if not quiet:
-            say(f"wrote {draw}")
+    if draw is not None and not quiet:
+        say(f"wrote {draw}")
 
 
 def _rows(plane: Plane) -> list[list[str]]:
@@ -67,8 +69,15 @@ def _rows(plane: Plane) -> list[list[str]]:
 
 
 def _check_drawing(target: Path | None) -> None:
-    if target is not None and target.suffix.lower() not in _DRAWINGS:
+    """Refuse a target before anything is printed; whether it is writable shows only when it is written."""
+    if target is None:
+        return
+    if target.suffix.lower() not in _DRAWINGS:
         raise UsageError(f"--draw {target}: the name must end in {', '.join(_DRAWINGS)}")
+    if not target.parent.is_dir():
+        raise StoreError(f"cannot write {target}: there is no folder {target.parent}; make it or give another name")
+    if target.is_dir() or not os.access(target if target.exists() else target.parent, os.W_OK):
+        raise StoreError(f"cannot write {target}: {_DRAW_HINT}")
 
 
 def _save(plane: Plane, target: Path) -> None:
@@ -82,8 +91,7 @@ def _save(plane: Plane, target: Path) -> None:
         if figure is not None:
             figure.savefig(target, bbox_inches="tight", dpi=150)
     except OSError as error:
-        hint = "give --draw a name in a folder that you may write to"
-        raise StoreError(f"cannot write {target}: {error.strerror}; {hint}") from None
+        raise StoreError(f"cannot write {target}: {error.strerror}; {_DRAW_HINT}") from None
 
 
 def register(app: typer.Typer) -> None:

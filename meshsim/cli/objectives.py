@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from meshsim.errors import UsageError
+import typer
+
+from meshsim.cli.terminal import say
+from meshsim.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from meshsim.model.topology import Topology
     from meshsim.model.traffic import Objective
     from meshsim.results.result import Result
 
-_LATENCY = re.compile(r"\s*(mean|p[1-9][0-9]?(?:\.[0-9]{1,3})?)\s*<=?\s*(.+)")
-_AVAILABILITY = re.compile(r"\s*availability\s*>=?\s*(.+)")
-_ERRORS = re.compile(r"\s*errors\s*<=?\s*(.+)")
+_OBJECTIVE = re.compile(r"\s*([^\s<>=]+)\s*(<=?|>=?)\s*([^\s<>=].*?)\s*")
+_LATENCY = re.compile(r"mean|p[1-9][0-9]?(?:\.[0-9]{1,3})?")
+_KNOWN = ("availability", "errors", "mean", "p50", "p90", "p95", "p99", "p99.9")
+_EXAMPLES = "'p99<250ms', 'mean<50ms', 'availability>99.9%' or 'errors<0.1%'"
 
 
 def parse_slo(text: str) -> Objective:
@@ -34,61 +39,106 @@ def parse_slo(text: str) -> Objective:
     Objective(quantity='availability', limit=0.99)
     """
     from meshsim.model.traffic import Objective
-    from meshsim.units import UnitError, parse_duration_s, parse_share
 
-    try:
-        if match := _LATENCY.fullmatch(text):
-            return Objective(quantity=match[1], limit=parse_duration_s(match[2]))
-        if match := _AVAILABILITY.fullmatch(text):
-            return Objective(quantity="availability", limit=parse_share(match[1]))
-        if match := _ERRORS.fullmatch(text):
-            return Objective(quantity="availability", limit=round(1 - parse_share(match[1]), 12))
-    except UnitError as error:
-        raise UsageError(f"--slo '{text}': {error}" + (f"; {error.hint}" if error.hint else "")) from None
-    raise UsageError(f"--slo '{text}': write 'p99<250ms', 'mean<50ms', 'availability>99.9%' or 'errors<0.1%'")
-
-
-def with_objectives(topology: Topology, objectives: Sequence[Objective]) -> Topology:
-    """Ask every tenant to keep these too."""
-    tenants = {
-        name: tenant.model_copy(update={"objectives": tuple(dict.fromkeys((*tenant.objectives, *objectives)))})
-        for name, tenant in topology.tenants.items()
-    }
-    return topology.model_copy(update={"tenants": tenants})
+    match = _OBJECTIVE.fullmatch(text)
+    if match is None:
+        raise UsageError(f"--slo '{text}': write {_EXAMPLES}")
+    quantity, sign, limit = match.groups()
+    if quantity not in ("availability", "errors") and not _LATENCY.fullmatch(quantity):
+        near = difflib.get_close_matches(quantity, _KNOWN, n=1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise UsageError(f"--slo '{text}': unknown quantity '{quantity}': {hint}write {_EXAMPLES}")
+    _check_direction(text, quantity, sign, limit)
+    value = _limit_value(text, quantity, limit)
+    if quantity == "errors":
+        return Objective(quantity="availability", limit=round(1 - value, 12))
+    return Objective(quantity=quantity, limit=value)
 
 
-def complaints(result: Result, objectives: Sequence[Objective], *, strict: bool) -> list[str]:
+def _check_direction(text: str, quantity: str, sign: str, limit: str) -> None:
+    wanted, wish = (">", "high") if quantity == "availability" else ("<", "low")
+    if sign[0] != wanted:
+        raise UsageError(f"--slo '{text}': {quantity} is to be {wish}: write '{quantity}{wanted}{limit}'")
+
+
+def _limit_value(text: str, quantity: str, limit: str) -> float:
+    """Read the limit as a file's `slo` is read, with the same check of its range."""
+    from meshsim.model.diagnostics import Report
+    from meshsim.model.read import quantities
+    from meshsim.model.read.cursor import Cursor, Reading
+    from meshsim.model.read.tree import Mark, Scalar, resolve
+
+    report, place = Report(), Mark("--slo")
+    at = Cursor(Scalar(resolve(limit), limit, place), quantity, Reading(report), place, quantity)
+    is_share = quantity in ("availability", "errors")
+    value = quantities.share(at) if is_share else quantities.duration(at, positive=True)
+    for found in report.diagnostics:
+        raise UsageError(f"--slo '{text}': {found.message}" + (f"; {found.hint}" if found.hint else ""))
+    return value
+
+
+def conclude(results: Sequence[Result], asked: Mapping[Objective, str], *, strict: bool, quiet: bool) -> None:
+    """Say on stderr what speaks against the results, and leave with exit code 1 if it was asked for.
+
+    Raises
+    ------
+    typer.Exit
+        When there are complaints (see `complaints`).
+    """
+    wrong = [sentence for result in results for sentence in complaints(result, asked, strict=strict)]
+    if not quiet and not (wrong and strict):  # `strict` makes complaints of what would be warnings
+        found = warning(results, asked)
+        if found:
+            say(f"warning: {found}")
+    for sentence in wrong:
+        say(f"failed: {sentence}")
+    if wrong:
+        raise typer.Exit(ExitCode.VERDICT)
+
+
+def complaints(result: Result, asked: Mapping[Objective, str], *, strict: bool) -> list[str]:
     """What speaks against the user in this result: each a sentence, none if all is well.
 
     Parameters
     ----------
     result
         What came out.
-    objectives
-        Those of the command line, which count without `strict`.
+    asked
+        Objectives of the command line, which count without `strict`, each as it was written there.
     strict
         Whether the topology's own objectives, undecided ones and the verdict over the run count too.
     """
-    asked = {(objective.quantity, objective.limit) for objective in objectives}
+    texts = _texts(asked)
     found = [] if result.verdict.ok or not strict else [f"{result.architecture}: the run is {result.verdict.word}"]
     for tenant, traffic in result.by_tenant.items():
         for judged in traffic.objectives:
-            counts = strict or ((judged.quantity, judged.limit) in asked and judged.judgement == "missed")
+            limit = (judged.quantity, judged.limit)
+            counts = strict or (limit in texts and judged.judgement == "missed")
             if counts and judged.judgement != "met":
-                limit = _limit(judged.quantity, judged.limit)
-                found.append(f"{result.architecture}: {tenant}: {limit} is {judged.judgement}")
+                text = texts.get(limit) or _limit(*limit)
+                found.append(f"{result.architecture}: {tenant}: {text} is {judged.judgement}")
     return found
 
 
-def undecided(result: Result) -> Iterable[str]:
-    """Objectives whose limit lies within the interval of what was measured."""
-    for tenant, traffic in result.by_tenant.items():
-        for judged in traffic.objectives:
-            if judged.judgement == "undecided":
-                yield f"{tenant}: {_limit(judged.quantity, judged.limit)}"
+def warning(results: Sequence[Result], asked: Mapping[Objective, str]) -> str:
+    """What to know about numbers that nothing is refused for, in a line; empty if all is well."""
+    texts, found = _texts(asked), defaultdict(list)
+    for result in results:
+        if not result.verdict.ok:
+            found[result.verdict.word].append(result.architecture)
+        for tenant, traffic in result.by_tenant.items():
+            for judged in traffic.objectives:
+                if judged.judgement == "undecided":
+                    limit = (judged.quantity, judged.limit)
+                    found[f"undecided: {tenant}: {texts.get(limit) or _limit(*limit)}"].append(result.architecture)
+    return "; ".join(f"{word} ({', '.join(names)})" for word, names in found.items())
+
+
+def _texts(asked: Mapping[Objective, str]) -> dict[tuple[str, float], str]:
+    return {(objective.quantity, objective.limit): text.strip() for objective, text in asked.items()}
 
 
 def _limit(quantity: str, limit: float) -> str:
-    from meshsim.results.text import duration, percent
+    from meshsim.results.text import duration
 
-    return f"availability ≥ {percent(limit)}" if quantity == "availability" else f"{quantity} ≤ {duration(limit)}"
+    return f"availability ≥ {limit * 100:.6g} %" if quantity == "availability" else f"{quantity} ≤ {duration(limit)}"

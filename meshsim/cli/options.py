@@ -22,6 +22,7 @@ class Format(StrEnum):
 class Engine(StrEnum):
     """Who simulates; the names of `meshsim.engines.ENGINES`."""
 
+    COMPILED = "compiled"
     SIMPY = "simpy"
 
 
@@ -107,6 +108,15 @@ Architectures = Annotated[
     ),
 ]
 Output = Annotated[Format, typer.Option("-o", "--output", help="What to write to stdout.")]
+ResultOutput = Annotated[
+    Format,
+    typer.Option(
+        "-o",
+        "--output",
+        help="What to write to stdout. csv has a row a number; low and high, the ends of its interval, are blank for "
+        "exact counts, and where the run was too short for an interval.",
+    ),
+]
 Overrides = Annotated[
     list[str] | None,
     typer.Option(
@@ -136,7 +146,7 @@ Replications = Annotated[
     typer.Option(
         "--replications",
         metavar="N",
-        help=r"Independent repetitions. \[default: run.replications of the topology, or 1]",
+        help=r"Independent repetitions. \[default: run.replications of the topology, or 8]",
         min=1,
     ),
 ]
@@ -155,7 +165,7 @@ Jobs = Annotated[
         "-j",
         "--jobs",
         metavar="N",
-        help=r"Processes; the numbers do not depend on it. \[default: all cores]",
+        help=r"Threads or processes; the numbers do not depend on it. \[default: all cores]",
         min=1,
     ),
 ]

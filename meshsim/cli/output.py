@@ -14,6 +14,8 @@ from meshsim.cli.options import Format
 if TYPE_CHECKING:
     import pandas as pd
 
+_COUNTS = ("requests", "tries", "rejected", "replicas")
+
 Rows = Sequence[Sequence[str]]
 
 
@@ -28,8 +30,11 @@ def as_json(value: object) -> str:
 
 
 def frame_as_csv(frame: pd.DataFrame) -> str:
-    """CSV of a table with a heading and no index; unknown values are empty."""
-    text: str = frame.to_csv(index=False, lineterminator="\n")
+    """CSV of a table of numbers with a heading and no index; unknown values are empty, counts are integers."""
+    counts = frame["quantity"].map(lambda name: name in _COUNTS or name.startswith("outcomes."))
+    plain = frame.astype({"value": object})
+    plain.loc[counts, "value"] = frame.loc[counts, "value"].map(lambda value: f"{value:.0f}")
+    text: str = plain.to_csv(index=False, lineterminator="\n")
     return text
 
 

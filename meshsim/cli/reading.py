@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from meshsim.cli.terminal import colour, say
 from meshsim.errors import Diagnostic, SpecError
 
 if TYPE_CHECKING:
+    from meshsim.model.load import Checked
     from meshsim.model.topology import Topology
 
 _SHOWN = 5  # warnings, a line each: they must not push the answer off the screen
@@ -24,14 +28,67 @@ def read_topology(source: str, overrides: Sequence[str] | None, *, quiet: bool =
     SpecError
         If there is any error.
     """
-    from meshsim.model.load import check
-
-    checked = check(source, overrides or ())
+    checked = check_topology(source, overrides)
     if checked.topology is None:
         raise SpecError(checked.render(), diagnostics=checked.diagnostics, sources=checked.sources)
     if not quiet:
         _warn(checked.diagnostics, source)
+        if _is_isotope(checked):
+            say(_assumed(checked.topology))
     return checked.topology
+
+
+def check_topology(source: str, overrides: Sequence[str] | None) -> Checked:
+    """Read a topology with all mistakes; shipped files are called by their name, wherever they are installed."""
+    from meshsim.model.load import check
+
+    found = check(source, overrides or ())
+    topology = found.topology
+    if topology is not None:
+        origins = {path: _shown(origin) for path, origin in topology.origins.items()}
+        topology = topology.model_copy(update={"origins": origins})
+    return replace(
+        found,
+        topology=topology,
+        diagnostics=tuple(replace(diagnostic, file=_shown(diagnostic.file)) for diagnostic in found.diagnostics),
+        sources={_shown(file): text for file, text in found.sources.items()},
+    )
+
+
+def _is_isotope(checked: Checked) -> bool:
+    """Tell a valid topology whose text has no key ``meshsim``: no other format of other tools is read."""
+    text = next(iter(checked.sources.values()), "meshsim:")
+    return re.search(r"\bmeshsim[\"']?\s*:", text) is None
+
+
+def _assumed(topology: Topology) -> str:
+    """What isotope's format leaves open, as it is in this run, and the paths that change it."""
+    from meshsim.importers import isotope
+    from meshsim.units import format_rate
+
+    stream, service = topology.traffic[0], next(iter(topology.services))
+    rate = "load" if stream.arrivals.rate_per_s is None else format_rate(stream.arrivals.rate_per_s)
+    cpu = f"{isotope.CPU_PER_REQUEST['lognormal']['mean']} of CPU"
+    return (
+        f"note: isotope leaves open, and assumed here is (--set changes it): {rate} (traffic.{stream.name}.arrivals), "
+        f"{cpu} a call (services.{service}.endpoints.{isotope.ENDPOINT}.0.work), {isotope.CPU} core a replica "
+        f"(services.{service}.cpu), {isotope.CLIENT_DELAY} to the clients (network.client)"
+    )
+
+
+def _shown(place: str) -> str:
+    """Name of a file, or ``file:line``: without its folder when it came with meshsim."""
+    path = Path(place)
+    return path.name if path.is_absolute() and path.parent in _shipped_folders() else place
+
+
+@cache
+def _shipped_folders() -> frozenset[Path]:
+    """Folders in which an installation, or a checkout, keeps the shipped topologies."""
+    import meshsim
+
+    package = Path(meshsim.__file__).resolve().parent
+    return frozenset((package / "topologies", package.parent / "topologies"))
 
 
 def _warn(warnings: Sequence[Diagnostic], source: str) -> None:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from meshsim.cli import options
-from meshsim.cli.objectives import complaints, parse_slo, with_objectives
+from meshsim.cli.objectives import conclude, parse_slo
 from meshsim.cli.options import Engine, Format, help_text, split_architectures
 from meshsim.cli.output import as_json, as_markdown, frame_as_csv, write
 from meshsim.cli.reading import read_topology
-from meshsim.cli.simulation import Simulation, warn
-from meshsim.cli.terminal import progress, say
-from meshsim.errors import ExitCode, UsageError
+from meshsim.cli.simulation import Simulation
+from meshsim.cli.terminal import progress
+from meshsim.errors import UsageError
 
 if TYPE_CHECKING:
     from meshsim.results.result import Result
@@ -46,15 +46,16 @@ def run(
     replications: options.Replications = None,
     until: options.Until = None,
     same_policies: options.SamePolicies = False,
-    engine: options.EngineOption = Engine.SIMPY,
+    engine: options.EngineOption = Engine.COMPILED,
     jobs: options.Jobs = None,
-    output: options.Output = Format.TABLE,
+    output: options.ResultOutput = Format.TABLE,
     strict: options.Strict = False,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
     """Simulate one architecture."""
     del debug
+    asked = {parse_slo(text): text for text in slo or ()}
     simulation = Simulation(
         "run",
         topology,
@@ -66,23 +67,17 @@ def run(
         until,
         same_policies,
         engine,
-        slo or (),
+        tuple(asked),
     )
-    objectives = [parse_slo(text) for text in slo or ()]
-    keywords = simulation.keywords(jobs)
-    spec = with_objectives(read_topology(topology, simulation.changes, quiet=quiet), objectives)
+    spec = read_topology(topology, simulation.changes, quiet=quiet)
+    keywords = simulation.keywords(spec, jobs, quiet=quiet)
 
     import meshsim
 
     with progress(quiet) as shown:
-        result = simulation.signed(meshsim.run(spec, simulation.architectures[0], progress=shown, **keywords))
+        result = meshsim.run(spec, simulation.architectures[0], progress=shown, **keywords)
     write(_text(result, output))
-    warn([result], output, quiet)
-    wrong = complaints(result, objectives, strict=strict)
-    for sentence in wrong:
-        say(f"failed: {sentence}")
-    if wrong:
-        raise typer.Exit(ExitCode.VERDICT)
+    conclude([result], asked, strict=strict, quiet=quiet)
 
 
 def _one(arch: str) -> list[str]:

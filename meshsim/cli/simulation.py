@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from meshsim.cli.options import Engine, Format
-from meshsim.cli.terminal import say
+from meshsim.cli.options import Engine
+from meshsim.errors import UsageError
+
+SHORTEST_S = 1e-3  # of a run, so that its twenty and more batches last longer than the clock's ticks
 
 if TYPE_CHECKING:
-    from meshsim.results.result import Result
+    from meshsim.model.topology import Topology
+    from meshsim.model.traffic import Objective
+    from meshsim.results.repeat import Repeat
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,56 +32,59 @@ class Simulation:
     until: str | None
     same_policies: bool
     engine: Engine
-    slo: Sequence[str] = ()
+    objectives: Sequence[Objective] = ()
+
+    def __post_init__(self) -> None:
+        if self.duration is not None:
+            _check_duration(self.duration, self.overrides)
 
     @property
     def changes(self) -> list[str]:
         """What is changed in the topology: the overrides, then the duration, which is short for one more."""
         return [*self.overrides, *([] if self.duration is None else [f"run.duration={self.duration}"])]
 
-    def keywords(self, jobs: int | None) -> dict[str, Any]:
-        """Arguments of `meshsim.run` and `meshsim.compare`."""
+    def keywords(self, spec: Topology, jobs: int | None, *, quiet: bool) -> dict[str, Any]:
+        """Arguments of `meshsim.run` and `meshsim.compare`, for a topology that is loaded already."""
+        if spec.run.duration_s < SHORTEST_S:
+            raise UsageError("run.duration must be 1ms or longer; most runs need seconds, e.g. --duration 20s")
         return {
             "engine": self.engine.value,
             "seed": self.seed,
             "replications": self.replications,
             "until": self.until,
             "same_policies": self.same_policies,
+            "objectives": self.objectives,
             "jobs": jobs or os.cpu_count() or 1,
+            "quiet": quiet,
+            "repeat": self._repeat(spec),
         }
 
-    def signed(self, result: Result) -> Result:
-        """Give the result the command line that repeats it (it was made from a topology that is loaded already)."""
-        command = self.command([result.architecture], "run", result.manifest.seed)
-        return replace(result, manifest=replace(result.manifest, command=command))
+    def _repeat(self, spec: Topology) -> Repeat:
+        from meshsim.results.repeat import Repeat
 
-    def command(self, architectures: Sequence[str], verb: str, seed: int) -> str:
-        """Give the command that repeats this; options that do not change the numbers are left out."""
-        words = ["meshsim", verb, self.topology]
-        words += _repeated("--arch", architectures if _has_commas(architectures) else [",".join(architectures)])
-        words += _repeated("--set", self.overrides)
-        for option, value in (
-            ("--duration", self.duration),
-            ("--replications", self.replications),
-            ("--until", self.until),
-        ):
-            words += [] if value is None else [option, str(value)]
-        words += ["--same-policies"] * self.same_policies + _repeated("--slo", self.slo)
-        return shlex.join([*words, "--engine", self.engine.value, "--seed", str(seed)])
+        return Repeat(
+            source=self.topology,
+            name=spec.name,
+            engine=self.engine.value,
+            seed=spec.run.seed if self.seed is None else self.seed,
+            replications=spec.run.replications if self.replications is None else self.replications,
+            overrides=tuple(self.overrides),
+            duration_s=None if self.duration is None else spec.run.duration_s,
+            until=self.until,
+            same_policies=self.same_policies,
+            objectives=tuple(self.objectives),
+        )
 
 
-def _has_commas(architectures: Sequence[str]) -> bool:
-    return any("," in architecture for architecture in architectures)
+def _check_duration(text: str, overrides: Sequence[str]) -> None:
+    """Refuse a wrong --duration under its own name; within the topology it is one more override."""
+    from meshsim.units import UnitError, parse_duration_s
 
-
-def _repeated(option: str, values: Sequence[str]) -> list[str]:
-    return [word for value in values for word in (option, value)]
-
-
-def warn(results: Sequence[Result], output: Format, quiet: bool) -> None:
-    """Say on stderr which numbers not to trust, where the output is for machines; tables say so themselves."""
-    if output is Format.TABLE or quiet:
-        return
-    for result in results:
-        if not result.verdict.ok:
-            say(f"warning: {result.architecture}: {'; '.join(result.verdict.notes) or result.verdict.word}")
+    if any(override.partition("=")[0].strip() == "run.duration" for override in overrides):
+        raise UsageError(f"--duration {text} and --set run.duration say the same twice: leave one of them out")
+    try:
+        duration_s = parse_duration_s(text)
+    except UnitError as error:
+        raise UsageError(f"--duration {text}: {error}" + (f"; {error.hint}" if error.hint else "")) from None
+    if duration_s < SHORTEST_S:
+        raise UsageError(f"--duration {text}: a run must last 1ms or longer; most need seconds, e.g. 20s")

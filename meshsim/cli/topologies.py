@@ -31,6 +31,8 @@ def topologies(
         records = [{"name": key, "description": text} for key, text in found.items()]
         write_rows(records, ("name", "description"), output)
         return
+    if output is not Format.TABLE:
+        raise UsageError(f"topologies {name} -o {output.value}: a topology is shown as its YAML file; leave out -o")
     if name not in found:
         raise UsageError(f"there is no shipped topology '{name}': {suggestion(name, found)}")
     write(next(iter(check(name).sources.values())))  # the first text is the file itself, then what it extends

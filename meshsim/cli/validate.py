@@ -11,6 +11,7 @@ import typer
 from meshsim.cli import options
 from meshsim.cli.options import Format, help_text
 from meshsim.cli.output import as_json, write, write_rows
+from meshsim.cli.reading import check_topology
 from meshsim.cli.terminal import colour
 from meshsim.errors import ExitCode
 
@@ -36,10 +37,8 @@ def validate(
     debug: options.Debug = False,
 ) -> None:
     """Check a topology."""
-    from meshsim.model.load import check
-
     del debug
-    checked = check(topology, overrides or ())
+    checked = check_topology(topology, overrides)
     records = [asdict(diagnostic) for diagnostic in checked.diagnostics]
     if output is Format.TABLE:
         _write_text(checked)

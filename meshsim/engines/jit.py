@@ -55,7 +55,7 @@ def compiled(signature: Any = None, *, inline: bool = True) -> Callable[[Functio
 
 def _as_typed(function: Function, signature: Any) -> Function:
     """Without the compiler, convert arguments as its signature would: numpy's scalars do not wrap in silence."""
-    arguments, _ = sigutils.normalize_signature(signature)
+    arguments, _ = sigutils.normalize_signature(signature)  # type: ignore[no-untyped-call]
     convert = [_CONVERSIONS.get(kind, lambda x: x) for kind in arguments]
 
     @wraps(function)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -41,18 +40,17 @@ class Rows:
         return array
 
 
-#: How each kind's parameters scale with the unit: s stands for times the scale, l for plus its logarithm.
-_SCALING = {
-    "constant": (p.D_CONSTANT, "s"),
-    "exp": (p.D_EXP, "s"),
-    "lognormal": (p.D_LOGNORMAL, "l-"),
-    "gamma": (p.D_GAMMA, "-s"),
-    "erlang": (p.D_ERLANG, "-s"),
-    "hyperexp": (p.D_HYPEREXP, "-ss"),
-    "pareto": (p.D_PARETO, "-ss"),
-    "weibull": (p.D_WEIBULL, "-s"),
-    "uniform": (p.D_UNIFORM, "ss"),
-    "geometric": (p.D_GEOMETRIC, "-"),
+_KINDS = {
+    "constant": p.D_CONSTANT,
+    "exp": p.D_EXP,
+    "lognormal": p.D_LOGNORMAL,
+    "gamma": p.D_GAMMA,
+    "erlang": p.D_ERLANG,
+    "hyperexp": p.D_HYPEREXP,
+    "pareto": p.D_PARETO,
+    "weibull": p.D_WEIBULL,
+    "uniform": p.D_UNIFORM,
+    "geometric": p.D_GEOMETRIC,
 }
 
 
@@ -62,32 +60,30 @@ class Distributions:
     def __init__(self) -> None:
         self._rows = Rows(p.DISTRIBUTIONS)
         self._table: list[float] = []
-        self._known: dict[tuple[Distribution, float], int] = {}
+        self._known: dict[Distribution, int] = {}
 
     def add(self, distribution: Distribution, scale: float) -> int:
         """Return the number of a distribution; `scale` is how many units of use one base unit has."""
-        key = (distribution, scale)
-        if key not in self._known:
-            self._known[key] = self._new(distribution, scale)
-        return self._known[key]
+        scaled = distribution.scaled(scale)
+        if scaled not in self._known:
+            self._known[scaled] = self._new(scaled)
+        return self._known[scaled]
 
-    def _new(self, distribution: Distribution, scale: float) -> int:
+    def _new(self, distribution: Distribution) -> int:
         if distribution.kind == "empirical":
             first = len(self._table)
-            self._table.extend(value * scale for value in distribution.values)
+            self._table.extend(distribution.values)
             return self._rows.add(kind=p.D_EMPIRICAL, first=first, n=len(distribution.values))
         if distribution.kind == "mixture":
-            parts = [self.add(part, scale) for part in distribution.of]
+            parts = [self.add(part, 1.0) for part in distribution.of]
             first = len(self._table)
             upto = 0.0
             for weight, part in zip(distribution.weights, parts, strict=True):
                 upto += weight
                 self._table.extend((upto, float(part)))
             return self._rows.add(kind=p.D_MIXTURE, first=first, n=len(parts))
-        kind, rule = _SCALING[distribution.kind]
-        change = {"s": lambda x: x * scale, "l": lambda x: x + math.log(scale), "-": lambda x: x}
-        scaled = [change[how](x) for how, x in zip(rule, distribution.params, strict=True)]
-        return self._rows.add(kind=kind, **{f"p{i}": x for i, x in enumerate(scaled)})
+        parameters = {f"p{i}": x for i, x in enumerate(distribution.params)}
+        return self._rows.add(kind=_KINDS[distribution.kind], **parameters)
 
     def array(self) -> npt.NDArray[np.void]:
         """Freeze the rows (at least one, so that compiled code may take an element's type)."""

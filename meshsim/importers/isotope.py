@@ -10,7 +10,8 @@ The format is that of istio/tools:isotope (README.md, and what convert/pkg/graph
 - the load comes in at the services with ``isEntrypoint``, or at the first one.
 
 What the format does not say is assumed here, in the constants below, and can be set as in any other topology, e.g.
-``--set traffic.a.arrivals.poisson=500/s`` or ``--set services.a.cpu=2``.
+``--set traffic.a.arrivals.poisson=500/s`` or ``--set services.a.cpu=2``. Isotope's load generator runs in the cluster,
+so clients are as far away as a neighbour in the same zone (`network.client`).
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ CPU = "1"  # assumed, cores of each replica: the manifests that isotope makes as
 MEMORY = "64MiB"  # assumed
 RATE_PER_S = 100.0  # assumed, at each entry point; lower where a request causes more than `MOST_CALLS` calls
 MOST_CALLS = 20.0
+CLIENT_DELAY = "0.25ms"  # as the default of network.same_zone
 LONGEST_CHAIN = 32  # as the loader's call_depth; it refuses cycles afterwards
 
 Path = tuple[str | int, ...]
@@ -51,6 +53,9 @@ _NO_EFFECT = {
 }
 _SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([kmgtp]?)i?b?", re.IGNORECASE)
 _DURATION_PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
+_MAX_SLEEP_S = 100 * 365.25 * 86400.0  # what the loader takes
+_MAX_BYTES = 2**50
+_MAX_GUESSES = 20  # names for which a similar one is looked for: it takes long among thousands
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -64,6 +69,8 @@ class Problem:
         Keys and positions from the root of the file.
     at_key
         The problem is the last key of `path` itself, not its value.
+    planned
+        The file is right, and this part of the format is not supported yet.
     """
 
     severity: Literal["error", "warning"]
@@ -71,6 +78,7 @@ class Problem:
     message: str
     hint: str
     at_key: bool = False
+    planned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,16 +133,20 @@ class _Converter:
     defaults_path: Path = ()
     services: dict[str, tuple[Path, Tree]] = field(default_factory=dict)
     noted: set[str] = field(default_factory=set)  # keys without effect that have been told
+    sized: set[Path] = field(default_factory=set)  # places of sizes that have been told to be none
+    places: dict[str, Path] = field(default_factory=dict)  # dotted path in the spec -> where that comes from
+    guesses: int = 0
 
     def imported(self) -> Imported:
         self.known_keys(self.tree, _TOP, ())
         self.find_defaults()
         self.find_services()
         services = {name: self.service(path, item) for name, (path, item) in self.services.items()}
-        spec: dict[str, Any] = {"meshsim": 1, "services": services}
+        spec: dict[str, Any] = {"meshsim": 1, "services": services, "network": {"client": CLIENT_DELAY}}
         entries = self.entries()
         if not any(problem.severity == "error" for problem in self.problems):
-            spec["traffic"] = [self.stream(name) for name in entries]
+            calls = self.calls()
+            spec["traffic"] = [self.stream(name, calls[name]) for name in entries]
         return Imported(spec, tuple(self.problems), self.origins(entries))
 
     # -- problems --------------------------------------------------------------------------------------------
@@ -211,7 +223,11 @@ class _Converter:
         share = self.share(error_rate, error_path)
         if share:
             steps.append({"fail": {"p": share, "as": "500"}})
+        before = len(steps)
         steps += self.steps(script, script_path)
+        self.places[f"services.{name}.replicas"] = replicas_path
+        for position in range(before, len(steps)):
+            self.places[f"services.{name}.endpoints.{ENDPOINT}.{position}"] = (*script_path, position - before)
         spec = {"replicas": self.count(replicas, replicas_path), "cpu": CPU, "memory": MEMORY}
         if item.get("namespace") is not None:
             spec["namespace"] = str(item["namespace"])
@@ -254,13 +270,23 @@ class _Converter:
         return None
 
     def sleep(self, value: object, path: Path) -> dict[str, Any] | None:
+        if isinstance(value, Mapping):
+            kind = value.get("type", next(iter(value), "a map"))
+            message = f"a sleep that is drawn ({str(kind)[:40]}) is not supported yet"
+            hint = "write one duration, e.g. sleep: 10ms"
+            self.problems.append(Problem("error", path, message, hint, at_key=True, planned=True))
+            return None
         text = str(value).strip()
         parts = _DURATION_PART.findall(text)
         if isinstance(value, (int, float)) or not parts or "".join(a + b for a, b in parts) != text:
             hint = "write one with its unit: 10ms, 1.5s (distributions of sleep: use wait: in a topology of meshsim)"
             self.error(path, f"sleep: '{text[:40]}' is not a duration", hint)
             return None
-        return {"wait": format_duration(math.fsum(float(a) * _SECONDS[b] for a, b in parts))}
+        seconds = math.fsum(float(a) * _SECONDS[b] for a, b in parts)
+        if seconds > _MAX_SLEEP_S:
+            self.error(path, f"sleep: '{text[:40]}' is longer than 100 years", "write e.g. 10ms")
+            return None
+        return {"wait": format_duration(seconds)}
 
     def call(self, value: object, path: Path) -> dict[str, Any] | None:
         call: Tree = value if isinstance(value, Mapping) else {"service": value}
@@ -269,7 +295,8 @@ class _Converter:
         name = call.get("service")
         at = (*path, "service") if isinstance(value, Mapping) and "service" in value else path
         if not isinstance(name, str) or name not in self.services:
-            near = difflib.get_close_matches(str(name), self.services, n=1)
+            self.guesses += 1
+            near = difflib.get_close_matches(str(name), self.services, n=1) if self.guesses <= _MAX_GUESSES else []
             hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(list(self.services)[:12])}"
             self.error(at, f"there is no service '{name}' to call", hint)
             return None
@@ -292,11 +319,15 @@ class _Converter:
     def size(self, value: object, path: Path) -> str:
         match = _SIZE.fullmatch(str(value).strip())
         if match is None or isinstance(value, bool):
-            problem = Problem("error", path, f"'{value}' is not a size", "write e.g. 1 KB, 16k or 1024")
-            if problem not in self.problems:  # a size of a service is read for each of its callers
-                self.problems.append(problem)
-            return "0B"
-        return f"{int(float(match[1]) * 1024 ** ' kmgtp'.index(match[2].lower() or ' '))}B"
+            return self.no_size(path, f"'{str(value)[:40]}' is not a size")
+        count = float(match[1]) * 1024 ** " kmgtp".index(match[2].lower() or " ")
+        return f"{int(count)}B" if count <= _MAX_BYTES else self.no_size(path, f"'{str(value)[:40]}' is above 1 PiB")
+
+    def no_size(self, path: Path, message: str) -> str:
+        if path not in self.sized:  # a size of a service is read for each of its callers
+            self.sized.add(path)
+            self.error(path, message, "write e.g. 1 KB, 16k or 1024")
+        return "0B"
 
     def share(self, value: object, path: Path) -> float:
         """Share of 1 of an errorRate, ``0.01%`` or ``0.0001``."""
@@ -318,8 +349,7 @@ class _Converter:
 
     # -- traffic ---------------------------------------------------------------------------------------------
 
-    def stream(self, name: str) -> dict[str, Any]:
-        calls = self.calls_of(name)
+    def stream(self, name: str, calls: float) -> dict[str, Any]:
         rate = RATE_PER_S * min(1.0, MOST_CALLS / max(calls, 1.0))
         request = self.size(self.defaults.get("requestSize", 0), (*self.defaults_path, "requestSize"))
         return {
@@ -330,8 +360,8 @@ class _Converter:
             "response": self.response_size(name),
         }
 
-    def calls_of(self, entry: str) -> float:
-        """Calls that one request at `entry` causes, along chains of up to `LONGEST_CHAIN` calls."""
+    def calls(self) -> dict[str, float]:
+        """Calls that one request at each service causes, along chains of up to `LONGEST_CHAIN` calls."""
         callees = {name: list(_callees(self.value(name, "script", ())[0])) for name in self.services}
         totals = dict.fromkeys(callees, 0.0)
         for _ in range(LONGEST_CHAIN):
@@ -339,7 +369,7 @@ class _Converter:
             if after == totals:
                 break
             totals = after
-        return totals[entry]
+        return totals
 
     def origins(self, entries: Sequence[str]) -> dict[str, Path]:
         found: dict[str, Path] = {"services": ("services",), "traffic": ("services",)}
@@ -347,7 +377,7 @@ class _Converter:
             found[f"traffic.{position}"] = self.services[name][0]
         for name, (path, _) in self.services.items():
             found[f"services.{name}"] = path
-        return found
+        return found | self.places
 
 
 def _callees(script: object) -> Iterator[str]:

@@ -1,100 +1,131 @@
-"""What only the whole topology shows: impossible graphs (errors), and the warnings an expert would give."""
+"""The warnings that an expert would give about a topology without errors."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
 
-from meshsim.model import graph
+from meshsim.model import graph, timing
+from meshsim.model.policies import Policy
 from meshsim.model.read.cursor import Reading
-from meshsim.model.read.tree import Mark
-from meshsim.model.steps import Call, Choose, Parallel, Step
-from meshsim.model.topology import Service, Topology
-from meshsim.units import format_duration
+from meshsim.model.read.services import MAX_REPLICAS
+from meshsim.model.steps import Call
+from meshsim.model.topology import Topology, Version
+from meshsim.units import format_bytes, format_duration
 
-MAX_CALLS_PER_REQUEST = 1e6
 MAX_TRIES = 10  # tries at the end of a chain of retries: Google's SRE book warns of 64 for three levels of 4
+MAX_REQUESTS = 1e9  # of one run: beyond it, simulating takes hours and more
+MAX_PEAKS = 16  # instants at which the load is computed
+_REQUESTS_PER_S = 100_000  # that the faster engine simulates, in order of magnitude
 _FULL = 1.0
 
-
-def check_cycles(services: dict[str, Service], reading: Reading) -> None:
-    """Report endpoints that call each other in a circle without a way out."""
-    cycle = graph.certain_cycle(services)
-    if not cycle:
-        return
-    service, _, endpoint = cycle[0].partition(".")
-    path = f"services.{service}.endpoints.{endpoint}"
-    message = f"these calls go round for ever: {' -> '.join(cycle)}"
-    hint = "no request would ever end: give one of these calls a p below 1, or take it out"
-    reading.report.error("M117", message, hint, _mark(reading, path), path)
-
-
-def check_fan_out(topology: Topology, reading: Reading) -> None:
-    """Report streams of which one request causes absurdly many calls."""
-    totals = graph.calls_per_request(topology)
-    for stream in topology.traffic:
-        calls = totals[f"{stream.service}.{stream.endpoint}"]
-        if calls > MAX_CALLS_PER_REQUEST:
-            path = f"traffic.{stream.name}"
-            hint = "look at times:, and at cycles whose p are too high (they are followed up to call_depth)"
-            message = f"one request of '{stream.name}' causes {calls:.3g} calls on average"
-            reading.report.error("M118", message, hint, _mark(reading, path), path)
-
-
-def check_policies(topology: Topology, reading: Reading) -> None:
-    """Report policies that select the same calls, neither more closely, and say different things of them."""
-    for later, policy in enumerate(topology.policies):
-        for other in topology.policies[:later]:
-            if (policy.to, policy.from_) != (other.to, other.from_):
-                continue
-            for field in ("load_balancer", "in_app", "cancellation"):
-                said = (getattr(other, field), getattr(policy, field))
-                if None not in said and said[0] != said[1]:
-                    message = (
-                        f"policies '{other.name}' and '{policy.name}' differ in {field}, and select the same calls"
-                    )
-                    hint = "give one of them a narrower `to` or `from`, or take the field out of one"
-                    path = f"policies.{policy.name}"
-                    reading.report.error("M123", message, hint, _mark(reading, path), path)
+Warnings = Iterator[tuple[str, str, str, str]]  # code, message, hint, path
 
 
 def advise(topology: Topology, reading: Reading) -> None:
     """Give all warnings about a topology without errors."""
-    for warn in (_load, _unused, _idle_tenants, _timeouts, _retries):
+    for warn in (_load, _unused, _idle_tenants, _timeouts, _retries, _traces, _requests, _idle_policies, _nodes):
         for code, message, hint, path in warn(topology, reading):
-            reading.report.warning(code, message, hint, _mark(reading, path), path)
+            reading.report.warning(code, message, hint, reading.mark(path), path)
 
 
-Warnings = Iterator[tuple[str, str, str, str]]
+def _about(number: float) -> str:
+    """A count for people: ``12``, ``3,400``, ``more than 10^15``."""
+    return f"{number:,.0f}" if number < 1e15 else "more than 10^15"
 
 
-def _mark(reading: Reading, path: str) -> Mark:
-    """Place of a path, or of the nearest part above it that was written."""
-    while path and path not in reading.marks:
-        path = path.rpartition(".")[0]
-    return reading.marks.get(path, Mark(""))
+# -- load --------------------------------------------------------------------------------------------------------
 
 
 def _load(topology: Topology, reading: Reading) -> Warnings:
-    demand = graph.expected_visits(topology)
-    for (name, version), offered in demand.by_version.items():
-        found = next(v for v in topology.services[name].versions if v.name == version)
-        if found.cpu.limit is None:
-            continue
-        path = f"services.{name}.versions.{version}" if version else f"services.{name}"
-        label = f"'{name}' {version}".strip()
-        if math.isinf(offered):
-            hint = "use upper: to bound it, or a shape above 1"
-            yield "M209", f"the mean CPU time of {label} does not exist (Pareto with a shape of 1 or less)", hint, path
-            continue
-        utilisation = offered / (found.replicas * found.cpu.limit)
-        if utilisation >= _FULL:
-            need = math.floor(offered / found.cpu.limit) + 1
-            message = (
-                f"the load asks for {offered:.3g} cores of {label}, which has "
-                f"{found.replicas * found.cpu.limit:g} ({utilisation:.0%})"
-            )
-            yield "M203", message, f"it fits from {need} replicas on; otherwise queues only grow", path
+    """Warn of load at or above capacity: on average first, else at the peak of rates that change with time."""
+    held = timing.held_s(topology)
+    told: set[tuple[str, str]] = set()
+    for at_s in (None, *_peaks(topology)):
+        demand = graph.expected_visits(topology, at_s)
+        when = "" if at_s is None else f" at its peak ({format_duration(round(at_s, 3))})"
+        for (name, version), offered in demand.by_version.items():
+            if (name, version) in told:
+                continue
+            found = next(v for v in topology.services[name].versions if v.name == version)
+            warning = _cores(name, found, offered, when) or _places(topology, name, found, demand, held, when)
+            if warning:
+                told.add((name, version))
+                yield warning
+
+
+def _peaks(topology: Topology) -> list[float]:
+    times = (graph.peak_time_s(stream, topology.run.duration_s) for stream in topology.traffic)
+    return sorted({time for time in times if time is not None})[:MAX_PEAKS]
+
+
+def _where(name: str, version: Version) -> tuple[str, str]:
+    """Label and path of a version."""
+    path = f"services.{name}.versions.{version.name}" if version.name else f"services.{name}"
+    return f"'{name}' {version.name}".strip(), path
+
+
+def _cores(name: str, version: Version, offered: float, when: str) -> tuple[str, str, str, str] | None:
+    if version.cpu.limit is None:
+        return None
+    label, path = _where(name, version)
+    if math.isinf(offered):
+        hint = "use upper: to bound it, or a shape above 1"
+        return "M209", f"the mean CPU time of {label} does not exist (Pareto with a shape of 1 or less)", hint, path
+    have = version.replicas * version.cpu.limit
+    if offered < _FULL * have:
+        return None
+    message = f"the load{when} asks for {offered:.3g} cores of {label}, which has {have:g} ({offered / have:.0%})"
+    if offered >= 1000.0 * have:
+        message = f"the load{when} asks for {offered:.3g} cores of {label}, which has {have:g}"
+    return "M203", message, _fits(math.floor(offered / version.cpu.limit) + 1, when), path
+
+
+def _places(
+    topology: Topology, name: str, version: Version, demand: graph.Demand, held: timing.Seconds, when: str
+) -> tuple[str, str, str, str] | None:
+    """Compare requests inside of a version (rate times mean time held, Little's law) with what its limit admits."""
+    concurrency = topology.services[name].concurrency
+    if concurrency is None:
+        return None
+    share = graph.version_shares(topology.services[name])[version.name]
+    rates = {endpoint: share * demand.calls_per_s[f"{name}.{endpoint}"] for endpoint in version.endpoints}
+    inside = math.fsum(rate * held[f"{name}.{endpoint}"] for endpoint, rate in rates.items() if rate > 0.0)
+    places = concurrency * version.replicas
+    if inside < _FULL * places or math.isinf(inside):
+        return None
+    label, path = _where(name, version)
+    message = f"the load{when} keeps {inside:.3g} requests at once in {label}, which admits {places:,}"
+    return "M203", message, "raise concurrency, or: " + _fits(math.floor(inside / concurrency) + 1, when), path
+
+
+def _fits(replicas: int, when: str) -> str:
+    if replicas > MAX_REPLICAS:
+        return f"more than the {MAX_REPLICAS:,} replicas that are allowed would be needed: look for a slip in the rates"
+    lasting = "queues grow while it lasts" if when else "queues only grow"
+    return f"it fits from {replicas:,} replicas on; otherwise {lasting}"
+
+
+def _requests(topology: Topology, reading: Reading) -> Warnings:
+    run = topology.run
+    total = math.fsum(graph.stream_rate_per_s(s, run.duration_s) for s in topology.traffic) * run.load * run.duration_s
+    if total > MAX_REQUESTS:
+        needed = format_duration(float(min(math.ceil(total / _REQUESTS_PER_S / 3600.0), 10**9) * 3600))
+        message = f"a run has about {_about(total)} requests; at {_REQUESTS_PER_S:,} a second that takes {needed}"
+        yield "M214", message, "shorten run.duration, or lower the rates together with the replicas", "run"
+
+
+def _traces(topology: Topology, reading: Reading) -> Warnings:
+    for stream in topology.traffic:
+        times = stream.arrivals.times_s
+        if times and times[0] >= topology.run.duration_s:
+            first, duration = format_duration(times[0]), format_duration(topology.run.duration_s)
+            message = f"'{stream.name}' sends nothing: its trace begins at {first}, and the run ends after {duration}"
+            hint = "let the times begin at 0s, or make run.duration longer"
+            yield "M211", message, hint, f"traffic.{stream.name}.arrivals"
+
+
+# -- what is not used ----------------------------------------------------------------------------------------------
 
 
 def _unused(topology: Topology, reading: Reading) -> Warnings:
@@ -118,83 +149,90 @@ def _idle_tenants(topology: Topology, reading: Reading) -> Warnings:
             yield "M206", f"tenant '{name}' sends no traffic", hint, f"tenants.{name}"
 
 
+def _idle_policies(topology: Topology, reading: Reading) -> Warnings:
+    edges = {(graph.CLIENT, f"{stream.service}.{stream.endpoint}") for stream in topology.traffic}
+    for caller, out in graph.edges(topology).items():
+        edges |= {(caller.partition(".")[0], callee) for callee in out}
+    selected = {(caller, part) for caller, callee in edges for part in (callee, callee.partition(".")[0], None)}
+    anybody = {part for _, part in selected}
+    for policy in topology.policies:
+        if policy.to not in anybody if policy.from_ is None else (policy.from_, policy.to) not in selected:
+            hint = f"nobody makes that call: look at its {_selectors(policy)}, or remove it"
+            yield "M213", f"policy '{policy.name}' selects no call of this topology", hint, f"policies.{policy.name}"
+
+
+def _selectors(policy: Policy) -> str:
+    return " and ".join(key for key, value in (("to", policy.to), ("from", policy.from_)) if value is not None)
+
+
+# -- timeouts and retries ----------------------------------------------------------------------------------------
+
+
 def _timeouts(topology: Topology, reading: Reading) -> Warnings:
-    worst = _longest_by_endpoint(topology)
+    longest, least = timing.longest_s(topology), timing.least_s(topology)
     seen: set[int] = set()  # an endpoint that a version inherits is one piece of text
+    for call in _calls(topology):
+        if call.timeout_s is None or id(call) in seen:
+            continue
+        seen.add(id(call))
+        target, path = f"{call.service}.{call.endpoint}", f"{reading.places.get(id(call), '')}.timeout"
+        gives_up = f"gives up after {format_duration(call.timeout_s)}, but {target}"
+        if least[target] > call.timeout_s:
+            takes = format_duration(round(least[target], 9))
+            hint = "raise this timeout: as it is, no answer can come in time"
+            yield "M212", f"{gives_up} takes {takes} at least", hint, path
+        elif longest[target] > call.timeout_s:
+            takes = format_duration(round(longest[target], 9))
+            hint = "raise this timeout above that, or lower the inner ones: what comes later is wasted work"
+            yield "M202", f"{gives_up} may take {takes} over its own timeouts and retries", hint, path
+
+
+def _calls(topology: Topology) -> Iterator[Call]:
     for service in topology.services.values():
         for version in service.versions:
             for steps in version.endpoints.values():
-                for site in graph.call_sites(steps):
-                    call = site.call
-                    target = f"{call.service}.{call.endpoint}"
-                    if call.timeout_s is None or id(call) in seen or worst[target] <= call.timeout_s:
-                        continue
-                    seen.add(id(call))
-                    message = (
-                        f"gives up after {format_duration(call.timeout_s)}, but {target} may take "
-                        f"{format_duration(round(worst[target], 9))} over its own timeouts and retries"
-                    )
-                    hint = "raise this timeout above that, or lower the inner ones: what comes later is wasted work"
-                    path = reading.places.get(id(call), "")
-                    yield "M202", message, hint, f"{path}.timeout"
-
-
-def _longest_by_endpoint(topology: Topology) -> dict[str, float]:
-    return {
-        f"{name}.{endpoint}": max(_longest_s(version.endpoints[endpoint]) for version in service.versions)
-        for name, service in topology.services.items()
-        for endpoint in service.versions[0].endpoints
-    }
-
-
-def _longest_s(steps: tuple[Step, ...]) -> float:
-    """Seconds that the timed calls of `steps` may take when each try runs into its timeout."""
-    total = 0.0
-    for step in steps:
-        if isinstance(step, Call) and not step.async_ and step.p > 0.0:
-            times = max(step.times.mean() if step.times else 1.0, 1.0)
-            total += (step.timeout_s or 0.0) * (step.retries + 1) * times
-            total += _longest_s(step.fallback or ())
-        elif isinstance(step, Parallel):
-            branches = sorted(_longest_s(branch) for branch in step.branches)
-            total += branches[(step.quorum or len(branches)) - 1]
-        elif isinstance(step, Choose):
-            total += max(_longest_s(option.do) for option in step.options)
-    return total
+                yield from (site.call for site in graph.call_sites(steps))
 
 
 def _retries(topology: Topology, reading: Reading) -> Warnings:
-    tries, following = _multiplied_tries(topology)
+    tries = graph.multiplied_tries(topology)
     for entry in dict.fromkeys(f"{stream.service}.{stream.endpoint}" for stream in topology.traffic):
-        if tries[entry] < MAX_TRIES:
+        product = tries.most[entry]
+        if product < MAX_TRIES:
             continue
-        chain = [entry]
-        while chain[-1] in following and following[chain[-1]] not in chain:
-            chain.append(following[chain[-1]])
-        message = f"retries multiply along {' -> '.join(chain)}: up to {tries[entry]:.3g} tries for one request"
+        chain = graph.show_chain(tries.chain(entry))
+        message = f"retries multiply along {chain}: up to {_about(product)} tries for one request"
         hint = "retry at one level only, best where the failure is seen last (nearest to the client)"
         service, _, endpoint = entry.partition(".")
         yield "M207", message, hint, f"services.{service}.endpoints.{endpoint}"
 
 
-def _multiplied_tries(topology: Topology) -> tuple[dict[str, float], dict[str, str]]:
-    """Give the most tries that one request may cause at one endpoint, and by which call they go on."""
-    calls = {
-        f"{name}.{endpoint}": [site.call for _, _, site in graph.endpoint_sites(service, endpoint)]
-        for name, service in topology.services.items()
-        for endpoint in service.versions[0].endpoints
-    }
-    tries = dict.fromkeys(calls, 1.0)
-    following: dict[str, str] = {}
-    for _ in range(topology.call_depth):
-        after = dict(tries)
-        for endpoint, out in calls.items():
-            for call in out:
-                target = f"{call.service}.{call.endpoint}"
-                if (call.retries + 1) * tries[target] > after[endpoint]:
-                    after[endpoint] = (call.retries + 1) * tries[target]
-                    following[endpoint] = target
-        if after == tries:
-            break
-        tries = after
-    return tries, following
+# -- nodes -------------------------------------------------------------------------------------------------------
+
+
+def _nodes(topology: Topology, reading: Reading) -> Warnings:
+    """Warn of replicas that are larger than a node; of too many on one only where the file describes its nodes."""
+    nodes = topology.nodes
+    pods = [(v.replicas, v.cpu.request, s.memory_bytes) for s in topology.services.values() for v in s.versions]
+    for name, service in topology.services.items():
+        for version in service.versions:
+            label, path = _where(name, version)
+            what = _exceeds(version.cpu.request, service.memory_bytes, nodes.cpu, nodes.memory_bytes)
+            if what:
+                yield "M215", f"a replica of {label} asks for {what}", "take larger nodes, or ask for less", path
+    total = sum(count for count, _, _ in pods)
+    on_node = min(nodes.pods_per_node, math.ceil(total / len(nodes.zones)))
+    cpu = math.fsum(count * cores for count, cores, _ in pods) / total * on_node
+    memory = math.fsum(count * size for count, _, size in pods) / total * on_node
+    what = _exceeds(cpu, memory, nodes.cpu, nodes.memory_bytes)
+    if what and any(f"nodes.{key}" in reading.marks for key in ("pods_per_node", "cpu", "memory")):
+        message = f"{on_node:,} average replicas on a node ask for {what}"
+        yield "M215", message, "lower pods_per_node, or take larger nodes", "nodes"
+
+
+def _exceeds(cpu: float, memory: float, node_cpu: float, node_memory: int) -> str:
+    if cpu > node_cpu * (1.0 + 1e-9):
+        return f"{cpu:.3g} cores, and a node has {node_cpu:g}"
+    if memory > node_memory:
+        return f"{format_bytes(round(memory))} of memory, and a node has {format_bytes(node_memory)}"
+    return ""

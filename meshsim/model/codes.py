@@ -83,7 +83,7 @@ CODES: dict[str, Code] = {
     "M011": Code(
         "--set does not fit",
         "An override is path=value. The path goes through keys, names of entries (traffic.web) and positions of steps "
-        "(endpoints.get.0), as they are in the file.",
+        "(endpoints.get.0), as they are in the file. The value null takes a key or an entry out, in extends: too.",
         "--set services.shp.replicas=3",
         "--set services.shop.replicas=3",
     ),
@@ -138,7 +138,7 @@ CODES: dict[str, Code] = {
     "M108": Code(
         "Out of range",
         "The value has the right kind, but makes no sense here: not finite, too small, too large, empty, or in "
-        "contradiction to its neighbour.",
+        "contradiction to its neighbour, or so extreme that a float cannot hold what follows from it.",
         "replicas: 0",
         "replicas: 1",
     ),
@@ -195,6 +195,20 @@ CODES: dict[str, Code] = {
         "- {name: one, to: geo, in_app: true}\n- {name: two, to: geo, in_app: false}",
         "- {name: one, to: geo, in_app: true}\n- {name: two, to: geo, from: shop, in_app: false}",
     ),
+    "M124": Code(
+        "A chain of calls longer than call_depth",
+        "A request would go deeper than call_depth allows, and the run would end there. The limit is meant for cycles; "
+        "a long chain that is meant needs a higher one.",
+        "call_depth: 2   # a.get calls b.get, which calls c.get",
+        "call_depth: 3",
+    ),
+    "M125": Code(
+        "An automatic warm-up of arrivals that change with time",
+        "warmup: auto finds out when a system has settled. Under a spike, a trace or a rate that changes it never "
+        "settles, so say what is to be left out.",
+        "arrivals: {spike: …}   # and no run.warmup",
+        "run: {warmup: 10s}",
+    ),
     "M201": Code(
         "An unbounded queue",
         "With a limit of concurrency and no queue limit, an overload makes requests wait without end instead of "
@@ -211,15 +225,21 @@ CODES: dict[str, Code] = {
     ),
     "M203": Code(
         "More load than capacity",
-        "The mean CPU time that the traffic asks for reaches what the replicas have: queues only grow, and no run is "
-        "long enough. Failures, retries and proxies are not counted.",
+        "The mean CPU time that the traffic asks for reaches what the replicas have, or the requests that are inside "
+        "at once (rate times mean time, without queueing) reach what concurrency admits: queues only grow, and no run "
+        "is long enough. Of rates that change with time the highest in the run counts too. Failures, retries and "
+        "proxies are not counted.",
         "replicas: 1   # 300 requests per second of 5 ms each",
         "replicas: 2",
     ),
     "M204": Code("A service that nobody calls", "It takes part in the cost and in what proxies must know, but serves "
-                 "nothing.", "", ""),
-    "M205": Code("An endpoint that nobody calls", "Often a slip in the name of a call, or forgotten traffic.", "", ""),
-    "M206": Code("A tenant without traffic", "Its objectives cannot be judged.", "", ""),
+                 "nothing.", "services: {shop: {…}, idle: {…}}   # no call: idle", "services: {shop: {…}}"),
+    "M205": Code("An endpoint that nobody calls", "Often a slip in the name of a call, or forgotten traffic.",
+                 "endpoints: {get: […], put: […]}   # nobody calls put",
+                 "traffic: [{name: put, entry: shop.put, arrivals: {poisson: 1/s}}]"),
+    "M206": Code("A tenant without traffic", "Its objectives cannot be judged.",
+                 "tenants: {web: {}, app: {}}   # all traffic is of web",
+                 "traffic: [{name: app, tenant: app, entry: shop.get, arrivals: {poisson: 1/s}}]"),
     "M207": Code(
         "Retries that multiply",
         "Retries at several levels multiply: three levels of two retries each are 27 tries at the bottom, just when it "
@@ -236,7 +256,24 @@ CODES: dict[str, Code] = {
     "M209": Code("A mean that does not exist", "A Pareto distribution with a shape of 1 or less has no mean: no "
                  "capacity is enough, and no average settles.", "pareto: {shape: 1, scale: 1ms}",
                  "pareto: {shape: 1, scale: 1ms, upper: 10s}"),
-    "M210": Code("A part of a file of another format has no effect", "The graph is read without it.", "", ""),
+    "M210": Code("A part of a file of another format has no effect", "The graph is read without it.",
+                 "services: [{name: a, cluster: far}]", "services: [{name: a}]"),
+    "M211": Code("A trace that begins after the run", "None of its requests is ever sent.",
+                 "trace: {times: [90s, 91s]}   # and run.duration is 60s", "trace: {times: [0s, 1s]}"),
+    "M212": Code(
+        "A timeout that no answer can meet",
+        "The smallest work and waits behind the call, which no draw goes below, already take longer.",
+        "{call: db.get, timeout: 100ms}   # db.get: [{wait: 200ms}]",
+        "{call: db.get, timeout: 300ms}",
+    ),
+    "M213": Code("A policy that selects no call", "Both its to and its from exist, but nobody there makes such a call.",
+                 "{name: p, from: db, to: shop, in_app: true}   # shop calls db",
+                 "{name: p, from: shop, to: db, in_app: true}"),
+    "M214": Code("A run of very many requests", "More than a thousand million: simulating them takes hours to years.",
+                 "run: {duration: 1000d}", "run: {duration: 60s}"),
+    "M215": Code("Replicas that do not fit their node", "A replica asks for more CPU or memory than a node has, or as "
+                 "many as there are on one do together. Kubernetes would not place them.",
+                 "nodes: {cpu: 4, pods_per_node: 30}   # of 1 core each", "nodes: {cpu: 4, pods_per_node: 4}"),
 }  # fmt: skip
 
 

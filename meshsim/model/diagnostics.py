@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Protocol
@@ -12,6 +12,8 @@ from meshsim.errors import Diagnostic, Severity
 
 MAX_ERRORS = 100  # enough to repair; a file of garbage must not take long
 MAX_TEXT = 600  # characters of a message
+MAX_GUESSES = 20  # names for which a similar one is looked for in one load
+MAX_COMPARED = 100_000  # names that they are compared with, in all
 MAX_LINE = 160  # characters of a source line that are shown
 
 _COLOURS = {"error": "\033[1;31m", "warning": "\033[1;33m", "hint": "\033[36m", "bold": "\033[1m"}
@@ -45,6 +47,8 @@ class Report:
     diagnostics: list[Diagnostic] = field(default_factory=list)
     sources: dict[str, str] = field(default_factory=dict)
     errors: int = 0
+    _guesses: int = 0
+    _compared: int = 0
     _seen: set[Diagnostic] = field(default_factory=set)
 
     def error(self, code: str, message: str, hint: str, place: Place, path: str = "") -> None:
@@ -64,12 +68,31 @@ class Report:
         self._add("warning", code, message, hint, place, path)
 
     def _add(self, severity: Severity, code: str, message: str, hint: str, place: Place, path: str) -> None:
-        message, hint = message[:MAX_TEXT], hint[:MAX_TEXT]  # a key may be as long as the file
+        message, hint = escaped(message[:MAX_TEXT]), escaped(hint[:MAX_TEXT])  # a key may be as long as the file
         diagnostic = Diagnostic(code, severity, message, hint, place.file, place.line, place.col, path)
         if diagnostic not in self._seen:  # an anchor that is used twice is one mistake
             self._seen.add(diagnostic)
             self.diagnostics.append(diagnostic)
             self.errors += severity == "error"
+
+    def suggestion(self, word: str, known: Collection[str]) -> str:
+        """Give the hint of `suggestion`; similar names are looked for only as often as that is fast."""
+        if self._guesses >= MAX_GUESSES or (self._guesses and self._compared + len(known) > MAX_COMPARED):
+            return f"{len(known):,} are defined, and none of this name"
+        self._guesses += 1
+        self._compared += len(known)
+        return suggestion(word, known)
+
+
+def escaped(text: str) -> str:
+    r"""Text with control characters and marks of writing direction made visible: a file cannot fake a message.
+
+    Examples
+    --------
+    >>> escaped("a" + chr(27) + "[2J" + chr(0x202e))
+    'a\\x1b[2J\\u202e'
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
@@ -83,13 +106,20 @@ def suggestion(word: str, known: Iterable[str]) -> str:
     'known: cart, checkout'
     """
     names = sorted(known)
-    near = difflib.get_close_matches(word[:100], names, n=1, cutoff=0.6)
+    plain = _plain(word)
+    near = [name for name in names if _plain(name) == plain][:1] or difflib.get_close_matches(
+        word[:100], names, n=1, cutoff=0.6
+    )
     if near:
         return f"did you mean '{near[0]}'?"
     if not names:
         return "none is defined"
     shown = ", ".join(names[:12])
     return f"known: {shown}" + (f" and {len(names) - 12} more" if len(names) > 12 else "")
+
+
+def _plain(word: str) -> str:
+    return word[:100].casefold().replace("-", "_").replace(" ", "_")
 
 
 def render(diagnostic: Diagnostic, source_text: str | None = None, colour: bool = False) -> str:
@@ -114,7 +144,9 @@ def render(diagnostic: Diagnostic, source_text: str | None = None, colour: bool 
       hint: did you mean 'shop'?
     """
     head = f"{diagnostic.severity}[{diagnostic.code}]"
-    place = ":".join(str(part) for part in (diagnostic.file, diagnostic.line, diagnostic.col) if part not in ("", None))
+    place = ":".join(
+        escaped(str(part)) for part in (diagnostic.file, diagnostic.line, diagnostic.col) if part not in ("", None)
+    )
     subject = f"{diagnostic.path}: " if diagnostic.line is None and diagnostic.path else ""
     lines = [f"{place}: " if place else ""]
     lines[0] += f"{_paint(head, diagnostic.severity, colour)}: {_paint(subject + diagnostic.message, 'bold', colour)}"

@@ -65,6 +65,53 @@ class Distribution(BaseModel):
             return math.fsum(weight * part.mean() for weight, part in zip(self.weights, self.of, strict=True))
         return _MEANS[self.kind](*self.params)
 
+    def minimum(self) -> float:
+        """Smallest value that may be drawn, in base units.
+
+        Examples
+        --------
+        >>> Distribution(kind="uniform", params=(1.0, 3.0)).minimum()
+        1.0
+        """
+        if self.kind == "mixture":
+            parts = zip(self.weights, self.of, strict=True)
+            return min(part.minimum() for weight, part in parts if weight > 0.0)
+        if self.kind == "empirical":
+            return self.values[0]
+        return _MINIMA[self.kind](*self.params)
+
+    def scaled(self, factor: float) -> Distribution:
+        """Distribution of `factor` times a value, e.g. half of the CPU time of a proxy.
+
+        Parameters
+        ----------
+        factor
+            0 or more; 0 gives the constant 0.
+
+        Raises
+        ------
+        ValueError
+            If `factor` is negative or not finite, or this is a geometric count, of which no multiple is geometric.
+
+        Examples
+        --------
+        >>> Distribution(kind="uniform", params=(1.0, 3.0)).scaled(0.5)
+        Distribution(kind='uniform', params=(0.5, 1.5), values=(), weights=(), of=())
+        """
+        if not (math.isfinite(factor) and factor >= 0.0):
+            raise ValueError(f"a distribution can be scaled by a finite factor of 0 or more, not by {factor}")
+        if factor == 1.0:
+            return self
+        if factor == 0.0:
+            return constant(0.0)
+        if self.kind == "mixture":
+            return self.model_copy(update={"of": tuple(part.scaled(factor) for part in self.of)})
+        if self.kind == "empirical":
+            return self.model_copy(update={"values": tuple(value * factor for value in self.values)})
+        if self.kind not in _SCALED:
+            raise ValueError(f"a {self.kind} distribution counts; {factor} times a count is none")
+        return self.model_copy(update={"params": _SCALED[self.kind](factor, *self.params)})
+
 
 def constant(value: float) -> Distribution:
     """Give the distribution that is always `value`.
@@ -103,4 +150,24 @@ _MEANS: dict[DistributionKind, Callable[..., float]] = {
     "weibull": lambda shape, scale: scale * math.gamma(1.0 + 1.0 / shape),
     "uniform": lambda low, high: (low + high) / 2.0,
     "geometric": lambda mean: mean,
+}
+
+_MINIMA: dict[DistributionKind, Callable[..., float]] = {
+    **dict.fromkeys(("exp", "lognormal", "gamma", "erlang", "hyperexp", "weibull"), lambda *params: 0.0),
+    "constant": lambda value: value,
+    "pareto": lambda shape, scale, upper: scale,
+    "uniform": lambda low, high: low,
+    "geometric": lambda mean: 1.0,
+}
+
+_SCALED: dict[DistributionKind, Callable[..., tuple[float, ...]]] = {
+    "constant": lambda c, value: (c * value,),
+    "exp": lambda c, mean: (c * mean,),
+    "lognormal": lambda c, mu, sigma: (mu + math.log(c), sigma),
+    "gamma": lambda c, shape, scale: (shape, c * scale),
+    "erlang": lambda c, k, mean: (k, c * mean),
+    "hyperexp": lambda c, p, mean1, mean2: (p, c * mean1, c * mean2),
+    "pareto": lambda c, shape, scale, upper: (shape, c * scale, c * upper),
+    "weibull": lambda c, shape, scale: (shape, c * scale),
+    "uniform": lambda c, low, high: (c * low, c * high),
 }

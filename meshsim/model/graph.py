@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from meshsim.model.distributions import Distribution
+import numpy as np
+import numpy.typing as npt
+
 from meshsim.model.steps import Call, Choose, Fail, Parallel, Step, Work
 from meshsim.model.topology import Service, Topology, Version
 from meshsim.model.traffic import Stream
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     import networkx as nx
 
 CLIENT = "client"
+_SHOWN = 3  # names at each end of a long chain
 
 
 class Site(NamedTuple):
@@ -33,7 +36,7 @@ class Site(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """What the traffic asks for, as an upper bound: failures and time-outs are ignored, retries too.
+    """What the traffic asks for on average: an estimate in which nothing fails, and so nothing is retried.
 
     Attributes
     ----------
@@ -55,7 +58,7 @@ def call_sites(steps: tuple[Step, ...], expected: float = 1.0, certain: bool = T
     for step in steps:
         if isinstance(step, Call):
             times = step.times.mean() if step.times else 1.0
-            sure = certain and step.p >= 1.0 and _least(step.times) >= 1.0
+            sure = certain and step.p >= 1.0 and (step.times is None or step.times.minimum() >= 1.0)
             yield Site(step, expected * step.p * times, sure)
             if step.fallback:
                 for site in call_sites(step.fallback, 0.0, False):
@@ -68,16 +71,6 @@ def call_sites(steps: tuple[Step, ...], expected: float = 1.0, certain: bool = T
                 yield from call_sites(option.do, expected * option.p, certain and option.p >= 1.0)
         elif isinstance(step, Fail) and step.p > 0.0:
             certain = False
-
-
-def _least(times: Distribution | None) -> float:
-    """Smallest number of calls that a count may give."""
-    if times is None or times.kind == "geometric":
-        return 1.0
-    if times.kind == "mixture":
-        parts = zip(times.weights, times.of, strict=True)
-        return min(_least(part) for weight, part in parts if weight > 0.0)
-    return times.values[0] if times.kind == "empirical" else times.params[0]
 
 
 def mean_work_s(steps: tuple[Step, ...]) -> float:
@@ -109,13 +102,18 @@ def endpoint_sites(service: Service, endpoint: str) -> Iterator[tuple[Version, f
             yield version, shares[version.name], site
 
 
-def edges(topology: Topology) -> dict[str, dict[str, float]]:
-    """Calls that one request to an endpoint makes on average: ``{caller: {callee: calls}}``, fallbacks with 0."""
+def edges(topology: Topology, *, possible: bool = False) -> dict[str, dict[str, float]]:
+    """Calls that one request to an endpoint makes on average: ``{caller: {callee: calls}}``, fallbacks with 0.
+
+    With `possible`, calls that are never made (a p of 0, a version without requests) are left out.
+    """
     found: dict[str, dict[str, float]] = {}
     for name, service in topology.services.items():
         for endpoint in service.versions[0].endpoints:
             out = found.setdefault(f"{name}.{endpoint}", {})
             for _, share, site in endpoint_sites(service, endpoint):
+                if possible and share * site.expected == 0.0 and not site.last_resort:
+                    continue
                 target = f"{site.call.service}.{site.call.endpoint}"
                 out[target] = out.get(target, 0.0) + share * site.expected
     return found
@@ -153,29 +151,85 @@ def _mean_of_points(points: tuple[tuple[float, float], ...], linear: bool, durat
     return area / duration_s
 
 
-def expected_visits(topology: Topology) -> Demand:
-    """Compute calls per second to every endpoint, and the CPU that they ask for, at `run.load`.
-
-    Cycles are followed up to `call_depth`. An upper bound: nothing fails, nothing is retried, no deadline ends work.
-    """
-    graph = edges(topology)
-    frontier: dict[str, float] = {}
-    for stream in topology.traffic:
-        entry = f"{stream.service}.{stream.endpoint}"
-        rate = stream_rate_per_s(stream, topology.run.duration_s) * topology.run.load
-        frontier[entry] = frontier.get(entry, 0.0) + rate
-    calls = dict.fromkeys(graph, 0.0)
-    for _ in range(topology.call_depth):
-        if not frontier:
+def rate_at_per_s(stream: Stream, time_s: float, duration_s: float) -> float:
+    """Requests per second of a stream at an instant, before `run.load`; its average where it has no rate by time."""
+    arrivals = stream.arrivals
+    if arrivals.diurnal:
+        mean, peak, period_s, peak_at_s = arrivals.diurnal
+        return mean + (peak - mean) * math.cos(2.0 * math.pi * (time_s - peak_at_s) / period_s)
+    if not arrivals.points:
+        return stream_rate_per_s(stream, duration_s)
+    rate = 0.0
+    for (start, before), (end, after) in zip(
+        arrivals.points, (*arrivals.points[1:], (math.inf, arrivals.points[-1][1])), strict=True
+    ):
+        if start > time_s:
             break
-        following: dict[str, float] = {}
-        for endpoint, rate in frontier.items():
-            calls[endpoint] += rate
-            for target, expected in graph[endpoint].items():
-                if rate * expected > 0.0:
-                    following[target] = following.get(target, 0.0) + rate * expected
-        frontier = following
-    return _demand(topology, calls)
+        inside = arrivals.interpolate == "linear" and math.isfinite(end)
+        rate = before + (after - before) * min((time_s - start) / (end - start), 1.0) if inside else before
+    return rate
+
+
+def peak_time_s(stream: Stream, duration_s: float) -> float | None:
+    """When the rate of a stream is highest within `duration_s`; None where it does not change with time."""
+    arrivals = stream.arrivals
+    if arrivals.diurnal:
+        _, _, period_s, peak_at_s = arrivals.diurnal
+        times = [0.0, duration_s, peak_at_s % period_s]
+    elif arrivals.points:
+        end = [duration_s] if arrivals.interpolate == "linear" else []
+        times = [*(at for at, _ in arrivals.points), *end]
+    else:
+        return None
+    rates = {time: rate_at_per_s(stream, time, duration_s) for time in times if time <= duration_s}
+    return max(rates, key=rates.__getitem__)
+
+
+class _Flow:
+    """The calls of a topology as columns, so that following them over hundreds of levels is fast."""
+
+    def __init__(self, topology: Topology) -> None:
+        graph = edges(topology)
+        self.names = list(graph)
+        self.position = {name: i for i, name in enumerate(self.names)}
+        rows = [(caller, callee, n) for caller, out in graph.items() for callee, n in out.items() if n > 0.0]
+        self.source = np.array([self.position[caller] for caller, _, _ in rows], dtype=np.intp)
+        self.target = np.array([self.position[callee] for _, callee, _ in rows], dtype=np.intp)
+        self.expected = np.array([n for _, _, n in rows])
+        self.depth = topology.call_depth
+
+    def gathered(self, at: npt.NDArray[np.intp], values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Sum of `values` (one for each call) by endpoint."""
+        return np.bincount(at, weights=values, minlength=len(self.names)).astype(np.float64)  # of no calls: integers
+
+
+def expected_visits(topology: Topology, at_s: float | None = None) -> Demand:
+    """Estimate calls per second to every endpoint, and the CPU that they ask for, at `run.load`.
+
+    Cycles are followed up to `call_depth`. Nothing fails, nothing is retried and no deadline ends work: failures that
+    are retried make it more, failures that end a request make it less.
+
+    Parameters
+    ----------
+    topology
+        The system.
+    at_s
+        An instant of the run, in seconds; None: the average over `run.duration`.
+    """
+    duration_s = topology.run.duration_s
+    flow = _Flow(topology)
+    frontier = np.zeros(len(flow.names))
+    for stream in topology.traffic:
+        rate = stream_rate_per_s(stream, duration_s) if at_s is None else rate_at_per_s(stream, at_s, duration_s)
+        frontier[flow.position[f"{stream.service}.{stream.endpoint}"]] += rate * topology.run.load
+    calls = np.zeros(len(flow.names))
+    with np.errstate(over="ignore", invalid="ignore"):
+        for _ in range(flow.depth):
+            if not frontier.any():
+                break
+            calls += frontier
+            frontier = flow.gathered(flow.target, frontier[flow.source] * flow.expected)
+    return _demand(topology, dict(zip(flow.names, calls.tolist(), strict=True)))
 
 
 def _demand(topology: Topology, calls: dict[str, float]) -> Demand:
@@ -193,32 +247,87 @@ def _demand(topology: Topology, calls: dict[str, float]) -> Demand:
 
 def calls_per_request(topology: Topology) -> dict[str, float]:
     """Calls that one request to each endpoint causes in all, cycles followed up to `call_depth`."""
-    graph = edges(topology)
-    totals = dict.fromkeys(graph, 0.0)
-    for _ in range(topology.call_depth):
-        after = {
-            endpoint: math.fsum(n * (1.0 + totals[target]) for target, n in out.items() if n > 0.0)
-            for endpoint, out in graph.items()
-        }
-        if after == totals:
-            break
-        totals = after
-    return totals
+    flow = _Flow(topology)
+    totals = np.zeros(len(flow.names))
+    with np.errstate(over="ignore"):
+        for _ in range(flow.depth):
+            after = flow.gathered(flow.source, flow.expected * (1.0 + totals[flow.target]))
+            if np.array_equal(after, totals):
+                break
+            totals = after
+    return dict(zip(flow.names, totals.tolist(), strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Tries:
+    """How often one request may be tried where a chain of calls with retries ends.
+
+    Attributes
+    ----------
+    most
+        Most tries, by the endpoint at which the chain begins.
+    calls
+        Callees of each endpoint, with the tries of each call.
+    """
+
+    most: dict[str, float]
+    calls: dict[str, dict[str, float]]
+
+    def chain(self, entry: str) -> list[str]:
+        """Give the calls along which the tries multiply most."""
+        names, seen = [entry], {entry}
+        while out := self.calls[names[-1]]:
+            following = max(out, key=lambda name: out[name] * self.most[name])
+            if out[following] * self.most[following] <= 1.0 or following in seen:
+                break
+            names.append(following)
+            seen.add(following)
+        return names
+
+
+def multiplied_tries(topology: Topology) -> Tries:
+    """Multiply the tries along all chains of up to `call_depth` calls."""
+    calls: dict[str, dict[str, float]] = {}
+    for name, service in topology.services.items():
+        for endpoint in service.versions[0].endpoints:
+            out = calls.setdefault(f"{name}.{endpoint}", {})
+            for _, _, site in endpoint_sites(service, endpoint):
+                target = f"{site.call.service}.{site.call.endpoint}"
+                out[target] = max(out.get(target, 0.0), site.call.retries + 1.0)
+    position = {name: i for i, name in enumerate(calls)}
+    rows = [(position[caller], position[callee], n) for caller, out in calls.items() for callee, n in out.items()]
+    source, target_at = (np.array([row[i] for row in rows], dtype=np.intp) for i in (0, 1))
+    factor = np.array([row[2] for row in rows])
+    most = np.ones(len(calls))
+    with np.errstate(over="ignore"):
+        for _ in range(topology.call_depth):
+            after = most.copy()
+            np.maximum.at(after, source, factor * most[target_at])
+            if np.array_equal(after, most):
+                break
+            most = after
+    return Tries(dict(zip(calls, most.tolist(), strict=True)), calls)
+
+
+def show_chain(names: list[str]) -> str:
+    """Show a chain of calls; of a long one both ends."""
+    if len(names) > 2 * _SHOWN + 1:
+        names = [*names[:_SHOWN], f"… {len(names) - 2 * _SHOWN:,} more …", *names[-_SHOWN:]]
+    return " -> ".join(names)
 
 
 def certain_cycle(services: dict[str, Service]) -> list[str]:
     """Find endpoints that surely call each other in a circle, e.g. ``[a.x, b.y, a.x]``; empty if there are none."""
-    graph = {
+    return any_cycle(certain_calls(services))
+
+
+def certain_calls(services: dict[str, Service]) -> dict[str, list[str]]:
+    """Callees that every request to an endpoint reaches."""
+    return {
         f"{name}.{endpoint}": _certain_targets(service, endpoint)
         for name, service in services.items()
         for endpoint in service.versions[0].endpoints
     }
-    done: set[str] = set()
-    for start in graph:
-        cycle = _cycle_from(start, graph, done)
-        if cycle:
-            return cycle
-    return []
 
 
 def _certain_targets(service: Service, endpoint: str) -> list[str]:
@@ -230,7 +339,45 @@ def _certain_targets(service: Service, endpoint: str) -> list[str]:
     return sorted(set.intersection(*found))
 
 
-def _cycle_from(start: str, graph: dict[str, list[str]], done: set[str]) -> list[str]:
+def any_cycle(graph: Mapping[str, Iterable[str]]) -> list[str]:
+    """Find a circle in ``{caller: callees}``; empty if there is none."""
+    done: set[str] = set()
+    for start in graph:
+        cycle = _cycle_from(start, graph, done)
+        if cycle:
+            return cycle
+    return []
+
+
+def callees_first(graph: Mapping[str, Iterable[str]]) -> list[str]:
+    """Order endpoints so that each comes after those that it calls; calls that close a circle are not looked at."""
+    order: list[str] = []
+    seen: set[str] = set()
+    for start in graph:
+        trail = [] if start in seen else [(start, iter(graph[start]))]
+        seen.add(start)
+        while trail:  # no recursion: chains may be long
+            node, rest = trail[-1]
+            callee = next((name for name in rest if name not in seen and name in graph), None)
+            if callee is None:
+                order.append(node)
+                trail.pop()
+            else:
+                seen.add(callee)
+                trail.append((callee, iter(graph[callee])))
+    return order
+
+
+def longest_chains(graph: Mapping[str, Iterable[str]]) -> dict[str, tuple[int, str | None]]:
+    """Endpoints on the longest path from each one of a graph without circles, itself counted, and the next on it."""
+    found: dict[str, tuple[int, str | None]] = {}
+    for node in callees_first(graph):
+        following = max((name for name in graph[node] if name in found), key=lambda n: found[n][0], default=None)
+        found[node] = (1 + (found[following][0] if following is not None else 0), following)
+    return found
+
+
+def _cycle_from(start: str, graph: Mapping[str, Iterable[str]], done: set[str]) -> list[str]:
     """Search in depth, without recursion: chains may be long."""
     trail: dict[str, Iterator[str]] = {}
     node: str | None = start
@@ -269,7 +416,7 @@ def call_graph(topology: Topology) -> nx.DiGraph:
     Returns
     -------
     networkx.DiGraph
-        Edges have ``calls``: the calls per second at `run.load` (an upper bound, see `expected_visits`).
+        Edges have ``calls``: the calls per second at `run.load` (an estimate, see `expected_visits`).
     """
     import networkx as nx
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from meshsim.errors import Diagnostic, SpecError, UsageError
-from meshsim.model.advice import advise, check_cycles, check_fan_out, check_policies
+from meshsim.model.advice import advise
+from meshsim.model.checks import check_cycles, check_topology
 from meshsim.model.diagnostics import Report, TooManyErrors, render_all, suggestion
 from meshsim.model.read import keys, platform, references, services, traffic
 from meshsim.model.read.cursor import NAME, Cursor, Reading
@@ -17,12 +18,11 @@ from meshsim.model.read.foreign import translate
 from meshsim.model.read.merge import Override, merge
 from meshsim.model.read.tree import MapNode, Mark, Node, Scalar, from_python
 from meshsim.model.read.yaml_text import EXAMPLE, MAX_BYTES, parse
-from meshsim.model.topology import Topology
+from meshsim.model.topology import MAX_CALL_DEPTH, Topology
 from meshsim.model.traffic import Tenant
 
 VERSION = 1
 MAX_EXTENDS = 10
-MAX_CALL_DEPTH = 1000
 STDIN = "<stdin>"
 DICT = "<dict>"
 
@@ -185,7 +185,7 @@ def _extended(path: Path, reading: Reading, above: tuple[Path, ...]) -> Node | N
     entry = root.entries.pop("extends", None) if isinstance(root, MapNode) else None
     if entry is None or root is None:
         return root
-    at = Cursor(entry[1], "extends", reading, entry[0])
+    at = Cursor(entry[1], "extends", reading, entry[0], "extends")
     name = at.text()
     base_path = _find(name, path.parent) if name else None
     trail = (*above, path.resolve())
@@ -193,13 +193,13 @@ def _extended(path: Path, reading: Reading, above: tuple[Path, ...]) -> Node | N
         if name:
             hint = f"names are relative to this file; or {suggestion(name, [n for n, _ in shipped()])}"
             at.error("M010", f"there is no topology '{name}' to extend", hint)
-        return root
+        return None  # without its base, everything else would seem to be missing
     if base_path.resolve() in trail or len(trail) > MAX_EXTENDS:
         chain = " -> ".join(p.name for p in (*trail, base_path))
         at.error("M010", f"these files extend each other: {chain}", "take one extends: out of the circle")
-        return root
+        return None
     base = _extended(base_path, reading, trail)
-    return root if base is None else merge(base, root)
+    return None if base is None else merge(base, root)
 
 
 def _topology(root: Node, source: Source, overrides: Sequence[str], reading: Reading) -> Topology | None:
@@ -213,8 +213,7 @@ def _topology(root: Node, source: Source, overrides: Sequence[str], reading: Rea
     before = reading.report.errors
     topology = _read(Cursor(root, "", reading, root.mark), _default_name(source))
     if topology is not None and reading.report.errors == before == 0:
-        check_fan_out(topology, reading)
-        check_policies(topology, reading)
+        check_topology(topology, reading)
         if not reading.report.errors:
             advise(topology, reading)
     return topology

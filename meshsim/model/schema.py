@@ -16,6 +16,7 @@ from meshsim.model.topology import PROFILES
 
 Schema = dict[str, Any]
 
+_CHANGE = "change."  # before the names of definitions for files that extend others
 FILE = Path(__file__).with_name("meshsim.schema.json")
 _NUMBER = r"^\s*([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]{1,3})?\s*"
 _NAME = "^[A-Za-z0-9_][A-Za-z0-9_-]*$"
@@ -24,13 +25,40 @@ _ENDPOINT = "^[A-Za-z0-9_/][A-Za-z0-9_/-]*$"
 
 def json_schema() -> Schema:
     """Give the JSON Schema (draft 2020-12) of a topology."""
+    whole = _object(keys.TOP, _top(), ("meshsim", "services", "traffic"), "A service graph, its traffic, its platform.")
+    parts = {**_quantities(), **_distributions(), **_steps(), **_arrivals(), **_platform(), "topology": whole}
+    changes = {f"{_CHANGE}{name}": _change(part) for name, part in parts.items()}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "urn:meshsim:schema:1",
         "title": "meshsim topology",
-        **_object(keys.TOP, _top(), doc="A service graph, its traffic, and what it stands on."),
-        "$defs": {**_quantities(), **_distributions(), **_steps(), **_arrivals(), **_platform()},
+        "type": "object",
+        "if": {"required": ["extends"]},
+        "then": _ref(f"{_CHANGE}topology"),
+        "else": _ref("topology"),
+        "$defs": {**parts, **changes},
     }
+
+
+def _change(part: Any) -> Any:
+    """Schema of a file that extends another one: only names of entries are required, and null takes a key out."""
+    if isinstance(part, list):
+        return [_change(item) for item in part]
+    if not isinstance(part, dict):
+        return part
+    changed: Schema = {}
+    for key, value in part.items():
+        if key in ("properties", "patternProperties"):
+            changed[key] = {
+                name: {"if": {"not": {"type": "null"}}, "then": _change(inner)} for name, inner in value.items()
+            }
+        elif key == "$ref":
+            changed[key] = value.replace("#/$defs/", f"#/$defs/{_CHANGE}")
+        elif key == "required":
+            changed |= {key: ["name"]} if "name" in value else {}
+        else:
+            changed[key] = _change(value)
+    return changed
 
 
 def text() -> str:
@@ -166,7 +194,10 @@ def _steps() -> Schema:
         _form({"work": _ref("duration_distribution", "CPU time")}),
         _form({"wait": _ref("duration_distribution", "time without CPU")}),
         _object(("call", *keys.CALL), call, ["call"]),
-        _form({"parallel": branches}, {"quorum": _integer(1, "branches to wait for; all if absent")}),
+        _form(
+            {"parallel": branches},
+            {"quorum": _integer(1, "branches to wait for; all if absent"), "join": {"const": "all"}},
+        ),
         _form({"choose": _list(option, "exactly one is taken")}),
         _form({"fail": fail}),
     ]
@@ -199,7 +230,6 @@ def _arrivals() -> Schema:
 def _platform() -> Schema:
     size, duration = _ref("size"), _ref("duration")
     proxy = {
-        "profile": {"enum": list(PROFILES)},
         "cpu": _ref("cpu"),
         "memory": size,
         "threads": {"anyOf": [_integer(1), {"const": "unlimited"}]},
@@ -208,11 +238,13 @@ def _platform() -> Schema:
         "tls_handshake": duration,
         **{key: size for key in keys.PROXY if key.startswith("memory_")},
     }
-    replicated = {**proxy, "replicas": _integer(1)}
-    return {
-        "proxy": _object(keys.PROXY, proxy),
-        "replicated_proxy": _object((*keys.PROXY, "replicas"), replicated),
-    }
+    found = {}
+    for kind in ("gateway", "sidecar", "ztunnel", "waypoint"):
+        own = {"profile": {"enum": [name for name, kinds in PROFILES.items() if kind in kinds]}, **proxy}
+        if kind in ("gateway", "waypoint"):
+            own["replicas"] = _integer(1)
+        found[kind] = _object((*keys.PROXY, *(("replicas",) if "replicas" in own else ())), own)
+    return found
 
 
 def _service() -> Schema:
@@ -268,9 +300,9 @@ def _top() -> Schema:
         "patternProperties": {"^p[1-9][0-9]?([.][0-9]{1,3})?$": _ref("duration")},
     }  # fmt: skip
     nodes = {"pods_per_node": _integer(1), "cpu": _ref("cores"), "memory": _ref("size"), "zones": _list(_ref("name"))}
-    ambient = {"profile": {"enum": list(PROFILES)}, "ztunnel": _ref("proxy"), "waypoint": _ref("replicated_proxy")}
+    ambient = {"profile": {"enum": list(PROFILES)}, "ztunnel": _ref("ztunnel"), "waypoint": _ref("waypoint")}
     mesh = {
-        "gateway": _ref("replicated_proxy"), "sidecar": _ref("proxy"), "ambient": _object(keys.AMBIENT, ambient),
+        "gateway": _ref("gateway"), "sidecar": _ref("sidecar"), "ambient": _object(keys.AMBIENT, ambient),
     }  # fmt: skip
     run = {
         "load": {"type": "number", "exclusiveMinimum": 0, "description": "scales all open arrivals"},

@@ -13,8 +13,16 @@ from meshsim.model.policies import Policy
 from meshsim.model.steps import Step
 from meshsim.model.traffic import Connections, Stream, Tenant
 
-PROFILES = ("envoy", "istio-1.24", "istio-1.7", "linkerd", "zero")
-"""Proxies whose costs are known. ``zero`` costs nothing and never makes anybody wait: for thought experiments."""
+PROFILES: dict[str, tuple[str, ...]] = {
+    "envoy": ("gateway", "sidecar", "waypoint"),
+    "istio-1.24": ("gateway", "sidecar", "ztunnel", "waypoint"),
+    "istio-1.7": ("gateway", "sidecar"),
+    "linkerd": ("sidecar",),
+    "zero": ("gateway", "sidecar", "ztunnel", "waypoint"),
+}
+"""Proxies whose costs are known, each with its kinds. ``zero`` costs nothing and never makes anybody wait."""
+
+MAX_CALL_DEPTH = 1000
 
 PROBABILITY_SLACK = 1e-9
 """Sums of shares may miss 1 by this much: 0.7 + 0.2 + 0.1 is not 1 in binary."""
@@ -118,7 +126,7 @@ class Run(_Frozen):
     warmup_s: float | None = None  # None: auto
     drain_s: float = 30.0
     seed: int = 1
-    replications: int = 1
+    replications: int = 8  # what is drawn once a run (pins of connections) shows between replications alone
 
 
 class Topology(_Frozen):

@@ -10,6 +10,9 @@ from meshsim.model.distributions import Distribution
 
 ArrivalKind = Literal["poisson", "constant", "renewal", "batch", "mmpp", "rate", "spike", "trace", "closed"]
 
+STATIONARY = frozenset({"poisson", "constant", "renewal", "batch", "mmpp", "closed"})
+"""Kinds whose rate does not change with time, so that a warm-up can be found automatically."""
+
 
 class _Frozen(BaseModel):
     """Values: compared by content, never changed."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from meshsim.results import html, report
-from meshsim.results.intervals import Estimate, difference
+from meshsim.results.intervals import Estimate, difference, share_difference
 from meshsim.results.result import SCHEMA_VERSION, Result
 from meshsim.results.text import amount, duration_interval, number, percent, size, table
 from meshsim.results.traffic import QUANTITIES
@@ -34,6 +34,8 @@ class Difference:
         CPU cores of proxies in use.
     proxy_cores_requested, proxy_memory_bytes
         Exact: they follow from the deployment.
+    unstable
+        Which of the two are: their latencies grow with the run, so no difference of them means anything.
     """
 
     architecture: str
@@ -43,6 +45,7 @@ class Difference:
     proxy_cores: Estimate
     proxy_cores_requested: float
     proxy_memory_bytes: int
+    unstable: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, object]:
         """For JSON."""
@@ -57,7 +60,11 @@ class Difference:
         }
 
     def sentence(self) -> str:
-        """The difference in words; says so where the interval includes 0."""
+        """The difference in words; says so where the interval includes 0, and nothing else of an unstable side."""
+        if self.unstable:
+            verb = "is" if len(self.unstable) == 1 else "are"
+            pair = f"{self.architecture} and {self.baseline}"
+            return f"{' and '.join(self.unstable)} {verb} unstable: {pair} cannot be compared"
         latency, cores = self._latency(), _cores_words(self.proxy_cores)
         verb = latency.split()[0]
         cores = cores.removeprefix(f"{verb} ")  # "adds 2 ms and 3 cores" rather than "adds 2 ms and adds 3 cores"
@@ -123,10 +130,11 @@ def differ(side: Result, baseline: Result, *, level: float | None = None) -> Dif
         latency_s={
             name: difference(side.total.latency[name], baseline.total.latency[name], level=sure) for name in QUANTITIES
         },
-        availability=difference(side.total.availability, baseline.total.availability, level=sure),
+        availability=share_difference(side.total.availability, baseline.total.availability, level=sure),
         proxy_cores=difference(side.proxies.cores, baseline.proxies.cores, level=sure),
         proxy_cores_requested=side.proxies.cores_requested - baseline.proxies.cores_requested,
         proxy_memory_bytes=side.proxies.memory_bytes - baseline.proxies.memory_bytes,
+        unstable=tuple(one.architecture for one in _unstable((side, baseline))),
     )
 
 

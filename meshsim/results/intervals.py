@@ -9,6 +9,9 @@ come from the same random numbers are subtracted), so one function makes the int
 - Correlation: neighbouring batches of a replication are merged in pairs until their lag-1 autocorrelation is within
   its noise or `LEAST_BATCHES` are left, as in G. S. Fishman and L. S. Yarberry, "An implementation of the batch means
   method", INFORMS J. Computing 9 (1997). What is left widens the interval as for an autoregressive process.
+- Replications: what is drawn once a run (which connection leads to which replica) scatters between replications alone,
+  and no batch of one run shows it. With several replications the interval is the longer of that from batches and that
+  from the totals of the replications (ratio estimator over replications, Student's t).
 - Skewness: queues have bursts, so batches are skewed; the t statistic is adjusted as in R. Willink, "A confidence
   interval and test for the mean of an asymmetric distribution", Comm. Stat. Theory Meth. 34 (2005). Both corrections
   are those of A. Tafazzoli et al., "Performance of Skart", INFORMS J. Computing 23 (2011).
@@ -27,6 +30,7 @@ Floats = npt.NDArray[np.float64]
 
 LEAST_BATCHES: Final = 10  # merging stops here: fewer make t quantiles long and the variance itself uncertain
 LEAST_EXACT: Final = 10  # requests with a property, or without it: fewer need the exact interval of a share (assumed)
+FEW_EVENTS: Final = 50  # the same for differences of shares, whose batches differ in a handful of requests (assumed)
 _NOISE: Final = 1.0  # lag-1 autocorrelations up to this many standard errors count as none (assumed)
 _STRONGEST: Final = 0.8  # autocorrelation beyond which the autoregressive correction explodes (assumed, as Skart)
 
@@ -93,30 +97,55 @@ class Statistic:
         (replications, batches): how far each batch pulls the value; None when unknown.
     resolution
         By how much the value may be wrong because a histogram rounded it.
+    hits
+        Requests with the property, when the statistic is a share.
     """
 
     estimate: Estimate
     influence: Floats | None
     resolution: float = 0.0
+    hits: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """How far a statistic scatters: standard error, over how many batches, and the skewness of these."""
+    """How far a statistic scatters.
+
+    Attributes
+    ----------
+    error, batches, skewness
+        Standard error from batches, over how many, and the skewness of these.
+    between, replications
+        Standard error from the totals of the replications, over how many; 0 when there is one.
+    """
 
     error: float
     batches: int
     skewness: float
+    between: float = 0.0
+    replications: int = 1
 
     def t_error(self, level: float) -> float:
-        """Half of Student's interval."""
-        return self.error * t_quantile(0.5 + level / 2, self.batches - 1)
+        """Half of Student's interval, the longer one."""
+        return max(self.error * t_quantile(0.5 + level / 2, self.batches - 1), self._t_between(level))
 
     def arms(self, level: float) -> tuple[float, float]:
         """Lengths of the interval below and above the value (Willink 2005; Student's t where nothing is skewed)."""
         t = t_quantile(0.5 + level / 2, self.batches - 1)
         b = self.skewness / (6 * math.sqrt(self.batches))
-        return max(0.0, _willink(t, b) * self.error), max(0.0, -_willink(-t, b) * self.error)
+        between = self._t_between(level)
+        return max(between, _willink(t, b) * self.error), max(between, -_willink(-t, b) * self.error)
+
+    @property
+    def method(self) -> str:
+        """What the interval was made from."""
+        several = f" in {self.replications} replications" if self.replications > 1 else ""
+        return f"{self.batches} batches{several}"
+
+    def _t_between(self, level: float) -> float:
+        if self.replications < 2:
+            return 0.0
+        return self.between * t_quantile(0.5 + level / 2, self.replications - 1)
 
 
 def _willink(t: float, b: float) -> float:
@@ -144,13 +173,16 @@ def spread(influence: Floats) -> Spread | None:
     m = merged.size
     if m < 2:
         return None
+    rows = influence.shape[0]
+    between = math.sqrt(rows / (rows - 1) * float(np.sum(influence.sum(axis=1) ** 2))) if rows > 1 else 0.0
     squares = float(np.sum(merged**2))
     if squares == 0.0:
-        return Spread(0.0, m, 0.0)
+        return Spread(0.0, m, 0.0, between, rows)
     r = min(max(0.0, _lag_1(merged)), _STRONGEST)
     error = math.sqrt(m / (m - 1) * squares * (1 + r) / (1 - r))
     skewness = float(np.sum(merged**3)) / m / (squares / m) ** 1.5
-    return Spread(error, m, skewness * math.sqrt(m * (m - 1)) / (m - 2) if m > 2 else 0.0)
+    unbiased = skewness * math.sqrt(m * (m - 1)) / (m - 2) if m > 2 else 0.0
+    return Spread(error, m, unbiased, between, rows)
 
 
 def merge_batches(influence: Floats) -> Floats:
@@ -190,7 +222,7 @@ def ratio(sums: npt.ArrayLike, counts: npt.ArrayLike, *, level: float = 0.95, sc
         return Statistic(Estimate(None, None, None, 0, "nothing to measure"), None)
     value = float(y.sum() / x.sum())
     influence = (y - value * x) / x.sum() * scale
-    return Statistic(_interval(value * scale, influence, n, level), influence)
+    return Statistic(interval(value * scale, influence, n, level), influence)
 
 
 def per_batch(values: npt.ArrayLike, *, level: float = 0.95) -> Statistic:
@@ -199,12 +231,13 @@ def per_batch(values: npt.ArrayLike, *, level: float = 0.95) -> Statistic:
     return ratio(y, np.ones_like(y), level=level)
 
 
-def _interval(value: float, influence: Floats, n: int, level: float, resolution: float = 0.0) -> Estimate:
+def interval(value: float, influence: Floats, n: int, level: float, resolution: float = 0.0) -> Estimate:
+    """Estimate of a value from its influence; `resolution` is added to both arms."""
     scatter = spread(influence)
     if scatter is None:
         return Estimate(value, None, None, n, "too short: a single batch")
     below, above = scatter.arms(level)
-    return Estimate(value, value - below - resolution, value + above + resolution, n, f"{scatter.batches} batches")
+    return Estimate(value, value - below - resolution, value + above + resolution, n, scatter.method)
 
 
 def share(hits: npt.ArrayLike, counts: npt.ArrayLike, *, level: float = 0.95) -> Statistic:
@@ -215,15 +248,21 @@ def share(hits: npt.ArrayLike, counts: npt.ArrayLike, *, level: float = 0.95) ->
     (C. J. Clopper and E. S. Pearson, Biometrika 26, 1934).
     """
     statistic = ratio(hits, counts, level=level)
-    estimate = statistic.estimate
-    if estimate.value is None or estimate.low is None or estimate.high is None:
+    if statistic.estimate.value is None or statistic.influence is None:
         return statistic
+    k = int(np.sum(hits))
+    return Statistic(_share_estimate(statistic.influence, k, statistic.estimate.n, level), statistic.influence, 0.0, k)
+
+
+def _share_estimate(influence: Floats, k: int, n: int, level: float, least: int = LEAST_EXACT) -> Estimate:
+    estimate = interval(k / n, influence, n, level)
+    if estimate.low is None or estimate.high is None:
+        return estimate
     low, high, method = max(0.0, estimate.low), min(1.0, estimate.high), estimate.method
-    k, n = int(np.sum(hits)), estimate.n
-    if min(k, n - k) < LEAST_EXACT:
+    if min(k, n - k) < least:
         exact = _clopper_pearson(k, n, level)
         low, high, method = min(low, exact[0]), max(high, exact[1]), f"{method}, Clopper-Pearson"
-    return Statistic(Estimate(estimate.value, low, high, n, method), statistic.influence)
+    return Estimate(k / n, low, high, n, method)
 
 
 def _clopper_pearson(k: int, n: int, level: float) -> tuple[float, float]:
@@ -249,5 +288,32 @@ def difference(side: Statistic, baseline: Statistic, *, level: float = 0.95) -> 
     left, right = side.influence, baseline.influence
     if left is None or right is None:
         return Estimate(b - a, None, None, n, next(s.estimate.method for s in (side, baseline) if s.influence is None))
-    estimate = _interval(b - a, left - right, n, level, side.resolution + baseline.resolution)
+    estimate = interval(b - a, left - right, n, level, side.resolution + baseline.resolution)
     return Estimate(estimate.value, estimate.low, estimate.high, n, f"paired, {estimate.method}")
+
+
+def share_difference(side: Statistic, baseline: Statistic, *, level: float = 0.95) -> Estimate:
+    """Paired difference of two shares, such as availabilities; 0 of n against 0 of n is not certain to be equal.
+
+    When a side has fewer than `FEW_EVENTS` requests with the property, or without it, batches cannot tell how much
+    chance there is in their difference: then the interval is widened to the hybrid of the two sides' own intervals
+    (R. G. Newcombe, "Interval estimation for the difference between independent proportions", Statistics in Medicine
+    17, 1998, method 10, here with exact intervals). It takes the sides as independent; common random numbers make
+    that cautious.
+    """
+    paired = difference(side, baseline, level=level)
+    few = any(s.hits is not None and min(s.hits, s.estimate.n - s.hits) < FEW_EVENTS for s in (side, baseline))
+    if paired.value is None or paired.low is None or paired.high is None or not few:
+        return paired
+    (below, above), (base_below, base_above) = (_share_arms(one, level) for one in (side, baseline))
+    low = paired.value - math.hypot(below, base_above)
+    high = paired.value + math.hypot(above, base_below)
+    return Estimate(paired.value, min(paired.low, low), max(paired.high, high), paired.n, f"{paired.method}, Newcombe")
+
+
+def _share_arms(statistic: Statistic, level: float) -> tuple[float, float]:
+    """Lengths of a share's interval below and above it, widened to the exact one."""
+    assert statistic.influence is not None and statistic.hits is not None
+    estimate = _share_estimate(statistic.influence, statistic.hits, statistic.estimate.n, level, FEW_EVENTS)
+    assert estimate.value is not None and estimate.low is not None and estimate.high is not None
+    return estimate.value - estimate.low, estimate.high - estimate.value

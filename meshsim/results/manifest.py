@@ -26,11 +26,14 @@ class Manifest:
     Attributes
     ----------
     topology, digest
-        Name of the topology, and the sha256 of its canonical form.
+        Name of the topology, and the sha256 of its canonical form as it was read, with overrides.
+    objectives
+        What every tenant was asked to keep besides, as (quantity, limit): no part of the digest.
     architecture, engine, seed, replications
         What was run.
     duration_s, warmup_s, warmup
-        Simulated time of arrivals, how much of it was cut off, and whether that was ``auto`` or ``given``.
+        Simulated time of arrivals in each replication, how much of it was cut off, and whether that was ``auto`` or
+        ``given``.
     batches, level
         Batches that count in each replication, and the confidence of the intervals.
     events
@@ -58,6 +61,7 @@ class Manifest:
     versions: dict[str, str]
     command: str
     timing: Timing
+    objectives: tuple[tuple[str, float], ...] = ()
 
     def to_dict(self) -> dict[str, object]:
         """For JSON."""

@@ -21,7 +21,8 @@ from meshsim.results.intervals import Estimate, Floats, Spread, Statistic, sprea
 Ints = npt.NDArray[np.int64]
 
 LEAST_BEYOND: Final = 10  # requests expected beyond a quantile: fewer say nothing about it
-LEAST_BURSTS: Final = 5  # of those, as many as if they were independent (assumed; coverage falls off below)
+LEAST_BURSTS: Final = 10  # of those, as many as if they were independent (assumed; coverage falls off below)
+_ONE_BURST: Final = 2.0  # Student's half, of the share itself: only when nearly all came in one batch or replication
 _COMMON: Final = 0.1  # share of requests that tells reliably how far slow requests come in bursts (assumed)
 
 
@@ -57,7 +58,9 @@ def quantile(counted: Counted, p: float, *, level: float = 0.95) -> Statistic:
 
     The interval of the share of slower requests is taken on a logarithmic scale, since that share is positive and
     scatters by factors. There is no interval (too short) when fewer than `LEAST_BEYOND` requests are expected beyond
-    the quantile, when these are worth fewer than `LEAST_BURSTS` independent ones, or when their share may be nil.
+    the quantile, when these are worth fewer than `LEAST_BURSTS` independent ones, or when all came in one burst. Hardly
+    anything of that looks at how the tail itself turned out: runs that hide a bad tail would make those that are shown
+    look surer than they are.
 
     Parameters
     ----------
@@ -94,7 +97,7 @@ def _estimate(counted: Counted, below: Ints, p: float, value: float, scatter: Sp
     less, more = (arm / (1 - p) for arm in scatter.arms(level))
     low = _edge_s(counted, _position(below, 1 - (1 - p) * math.exp(less), n), "low")
     high = _edge_s(counted, _position(below, 1 - (1 - p) * math.exp(-more), n), "high")
-    return Estimate(value, low, high, n, f"{scatter.batches} batches")
+    return Estimate(value, low, high, n, scatter.method)
 
 
 def _too_little(counted: Counted, below: Ints, p: float, scatter: Spread, level: float) -> str:
@@ -105,7 +108,7 @@ def _too_little(counted: Counted, below: Ints, p: float, scatter: Spread, level:
     independent = _independent(counted, below, min(p, 1 - _COMMON)) * (1 - p)
     if independent < LEAST_BURSTS:
         return f"the slowest of {n} requests are worth {independent:.2g} independent ones, {LEAST_BURSTS} needed"
-    return "slow requests came in too few bursts" if scatter.t_error(level) >= 1 - p else ""
+    return "slow requests came in a single burst" if scatter.t_error(level) >= _ONE_BURST * (1 - p) else ""
 
 
 def _independent(counted: Counted, below: Ints, p: float) -> float:
@@ -115,9 +118,10 @@ def _independent(counted: Counted, below: Ints, p: float) -> float:
     chosen whose scatter happens to look small.
     """
     n = counted.n
-    influence = _slower_influence(counted, _position(below, p, n), n)
-    scatter = spread(influence)
     position = _position(below, p, n)
+    scatter = spread(_slower_influence(counted, position, n))
+    if below.size == 0:  # none of them was ever answered
+        return float(n)
     share = 1 - float(below[min(position, below.size - 1)]) / n
     if scatter is None or scatter.error == 0.0:
         return float(n)

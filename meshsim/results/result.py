@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy.typing as npt
 from meshsim.architectures.plane import Inert, Plane
 from meshsim.engines.record import BATCHES, Record
 from meshsim.model.topology import Topology
+from meshsim.model.traffic import Objective
 from meshsim.results import html, report
 from meshsim.results.breakdown import Breakdown, break_down
 from meshsim.results.intervals import Estimate
@@ -20,7 +21,7 @@ from meshsim.results.measured import pool
 from meshsim.results.services import ServiceResult, Totals, service_results, totals
 from meshsim.results.text import duration_interval
 from meshsim.results.traffic import Traffic, traffic
-from meshsim.results.verdict import Verdict, judge
+from meshsim.results.verdict import Verdict, judge, pins_note
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -200,6 +201,10 @@ class Origin:
         How long it took.
     level
         Confidence of the intervals.
+    unsettled
+        The automatic warm-up is at its bound; see `meshsim.results.warmup.unsettled`.
+    objectives
+        For every tenant, besides its own.
     """
 
     engine: str
@@ -208,6 +213,8 @@ class Origin:
     command: str
     timing: Timing
     level: float = 0.95
+    unsettled: bool = False
+    objectives: tuple[Objective, ...] = ()
 
 
 def build(topology: Topology, plane: Plane, records: Sequence[Record], cut: int, origin: Origin) -> Result:
@@ -230,13 +237,14 @@ def build(topology: Topology, plane: Plane, records: Sequence[Record], cut: int,
     total = traffic(measured, range(len(streams)), level=level)
     services = service_results(plane, measured, level=level)
     bounded = all(stream.arrivals.kind == "closed" for stream in streams)
+    verdict = judge(total, services, measured, bounded=bounded, unsettled=origin.unsettled)
     return Result(
         total=total,
         by_tenant={
             name: traffic(
                 measured,
                 [i for i, stream in enumerate(streams) if stream.tenant == name],
-                topology.tenants[name].objectives if name in topology.tenants else (),
+                _objectives(topology, name, origin.objectives),
                 level=level,
             )
             for name in sorted({stream.tenant for stream in streams})
@@ -245,11 +253,16 @@ def build(topology: Topology, plane: Plane, records: Sequence[Record], cut: int,
         applications=totals(plane, measured, "app", level=level),
         proxies=totals(plane, measured, "proxy", level=level),
         time_split=break_down(plane, records, cut, level=level),
-        verdict=judge(total, services, measured, bounded=bounded),
+        verdict=replace(verdict, notes=(*verdict.notes, *pins_note(plane, len(records)))),
         inert=plane.inert,
         manifest=_manifest(topology, plane, records, cut, origin),
         request_rows=tuple(record.requests for record in records if record.requests is not None),
     )
+
+
+def _objectives(topology: Topology, tenant: str, others: Sequence[Objective]) -> tuple[Objective, ...]:
+    own = topology.tenants[tenant].objectives if tenant in topology.tenants else ()
+    return tuple(dict.fromkeys((*own, *others)))
 
 
 def _manifest(topology: Topology, plane: Plane, records: Sequence[Record], cut: int, origin: Origin) -> Manifest:
@@ -270,4 +283,5 @@ def _manifest(topology: Topology, plane: Plane, records: Sequence[Record], cut: 
         versions=versions(),
         command=origin.command,
         timing=origin.timing,
+        objectives=tuple((objective.quantity, objective.limit) for objective in origin.objectives),
     )

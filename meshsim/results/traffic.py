@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -33,7 +34,8 @@ class Judged:
         ``undecided`` when the limit is within the interval.
     estimate
         What was measured. A latency quantile counts failed and unfinished requests as infinitely slow (so that
-        shedding buys nothing) and is ``inf`` when it falls among them. A mean is over answered requests.
+        shedding buys nothing) and is ``inf`` when it falls among them. So is a mean with any of them: an objective
+        for the mean is missed as soon as one request failed or was not finished.
     within
         Share of all requests answered within the limit, which decides about a quantile; None for other quantities.
     """
@@ -51,6 +53,7 @@ class Judged:
             "limit": self.limit,
             "judgement": self.judgement,
             **self.estimate.to_dict(),
+            "method": self.estimate.method,
             "within": None if self.within is None else self.within.to_dict(),
         }
 
@@ -66,8 +69,8 @@ class Traffic:
     latency
         By quantity (`QUANTITIES`), over requests answered ok or degraded; seconds.
     latency_all
-        The same over all requests: failed ones with the time until they failed, unfinished ones infinitely slow in
-        quantiles and left out of the mean.
+        The same over all requests: failed ones with the time until they failed, unfinished ones infinitely slow, so
+        that the mean is infinite with any of them.
     outcomes
         Requests by outcome.
     availability
@@ -138,9 +141,11 @@ def traffic(
     """
     rows = list(streams)
     answered, everything = measured.answered(rows), measured.all_requests(rows)
-    finished = everything - measured.counts[rows][..., UNFINISHED].sum(axis=0)
+    unfinished = int(measured.counts[rows][..., UNFINISHED].sum())
     means = ratio(measured.latency_ns[rows].sum(axis=0), answered, level=level, scale=1e-9)
-    means_all = ratio(measured.latency_all_ns[rows].sum(axis=0), finished, level=level, scale=1e-9)
+    means_all = ratio(measured.latency_all_ns[rows].sum(axis=0), everything, level=level, scale=1e-9)
+    if unfinished:
+        means_all = Statistic(_infinite(means_all.estimate.n, f"{unfinished:,} requests were not finished"), None)
     by_outcome = measured.counts[rows].sum(axis=(0, 1, 2)).tolist()
     return Traffic(
         requests=int(everything.sum()),
@@ -166,6 +171,10 @@ def _judge(measured: Measured, rows: list[int], objective: Objective, mean: Stat
         judgement = _compare(estimate.low, objective.limit, estimate.high)
         return Judged(objective.quantity, objective.limit, judgement, estimate, None)
     if objective.quantity == "mean":
+        failures = int(everything.sum() - answered.sum())
+        if failures:
+            why = f"{failures:,} requests failed or were not finished"
+            return Judged(objective.quantity, objective.limit, "missed", _infinite(int(everything.sum()), why), None)
         estimate = mean.estimate
         judgement = _compare(_negative(estimate.high), -objective.limit, _negative(estimate.low))
         return Judged(objective.quantity, objective.limit, judgement, estimate, None)
@@ -175,6 +184,11 @@ def _judge(measured: Measured, rows: list[int], objective: Objective, mean: Stat
     within = share(counted.counts[:, :, :position].sum(axis=2), everything, level=level).estimate
     judgement = _compare(within.low, p, within.high)
     return Judged(objective.quantity, objective.limit, judgement, quantile(counted, p, level=level).estimate, within)
+
+
+def _infinite(n: int, why: str) -> Estimate:
+    """A mean with requests that count as infinitely slow."""
+    return Estimate(math.inf, None, None, n, f"{why}: these count as infinitely slow")
 
 
 def _negative(value: float | None) -> float | None:

@@ -10,6 +10,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from meshsim.architectures.plane import Plane
+from meshsim.architectures.walk import messages
 from meshsim.engines.record import OUTCOMES, UNFINISHED
 from meshsim.results.intervals import t_quantile
 from meshsim.results.measured import Measured
@@ -30,7 +32,8 @@ class Verdict:
     Attributes
     ----------
     word
-        ``ok``, ``unstable``, or ``too short for p99`` (the least quantity that has no interval).
+        ``ok``, ``unstable``, ``too short for the warm-up`` (it may last longer than half of the run), or
+        ``too short for p99`` (the least quantity that has no interval).
     notes
         Whatever a reader should know besides.
     """
@@ -81,7 +84,9 @@ def growth(occupancy: npt.NDArray[np.float64], span_s: float, requests: float) -
     return Growth(rise / span_s, t, bool(growing))
 
 
-def judge(total: Traffic, services: Mapping[str, ServiceResult], measured: Measured, *, bounded: bool) -> Verdict:
+def judge(
+    total: Traffic, services: Mapping[str, ServiceResult], measured: Measured, *, bounded: bool, unsettled: bool = False
+) -> Verdict:
     """Verdict over a result.
 
     Parameters
@@ -94,6 +99,8 @@ def judge(total: Traffic, services: Mapping[str, ServiceResult], measured: Measu
         What was measured.
     bounded
         The number of requests cannot grow (only closed loops): never unstable.
+    unsettled
+        The automatic warm-up is at its bound, half of the run.
     """
     span_s = measured.batch_s * measured.batches
     grows = growth(measured.occupancy, span_s, total.requests / measured.replications)
@@ -105,6 +112,9 @@ def judge(total: Traffic, services: Mapping[str, ServiceResult], measured: Measu
         where = f"; the busiest station is {name} at {percent(busiest)} of its CPU" if name else ""
         rate = f"requests pile up by {number(grows.per_s)} per second" if grows.growing else "requests pile up"
         return Verdict("unstable", (f"{rate} (t = {number(grows.t)}){where}; latencies grow with the run", *notes))
+    if unsettled:
+        why = "the warm-up may last longer than the half of the run that was cut off (MSER-5 has its minimum there)"
+        return Verdict("too short for the warm-up", (f"{why}; make run.duration longer or give run.warmup", *notes))
     short = [name for name, estimate in total.latency_s.items() if estimate.low is None]
     if short and math.inf not in (estimate.value for estimate in total.latency_s.values()):
         method = total.latency_s[short[0]].method
@@ -121,3 +131,17 @@ def _unfinished_note(unfinished: int, requests: int) -> tuple[str, ...]:
     if not unfinished:
         return ()
     return (f"{percent(unfinished / requests)} of the requests had no answer when the run ended (run.drain)",)
+
+
+def pins_note(plane: Plane, replications: int) -> tuple[str, ...]:
+    """Say so when something is drawn once a run and there was one run only: no batch of it shows that chance."""
+    pinned = any(
+        hop.pick == "connection"
+        and hop.connections.pool > 0
+        and hop.among is not None
+        and len(plane.service(hop.among).replicas) > 1
+        for hop in (message.hop for message in messages(plane))
+    )
+    if replications > 1 or not pinned:
+        return ()
+    return ("connections are pinned once a run: use --replications 8 to see how much that matters",)

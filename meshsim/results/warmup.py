@@ -63,6 +63,12 @@ def automatic_cut(plane: Plane, records: Sequence[Record]) -> int:
     return math.ceil(mser_5(occupancy) * BATCHES / len(occupancy))
 
 
+def unsettled(records: Sequence[Record]) -> bool:
+    """Whether MSER-5 would cut as much as it may: its minimum is at the bound, so the transient may well be longer."""
+    occupancy = np.mean([record.occupancy_ns for record in records], axis=0)
+    return bool(mser_5(occupancy) == occupancy.size // 5 // 2 * 5)
+
+
 def given_cut(warmup_s: float, duration_s: float) -> int:
     """Batches to cut for a warm-up that the user gave, rounded up to whole batches.
 

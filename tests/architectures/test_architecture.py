@@ -39,6 +39,26 @@ def test_inline_text_of_a_named_one_gets_its_name() -> None:
     assert parse_architecture("{mesh: ambient, ingress: gateway}").label == "ambient"
 
 
+@pytest.mark.parametrize(
+    ("text", "ingress", "label"),
+    [
+        ("{mesh: sidecar}", "gateway", "sidecar"),
+        ("{mesh: gateway}", "gateway", "central"),
+        ("{mesh: ambient}", "gateway", "ambient"),
+        ("{mesh: none}", "none", "none"),
+        ("{}", "none", "none"),
+        ("{mesh: sidecar, include: [b, a]}", "gateway", "{mesh: sidecar, include: [a, b]}"),
+        ("{ingress: gateway, mesh: sidecar, include: [a]}", "gateway", "{mesh: sidecar, include: [a]}"),
+        ("{ingress: none, mesh: sidecar, include: [a]}", "none", "{ingress: none, mesh: sidecar, include: [a]}"),
+        ("{ingress: none, mesh: gateway}", "none", "{ingress: none, mesh: gateway}"),
+    ],
+)
+def test_a_mesh_has_an_ingress_gateway_unless_it_is_said(text: str, ingress: str, label: str) -> None:
+    """`istioctl install` deploys an ingress gateway with its default profile: a part of a mesh keeps it."""
+    found = parse_architecture(text)
+    assert (found.ingress, found.label) == (ingress, label)
+
+
 def test_service_names_stay_text() -> None:
     assert parse_architecture("{mesh: sidecar, include: [no, 010, 1e3]}").include == ("010", "1e3", "no")
 

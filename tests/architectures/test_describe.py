@@ -10,6 +10,7 @@ import pytest
 from hand_made import call, service, topology
 
 from meshsim.architectures import NAMED, describe, draw, lower, to_dict
+from meshsim.errors import UsageError
 from meshsim.model.policies import Policy
 from meshsim.model.topology import Cores, Topology
 
@@ -40,16 +41,28 @@ def test_the_text_of_a_small_plane() -> None:
         "b        app    1 v1+2 v2  1      ps, 8 at once + 4 queued  256 MiB        services.b",
         "gateway  proxy  2          2      fifo x2 threads           64 of 128 MiB  mesh.gateway",
         "",
-        "client -> a.x   policies: gateway",
-        "    -> gateway 'a.x'                          connection to one of gateway, tls",
-        "    -> a 'x'                                  least_request over a",
-        "a -> b.x   policies: nobody",
-        "    -> b 'x'                                  connection to one of b",
+        "client -> a.x   policies: enforced by gateway",
+        "    client                                    its connection leads to one of gateway",
+        "    -> gateway 'a.x'                          tls; chooses by least_request over a",
+        "    -> a 'x'",
+        "a -> b.x   policies: enforced by nobody",
+        "    a                                         its connection leads to one of b",
+        "    -> b 'x'",
         "",
         "Inert: written in the spec, but enforced by nobody here",
         "  calm.load_balancer on a -> b.x: no L7 proxy on the caller's side; `in_app: true` would let the",
         "      caller's library act",
     ]
+
+
+def test_the_balancer_stands_on_the_line_of_who_chooses(three: Topology) -> None:
+    """A waypoint balances, and the ztunnels before and after it only carry (istio.io, ambient data plane)."""
+    lines = describe(lower(three, "ambient-waypoint")).splitlines()
+    choosing = {line.split()[1].partition("@")[0] for line in lines if line.startswith("    ->") and "chooses" in line}
+    assert choosing == {"gateway", "waypoint"}
+    sidecars = describe(lower(three, "sidecar")).splitlines()
+    out = next(line for line in sidecars if "'out:b.x'" in line)
+    assert out.split()[1] == "sidecar@a" and "chooses by least_request over b" in out
 
 
 @pytest.mark.parametrize("architecture", NAMED)
@@ -95,3 +108,26 @@ def test_it_draws_into_given_axes_and_bears_cycles() -> None:
     _, ax = plt.subplots()
     assert draw(lower(system, "central"), ax) is ax
     assert {"client", "a ×2", "b ×2", "alone ×2", "gateway ×2"} == drawn_texts(ax)
+
+
+@pytest.mark.usefixtures("closed_figures")
+@pytest.mark.parametrize("architecture", NAMED)
+def test_every_edge_has_a_head_that_reaches_its_node_and_no_label_hides_it(
+    three: Topology, architecture: str
+) -> None:
+    ax = draw(lower(three, architecture))
+    heads = [text for text in ax.texts if text.arrow_patch is not None and text.get_zorder() > 4]
+    labels = [text for text in ax.texts if text.get_text()]
+    lines = [text for text in ax.texts if text.arrow_patch is not None and text.get_zorder() < 2]
+    assert len(heads) == len(lines) >= 3
+    assert max(label.get_zorder() for label in labels) < min(head.get_zorder() for head in heads)
+    nodes = {(round(x, 6), round(y, 6)) for marks in ax.collections for x, y in marks.get_offsets()}
+    assert {(round(head.xy[0], 6), round(head.xy[1], 6)) for head in heads} <= nodes
+
+
+@pytest.mark.usefixtures("closed_figures")
+def test_crowds_are_not_drawn() -> None:
+    names = ["a", *(f"s{number}" for number in range(60))]
+    with pytest.raises(UsageError, match="61 services cannot be read"):
+        draw(lower(topology(*(service(name) for name in names)), "none"))
+    draw(lower(topology(*(service(name) for name in names[:60])), "none"))

@@ -81,11 +81,11 @@ def test_include_and_exclude_choose_who_gets_a_sidecar(three: Topology) -> None:
     def proxies(architecture: str) -> list[str]:
         return [s.name for s in lower(three, architecture).services if s.role == "proxy"]
 
-    assert proxies("{mesh: sidecar, include: [a, c], exclude: [c]}") == ["sidecar@a"]
-    assert proxies("{mesh: sidecar, include: []}") == []
-    assert proxies("{mesh: ambient, include: []}") == []
+    assert proxies("{ingress: none, mesh: sidecar, include: [a, c], exclude: [c]}") == ["sidecar@a"]
+    assert proxies("{ingress: none, mesh: sidecar, include: []}") == []
+    assert proxies("{ingress: none, mesh: ambient, include: []}") == []
     with pytest.raises(UsageError, match="service 'd' is unknown"):
-        lower(three, "{mesh: sidecar, include: [d]}")
+        lower(three, "{ingress: none, mesh: sidecar, include: [d]}")
 
 
 def test_waypoints_stand_where_calls_pass_them() -> None:
@@ -96,7 +96,7 @@ def test_waypoints_stand_where_calls_pass_them() -> None:
     )
     names = {s.name for s in lower(system, "ambient-waypoint").services if s.role == "proxy"}
     assert names == {"gateway", "ztunnel", "waypoint@ns:back"}
-    names = {s.name for s in lower(system, "{mesh: ambient, waypoint: per_service}").services if s.role == "proxy"}
+    names = {s.name for s in lower(system, "{ingress: none, mesh: ambient, waypoint: per_service}").services if s.role == "proxy"}
     assert names == {"ztunnel", "waypoint@b", "waypoint@c"}
 
 
@@ -124,7 +124,7 @@ def test_nobody_enforces_policies_without_an_l7_proxy() -> None:
         ("sidecar-only", {"client"}),  # the sidecar of a is on the receiving side
         ("ambient", {"a"}),
         ("ambient-waypoint", set()),
-        ("{mesh: sidecar, include: [b]}", {"client", "a"}),
+        ("{ingress: none, mesh: sidecar, include: [b]}", {"client", "a"}),
     ],
 )
 def test_which_edges_have_inert_policies(architecture: str, edges: set[str]) -> None:

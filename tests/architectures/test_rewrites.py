@@ -100,7 +100,7 @@ EXPECTED = {
         ],
     },
     # a alone has a sidecar: it balances, b is reached directly, b calls as if there were no mesh
-    "{mesh: sidecar, include: [a]}": {
+    "{ingress: none, mesh: sidecar, include: [a]}": {
         "client -> a": ["sidecar@a/in:a.x connection a via dest_peer tls", "a/x carried a via dest loopback"],
         "a -> b": [
             "sidecar@a/out:b.x none - via caller_peer loopback",
@@ -109,7 +109,7 @@ EXPECTED = {
         "b -> c": DIRECT_C,
     },
     # b alone has one: calls reach it in plain text, chosen by connection
-    "{mesh: sidecar, include: [b]}": {
+    "{ingress: none, mesh: sidecar, include: [b]}": {
         "client -> a": ["a/x connection a via dest tls"],
         "a -> b": ["sidecar@b/in:b.x connection b via dest_peer", "b/x carried b via dest loopback"],
         "b -> c": [
@@ -117,12 +117,12 @@ EXPECTED = {
             "c/x balance c by least_request via dest",
         ],
     },
-    "{ingress: gateway, mesh: gateway, exclude: [c]}": {
+    "{mesh: gateway, exclude: [c]}": {
         "client -> a": GATEWAY_A,
         "a -> b": ["gateway/b.x connection gateway via dest", "b/x balance b by least_request via dest"],
         "b -> c": DIRECT_C,
     },
-    "{mesh: ambient, exclude: [c]}": {
+    "{ingress: none, mesh: ambient, exclude: [c]}": {
         "client -> a": ["ztunnel/in:a.x connection a via dest_node tls", "a/x carried a via dest loopback"],
         "a -> b": [
             "ztunnel/out:b.x connection b via caller_node loopback",
@@ -132,7 +132,7 @@ EXPECTED = {
         "b -> c": ["ztunnel/out:c.x connection c via caller_node loopback", "c/x carried c via dest"],
     },
     # who is outside the mesh knows nothing of waypoints
-    "{mesh: ambient, waypoint: per_service, exclude: [a]}": {
+    "{ingress: none, mesh: ambient, waypoint: per_service, exclude: [a]}": {
         "client -> a": ["a/x connection a via dest tls"],
         "a -> b": ["ztunnel/in:b.x connection b via dest_node", "b/x carried b via dest loopback"],
         "b -> c": [
@@ -155,7 +155,7 @@ def test_chains(three: Topology, architecture: str) -> None:
     [
         ("none", "b/x balance b by random via dest"),
         ("ambient", "ztunnel/out:b.x balance b by random via caller_node loopback"),
-        ("{mesh: sidecar, include: [b]}", "sidecar@b/in:b.x balance b by random via dest_peer"),
+        ("{ingress: none, mesh: sidecar, include: [b]}", "sidecar@b/in:b.x balance b by random via dest_peer"),
         # a proxy that chooses comes before the library
         ("central", "gateway/b.x connection gateway via dest"),
         ("sidecar", "sidecar@a/out:b.x none - via caller_peer loopback"),

@@ -26,7 +26,11 @@ import meshsim
         (("bookinfo", "--set", "services.revews.replicas=2"), "did you mean 'reviews'?"),
         (("bookinfo", "--set", "nonsense"), "nonsense"),
         (("bookinfo", "--duration", "20"), "write 20ms or 20s"),
-        (("bookinfo", "--duration", "0s"), "0"),
+        (("bookinfo", "--duration", "20"), "--duration 20: "),
+        (("bookinfo", "--duration", "0s"), "1ms or longer"),
+        (("bookinfo", "--duration", "1ns"), "1ms or longer"),
+        (("bookinfo", "--set", "run.duration=1ns", "--set", "run.warmup=0s"), "1ms or longer"),
+        (("bookinfo", "--duration", "20s", "--set", "run.duration=10s"), "the same twice"),
         (("bookinfo", "--until", "p99"), "p99±2%"),
         (("bookinfo", "--seed", "one"), "valid integer"),
         (("bookinfo", "--engine", "fast"), "simpy"),
@@ -39,6 +43,26 @@ def test_wrong_usage(shell, words, needle) -> None:
     assert (answer.exit_code, answer.stdout) == (2, "")
     assert needle in answer.stderr
     assert "Traceback" not in answer.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("run", "bookinfo", "--seed", "one"),
+        ("run", "bookinfo", "--engine", "fast"),
+        ("run", "bookinfo", "-o", "yaml"),
+        ("run", "bookinfo", "--nonsense"),
+        ("run", "bookinfo", "--duration", "20"),
+        ("run",),
+        ("comprae", "bookinfo"),
+        ("topologies", "bookinfo", "-o", "json"),
+        ("explain", "X9"),
+    ],
+)
+def test_wrong_usage_is_one_line(shell, words) -> None:
+    answer = shell(*words)
+    assert (answer.exit_code, answer.stdout) == (2, "")
+    assert answer.stderr.startswith("error: ") and answer.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("text", ["", "\0\1\2", "services: [", "just words", "- a\n- b\n", "meshsim: 2\n"])
@@ -93,10 +117,11 @@ def test_a_reader_that_has_seen_enough_is_no_failure(process, shop) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_full_disk_is_exit_4(process) -> None:
-    answer = process("meshsim topologies > /dev/full")
+@pytest.mark.parametrize("words", ["topologies", "--help", "run --help", "--version"])
+def test_a_full_disk_is_exit_4(process, words: str) -> None:
+    answer = process(f"meshsim {words} > /dev/full")
     assert answer.returncode == 4
-    assert "No space left on device" in answer.stderr and "Traceback" not in answer.stderr
+    assert answer.stderr == "error: cannot write the output: No space left on device\n"
 
 
 def test_colour_follows_the_environment(process, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from meshsim.cli import app
 from meshsim.errors import ExitCode
 
-COMMANDS = ("run", "compare", "lower", "validate", "explain", "topologies")
+COMMANDS = ("run", "compare", "lower", "validate", "explain", "topologies", "bench", "doctor")
 
 
 def help_of(*words: str) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -33,8 +34,38 @@ def test_lower_draws(shell, shop, tmp_path: Path, ending: str, magic: bytes) -> 
 def test_lower_refuses_other_drawings_before_it_works(shell, shop, tmp_path: Path) -> None:
     assert shell("lower", shop, "--draw", tmp_path / "plane.gif").exit_code == 2
     missing = shell("lower", shop, "--draw", tmp_path / "missing" / "plane.png")
-    assert missing.exit_code == 4
+    assert (missing.exit_code, missing.stdout) == (4, "")
     assert str(tmp_path / "missing" / "plane.png") in missing.stderr
+
+
+def test_lower_refuses_a_drawing_of_too_many_before_it_prints(shell, tmp_path: Path) -> None:
+    services = "".join(f"  s{i}: {{endpoints: {{x: [{{work: 1ms}}]}}}}\n" for i in range(61))
+    path = tmp_path / "crowd.yaml"
+    stream = "traffic: [{name: web, entry: s0.x, arrivals: {poisson: 1/s}}]\n"
+    path.write_text(f"meshsim: 1\nservices:\n{services}{stream}", encoding="utf-8")
+    answer = shell("lower", path, "--draw", tmp_path / "crowd.png")
+    assert (answer.exit_code, answer.stdout) == (2, "")
+    assert "61 services" in answer.stderr
+
+
+def test_shipped_files_go_by_their_name(shell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    lowered = shell("lower", "bookinfo").stdout
+    assert re.search(r" bookinfo\.yaml:\d+$", lowered, re.MULTILINE)
+    warned = shell("validate", "bookinfo", "--set", "run.load=100").stdout
+    assert re.search(r"^bookinfo\.yaml:\d+:\d+: warning", warned, re.MULTILINE)
+    assert "| " in warned  # the line of the file is still shown
+
+
+def test_isotope_graphs_tell_what_is_assumed(shell, shop) -> None:
+    graph = Path(__file__).parents[1] / "data" / "isotope" / "chain-2-services.yaml"
+    answer = shell("lower", graph)
+    (note,) = [line for line in answer.stderr.splitlines() if line.startswith("note: isotope")]
+    for path in re.findall(r"\(((?:traffic|services|network)\.[^)]*)\)", note):
+        value = {"arrivals": "{poisson: 5/s}", "work": "1ms", "cpu": "2", "client": "1ms"}[path.rpartition(".")[2]]
+        assert shell("validate", graph, "--set", f"{path}={value}").exit_code == 0
+    assert shell("lower", graph, "-q").stderr == ""
+    assert "isotope" not in shell("lower", shop).stderr
 
 
 def test_validate_counts(shell, shop) -> None:
@@ -71,7 +102,7 @@ def test_explain(shell) -> None:
 def test_explain_of_an_unknown_code(shell) -> None:
     answer = shell("explain", "M999")
     assert (answer.exit_code, answer.stdout) == (2, "")
-    assert "M999" in answer.stderr
+    assert "M999" in answer.stderr and "`meshsim explain` lists them" in answer.stderr
 
 
 def test_topologies_are_listed_and_printed(shell) -> None:

@@ -11,7 +11,8 @@ import pytest
 
 import meshsim
 from meshsim.cli.objectives import parse_slo
-from meshsim.cli.options import split_architectures
+from meshsim.cli.options import Engine, split_architectures
+from meshsim.engines import ENGINES
 
 #: 20 % more than the one replica of `stock` can do, for long enough to see it.
 OVERLOAD = ("--set", "run.load=12", "--duration", "3s", "--set", "run.drain=0s")
@@ -120,7 +121,8 @@ def test_compare_is_strict_only_when_asked(shell, shop) -> None:
 def test_warnings_go_to_stderr_and_quiet_silences_them(shell, shop) -> None:
     loud = shell("run", shop, *OVERLOAD, "-o", "json")
     quiet = shell("run", shop, *OVERLOAD, "-o", "json", "--quiet")
-    assert "warning" in loud.stderr and quiet.stderr == ""
+    assert "warning: unstable (none)" in loud.stderr and quiet.stderr == ""
+    assert "warning: unstable (none)" in shell("run", shop, *OVERLOAD).stderr
     assert without_timing(json.loads(loud.stdout)) == without_timing(json.loads(quiet.stdout))
 
 
@@ -136,6 +138,40 @@ def test_objectives_are_read_exactly() -> None:
     assert parse_slo(" p99.9 <= 250 ms ").limit == 0.25
     assert parse_slo("availability>=99.9%").limit == 0.999
     assert parse_slo("errors<0.1%").limit == 0.999
+
+
+@pytest.mark.parametrize(
+    ("text", "needle"),
+    [
+        ("availability>99.9", "did you mean 99.9%?"),
+        ("errors<5", "did you mean 5%?"),
+        ("errors<101%", "from 0 to 1"),
+        ("p99>1s", "write 'p99<1s'"),
+        ("availability<99%", "write 'availability>99%'"),
+        ("erors<1%", "did you mean errors?"),
+        ("latency<1s", "unknown quantity 'latency'"),
+        ("p99<250", "250ms"),
+    ],
+)
+def test_a_wrong_objective_says_what_is_wrong(shell, shop, text, needle) -> None:
+    answer = shell("run", shop, "--slo", text)
+    assert (answer.exit_code, answer.stdout) == (2, "")
+    assert needle in answer.stderr
+
+
+def test_an_objective_is_shown_as_it_was_asked(shell, shop) -> None:
+    answer = shell("run", shop, *OVERLOAD, "--slo", "errors<0.001%", "--slo", "p50<0.001ms")
+    assert "failed: none: web: p50<0.001ms is missed" in answer.stderr
+
+
+def test_counts_are_integers_in_csv(shell, shop) -> None:
+    rows = list(csv.DictReader(io.StringIO(shell("run", shop, "-o", "csv").stdout)))
+    counts = [row["value"] for row in rows if row["quantity"] in ("requests", "tries", "outcomes.ok", "replicas")]
+    assert counts and all(value.isdigit() for value in counts)
+
+
+def test_engines_are_those_that_there_are() -> None:
+    assert {engine.value for engine in Engine} == set(ENGINES)
 
 
 @pytest.mark.parametrize("text", ["p99", "p99>1s", "p99<250", "p0<1s", "latency<1s", "availability<99%", "errors<1ms"])

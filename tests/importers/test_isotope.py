@@ -189,6 +189,8 @@ def test_a_failing_callee_makes_its_caller_fail(tmp_path: Path) -> None:
         ("services:\n- name: a\n  isEntrypoint: maybe", 3, 17, "not true or false"),
         ("services:\n- name: a\n- name: a", 3, 9, "twice"),
         ("services:\n- numReplicas: 2", 2, 3, "no name"),
+        ("services:\n- name: a\n  script:\n  - sleep: " + "9" * 400 + "h", 4, 12, "100 years"),
+        ("services:\n- name: a\n  responseSize: 99999PB", 3, 17, "1 PiB"),
         ("services: []", 1, 11, "no services"),
         ("default: 3\nservices:\n- name: a", 1, 10, "has to be a map"),
         ("default: {}\ndefaults: {}\nservices:\n- name: a", 1, 1, "both"),
@@ -221,6 +223,27 @@ def test_mistakes_that_only_the_loader_sees_have_a_place_in_the_file(tmp_path: P
     with pytest.raises(SpecError) as caught:
         load(file)
     assert [(d.code, d.line) for d in caught.value.diagnostics] == [("M117", 2)]
+
+
+def test_replicas_beyond_the_limit_are_told_at_their_value(tmp_path: Path) -> None:
+    file = tmp_path / "graph.yaml"
+    file.write_text("services:\n- name: a\n  numReplicas: 200000")
+    with pytest.raises(SpecError) as caught:
+        load(file)
+    assert [(d.code, d.line, d.col) for d in caught.value.diagnostics] == [("M108", 3, 16)]
+
+
+def test_sleeps_that_are_drawn_are_planned(tmp_path: Path) -> None:
+    file = tmp_path / "graph.yaml"
+    file.write_text("services:\n- name: a\n  script:\n  - sleep: {type: histogram, data: {}}")
+    with pytest.raises(SpecError, match="histogram") as caught:
+        load(file)
+    assert [(d.code, d.line, d.col) for d in caught.value.diagnostics] == [("M105", 4, 5)]
+
+
+def test_the_load_generator_is_in_the_cluster() -> None:
+    network = load(FILES / "canonical.yaml").network
+    assert network.client == network.same_zone
 
 
 def test_parts_without_effect_are_told_once() -> None:

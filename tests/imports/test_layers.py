@@ -22,7 +22,8 @@ ALLOWED = {
     "results": BELOW_ALL | {"model", "architectures", "engines"},
     "simulate": BELOW_ALL | {"model", "architectures", "engines", "results"},
     "__init__": BELOW_ALL | {"model", "architectures", "engines", "results", "simulate"},
-    "cli": BELOW_ALL | {"model", "architectures", "engines", "results", "simulate", "__init__"},
+    "bench": BELOW_ALL | {"model", "architectures", "engines"},
+    "cli": BELOW_ALL | {"model", "architectures", "engines", "results", "simulate", "bench", "__init__"},
     "__main__": {"cli"},
 }
 

@@ -9,8 +9,9 @@ import pytest
 import yaml
 from good_shop import SHOP
 
-from meshsim.model.graph import call_graph, calls_per_request, expected_visits, reached, stream_rate_per_s
-from meshsim.model.load import load
+from meshsim.model.graph import call_graph, calls_per_request, expected_visits, peak_time_s, rate_at_per_s, reached
+from meshsim.model.graph import stream_rate_per_s
+from meshsim.model.load import load, validate
 from meshsim.model.topology import Topology
 
 
@@ -60,6 +61,7 @@ def test_versions_share_by_replicas_or_by_split() -> None:
 def test_rates_of_streams(arrivals: dict[str, Any], rate: float) -> None:
     spec = yaml.safe_load(SHOP)
     spec["traffic"][0]["arrivals"] = arrivals
+    spec["run"] = {"warmup": "0s"}
     web = next(stream for stream in load(spec).traffic if stream.name == "web")
     assert stream_rate_per_s(web, 60.0) == pytest.approx(rate)
 
@@ -77,8 +79,39 @@ def test_fallbacks_are_reached_but_not_expected() -> None:
 
 
 def test_long_chains_need_no_recursion() -> None:
-    services: dict[str, Any] = {f"s{i}": {"endpoints": {"x": [{"call": f"s{i + 1}.x"}]}} for i in range(3000)}
-    services["s3000"] = {"endpoints": {"x": [{"work": "1ms"}]}}
-    web = {"name": "web", "entry": "s0.x", "arrivals": {"poisson": "1/s"}}
-    demand = expected_visits(load({"meshsim": 1, "services": services, "traffic": [web], "call_depth": 50}))
-    assert math.fsum(demand.calls_per_s.values()) == 50.0  # chains are followed up to call_depth
+    spec = _chain(999)
+    assert math.fsum(expected_visits(load({**spec, "call_depth": 1000})).calls_per_s.values()) == 1000.0
+    error, *_ = validate({**spec, "call_depth": 999})[1]
+    assert error.code == "M124" and "call_depth: 1000" in error.hint and "994 more" in error.message
+
+
+def _chain(calls: int) -> dict[str, Any]:
+    services: dict[str, Any] = {f"s{i}": {"endpoints": {"x": [{"call": f"s{i + 1}.x"}]}} for i in range(calls)}
+    services[f"s{calls}"] = {"endpoints": {"x": [{"work": "1ms"}]}}
+    return {
+        "meshsim": 1,
+        "services": services,
+        "traffic": [{"name": "web", "entry": "s0.x", "arrivals": {"poisson": "1/s"}}],
+    }
+
+
+def test_a_ring_is_followed_to_the_depth_from_every_entry() -> None:
+    """Fifty streams into a ring of fifty with p of 1/2: each endpoint gets 1 + 1/2 + 1/4 ... requests per second."""
+    spec = _chain(49)
+    spec["services"]["s49"] = {"endpoints": {"x": [{"call": "s0.x"}]}}
+    for service in spec["services"].values():
+        service["endpoints"]["x"][0]["p"] = 0.5
+    stream = spec["traffic"][0]
+    spec["traffic"] = [{**stream, "name": f"w{i}", "entry": f"s{i}.x"} for i in range(50)]
+    demand = expected_visits(load({**spec, "call_depth": 60}))
+    assert list(demand.calls_per_s.values()) == pytest.approx([2.0] * 50, rel=1e-12)
+
+
+def test_the_rate_at_an_instant_and_its_peak() -> None:
+    spec = yaml.safe_load(SHOP)
+    day = {"mean": "100/s", "peak": "150/s", "period": "60s", "peak_at": "10s"}
+    spec["traffic"][0]["arrivals"] = {"rate": {"diurnal": day}}
+    web = next(s for s in load({**spec, "run": {"warmup": "0s"}}).traffic if s.name == "web")
+    assert peak_time_s(web, 60.0) == 10.0 and peak_time_s(web, 5.0) == 5.0
+    assert rate_at_per_s(web, 40.0, 60.0) == pytest.approx(50.0)  # half a period later
+    assert rate_at_per_s(web, 25.0, 60.0) == pytest.approx(100.0)

@@ -137,6 +137,7 @@ def test_defaults() -> None:
 def test_arrivals(arrivals: dict[str, Any], expected: Arrivals) -> None:
     spec = yaml.safe_load(SHOP)
     spec["traffic"][0]["arrivals"] = arrivals
+    spec["run"] = {"warmup": "0s"}
     streams = {stream.name: stream for stream in load(spec).traffic}
     assert streams["web"].arrivals == expected
 
@@ -162,7 +163,7 @@ def test_traffic_without_tenants_belongs_to_default() -> None:
 def test_data_files_are_beside_the_spec(tmp_path: Path) -> None:
     (tmp_path / "times.csv").write_text("time,user\n1500ms,a\n0s,b\n\n# note\n2s,c\n")
     file = tmp_path / "shop.yaml"
-    file.write_text(SHOP.replace("{poisson: 100/s}", "{trace: {file: times.csv}}"))
+    file.write_text(SHOP.replace("{poisson: 100/s}", "{trace: {file: times.csv}}") + "run: {warmup: 0s}\n")
     assert next(s for s in load(file).traffic if s.name == "web").arrivals.times_s == (0.0, 1.5, 2.0)
     (tmp_path / "times.csv").write_text("1s\n2\n")
     (error,) = validate(file)[1]
@@ -212,6 +213,9 @@ def test_a_file_and_its_dict_are_the_same_system(tmp_path: Path) -> None:
      ("services.cart.cpu={request: 1, limit: 3}", lambda t: t.services["cart"].versions[0].cpu.limit == 3.0),
      ("tenants.web.slo.p99=200ms", lambda t: t.tenants["web"].objectives[0].limit == 0.2),
      ("nodes.zones=[a, b]", lambda t: t.nodes.zones == ("a", "b")),
+     ("tenants.web.slo.p99.9=300ms", lambda t: t.tenants["web"].objectives[0].quantity == "p99.9"),
+     ("services.shop.replicas=null", lambda t: t.services["shop"].versions[0].replicas == 1),
+     ("traffic.put=null", lambda t: [s.name for s in t.traffic] == ["web"]),
      ("name=other", lambda t: t.name == "other")],
 )  # fmt: skip
 def test_overrides(override: str, check_it: Any) -> None:
@@ -226,7 +230,8 @@ def test_overrides(override: str, check_it: Any) -> None:
      ("services.shop.replicas=0", "M108", 24, "write 1"), ("services.shop.replicas.x=4", "M011", 24, "as a whole"),
      ("services.shop.endpoints.get.7.work=1ms", "M011", 29, "0 to 1"), ("run.load=", "M011", 1, "path=value"),
      ("run.duration=60", "M106", 14, "60s"), ("rnu.load=2", "M101", 1, "did you mean 'run'?"),
-     ("name=[a", "M002", None, "")],
+     ("extends=bookinfo", "M011", 1, "before --set"), ("services.shop.cpu=null", "M011", 15, "null removes"),
+     ("tenants.web.slo.p99.9=300", "M106", 23, "300ms"), ("name=[a", "M002", None, "")],
 )  # fmt: skip
 def test_wrong_overrides_point_into_the_override(override: str, code: str, col: int | None, hint: str) -> None:
     error = validate(yaml.safe_load(SHOP), [override])[1][0]
@@ -253,6 +258,26 @@ def test_extends_merges_maps_and_named_entries(tmp_path: Path) -> None:
     assert [(s.name, s.arrivals.kind) for s in topology.traffic] == [
         ("more", "poisson"), ("put", "poisson"), ("web", "constant"),
     ]  # fmt: skip
+
+
+def test_extends_replaces_the_other_form_and_null_removes(tmp_path: Path) -> None:
+    shop = SHOP.replace("work: 5ms", "work: {lognormal: {mean: 4ms, cv: 1}}")
+    shop = shop.replace("{poisson: 100/s}", "{renewal: {gamma: {mean: 10ms, cv: 2}}}")
+    (tmp_path / "base.yaml").write_text(shop)
+    change = "extends: base.yaml\nservices: {shop: {replicas: null}}\ntraffic:\n  - name: web\n    arrivals: "
+    (tmp_path / "other.yaml").write_text(change + "{renewal: {gamma: {shape: 4, scale: 5ms}}}\n")
+    topology = load(tmp_path / "other.yaml")
+    gap = next(s.arrivals.gap for s in topology.traffic if s.name == "web")
+    assert gap is not None and gap.params == (4.0, 0.005)
+    assert topology.services["shop"].versions[0].replicas == 1
+    (tmp_path / "same.yaml").write_text(change + "{renewal: {gamma: {cv: 1}}}\n")
+    gap = next(s.arrivals.gap for s in load(tmp_path / "same.yaml").traffic if s.name == "web")
+    assert gap is not None and gap.params == (1.0, 0.01)
+
+
+def test_a_failed_extends_is_the_only_error(tmp_path: Path) -> None:
+    (tmp_path / "child.yaml").write_text("extends: nowhere\nservices: {shop: {replicas: 3}}\n")
+    assert [d.code for d in validate(tmp_path / "child.yaml")[1]] == ["M010"]
 
 
 def test_mistakes_in_the_base_are_told_in_the_base(tmp_path: Path) -> None:

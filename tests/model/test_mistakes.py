@@ -64,6 +64,12 @@ ERRORS = [
     ("M105", END, "mesh: {sidecar: {§cache: {}}}\n", "for now"),
     ("M105", "{web: {}}", "{web: {§weight: 3}}", "for now"),
     ("M105", WORK, "- §work: {low: 1ms, mid: 2ms, high: 3ms}", "for now"),
+    ("M105", "replicas: 2", "§cpu: {low: 1, mid: 2, high: 3}", "for now"),
+    ("M105", "work: 5ms", "work: {§exp: {low: 1ms, mid: 2ms, high: 3ms}}", "for now"),
+    ("M105", "replicas: 2", "§connections: {low: 1, mid: 2, high: 3}", "for now"),
+    ("M105", "replicas: 2", "versions: {v1: {§memory: 1GiB}}", "for now"),
+    ("M105", END, "policies: [{name: p, §load_balancer: {least_request: {choices: 2}}}]\n", "for now"),
+    ("M105", END, "policies: [{name: p, in_app: true, §outlier_detection: {}}]\n", "for now"),
     ("M106", "work: 5ms", "work: §5", "write 5ms or 5s"),
     ("M106", "work: 5ms", "work: {exp: §0.5}", "write 0.5ms or 0.5s"),
     ("M106", "100/s", "§100", "write 100/s"),
@@ -95,6 +101,17 @@ ERRORS = [
     ("M108", END, "run: {duration: 10s, warmup: §20s}\n", "less than 10s"),
     ("M108", END, "run: {load: §0}\n", ""),
     ("M108", END, "§prices: {cpu: $1/core/h, memory: 1 EUR/GiB/h}\n", "one currency"),
+    ("M108", "work: 5ms", "work: {gamma: {mean: 5ms, cv: §1.0e-200}}", "write 0"),
+    ("M108", "work: 5ms", "work: {lognormal: §{p50: 1e-290s, p99: 99d}}", ""),
+    ("M108", "work: 5ms", "work: {weibull: §{shape: 0.05, scale: 100d}}", ""),
+    ("M108", POISSON, "{mmpp: {rates: [1/s, 2/s], stay: [§1ns, 1s]}}", ""),
+    ("M108", POISSON, "{renewal: §0.1ns}", "1 ns"),
+    ("M103", "replicas: 2", 'connections: §"8"', "without quotes"),
+    ("M109", "replicas: 2", "discipline: §LIFO", "did you mean 'lifo'?"),
+    ("M109", END, "policies: [{name: p, load_balancer: §LEAST-REQUEST}]\n", "did you mean 'least_request'?"),
+    ("M109", END, "mesh: {gateway: {profile: §linkerd}}\n", "envoy"),
+    ("M109", END, "mesh: {ambient: {profile: §envoy}}\n", "istio-1.24"),
+    ("M109", WORK, "- {parallel: [{call: cart.get}], join: §any}", "quorum: 1"),
     ("M109", "replicas: 2", "discipline: §fair", "known: fifo, lifo, ps"),
     ("M109", "- call: cart.get", "- {call: cart.get, times: {§exp: 3}}", "geometric"),
     ("M109", "work: 5ms", "work: {§geometric: 5}", "exp"),
@@ -121,12 +138,15 @@ ERRORS = [
     ("M120", REPLICAS, "    §split: {v1: 1}\n", "versions"),
     ("M120", "- call: cart.get", "- {call: cart.get, async: true, fallback: §[]}", "remove"),
     ("M120", POISSON, "{closed: {users: 1, think: 1s}}, sessions: §{requests: 2, gap: 1s}", "poisson"),
+    ("M120", "- call: cart.get", "- {call: cart.get, optional: §true, fallback: []}", "remove optional"),
     ("M121", "call: cart.get", "call: §cart", "cart.get, cart.put"),
     ("M121", "{web: {}}\ntraffic:\n  - {", "{web: {}, app: {}}\ntraffic:\n  - §{", "tenant: web"),
     ("M122", POISSON, "{trace: {file: §nowhere.csv}}", "relative"),
     ("M123", END,
      "policies: [{name: one, to: cart, in_app: true}, §{name: two, to: cart, in_app: false}]\ntenants: {web: {}}\n",
      "narrower"),
+    ("M124", END, "call_depth: 1\n", "call_depth: 2"),
+    ("M125", POISSON, "{spike: {base: 1/s, peak: 9/s, at: 5s, lasts: 5s}}", "warmup: 10s"),
 ]  # fmt: skip
 
 WARNINGS = [
@@ -137,6 +157,14 @@ WARNINGS = [
     ("M206", "{web: {}}\ntraffic:\n  - {name: web,",
      "{web: {}, §app: {}}\ntraffic:\n  - {name: web, tenant: web,", "app"),
     ("M208", REPLICAS, "    §replicas: 2\n    versions: {v1: {}, v2: {}}\n", "2 of its own"),
+    ("M203", END, "run: {duration: 30s, warmup: 0s, load: 4.5}\n", "it fits from 3 replicas"),
+    ("M203", "    replicas: 2\n", "    concurrency: 1\n    queue: 9\n    replicas: 2\n", ""),
+    ("M211", POISSON, "{trace: {times: [90s]}}", "0s"),
+    ("M212", "- call: cart.get", "- {call: cart.put, timeout: §500us}", "raise"),
+    ("M213", END, "policies: [§{name: p, from: cart, to: shop, in_app: true}]\n", "from"),
+    ("M214", END, "§run: {duration: 2000d}\n", "shorten"),
+    ("M215", END, "nodes: {cpu: 500m}\n", "larger"),
+    ("M215", END, "§nodes: {cpu: 2}\n", "pods_per_node"),
     ("M209", "work: 5ms", "work: {pareto: {shape: 1, scale: 1ms}}", "upper"),
 ]  # fmt: skip
 
@@ -173,8 +201,12 @@ def test_each_warning(code: str, old: str, new: str, hint: str, tmp_path: Path) 
     text, place = _broken(old, new)
     if code == "M206":
         text = text.replace("{name: put,", "{name: put, tenant: web,")
+    if code == "M211":
+        text += "run: {warmup: 0s}\n"
+    if "concurrency: 1" in new:
+        text = text.replace("work: 5ms", "wait: 30ms")  # 100/s for 31 ms at two places
     found = _diagnostics(text, tmp_path)
-    warning = next((d for d in found if d.code == code), None)
+    warning = next((d for d in found if d.code == code and (place is None or (d.line, d.col) == place)), None)
     assert warning and warning.severity == "warning", found
     assert place is None or (warning.line, warning.col) == place
     assert hint in warning.hint
@@ -260,3 +292,66 @@ def test_every_code_is_met_in_these_tests() -> None:
 def test_explain_shows_wrong_and_right() -> None:
     text = explain("m104")
     assert "wrong:" in text and "chekout" in text and "right:" in text
+
+
+def test_time_goes_through_calls_without_a_timeout(tmp_path: Path) -> None:
+    services = """
+  a: {endpoints: {x: [{call: b.x, timeout: 1s}]}}
+  b: {endpoints: {x: [{call: c.x}]}}
+  c: {endpoints: {x: [{call: d.x, timeout: 5s, retries: 2}]}}
+  d: {endpoints: {x: [{work: 1ms}]}}
+"""
+    traffic = "traffic: [{name: web, entry: a.x, arrivals: {poisson: 1/s}}]\n"
+    (warning,) = (d for d in _diagnostics(f"meshsim: 1\nservices:{services}{traffic}", tmp_path) if d.code == "M202")
+    assert "15s" in warning.message and warning.line == 3
+
+
+def test_the_peak_of_a_spike_counts(tmp_path: Path) -> None:
+    text = SHOP.replace(POISSON, "{spike: {base: 1/s, peak: 500/s, at: 30s, lasts: 1s}}") + "run: {warmup: 0s}\n"
+    (warning,) = (d for d in _diagnostics(text, tmp_path) if d.code == "M203")
+    assert "at its peak (30s)" in warning.message and "2.5 cores" in warning.message
+    after_the_run = text.replace("warmup: 0s", "warmup: 0s, duration: 20s")
+    assert not _diagnostics(after_the_run, tmp_path)
+
+
+def test_values_of_files_are_judged_and_not_shown(tmp_path: Path) -> None:
+    (tmp_path / "sizes.txt").write_text("3,secret\n0,secret\nx y,secret\nz,secret\n")
+    text = SHOP.replace(POISSON, "{batch: {rate: 1/s, size: {empirical: {file: sizes.txt}}}}")
+    (tmp_path / "shop.yaml").write_text(text)
+    checked = loading.check(tmp_path / "shop.yaml")
+    assert [(d.code, d.line) for d in checked.diagnostics] == [("M108", 2), ("M103", 3)]
+    assert "secret" not in checked.render()
+    (tmp_path / "sizes.txt").write_text("")
+    assert [d.code for d in loading.validate(tmp_path / "shop.yaml")[1]] == ["M122"]
+
+
+def test_messages_cannot_be_faked(tmp_path: Path) -> None:
+    text = SHOP.replace("call: cart.get", 'call: "crt\\e[2J\\u202e"')
+    (tmp_path / "shop.yaml").write_text(text)
+    shown = loading.check(tmp_path / "shop.yaml").render()
+    assert "\\x1b[2J\\u202e" in shown and "\x1b" not in shown and "\u202e" not in shown
+
+
+def test_join_all_is_the_default(tmp_path: Path) -> None:
+    text = SHOP.replace("- call: cart.get", "- {parallel: [{call: cart.get}], join: all}")
+    assert _diagnostics(text, tmp_path) == []
+
+
+def test_items_of_lists_are_named(tmp_path: Path) -> None:
+    errors = _diagnostics(SHOP.replace(WORK, "- 5ms"), tmp_path)
+    assert "step 0 of shop.get" in errors[0].message
+
+
+def test_many_unknown_names_are_cut_and_the_first_get_a_hint(tmp_path: Path) -> None:
+    text = SHOP.replace(WORK, "\n".join([WORK, *(f"        - call: crt{i}.get" for i in range(200))]))
+    found = _diagnostics(text, tmp_path)
+    assert len(found) == 100 and "did you mean 'cart'?" in found[0].hint
+
+
+def test_profiles_are_those_of_the_architectures() -> None:
+    from meshsim.architectures import profiles
+    from meshsim.model.topology import PROFILES
+
+    assert {name: set(kinds) for name, kinds in PROFILES.items()} == {
+        name: set(kinds) for name, kinds in profiles.PROFILES.items()
+    }

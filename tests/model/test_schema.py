@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import jsonschema
 import pytest
 import yaml
 from good_shop import SHOP
 from test_load import EVERYTHING
 
+from meshsim.model.load import shipped
 from meshsim.model.schema import FILE, json_schema, text
+
+TOPOLOGIES = Path(__file__).parent.parent.parent / "topologies"
 
 
 def _errors(source: str) -> list[str]:
@@ -27,6 +32,18 @@ def test_it_is_a_schema() -> None:
 @pytest.mark.parametrize("source", [SHOP, EVERYTHING])
 def test_good_files_are_accepted(source: str) -> None:
     assert _errors(source) == []
+
+
+def test_files_that_extend_others_are_accepted() -> None:
+    change = "extends: base\nservices: {shop: {replicas: 3, cpu: null}}\n"
+    change += "traffic: [{name: web, arrivals: {closed: {users: 3}}}]"
+    assert _errors(change) == []
+    assert _errors(change.replace("replicas: 3", "replica: 3")) == ["$.services.shop"]
+
+
+@pytest.mark.parametrize("name", [name for name, _ in shipped()])
+def test_shipped_files_are_accepted(name: str) -> None:
+    assert _errors((TOPOLOGIES / f"{name}.yaml").read_text(encoding="utf-8")) == []
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from builders import call, choose, entry, exp, fail, fork, geometric, lognormal, network, plane, service, work
@@ -58,7 +59,7 @@ def services(draw: st.DrawFn, *, cancellation: bool = True, lossless: bool = Fal
                 name,
                 *draw(steps(NAMES[i + 1 :], cancellation and draw(st.booleans()))),
                 replicas=draw(st.integers(1, 3)),
-                cores=draw(st.sampled_from([1.0, 2.0])),
+                cores=draw(st.sampled_from([1.0, 2.0, math.inf])),
                 discipline=draw(st.sampled_from(["fifo", "lifo", "ps"])),
                 concurrency=slots,
                 queue=None if lossless or slots is None else draw(st.sampled_from([None, 0, 2])),

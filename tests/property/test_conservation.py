@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import numpy as np
-from builders import rows, run, total
+from builders import call, entry, rows, run, service, total, wait_ms
 from hypothesis import given
 from planes import planes
 
-from meshsim.architectures.plane import Plane
-from meshsim.engines.record import DEGRADED, OCCUPANCY_BINS, UNFINISHED
+from meshsim.architectures.plane import Plane, PlaneService
+from meshsim.engines.record import DEGRADED, OCCUPANCY_BINS, UNFINISHED, Record
 
 SECONDS = 2.0  # all arrivals are within 0.1 s: the run is drained, abandoned work included
 
@@ -66,15 +69,56 @@ def test_occupancy_bins_are_the_integral_of_requests_present(plane: Plane) -> No
 
 @given(planes(cancellation=False))
 def test_work_is_conserved(plane: Plane) -> None:
-    """Without cancellation every demand is worked off, wanted or not: the integral of busy cores is their sum.
-
-    Processor sharing rounds each end up to a nanosecond, on at most all cores.
-    """
+    """Without cancellation every demand is worked off, wanted or not: the integral of busy cores is their sum."""
     record = run(plane, SECONDS)
-    for i, service in enumerate(plane.services):
+    for i, station in enumerate(plane.services):
         excess = total(record, i, "busy_ns") - total(record, i, "demand_ns")
-        slack = service.replicas[0].cores * total(record, i, "work_items") if service.discipline == "ps" else 0
+        slack = rounding_ns(station, record, i)
         assert -1e-3 * (1 + slack) <= excess <= slack
+
+
+@given(planes())
+def test_nobody_works_more_than_was_asked_for(plane: Plane) -> None:
+    """With cancellation less work is done than was placed, and cores that were given back are idle."""
+    record = run(plane, SECONDS)
+    for i, station in enumerate(plane.services):
+        excess = total(record, i, "busy_ns") - total(record, i, "demand_ns")
+        assert excess <= 1e-3 + rounding_ns(station, record, i)
+
+
+def rounding_ns(station: PlaneService, record: Record, i: int) -> float:
+    """Processor sharing rounds each end up to a nanosecond, on at most all cores."""
+    cores = station.replicas[0].cores
+    if station.discipline != "ps" or math.isinf(cores):
+        return 0.0
+    return cores * total(record, i, "work_items")
+
+
+def with_patience(plane: Plane) -> Plane:
+    """Clients ask a service that waits a second after its call: by then all that was begun has ended."""
+    patient = [
+        service(f"{stream.name}-patient", call(stream.service, optional=True), wait_ms(1e3), cores=math.inf)
+        for stream, _ in plane.entries
+    ]
+    entries = tuple(entry(stream.name, f"{stream.name}-patient", stream.arrivals) for stream, _ in plane.entries)
+    return replace(plane, services=(*plane.services, *patient), entries=entries)
+
+
+@given(planes())
+def test_littles_law_holds_by_the_spans(plane: Plane) -> None:
+    """At every service the time from reaching to leaving, summed over frames, is the integral of the number present;
+    from admission to leaving, that of the slots; cancelled and rejected frames included.
+    """
+    plane = with_patience(plane)
+    record = run(plane, SECONDS, spans=True)
+    frames = record.spans[record.spans["endpoint"] >= 0]
+    assert np.all(frames["left_ns"] >= frames["reached_ns"]) and np.all(frames["reached_ns"] >= 0)
+    owner = np.repeat(np.arange(len(plane.services)), [len(service.replicas) for service in plane.services])
+    for i in range(len(plane.services)):
+        mine = frames[owner[frames["replica"]] == i]
+        assert (mine["left_ns"] - mine["reached_ns"]).sum() == total(record, i, "in_system_ns")
+        admitted = mine[mine["admitted_ns"] >= 0]
+        assert (admitted["left_ns"] - admitted["admitted_ns"]).sum() == total(record, i, "slots_ns")
 
 
 @given(planes())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections import Counter
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from queue_records import mm1_record, queue_plane
 
 from meshsim.engines.record import E500, OK, SPANS
+from meshsim.results import breakdown
 from meshsim.results.breakdown import NETWORK, PARTS, PROXY, QUEUE, SERVICE, WAIT, attribute, break_down
 
 ENDPOINT_SERVICE = [0, 1, 2, 3]
@@ -185,3 +187,25 @@ def test_the_split_of_the_mean_adds_up_and_the_slowest_are_one_in_a_hundred() ->
     assert split.slowest.requests == slowest.size
     assert split.slowest.latency_s.value == pytest.approx(slowest.mean() * 1e-9)
     assert split.mean.latency_s.low < split.mean.latency_s.value < split.mean.latency_s.high
+
+
+def test_intervals_of_the_slowest_hold_the_closed_form_as_often_as_they_claim() -> None:
+    """Independent exponentials of mean 1 s: beyond their 99 % quantile they last ln 100 + 1 s on average.
+
+    With 200 runs a true coverage of 95 % shows as 91.0 to 98.5 % in 99 of 100 seeds; with the threshold taken as known
+    it is 84 %.
+    """
+    rng, n, cells, runs, hits = np.random.default_rng(3), 20_000, 36, 200, [0, 0]
+    exact = math.log(100) + 1
+    for _ in range(runs):
+        latency = np.round(rng.exponential(1.0, n) * 1e9).astype(np.int64)
+        cell, zeros = rng.integers(0, cells, n), np.zeros(n, np.int64)
+        parts = np.zeros((n, len(PARTS)), np.int64)
+        parts[:, QUEUE], parts[:, SERVICE] = latency // 2, latency - latency // 2
+        found = breakdown.Attribution(zeros, latency, zeros, np.arange(n), zeros, parts)
+        slow, edge = latency >= breakdown._threshold(latency), breakdown._near_the_edge(latency, latency)
+        arrived = np.bincount(cell, minlength=cells).reshape(1, cells)
+        split = breakdown._split(found, breakdown._Chosen(slow, cell, arrived, edge), ["a"], 0.95)
+        for i, (one, truth) in enumerate(((split.latency_s, exact), (split.parts_s["queue"], exact / 2))):
+            hits[i] += one.low <= truth <= one.high
+    assert all(0.91 <= hit / runs <= 0.985 for hit in hits), hits

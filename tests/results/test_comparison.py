@@ -78,6 +78,7 @@ def test_an_unstable_side_is_left_out_of_the_verdict(base: Result, slower: Resul
     found = compare_results([base, slower, unstable], "compare")
     assert found.verdict[0].startswith("ambient is unstable: requests pile up")
     assert found.verdict[1].startswith("none is lowest")
+    assert found.sentences()[1] == "ambient is unstable: ambient and none cannot be compared"
 
 
 def test_everything_shows_itself(base: Result, slower: Result) -> None:

@@ -7,7 +7,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import yaml
 
@@ -18,6 +17,8 @@ from meshsim.model.graph import CLIENT, call_graph, calls_per_request, edges, ex
 from meshsim.model.load import check, load, shipped
 from meshsim.model.steps import Call, Choose, Parallel, Step
 from meshsim.model.topology import Service, Topology
+from meshsim.results.comparison import Comparison
+from meshsim.simulate import compare
 from meshsim.units import parse_bytes, parse_cores
 
 MANIFEST = Path(__file__).parent.parent / "data" / "online-boutique" / "kubernetes-manifests.yaml"
@@ -266,41 +267,43 @@ def test_front_door_has_its_tenants_and_shared_backends() -> None:
     assert len(topology.nodes.zones) == 3
 
 
+def test_the_large_front_door_works_as_much_as_the_small_one() -> None:
+    small, large = load("front-door"), load("front-door-large")
+    assert check("front-door-large").diagnostics == ()
+    for name, service in small.services.items():
+        offered, capacity = expected_visits(small).offered_cores[name], _cores(service)
+        assert expected_visits(large).offered_cores[name] / _cores(large.services[name]) == pytest.approx(
+            offered / capacity
+        )
+        assert _cores(large.services[name]) == 50 * capacity
+
+
 # -- what each of them shows -------------------------------------------------------------------------------------
 
 
-@cache  # several tests look at the same run
-def _tail_s(name: str, architecture: str, seed: int, seconds: int) -> tuple[float, float]:
-    """Mean and 99th percentile of the latencies of the requests that arrive after the first fifth of a run."""
-    plane = lower(load(name), architecture)
-    record = simulate(plane, seed=seed, duration_ns=seconds * 10**9, drain_ns=30 * 10**9, record_requests=True)
-    assert record.requests is not None
-    arrival, end = record.requests["arrival_ns"], record.requests["end_ns"]
-    counted = (arrival > seconds * 2 * 10**8) & (arrival < seconds * 10**9)
-    latency = (end - arrival)[counted] / 1e9
-    assert (latency > 0).all()
-    return float(latency.mean()), float(np.quantile(latency, 0.99))
+@cache  # several tests look at the same comparison
+def _compared(name: str, seconds: float) -> Comparison:
+    """Eight replications of each architecture over the same arrivals and demands."""
+    architectures = ("none", "sidecar", "ambient")
+    return compare(name, architectures, engine="compiled", replications=8, duration_s=seconds, seed=1)
 
 
-@pytest.mark.parametrize("seed", [1, 3])
-def test_sidecars_mend_the_imbalance_of_long_lived_connections(seed: int) -> None:
-    """Three clients that each hold on to one of three replicas: choosing for each request has the lower tail."""
-    _, without = _tail_s("online-boutique-scaled", "none", seed, 20)
-    _, with_sidecars = _tail_s("online-boutique-scaled", "sidecar", seed, 20)
-    assert with_sidecars < without
+def test_sidecars_mend_the_imbalance_of_long_lived_connections() -> None:
+    """Three clients that each hold on to one of three replicas: choosing for each request lowers p99."""
+    saved = _compared("online-boutique-scaled", 40.0).differences["sidecar"].latency_s["p99"]
+    assert saved.high is not None and saved.high < 0.0
 
 
 def test_ztunnels_do_not_mend_it() -> None:
-    """L4 proxies keep the choice of the connection: within the noise the tail is that of no mesh at all."""
-    _, without = _tail_s("online-boutique-scaled", "none", 3, 20)
-    _, ambient = _tail_s("online-boutique-scaled", "ambient", 3, 20)
-    _, sidecar = _tail_s("online-boutique-scaled", "sidecar", 3, 20)
-    assert abs(ambient - without) < abs(without - sidecar) / 2
+    """L4 proxies keep the choice of the connection: what sidecars save at p99, they do not."""
+    differences = _compared("online-boutique-scaled", 40.0).differences
+    ambient, sidecar = (differences[mesh].latency_s["p99"] for mesh in ("ambient", "sidecar"))
+    assert sidecar.high is not None and ambient.low is not None
+    assert ambient.low > sidecar.high
 
 
 @pytest.mark.parametrize("mesh", ["sidecar", "ambient"])
 def test_bookinfo_has_nothing_to_balance_and_pays_for_the_proxies(mesh: str) -> None:
-    results = [(_tail_s("bookinfo", "none", seed, 40), _tail_s("bookinfo", mesh, seed, 40)) for seed in (1, 2)]
-    assert all(with_mesh[0] > without[0] for without, with_mesh in results)
-    without_s, with_s = (np.mean([pair[side][1] for pair in results]) for side in (0, 1))
-    assert with_s > without_s
+    """One replica each: proxies add to the mean, interval and all."""
+    added = _compared("bookinfo", 40.0).differences[mesh].latency_s["mean"]
+    assert added.low is not None and added.low > 0.0

@@ -32,8 +32,8 @@ def simulate(
 ) -> Record:
     """Run one replication on the compiled engine; parameters and errors as of the reference engine.
 
-    The kernel is left after every `_SLICES`-th part of the duration and of the drain: signals are handled then, and `stop` is asked
-    whether to raise KeyboardInterrupt. That changes no number.
+    The kernel is left after every `_SLICES`-th part of the duration and of the drain: signals are handled then, and
+    `stop` is asked whether to raise KeyboardInterrupt. That changes no number.
     """
     run = Run(program, seed, replication, branch, duration_ns, duration_ns + drain_ns)
     scalars = run.kernel.scalars[0]

@@ -12,11 +12,12 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from meshsim.model.diagnostics import Report, suggestion
+from meshsim.model.diagnostics import Report
 from meshsim.model.read.tree import ListNode, MapNode, Mark, Node, Scalar
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,252}")
 ENDPOINT_NAME = re.compile(r"[A-Za-z0-9_/][A-Za-z0-9_/-]{0,252}")
+_STEP = re.compile(r"services\.([^.]+)\.(?:versions\.[^.]+\.)?endpoints\.([^.]+)\.([0-9]+)")
 RESERVED = ("client", "gateway", "ztunnel")  # the outside, and proxies that stand beside the services
 
 
@@ -39,6 +40,12 @@ class Reading:
     marks: dict[str, Mark] = field(default_factory=dict)  # dotted path -> place
     places: dict[int, str] = field(default_factory=dict)  # id of a step -> dotted path; steps live as long as this
 
+    def mark(self, path: str) -> Mark:
+        """Place of a path, or of the nearest part above it that was written."""
+        while path and path not in self.marks:
+            path = path.rpartition(".")[0]
+        return self.marks.get(path, Mark(""))
+
 
 @dataclass(slots=True)
 class Cursor:
@@ -48,6 +55,7 @@ class Cursor:
     path: str
     reading: Reading
     key_mark: Mark
+    key: str | None = None  # last part of the path; None: the root, or an item of a list
 
     def error(self, code: str, message: str, hint: str = "", mark: Mark | None = None) -> None:
         """Report an error at this node, or at `mark`."""
@@ -57,16 +65,32 @@ class Cursor:
         """Report a warning at the key of this node."""
         self.reading.report.warning(code, message, hint, self.key_mark, self.path)
 
-    def child(self, key: str, node: Node, key_mark: Mark) -> Cursor:
-        """Give a cursor one level down, and remember its place."""
+    def child(self, key: str, node: Node, key_mark: Mark, *, item: bool = False) -> Cursor:
+        """Give a cursor one level down, and remember its place; a range is reported, and read as its middle."""
         path = f"{self.path}.{key}" if self.path else key
         self.reading.marks[path] = node.mark if isinstance(node, Scalar) else key_mark
-        return Cursor(node, path, self.reading, key_mark)
+        child = Cursor(node, path, self.reading, key_mark, None if item else key)
+        if isinstance(node, MapNode) and _is_range(node) and key != "split":
+            child.later("a range {low, mid, high}")
+            child.node = node.entries["mid"][1]
+        return child
 
     @property
     def name(self) -> str:
-        """Last part of the path."""
-        return self.path.rpartition(".")[2] or "the topology"
+        """What messages call this: the key, or the position in a list."""
+        if self.key is not None:
+            return self.key
+        if not self.path:
+            return "the topology"
+        if step := _STEP.fullmatch(self.path):
+            return f"step {step[3]} of {step[1]}.{step[2]}"
+        above, _, position = self.path.rpartition(".")
+        last = above.rpartition(".")[2]
+        return f"item {position} of {above if last.isdigit() else last}"
+
+    def write(self, example: str) -> str:
+        """Give a hint that shows how this is written."""
+        return f"write {example}" if self.key is None else f"write {self.key}: {example}"
 
     def is_map(self) -> bool:
         """Tell whether there are keys here."""
@@ -76,6 +100,10 @@ class Cursor:
         """Tell whether there is a list here."""
         return isinstance(self.node, ListNode)
 
+    def has(self, key: str) -> bool:
+        """Tell whether a map has this key."""
+        return key in self.keys()
+
     def keys(self) -> tuple[str, ...]:
         """Keys of a map; none elsewhere."""
         return tuple(self.node.entries) if isinstance(self.node, MapNode) else ()
@@ -83,12 +111,17 @@ class Cursor:
     def children(self, example: str = "key: value") -> Iterator[tuple[str, Cursor]]:
         """Keys with cursors; an error when this is no map, or when a key has no value."""
         if not isinstance(self.node, MapNode):
-            self.wrong_kind("a map", f"write {self.name}: {{{example}}}")
+            self.wrong_kind("a map", self.write(f"{{{example}}}"))
             return
         for key, (mark, node) in self.node.entries.items():
             child = self.child(key, node, mark)
             if isinstance(node, Scalar) and node.value is None:
-                child.error("M112", f"'{key}' has no value", "give it one, or remove the key", mark)
+                child.error(
+                    "M112",
+                    f"'{key}' has no value",
+                    "give it one, or remove the key (null removes a key of what is extended)",
+                    mark,
+                )
             else:
                 yield key, child
 
@@ -104,7 +137,9 @@ class Cursor:
             elif key in later:
                 child.later(f"'{key}'")
             else:
-                child.error("M101", f"unknown key '{key}'", suggestion(key, allowed), child.key_mark)
+                child.error(
+                    "M101", f"unknown key '{key}'", self.reading.report.suggestion(key, allowed), child.key_mark
+                )
         if isinstance(self.node, MapNode):
             for key in required:
                 if key not in self.node.entries:
@@ -115,9 +150,9 @@ class Cursor:
     def items(self, example: str) -> list[Cursor]:
         """Give the items of a list; an error when this is none."""
         if not isinstance(self.node, ListNode):
-            self.wrong_kind("a list", f"write {self.name}: {example}")
+            self.wrong_kind("a list", self.write(example))
             return []
-        return [self.child(str(i), item, item.mark) for i, item in enumerate(self.node.items)]
+        return [self.child(str(i), item, item.mark, item=True) for i, item in enumerate(self.node.items)]
 
     def named_items(self, example: str) -> list[tuple[str, Cursor]]:
         """Give the maps of a list by their `name`, which is part of their paths; names are unique."""
@@ -129,7 +164,7 @@ class Cursor:
                 hint = f"the first one is in line {first}: give this one another name"
                 item.error("M111", f"there are two entries named '{name}'", hint, item.name_mark())
             if item.is_map():  # without a name of its own it is still read, for its other mistakes
-                key = item.name if name is None or name in found else name
+                key = item.path.rpartition(".")[2] if name is None or name in found else name
                 found[key] = self.child(key, item.node, item.node.mark)
         return list(found.items())
 
@@ -167,7 +202,7 @@ class Cursor:
         if name in names:
             return True
         where = f" of {of}" if of else ""
-        self.error("M104", f"unknown {what} '{name[:60]}'{where}", suggestion(name, names), mark)
+        self.error("M104", f"unknown {what} '{name[:60]}'{where}", self.reading.report.suggestion(name, names), mark)
         return False
 
     def later(self, what: str) -> None:
@@ -179,9 +214,6 @@ class Cursor:
         """Report that there is something else than `wanted`."""
         node = self.node
         if isinstance(node, MapNode):
-            if {"low", "mid", "high"} <= set(node.entries):
-                self.later("a range {low, mid, high}")
-                return
             found = "a map"
         elif isinstance(node, ListNode):
             found = "a list"
@@ -198,7 +230,7 @@ class Cursor:
 
     def text(self) -> str:
         """Give the text here; '' after an error."""
-        node = self.scalar("text", f"write {self.name}: some-name")
+        node = self.scalar("text", self.write("some-name"))
         return node.text if node else ""
 
     def node_text(self) -> str | None:
@@ -207,19 +239,19 @@ class Cursor:
 
     def choice(self, words: Collection[str], later: Collection[str] = ()) -> str | None:
         """Give one of `words`; None after an error."""
-        node = self.scalar("one of " + ", ".join(words), f"write {self.name}: {next(iter(words))}")
+        node = self.scalar("one of " + ", ".join(words), self.write(next(iter(words))))
         if node is None or node.text in words:
             return node.text if node else None
         if node.text in later:
             self.later(f"{self.name}: {node.text}")
         else:
-            hint = suggestion(node.text, words)
+            hint = self.reading.report.suggestion(node.text, words)
             self.error("M109", f"{self.name} cannot be '{node.text[:60]}'", hint)
         return None
 
     def boolean(self) -> bool:
         """Give true or false; YAML 1.2 knows no yes, no, on, off."""
-        node = self.scalar("true or false", f"write {self.name}: true")
+        node = self.scalar("true or false", self.write("true"))
         if node is None:
             return False
         if isinstance(node.value, bool):
@@ -230,7 +262,7 @@ class Cursor:
 
     def integer(self, low: int, high: int) -> int:
         """Give a whole number from `low` to `high`; `low` after an error."""
-        node = self.scalar("a whole number", f"write {self.name}: {low}")
+        node = self.scalar("a whole number", self.write(str(low)))
         if node is None:
             return low
         value = node.value
@@ -246,7 +278,7 @@ class Cursor:
 
     def number(self, low: float, high: float, *, above: bool = False) -> float:
         """Give a finite number from `low` (`above`: greater than it) to `high`; `high` after an error."""
-        node = self.scalar("a number", f"write {self.name}: 1")
+        node = self.scalar("a number", self.write("1"))
         if node is None:
             return high
         value = node.value
@@ -267,7 +299,12 @@ class Cursor:
     def _not_number(self, node: Scalar, wanted: str) -> None:
         number = isinstance(node.value, str) and re.fullmatch(r"[-+]?[0-9.]+", node.text)
         digits = re.sub(r"[_,']", "", node.text)
-        hint = f"write {node.text} without quotes" if number else f"write {self.name}: 3"
+        hint = f"write {node.text} without quotes" if number else self.write("3")
         if not number and digits.isdigit() and digits.isascii():
             hint = f"write {digits}"
         self.error("M103", f"{self.name} is '{node.text[:60]}', and {wanted} is due", hint)
+
+
+def _is_range(node: MapNode) -> bool:
+    """Tell ``{low, mid, high}`` with plain values from a map whose names happen to be these."""
+    return set(node.entries) == {"low", "mid", "high"} and all(isinstance(n, Scalar) for _, n in node.entries.values())

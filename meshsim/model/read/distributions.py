@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from meshsim.model.distributions import Distribution, DistributionKind, constant
-from meshsim.model.read import data_files, quantities
+from meshsim.model.read import data_files, keys, quantities
 from meshsim.model.read.cursor import Cursor
-from meshsim.model.read.keys import DISTRIBUTIONS
 
 _Z99 = 2.3263478740408408  # standard normal quantile of 0.99
 _MAX_CV = 100.0
+_MIN_CV = 1e-6  # less is a constant
 _COUNT_KINDS = ("constant", "geometric", "empirical", "mixture")  # the ones that give whole numbers
 
 
@@ -23,12 +23,13 @@ class Quantity:
     what: str
     value: Callable[[Cursor], float]
     example: str
+    largest: float
     whole: bool = False
 
 
-DURATION = Quantity("a duration", quantities.duration, "5ms")
-BYTES = Quantity("a size", quantities.size, "1KiB")
-COUNT = Quantity("a count", quantities.count, "3", whole=True)
+DURATION = Quantity("a duration", quantities.duration, "5ms", quantities.MAX_DURATION_S)
+BYTES = Quantity("a size", quantities.size, "1KiB", quantities.MAX_BYTES)
+COUNT = Quantity("a count", quantities.count, "3", quantities.MAX_COUNT, whole=True)
 
 
 def distribution(at: Cursor, quantity: Quantity, *, least: float = 0.0) -> Distribution:
@@ -44,11 +45,8 @@ def distribution(at: Cursor, quantity: Quantity, *, least: float = 0.0) -> Distr
         Smallest value that makes sense, checked where it is a constant, a list or a mean.
     """
     if not at.is_map():
-        return constant(_at_least(at, quantity.value(at), least))
-    if {"low", "mid", "high"} <= set(at.keys()):
-        at.later("a range {low, mid, high}")
-        return constant(1.0)
-    found = at.fields(DISTRIBUTIONS, example=f"exp: {quantity.example}")
+        return constant(_value(at, quantity, least))
+    found = at.fields(keys.DISTRIBUTIONS, example=f"exp: {quantity.example}")
     if len(at.keys()) != 1:
         hint = f"write e.g. {{exp: {quantity.example}}} or {{lognormal: {{mean: {quantity.example}, cv: 1.5}}}}"
         at.error("M114", f"{at.name} has to be of one kind, not {len(at.keys())}", hint, at.key_mark)
@@ -66,11 +64,27 @@ def _of_kind(kind: str, at: Cursor, quantity: Quantity, least: float) -> Distrib
     if kind == "geometric" and not quantity.whole:
         at.error("M109", f"geometric is for counts, and {quantity.what} is due", "use exp", at.key_mark)
         return constant(1.0)
-    return _READERS[kind](at, quantity, least)
+    return _in_reach(at, _READERS[kind](at, quantity, least), quantity)
 
 
-def _at_least(at: Cursor, value: float, least: float) -> float:
-    if value < least:
+def _in_reach(at: Cursor, found: Distribution, quantity: Quantity) -> Distribution:
+    """Check that the parameters and the mean are numbers that a simulation can work with."""
+    endless = found.kind == "pareto"  # whose mean may not exist, and whose upper end may be none
+    try:
+        mean = found.mean()
+    except (OverflowError, ZeroDivisionError):
+        mean = math.nan
+    usable = mean <= quantity.largest or (endless and mean == math.inf)
+    if usable and all(math.isfinite(value) or endless for value in found.params):
+        return found
+    at.error("M108", f"the mean of {at.name} is beyond what can be computed with", f"write e.g. {quantity.example}")
+    return constant(1.0)
+
+
+def _value(at: Cursor, quantity: Quantity, least: float) -> float:
+    before = at.reading.report.errors
+    value = quantity.value(at)
+    if value < least and at.reading.report.errors == before:  # what stands in for a mistake is not judged
         at.error("M108", f"{at.name} is {value:g}, and must be at least {least:g}", "")
         return least
     return value
@@ -93,7 +107,7 @@ def _form(at: Cursor, *forms: tuple[str, ...], optional: tuple[str, ...] = ()) -
         return found
     if at.is_map() and set(found) == set(at.keys()):
         takes = ", or ".join(" and ".join(form) for form in forms)
-        at.error("M114", f"{at.name} takes {takes}", f"write {at.name}: {{{example}}}", at.key_mark)
+        at.error("M114", f"{at.name} takes {takes}", at.write(f"{{{example}}}"), at.key_mark)
     return {}
 
 
@@ -102,11 +116,15 @@ def _make(kind: DistributionKind, *params: float) -> Distribution:
 
 
 def _cv(at: Cursor, low: float = 0.0) -> float:
-    return at.number(low, _MAX_CV)
+    value = at.number(low, _MAX_CV)
+    if 0.0 < value < _MIN_CV:
+        at.error("M108", f"{at.name} is {at.text()[:40]}, and must be 0 or at least {_MIN_CV:g}", "write 0: a constant")
+        return 1.0
+    return value
 
 
 def _constant(at: Cursor, quantity: Quantity, least: float) -> Distribution:
-    return constant(_at_least(at, quantity.value(at), least))
+    return constant(_value(at, quantity, least))
 
 
 def _exponential(at: Cursor, quantity: Quantity, least: float) -> Distribution:
@@ -117,7 +135,7 @@ def _exponential(at: Cursor, quantity: Quantity, least: float) -> Distribution:
 
 
 def _lognormal(at: Cursor, quantity: Quantity, least: float) -> Distribution:
-    found = _form(at, ("mean", "cv"), ("p50", "p99"))
+    found = _form(at, *keys.FORMS["lognormal"])
     if "mean" in found:
         mean, cv = _positive(found["mean"], quantity), _cv(found["cv"])
         variance = math.log1p(cv * cv)
@@ -132,7 +150,7 @@ def _lognormal(at: Cursor, quantity: Quantity, least: float) -> Distribution:
 
 
 def _gamma(at: Cursor, quantity: Quantity, least: float) -> Distribution:
-    found = _form(at, ("mean", "cv"), ("shape", "scale"))
+    found = _form(at, *keys.FORMS["gamma"])
     if "mean" in found:
         mean, cv = _positive(found["mean"], quantity), _cv(found["cv"])
         return _make("gamma", 1.0 / (cv * cv), mean * cv * cv) if cv else constant(mean)
@@ -149,7 +167,7 @@ def _erlang(at: Cursor, quantity: Quantity, least: float) -> Distribution:
 
 
 def _hyperexponential(at: Cursor, quantity: Quantity, least: float) -> Distribution:
-    found = _form(at, ("mean", "cv"), ("p", "mean1", "mean2"))
+    found = _form(at, *keys.FORMS["hyperexp"])
     if "mean" in found:
         return _balanced(_positive(found["mean"], quantity), _cv(found["cv"], 1.0))
     if "p" not in found:
@@ -180,7 +198,7 @@ def _pareto(at: Cursor, quantity: Quantity, least: float) -> Distribution:
 
 
 def _weibull(at: Cursor, quantity: Quantity, least: float) -> Distribution:
-    found = _form(at, ("shape", "scale"), ("shape", "mean"))
+    found = _form(at, *keys.FORMS["weibull"])
     if "shape" not in found:
         return constant(1.0)
     shape = _shape(found["shape"])
@@ -217,17 +235,20 @@ def _geometric(at: Cursor, quantity: Quantity, least: float) -> Distribution:
 
 
 def _empirical(at: Cursor, quantity: Quantity, least: float) -> Distribution:
+    def value(item: Cursor) -> float:
+        return _value(item, quantity, least)
+
     if at.is_map():
-        found = _form(at, ("file",), ("values",))
+        found = _form(at, *keys.FORMS["empirical"])
         if "file" in found:
-            return _observed(data_files.column(found["file"], quantity.value))
+            return _observed(data_files.column(found["file"], value))
         if not found:
             return constant(1.0)
         at = found["values"]
     items = at.items(f"[{quantity.example}, {quantity.example}]")
     if at.is_list() and not items:
         at.error("M108", f"{at.name} is empty", "give at least one value")
-    return _observed([_at_least(item, quantity.value(item), least) for item in items])
+    return _observed([value(item) for item in items])
 
 
 def _observed(values: list[float]) -> Distribution:

@@ -20,7 +20,7 @@ def translate(root: Node, file: str, report: Report) -> Node | None:
     for problem in imported.problems:
         place = _place(root, problem.path, problem.at_key)
         if problem.severity == "error":
-            report.error("M012", problem.message, problem.hint, place)
+            report.error("M105" if problem.planned else "M012", problem.message, problem.hint, place)
         else:
             report.warning("M210", problem.message, problem.hint, place)
     if any(problem.severity == "error" for problem in imported.problems):

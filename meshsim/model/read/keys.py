@@ -13,7 +13,7 @@ SERVICE = (
 VERSION = ("replicas", "cpu", "endpoints")
 STEPS = ("work", "wait", "call", "parallel", "choose", "fail")
 CALL = ("timeout", "retries", "p", "times", "optional", "fallback", "async", "request", "response")
-PARALLEL = ("quorum",)
+PARALLEL = ("quorum", "join")
 OPTION = ("p", "do")
 FAIL = ("p", "as")
 FAIL_REASONS = ("500", "503", "reset", "connect_failure", "grpc:unavailable")
@@ -37,10 +37,20 @@ DISTRIBUTIONS = (
     "constant", "exp", "lognormal", "gamma", "erlang", "hyperexp", "pareto", "weibull", "uniform", "geometric",
     "empirical", "mixture",
 )  # fmt: skip
+FORMS = {  # sets of parameters that exclude each other
+    "lognormal": (("mean", "cv"), ("p50", "p99")),
+    "gamma": (("mean", "cv"), ("shape", "scale")),
+    "hyperexp": (("mean", "cv"), ("p", "mean1", "mean2")),
+    "weibull": (("shape", "scale"), ("shape", "mean")),
+    "empirical": (("file",), ("values",)),
+    "trace": (("file",), ("times",)),
+    "rate": (("points", "interpolate"), ("diurnal",)),
+}
 
 # Parts of the language that are planned: they get "not supported yet" instead of "unknown key".
 LATER_TOP = frozenset({"routes", "policy_defaults", "events", "cells", "autoscale", "control_plane", "rollouts"})
-LATER_SERVICE = frozenset({"caches", "cells", "autoscale", "priority", "slow", "shared"})
+LATER_SERVICE = frozenset({"caches", "cells", "autoscale", "priority", "slow", "shared", "waiting_limit"})
+LATER_VERSION = frozenset({"memory", "concurrency", "queue", "discipline", "connections", "waiting_limit"})
 LATER_STEPS = frozenset({"cache"})
 LATER_CALL = frozenset({"backoff", "per_try", "hedge", "deadline", "retry_on", "key"})
 LATER_TENANT = frozenset({"weight", "isolation", "budget"})
@@ -50,7 +60,8 @@ LATER_SESSIONS = frozenset({"reuse"})
 LATER_PROXY = frozenset({"cache", "filters"})
 LATER_POLICY = frozenset({
     "timeout", "retries", "circuit_breaker", "outlier", "hedging", "rate_limit", "panic_threshold", "subset",
-    "zone_aware", "retry_budget", "deadline_propagation", "match", "tenant",
+    "zone_aware", "retry_budget", "deadline_propagation", "match", "tenant", "outlier_detection", "connection_pool",
+    "fault", "mirror", "waiting_limit",
 })  # fmt: skip
 LATER_LOAD_BALANCERS = frozenset({"ring_hash", "maglev", "zone_aware"})
 LATER_PRICES = frozenset({"node", "load_balancer", "control_plane", "egress"})

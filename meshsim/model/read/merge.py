@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from meshsim.model.diagnostics import Report, suggestion
-from meshsim.model.read.keys import ARRIVALS, DISTRIBUTIONS
+from meshsim.model.read.keys import ARRIVALS, DISTRIBUTIONS, FORMS
 from meshsim.model.read.references import entry_names
 from meshsim.model.read.tree import ListNode, MapNode, Mark, Node, Scalar
 from meshsim.model.read.yaml_text import parse
@@ -15,10 +17,13 @@ _KINDS = frozenset(ARRIVALS) | frozenset(DISTRIBUTIONS)  # maps that hold exactl
 def merge(base: Node, over: Node, key: str = "") -> Node:
     """Lay `over` on `base`: maps merge, lists of named entries merge by name, everything else is replaced.
 
-    A map that chooses a kind (``{poisson: …}``, ``{exp: …}``) is replaced when the kinds differ.
+    A map that chooses a kind (``{poisson: …}``, ``{exp: …}``) is replaced when the kinds differ, and parameters that
+    exclude the new ones are dropped. A key that `over` sets to null is taken out of `base`.
     """
     if isinstance(base, MapNode) and isinstance(over, MapNode):
-        return over if _other_kind(base, over, key) else _merge_maps(base, over)
+        if _other_kind(base, over, key):
+            return over
+        return _merge_maps(_without_rivals(base, key, over.entries), over)
     if isinstance(base, ListNode) and isinstance(over, ListNode):
         names, new = entry_names(base), entry_names(over)
         if names and new:
@@ -33,10 +38,29 @@ def _other_kind(base: MapNode, over: MapNode, key: str) -> bool:
     return old != new and old in _KINDS and new in _KINDS
 
 
+def _without_rivals(base: MapNode, kind: str, new: Collection[str]) -> MapNode:
+    """Drop parameters that belong to another form of the same distribution than the new ones."""
+    kept = dict(base.entries)
+    for form in FORMS.get(kind, ()):
+        if set(new) <= set(form):
+            kept = {key: entry for key, entry in base.entries.items() if key in form}
+            if set(kept) == set(base.entries):
+                break  # what is there already is of this form
+    return MapNode(kept, base.mark)
+
+
+def is_null(node: Node) -> bool:
+    """Tell an empty value: in `extends:` and `--set` it takes a key out."""
+    return isinstance(node, Scalar) and node.value is None
+
+
 def _merge_maps(base: MapNode, over: MapNode) -> MapNode:
     entries = dict(base.entries)
     for key, (mark, node) in over.entries.items():
         old = entries.get(key)
+        if old and is_null(node):
+            del entries[key]
+            continue
         entries[key] = (mark, merge(old[1], node, key) if old else node)
     return MapNode(entries, over.mark)
 
@@ -68,11 +92,17 @@ class Override:
 
     def apply(self, root: MapNode) -> MapNode:
         """Give the tree with the value in its place; unchanged after an error."""
+        if self.parts[0] == "extends":
+            hint = "extends: is read before --set; write a file of two lines that extends another one"
+            self.report.error("M011", "extends cannot be set", hint, Mark(self.file, 1, 1))
+            return root
         if not self.equals or not all(self.parts) or not self.value.strip():
             hint = "write --set path=value, e.g. --set run.load=1.2"
             self.report.error("M011", "this sets nothing", hint, Mark(self.file, 1, 1))
             return root
-        node = parse(self.value, self.file, self.report, column=len(self.path) + 1)
+        node: Node | None = Scalar(None, "", Mark(self.file, 1, len(self.path) + 2))
+        if self.value.strip() not in ("null", "~"):
+            node = parse(self.value, self.file, self.report, column=len(self.path) + 1)
         if node is None:
             return root
         try:
@@ -106,12 +136,18 @@ class Override:
             hint = suggestion(part, names) if names else f"positions are 0 to {len(node.items) - 1}"
             self._unknown(depth, f"there is no '{part}' in {'.'.join(self.parts[:depth])}", hint)
         items = list(node.items)
-        items[position] = self._place(items[position], depth + 1, value)
+        if self._removes(depth, value):
+            del items[position]
+        else:
+            items[position] = self._place(items[position], depth + 1, value)
         return ListNode(items, node.mark)
 
     def _place_in_map(self, node: MapNode, depth: int, value: Node) -> MapNode:
+        self._join(node, depth)
         part = self.parts[depth]
         named = depth > 0 and self.parts[depth - 1] in _NAMED
+        if self._removes(depth, value):
+            return self._without(node, depth)
         if part in node.entries:
             mark, old = node.entries[part]
             return MapNode({**node.entries, part: (mark, self._place(old, depth + 1, value))}, node.mark)
@@ -121,8 +157,28 @@ class Override:
             )
         mark = self._mark(depth)
         new = self._place(Scalar(None, "", mark), depth + 1, value)
-        kept = {} if part in _KINDS and len(node.entries) == 1 and set(node.entries) <= _KINDS else node.entries
+        above = self.parts[depth - 1] if depth else ""
+        kept = _without_rivals(node, above, [part]).entries
+        if part in _KINDS and len(node.entries) == 1 and set(node.entries) <= _KINDS:
+            kept = {}
         return MapNode({**kept, part: (mark, new)}, node.mark)
+
+    def _join(self, node: MapNode, depth: int) -> None:
+        """Take parts together that are one key with dots in it (``slo.p99.9``): the longest that fits."""
+        rest = self.parts[depth:]
+        new = len(rest) if self.parts[0] == "tenants" and self.parts[depth - 1 : depth] == ["slo"] else 1
+        length = next((n for n in range(len(rest), 0, -1) if ".".join(rest[:n]) in node.entries and n >= new), new)
+        self.parts[depth:] = [".".join(rest[:length]), *rest[length:]]
+
+    def _removes(self, depth: int, value: Node) -> bool:
+        return depth == len(self.parts) - 1 and is_null(value)
+
+    def _without(self, node: MapNode, depth: int) -> MapNode:
+        part = self.parts[depth]
+        if part not in node.entries:
+            hint = "null removes a key: " + suggestion(part, node.entries)
+            self._unknown(depth, f"there is no '{part}' to remove", hint)
+        return MapNode({key: entry for key, entry in node.entries.items() if key != part}, node.mark)
 
     def _unknown(self, depth: int, message: str, hint: str) -> None:
         self.report.error("M011", message, hint, self._mark(depth), self.path)

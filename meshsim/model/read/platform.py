@@ -74,27 +74,41 @@ def read_mesh(at: Cursor | None) -> Mesh:
     found = at.fields(keys.MESH, example="sidecar: {profile: istio-1.24}") if at else {}
     gateway = ProxyConfig(profile="envoy", replicas=2, cpu=_TWO_CORES)
     ambient = found["ambient"].fields(keys.AMBIENT, later=keys.LATER_PROXY) if "ambient" in found else {}
-    profile = _profile(ambient["profile"]) if "profile" in ambient else _DEFAULT_PROFILE
+    profile = _ambient_profile(ambient)
     waypoint = ProxyConfig(profile=profile, replicas=2)
     return Mesh(
-        gateway=_proxy(found.get("gateway"), gateway, replicated=True),
-        sidecar=_proxy(found.get("sidecar"), ProxyConfig(profile=_DEFAULT_PROFILE)),
-        ztunnel=_proxy(ambient.get("ztunnel"), ProxyConfig(profile=profile)),
-        waypoint=_proxy(ambient.get("waypoint"), waypoint, replicated=True),
+        gateway=_proxy(found.get("gateway"), "gateway", gateway),
+        sidecar=_proxy(found.get("sidecar"), "sidecar", ProxyConfig(profile=_DEFAULT_PROFILE)),
+        ztunnel=_proxy(ambient.get("ztunnel"), "ztunnel", ProxyConfig(profile=profile)),
+        waypoint=_proxy(ambient.get("waypoint"), "waypoint", waypoint),
     )
 
 
-def _profile(at: Cursor) -> str:
-    return at.choice(PROFILES) or _DEFAULT_PROFILE
+def _profile(at: Cursor, *kinds: str) -> str:
+    """Read a profile that has these kinds of proxy."""
+    name = at.choice(PROFILES) or _DEFAULT_PROFILE
+    missing = [kind for kind in kinds if kind not in PROFILES[name]]
+    if missing:
+        having = [profile for profile, has in PROFILES.items() if set(kinds) <= set(has)]
+        at.error("M109", f"profile '{name}' has no {missing[0]}", f"take one of {', '.join(having)}")
+    return name
 
 
-def _proxy(at: Cursor | None, default: ProxyConfig, *, replicated: bool = False) -> ProxyConfig:
+def _ambient_profile(ambient: dict[str, Cursor]) -> str:
+    """Read the profile of both kinds of proxy, but for those that name their own."""
+    if "profile" not in ambient:
+        return _DEFAULT_PROFILE
+    own = [kind for kind in ("ztunnel", "waypoint") if kind in ambient and ambient[kind].has("profile")]
+    return _profile(ambient["profile"], *(kind for kind in ("ztunnel", "waypoint") if kind not in own))
+
+
+def _proxy(at: Cursor | None, kind: str, default: ProxyConfig) -> ProxyConfig:
     if at is None:
         return default
-    allowed = (*keys.PROXY, "replicas") if replicated else keys.PROXY
+    allowed = (*keys.PROXY, "replicas") if kind in ("gateway", "waypoint") else keys.PROXY
     found = at.fields(allowed, later=keys.LATER_PROXY, example="profile: istio-1.24")
     return ProxyConfig(
-        profile=_profile(found["profile"]) if "profile" in found else default.profile,
+        profile=_profile(found["profile"], kind) if "profile" in found else default.profile,
         replicas=found["replicas"].integer(1, 100_000) if "replicas" in found else default.replicas,
         cpu=quantities.cpu(found["cpu"]) if "cpu" in found else default.cpu,
         threads=_threads(found["threads"]) if "threads" in found else None,
@@ -155,6 +169,9 @@ def _load_balancer(at: Cursor) -> LoadBalancer | None:
     if planned:
         at.later(f"load_balancer: {{{min(planned)}: …}}")
         return None
+    if at.is_map() and set(at.keys()) & set(keys.LOAD_BALANCERS):
+        at.later(f"load_balancer: {{{min(at.keys())}: …}}")
+        return None
     return _LOAD_BALANCERS.get(at.choice(keys.LOAD_BALANCERS, keys.LATER_LOAD_BALANCERS) or "")
 
 
@@ -181,7 +198,7 @@ def read_prices(at: Cursor | None) -> Prices:
 
 def _price(at: Cursor, per: str) -> units.Price | None:
     example = {"core_hour": "$0.03/core/h", "gib_hour": "$0.0042/GiB/h", "gib": "$0.01/GiB"}[per]
-    node = at.scalar("a price", f"write {at.name}: {example}")
+    node = at.scalar("a price", at.write(example))
     if node is None:
         return None
     try:
@@ -189,11 +206,11 @@ def _price(at: Cursor, per: str) -> units.Price | None:
     except units.UnitError as error:
         bare = isinstance(node.value, (int, float))
         at.error(
-            "M106" if bare else "M107", f"{at.name}: {error}", f"write {at.name}: {example}" if bare else error.hint
+            "M106" if bare else "M107", f"{at.name}: {error}", at.write(example) if bare else error.hint
         )
         return None
     if price.per != per or price.amount > 1e6:
-        at.error("M107", f"{at.name}: {node.text} is not a price of this kind", f"write {at.name}: {example}")
+        at.error("M107", f"{at.name}: {node.text} is not a price of this kind", at.write(example))
         return None
     return price
 

@@ -39,6 +39,9 @@ def memory(at: Cursor) -> int:
 def rate(at: Cursor, *, positive: bool = True) -> float:
     """Events per second, at most 10⁹."""
     value = _quantity(at, units.parse_rate_per_s, 1.0, "a rate", "100/s")
+    if 0.0 < value < 1.0 / MAX_DURATION_S:
+        at.error("M108", f"{at.name} is {at.text()}, and must be at least one in 100 years", "")
+        return 1.0
     return _bounded(at, value, MAX_RATE_PER_S, 1.0, positive, "1e9/s")
 
 
@@ -99,11 +102,11 @@ def _limit(at: Cursor) -> float | None:
 
 
 def _quantity(at: Cursor, parse: Callable[[str], _T], stand_in: _T, what: str, example: str) -> _T:
-    node = at.scalar(what, f"write {at.name}: {example}")
+    node = at.scalar(what, at.write(example))
     if node is None:
         return stand_in
     if isinstance(node.value, bool):
-        at.wrong_kind(what, f"write {at.name}: {example}")
+        at.wrong_kind(what, at.write(example))
         return stand_in
     try:
         return parse(node.text)

@@ -25,7 +25,7 @@ def _entries(node: Node | None) -> dict[str, Node]:
 
 def endpoint_of(at: Cursor) -> tuple[str, str] | None:
     """Resolve ``service.endpoint``, or a service with one endpoint; None after an error."""
-    node = at.scalar("service.endpoint", f"write {at.name}: service.endpoint")
+    node = at.scalar("service.endpoint", at.write("service.endpoint"))
     if node is None:
         return None
     service, dot, endpoint = node.text.partition(".")
@@ -44,7 +44,7 @@ def endpoint_of(at: Cursor) -> tuple[str, str] | None:
 
 def target_of(at: Cursor) -> str | None:
     """Check ``service`` or ``service.endpoint`` of a policy and give it as written."""
-    node = at.scalar("service or service.endpoint", f"write {at.name}: service")
+    node = at.scalar("service or service.endpoint", at.write("service"))
     if node is None:
         return None
     service, dot, endpoint = node.text.partition(".")

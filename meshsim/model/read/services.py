@@ -116,7 +116,7 @@ def _check_inherited(found: dict[str, Cursor], at: Cursor, replicas: int) -> Non
 
 def _version(name: str, at: Cursor, base: Version) -> Version:
     at.valid_name(name, NAME, "a version's name", mark=at.key_mark)
-    found = at.fields(keys.VERSION, example="replicas: 1")
+    found = at.fields(keys.VERSION, later=keys.LATER_VERSION, example="replicas: 1")
     own = _endpoints(found["endpoints"]) if "endpoints" in found else {}
     for endpoint in own:
         mark = at.reading.marks[f"{at.path}.endpoints.{endpoint}"]

@@ -89,6 +89,9 @@ def _call(at: Cursor) -> Step | None:
     retries = found["retries"].integer(0, MAX_RETRIES) if "retries" in found else 0
     share = quantities.share(found["p"]) if "p" in found else 1.0
     times = distribution(found["times"], COUNT) if "times" in found else None
+    if flags["optional"] and "fallback" in found:
+        hint = "remove optional: with a fallback, a failed call already degrades the request instead of failing it"
+        found["optional"].error("M120", "optional has no meaning beside a fallback", hint)
     for key in ("optional", "fallback"):
         if flags["async"] and key in found:
             hint = f"remove {key}, or wait for the call by removing async"
@@ -112,6 +115,8 @@ def _parallel(at: Cursor) -> Step | None:
         found["parallel"].error("M108", "parallel has no branches", "write [{call: a.get}, {call: b.get}]")
     branches = tuple(_one_or_more(item) for item in items)
     quorum = None
+    if "join" in found:
+        _check_join(found)
     if "quorum" in found:
         quorum = found["quorum"].integer(1, 10_000)
         if quorum > len(items):
@@ -119,6 +124,15 @@ def _parallel(at: Cursor) -> Step | None:
             found["quorum"].error("M116", f"a quorum of {quorum} cannot be met by {len(items)} branches", hint)
             quorum = None
     return Parallel(branches=branches, quorum=quorum)
+
+
+def _check_join(found: dict[str, Cursor]) -> None:
+    join = found["join"]
+    if join.node_text() != "all":
+        shown = join.node_text() or "this"
+        join.error("M109", f"join cannot be '{shown[:60]}'", "write quorum: 1 to wait for the first, or leave join out")
+    elif "quorum" in found:
+        join.error("M114", "join: all and a quorum contradict each other", "keep one of them", join.key_mark)
 
 
 def _choose(at: Cursor) -> Step | None:

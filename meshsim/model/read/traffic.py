@@ -18,6 +18,8 @@ DEFAULT_SIZE = constant(1024)  # Istio's performance test sends payloads of 1 kB
 SERVICE_CONNECTIONS = Connections(pool=8)  # assumed: a small keep-alive pool to each upstream
 CLIENT_CONNECTIONS = Connections(fresh=0.1)  # assumed: ten requests over each connection of a client
 MAX_POINTS = 10_000
+MIN_GAP_S = 1e-9  # the clock's tick
+MIN_STAY_S = 1e-6  # a change of rate at each microsecond is none that anybody could tell
 
 _EXAMPLE = "[{name: web, entry: shop.get, arrivals: {poisson: 100/s}}]"
 _QUANTITY = re.compile(r"mean|availability|p(?:[1-9][0-9]?)(?:\.[0-9]{1,3})?")
@@ -98,7 +100,7 @@ def read_connections(at: Cursor) -> Connections:
         found = at.fields(("requests",), required=("requests",), example="requests: 10")
         requests = found["requests"].number(1.0, 1e9) if "requests" in found else 1.0
         return Connections(pool=0, fresh=1.0 / requests)
-    if isinstance(at.node, Scalar) and isinstance(at.node.value, str):
+    if isinstance(at.node, Scalar) and isinstance(at.node.value, str) and not at.node.text.strip().isdigit():
         at.choice(("per_request",))
         return Connections(pool=0, fresh=1.0)
     return Connections(pool=at.integer(1, 10_000))
@@ -134,8 +136,8 @@ def _constant(at: Cursor) -> Arrivals:
 
 def _renewal(at: Cursor) -> Arrivals:
     gap = distribution(at, DURATION)
-    if gap.mean() <= 0.0:
-        at.error("M108", "the gap between arrivals is 0 on average", "give it a mean above 0")
+    if gap.mean() < MIN_GAP_S:
+        at.error("M108", "the gap between arrivals is below 1 ns on average", "give it a mean of 1 ns or more")
     return Arrivals(kind="renewal", gap=gap)
 
 
@@ -155,6 +157,9 @@ def _mmpp(at: Cursor) -> Arrivals:
         [quantities.rate(r, positive=False) for r in found["rates"].items("[100/s, 900/s]")] if "rates" in found else []
     )
     stay = [quantities.duration(s, positive=True) for s in found["stay"].items("[5s, 1s]")] if "stay" in found else []
+    for value, item in zip(stay, found["stay"].items("[5s, 1s]") if stay else (), strict=True):
+        if value < MIN_STAY_S:
+            item.error("M108", f"{item.name} is {item.text()}, and must be at least 1us", "")
     if len(found) == 2:
         if len(rates) != len(stay):
             at.error("M108", f"{len(rates)} rates, but {len(stay)} times to stay", "give one of each for each state")

@@ -113,6 +113,8 @@ def from_python(value: object, file: str, depth: int = 0) -> Node:
         return MapNode(entries, mark)
     if isinstance(value, (list, tuple)):
         return ListNode([from_python(item, file, depth + 1) for item in value], mark)
+    if isinstance(value, int) and abs(value) >= 10**_MAX_DIGITS:
+        raise TypeError(f"a whole number has more than {_MAX_DIGITS} digits")
     if value is None or isinstance(value, (bool, int, float, str)):
         return Scalar(value, "" if value is None else str(value), mark)
     raise TypeError(f"{value!r} is a {type(value).__name__}; a spec holds dicts, lists, text, numbers and booleans")

@@ -1,0 +1,154 @@
+"""Runs the cases, each in a process of its own, and collects what they measured."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from meshsim.bench.graphs import long_text
+from meshsim.errors import InternalError
+
+#: Told about each case before it runs.
+Say = Callable[[str], None]
+LONG_LINES = 8_000
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How much is measured: requests a case, repeats of which the best counts, and whether compiling is measured."""
+
+    compiled: int
+    reference: int
+    growth: int
+    memory: tuple[int, ...]
+    repeats: int
+    growth_services: tuple[int, ...] = (4, 40, 400, 1000)
+    starts: bool = True
+
+
+QUICK = Sizes(
+    compiled=20_000,
+    reference=500,
+    growth=5_000,
+    memory=(20_000, 100_000),
+    repeats=1,
+    growth_services=(4, 40),
+    starts=False,
+)
+USUAL = Sizes(compiled=1_000_000, reference=10_000, growth=200_000, memory=(100_000, 1_000_000), repeats=3)
+FULL = Sizes(compiled=1_000_000, reference=20_000, growth=1_000_000, memory=(10**5, 10**6, 10**7), repeats=3)
+
+FAN_OUT = ("compiled", "simpy", "simpy-processes", "simpy-callbacks", "heap-loop", "ciw")
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One row: a case and what its process said (see `meshsim.bench.child`)."""
+
+    group: str
+    case: str
+    values: Mapping[str, Any]
+
+    @property
+    def requests_per_s(self) -> float | None:
+        """Requests a CPU-second."""
+        return _rate(self.values, "requests")
+
+    @property
+    def events_per_s(self) -> float | None:
+        """Timed events a CPU-second."""
+        return _rate(self.values, "events")
+
+
+def _rate(values: Mapping[str, Any], what: str) -> float | None:
+    count, cpu_s = values.get(what), values.get("cpu_s")
+    return None if count is None or not cpu_s else count / cpu_s
+
+
+def measure(sizes: Sizes, say: Say) -> list[Measurement]:
+    """Run all cases, one after the other."""
+    found: list[Measurement] = []
+
+    def add(group: str, case: str, *words: object) -> None:
+        say(f"{group}: {case}")
+        found.append(Measurement(group, case, _child(words)))
+
+    _child(("speed", "fan-out", "compiled", 50, 1))  # compiles if need be: no case below counts that
+    for engine in FAN_OUT:
+        fast = engine in ("compiled", "heap-loop")
+        add("fan-out", engine, "speed", "fan-out", engine, sizes.compiled if fast else sizes.reference, sizes.repeats)
+    for engine, requests in (("compiled", sizes.compiled), ("simpy", sizes.reference)):
+        add("bookinfo sidecar", engine, "speed", "bookinfo", engine, requests, sizes.repeats)
+    for services in sizes.growth_services:
+        add(
+            "growth sidecar",
+            f"{services} services",
+            "speed",
+            f"growth-{services}",
+            "compiled",
+            sizes.growth,
+            sizes.repeats,
+        )
+    for requests in sizes.memory:
+        add("memory", f"{requests:,} requests", "speed", "fan-out", "compiled", requests, 1)
+    add("workers", "2 threads", "workers", "bookinfo", max(sizes.compiled // 2, 1), sizes.repeats)
+    _measure_commands(sizes, say, found)
+    return found
+
+
+def _measure_commands(sizes: Sizes, say: Say, found: list[Measurement]) -> None:
+    with tempfile.TemporaryDirectory(prefix="meshsim-bench-") as folder:
+        file = Path(folder, "long.yaml")
+        file.write_text(long_text(LONG_LINES), encoding="utf-8")
+
+        def add(case: str, *words: str, fresh_cache: bool = False) -> None:
+            say(f"command: {case}")
+            place = {"NUMBA_CACHE_DIR": str(Path(folder, "cache"))} if fresh_cache else {}
+            found.append(Measurement("command", case, _command(words, place, 1 if fresh_cache else sizes.repeats)))
+
+        add("meshsim --help", "--help")
+        add(f"validate {LONG_LINES:,} lines", "validate", str(file))
+        if sizes.starts:
+            run = ("run", "bookinfo", "--engine", "compiled", "--quiet")
+            add("run bookinfo, nothing compiled yet", *run, fresh_cache=True)
+            add("run bookinfo, compiled before", *run)
+
+
+def _child(words: tuple[object, ...]) -> dict[str, Any]:
+    command = [sys.executable, "-m", "meshsim.bench.child", *map(str, words)]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    if answer.returncode != 0:
+        raise InternalError(f"the benchmark {' '.join(command[3:])} failed:\n{answer.stderr.strip()[-2000:]}")
+    values: dict[str, Any] = json.loads(answer.stdout)
+    return values
+
+
+def _command(words: tuple[str, ...], environment: Mapping[str, str], repeats: int) -> dict[str, Any]:
+    """Whole CPU and wall time of a command, the best of some repeats by CPU time."""
+    runs = [_timed(words, environment) for _ in range(repeats)]
+    return min(runs, key=lambda run: run["cpu_s"])
+
+
+def _timed(words: tuple[str, ...], environment: Mapping[str, str]) -> dict[str, Any]:
+    wall, before = time.perf_counter(), os.times()
+    answer = subprocess.run(
+        [sys.executable, "-m", "meshsim", *words],
+        env={**os.environ, **environment},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    after = os.times()
+    if answer.returncode != 0:
+        raise InternalError(f"meshsim {' '.join(words)} failed:\n{answer.stderr.strip()[-2000:]}")
+    spent_s = after.children_user + after.children_system - before.children_user - before.children_system
+    return {"cpu_s": spent_s, "wall_s": time.perf_counter() - wall}

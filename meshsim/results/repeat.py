@@ -1,0 +1,89 @@
+"""What repeats a result: a shell command, or a Python call where the topology is no file."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from meshsim.model.traffic import Objective
+from meshsim.units import format_duration
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """Everything that decided the numbers, as it was given.
+
+    Attributes
+    ----------
+    source
+        File, shipped name or ``-``; None when the topology was a Python object.
+    name
+        Of the topology.
+    engine, seed, replications, until, same_policies
+        What was used; `replications` is where `until` started.
+    overrides
+        ``path=value`` as of ``--set``.
+    duration_s, warmup_s
+        Instead of the topology's own.
+    objectives
+        Of every tenant, besides its own.
+    """
+
+    source: str | None
+    name: str
+    engine: str
+    seed: int
+    replications: int
+    overrides: tuple[str, ...] = ()
+    duration_s: float | None = None
+    warmup_s: float | None = None
+    until: str | None = None
+    same_policies: bool = False
+    objectives: tuple[Objective, ...] = ()
+
+    def whole(self, verb: str, architectures: Sequence[str]) -> str:
+        """Repeat all of it: ``run`` or ``compare``."""
+        return self._line(verb, architectures)
+
+    def side(self, architecture: str, replications: int, warmup_s: float) -> str:
+        """Repeat one side of a comparison alone, which has to cut and to repeat as much as all sides did together."""
+        alone = replace(self, replications=replications, until=None, warmup_s=warmup_s)
+        return alone._line("run", [architecture])
+
+    def _line(self, verb: str, labels: Sequence[str]) -> str:
+        if self.source is None:
+            return self._call(verb, labels)
+        overrides = [*self.overrides]
+        overrides += [] if self.warmup_s is None else [f"run.warmup={format_duration(self.warmup_s)}"]
+        words = ["meshsim", verb, self.source, *_arch_options(labels), "--engine", self.engine]
+        words += ["--seed", str(self.seed), "--replications", str(self.replications)]
+        words += [word for override in overrides for word in ("--set", override)]
+        words += [] if self.duration_s is None else ["--duration", format_duration(self.duration_s)]
+        words += [] if self.until is None else ["--until", self.until]
+        words += ["--same-policies"] * self.same_policies
+        words += [word for objective in self.objectives for word in ("--slo", _slo(objective))]
+        return shlex.join(words) + ("  # with the same topology on stdin" if self.source == "-" else "")
+
+    def _call(self, verb: str, labels: Sequence[str]) -> str:
+        which = repr(labels[0] if verb == "run" else list(labels))
+        arguments = [f"engine={self.engine!r}", f"seed={self.seed}", f"replications={self.replications}"]
+        given = {"duration_s": self.duration_s, "warmup_s": self.warmup_s, "until": self.until}
+        arguments += [f"{name}={value!r}" for name, value in given.items() if value is not None]
+        arguments += [f"overrides={list(self.overrides)!r}"] if self.overrides else []
+        arguments += ["same_policies=True"] * self.same_policies
+        arguments += [f"objectives={list(self.objectives)!r}"] if self.objectives else []
+        return f"meshsim.{verb}(topology, {which}, {', '.join(arguments)})  # topology: {self.name}"
+
+
+def _slo(objective: Objective) -> str:
+    if objective.quantity == "availability":
+        return f"availability>{objective.limit!r}"
+    return f"{objective.quantity}<{format_duration(objective.limit)}"
+
+
+def _arch_options(labels: Sequence[str]) -> list[str]:
+    """``--arch a,b``; inline values have commas of their own and get an option each."""
+    if any("," in label for label in labels):
+        return [word for label in labels for word in ("--arch", label)]
+    return ["--arch", ",".join(labels)]
