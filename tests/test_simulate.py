@@ -172,3 +172,25 @@ def test_objectives_given_here_change_no_digest() -> None:
     assert strict.manifest.digest == run(SPEC).manifest.digest == load(SPEC).digest
     assert strict.manifest.objectives == (("p50", 1e-6),)
     assert strict.by_tenant["web"].objectives[-1].judgement == "missed"
+
+
+def test_no_promise_is_made_of_a_quantile_that_a_few_bursts_tell() -> None:
+    """Batches of 20 on one core that takes 1 ms for each: p99 is 103 ms (counted in long runs), not within 80 ms."""
+    spec = {
+        "meshsim": 1,
+        "services": {"db": {"cpu": "1", "discipline": "fifo", "endpoints": {"x": [{"work": "1ms"}]}}},
+        "tenants": {"jobs": {"slo": {"p99": "80ms"}}},
+        "traffic": [
+            {
+                "name": "jobs",
+                "tenant": "jobs",
+                "entry": "db.x",
+                "arrivals": {"batch": {"rate": "100/s", "size": {"geometric": 20}}},
+            }
+        ],
+        "network": dict.fromkeys(("loopback", "same_node", "same_zone", "cross_zone", "client"), "0s"),
+        "run": {"duration": "6s", "warmup": "0s"},
+    }
+    found = [meshsim.run(spec, seed=seed, replications=1) for seed in range(1, 41)]
+    judgements = [result.by_tenant["jobs"].objectives[0].judgement for result in found]
+    assert judgements.count("met") <= 2  # one in forty is what an interval of 95 % may miss on this side

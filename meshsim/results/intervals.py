@@ -240,32 +240,39 @@ def interval(value: float, influence: Floats, n: int, level: float, resolution: 
     return Estimate(value, value - below - resolution, value + above + resolution, n, scatter.method)
 
 
-def share(hits: npt.ArrayLike, counts: npt.ArrayLike, *, level: float = 0.95) -> Statistic:
+def share(
+    hits: npt.ArrayLike, counts: npt.ArrayLike, *, level: float = 0.95, independent: float = math.inf
+) -> Statistic:
     """Share of requests with a property, such as availability; the interval stays within [0, 1].
 
     When fewer than `LEAST_EXACT` requests have it, or lack it, batches cannot tell how rare that is (none at all
     would give an interval of no length): then the interval is widened to the exact one for independent requests
-    (C. J. Clopper and E. S. Pearson, Biometrika 26, 1934).
+    (C. J. Clopper and E. S. Pearson, Biometrika 26, 1934). `independent` is how many of those the requests are worth
+    at most: requests of one burst share their fate, and counting each would make an interval far too short.
     """
     statistic = ratio(hits, counts, level=level)
     if statistic.estimate.value is None or statistic.influence is None:
         return statistic
     k = int(np.sum(hits))
-    return Statistic(_share_estimate(statistic.influence, k, statistic.estimate.n, level), statistic.influence, 0.0, k)
+    estimate = _share_estimate(statistic.influence, k, statistic.estimate.n, level, independent=independent)
+    return Statistic(estimate, statistic.influence, 0.0, k)
 
 
-def _share_estimate(influence: Floats, k: int, n: int, level: float, least: int = LEAST_EXACT) -> Estimate:
+def _share_estimate(
+    influence: Floats, k: int, n: int, level: float, least: int = LEAST_EXACT, independent: float = math.inf
+) -> Estimate:
     estimate = interval(k / n, influence, n, level)
     if estimate.low is None or estimate.high is None:
         return estimate
     low, high, method = max(0.0, estimate.low), min(1.0, estimate.high), estimate.method
     if min(k, n - k) < least:
-        exact = _clopper_pearson(k, n, level)
+        worth = min(1.0, independent / n)
+        exact = _clopper_pearson(k * worth, n * worth, level)
         low, high, method = min(low, exact[0]), max(high, exact[1]), f"{method}, Clopper-Pearson"
     return Estimate(k / n, low, high, n, method)
 
 
-def _clopper_pearson(k: int, n: int, level: float) -> tuple[float, float]:
+def _clopper_pearson(k: float, n: float, level: float) -> tuple[float, float]:
     from scipy.special import betaincinv
 
     tail = (1 - level) / 2

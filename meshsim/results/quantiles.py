@@ -111,6 +111,12 @@ def _too_little(counted: Counted, below: Ints, p: float, scatter: Spread, level:
     return "slow requests came in a single burst" if scatter.t_error(level) >= _ONE_BURST * (1 - p) else ""
 
 
+def independent(counted: Counted) -> float:
+    """How many independent requests these are worth, by how far their slowest tenth comes in bursts."""
+    below = np.cumsum(counted.counts.sum(axis=(0, 1)))
+    return _independent(counted, below, 1 - _COMMON) if counted.n else 0.0
+
+
 def _independent(counted: Counted, below: Ints, p: float) -> float:
     """How many independent requests would tell the share beyond the `p` quantile as well as these do.
 

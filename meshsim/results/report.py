@@ -39,8 +39,8 @@ def summary(result: Result) -> list[str]:
         "",
         *_services(result.by_service),
         "",
-        f"applications: {_totals(result.applications)}",
-        f"proxies:      {_totals(result.proxies)}",
+        f"applications: {_totals(result.applications, used=False)}",
+        f"proxies:      {_totals(result.proxies, used=True)}",
         *_splits(result),
         *_inert(result),
         f"repeat: {result.manifest.command}",
@@ -83,7 +83,7 @@ def _latencies(total: Traffic, level: float) -> list[str]:
     return [
         f"latency of answered requests (± {level * 100:g} % interval)",
         *(f"  {name:<5}  {duration_interval(estimate)}" for name, estimate in total.latency_s.items()),
-        f"{total.requests:,} requests, {amount(total.goodput.estimate, 'answered per second')}",
+        f"{total.requests:,} requests, {amount(total.goodput.estimate, 'of them per second answered in the end')}",
         f"availability {percent_interval(total.availability.estimate)}" + "".join(f", {other}" for other in others),
     ]
 
@@ -106,12 +106,18 @@ def _services(services: dict[str, ServiceResult]) -> list[str]:
     return table(rows, indent="")
 
 
-def _totals(totals: Totals) -> str:
+def _memory(totals: Totals, *, used: bool) -> str:
+    """Of applications only the requests are known; proxies are modelled."""
+    requested = f"{size(totals.memory_requested_bytes)} of memory requested"
+    return f"{size(totals.memory_bytes)} used of {requested}" if used else requested
+
+
+def _totals(totals: Totals, *, used: bool) -> str:
     if not totals.replicas:
         return "none"
     return (
         f"{amount(totals.cores.estimate, 'cores')} in use of {number(totals.cores_requested)} requested, "
-        f"{size(totals.memory_bytes)} of memory, {totals.replicas} replicas"
+        f"{_memory(totals, used=used)}, {totals.replicas} replicas"
     )
 
 
@@ -119,7 +125,7 @@ def _splits(result: Result) -> list[str]:
     split = result.time_split
     if not split.mean.requests:
         return []
-    rows = [["time of", *PARTS, "all", "requests"]]
+    rows = [["time of", *PARTS, "all", "sampled requests"]]
     rows += [_split_row("a mean request", split.mean), _split_row("the slowest 1 %", split.slowest)]
     return ["", *table(rows, indent="")]
 

@@ -104,6 +104,11 @@ class Result:
             "topology": self.manifest.topology,
             "architecture": self.architecture,
             **self.total.to_dict(),
+            "objectives": [
+                {"tenant": name, **judged.to_dict()}
+                for name, tenant in self.by_tenant.items()
+                for judged in tenant.objectives
+            ],
             "by_tenant": {name: tenant.to_dict() for name, tenant in self.by_tenant.items()},
             "by_service": {name: service.to_dict() for name, service in self.by_service.items()},
             "applications": self.applications.to_dict(),

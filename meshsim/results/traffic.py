@@ -14,7 +14,7 @@ from meshsim.model.traffic import Objective
 from meshsim.results import histogram
 from meshsim.results.intervals import Estimate, Statistic, finite, per_batch, ratio, share
 from meshsim.results.measured import Measured
-from meshsim.results.quantiles import Counted, quantile, quantile_share
+from meshsim.results.quantiles import Counted, independent, quantile, quantile_share
 
 #: Latency quantities of every result, in the order of reports.
 QUANTITIES: Final = ("mean", "p50", "p90", "p95", "p99", "p99.9")
@@ -152,7 +152,7 @@ def traffic(
         latency=_quantities(means, measured.latencies(rows, failed=False), level),
         latency_all=_quantities(means_all, measured.latencies_all(rows), level),
         outcomes=dict(zip(OUTCOMES, by_outcome, strict=True)),
-        availability=share(answered, everything, level=level),
+        availability=share(answered, everything, level=level, independent=independent(measured.latencies_all(rows))),
         goodput=per_batch(answered / measured.batch_s, level=level),
         tries=int(measured.tries[rows].sum()),
         objectives=tuple(_judge(measured, rows, objective, means, level) for objective in objectives),
@@ -167,7 +167,8 @@ def _quantities(mean: Statistic, counted: Counted, level: float) -> dict[str, St
 def _judge(measured: Measured, rows: list[int], objective: Objective, mean: Statistic, level: float) -> Judged:
     answered, everything = measured.answered(rows), measured.all_requests(rows)
     if objective.quantity == "availability":
-        estimate = share(answered, everything, level=level).estimate
+        worth = independent(measured.latencies_all(rows))
+        estimate = share(answered, everything, level=level, independent=worth).estimate
         judgement = _compare(estimate.low, objective.limit, estimate.high)
         return Judged(objective.quantity, objective.limit, judgement, estimate, None)
     if objective.quantity == "mean":
@@ -181,9 +182,13 @@ def _judge(measured: Measured, rows: list[int], objective: Objective, mean: Stat
     p = quantile_share(objective.quantity)
     counted = measured.latencies(rows, failed=True)
     position = np.searchsorted(counted.buckets, histogram.bucket(round(objective.limit * 1e9)), side="right")
-    within = share(counted.counts[:, :, :position].sum(axis=2), everything, level=level).estimate
+    hits, worth = counted.counts[:, :, :position].sum(axis=2), independent(counted)
+    within = share(hits, everything, level=level, independent=worth).estimate
+    estimate = quantile(counted, p, level=level).estimate
     judgement = _compare(within.low, p, within.high)
-    return Judged(objective.quantity, objective.limit, judgement, quantile(counted, p, level=level).estimate, within)
+    if judgement == "met" and estimate.low is None:  # too short for the quantile is too short to promise it
+        judgement = "undecided"
+    return Judged(objective.quantity, objective.limit, judgement, estimate, within)
 
 
 def _infinite(n: int, why: str) -> Estimate:

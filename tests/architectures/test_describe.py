@@ -112,9 +112,7 @@ def test_it_draws_into_given_axes_and_bears_cycles() -> None:
 
 @pytest.mark.usefixtures("closed_figures")
 @pytest.mark.parametrize("architecture", NAMED)
-def test_every_edge_has_a_head_that_reaches_its_node_and_no_label_hides_it(
-    three: Topology, architecture: str
-) -> None:
+def test_every_edge_has_a_head_that_reaches_its_node_and_no_label_hides_it(three: Topology, architecture: str) -> None:
     ax = draw(lower(three, architecture))
     heads = [text for text in ax.texts if text.arrow_patch is not None and text.get_zorder() > 4]
     labels = [text for text in ax.texts if text.get_text()]

@@ -96,7 +96,11 @@ def test_waypoints_stand_where_calls_pass_them() -> None:
     )
     names = {s.name for s in lower(system, "ambient-waypoint").services if s.role == "proxy"}
     assert names == {"gateway", "ztunnel", "waypoint@ns:back"}
-    names = {s.name for s in lower(system, "{ingress: none, mesh: ambient, waypoint: per_service}").services if s.role == "proxy"}
+    names = {
+        s.name
+        for s in lower(system, "{ingress: none, mesh: ambient, waypoint: per_service}").services
+        if s.role == "proxy"
+    }
     assert names == {"ztunnel", "waypoint@b", "waypoint@c"}
 
 

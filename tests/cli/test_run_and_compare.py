@@ -47,6 +47,13 @@ def test_run_has_the_documented_keys(shell, shop) -> None:
     assert {"seed", "versions", "digest", "command"} <= set(found["manifest"])
 
 
+def test_all_objectives_stand_at_the_top_of_the_json(shell, shop) -> None:
+    found = json.loads(shell("run", shop, "--slo", "p50<1us", "-o", "json").stdout)
+    asked = {(one["tenant"], one["quantity"], one["limit"], one["judgement"]) for one in found["objectives"]}
+    assert {("web", "p50", 1e-6, "missed")} < asked
+    assert {one["quantity"] for one in found["objectives"]} == {"p50", "p99"}
+
+
 def test_the_python_api_gives_the_same_numbers(shell, shop) -> None:
     found = json.loads(shell("run", shop, "--arch", "sidecar", "-o", "json").stdout)
     assert found["latency_s"] == meshsim.run(shop, "sidecar").to_dict()["latency_s"]

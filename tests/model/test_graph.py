@@ -9,8 +9,15 @@ import pytest
 import yaml
 from good_shop import SHOP
 
-from meshsim.model.graph import call_graph, calls_per_request, expected_visits, peak_time_s, rate_at_per_s, reached
-from meshsim.model.graph import stream_rate_per_s
+from meshsim.model.graph import (
+    call_graph,
+    calls_per_request,
+    expected_visits,
+    peak_time_s,
+    rate_at_per_s,
+    reached,
+    stream_rate_per_s,
+)
 from meshsim.model.load import load, validate
 from meshsim.model.topology import Topology
 
