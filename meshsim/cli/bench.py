@@ -50,6 +50,8 @@ def bench(
         write(_table(report.HEADER, report.rows(found), output))
     if output is Format.TABLE:
         write(f"\n{report.describe_machine()}; {report.NOTE}")
+    if quick and not quiet:
+        say("note: --quick is too short to judge bars by: the fixed cost of a run weighs in the fast cases")
 
 
 def _table(header: Sequence[str], rows: list[list[str]], output: Format) -> str:

@@ -63,16 +63,17 @@ def _is_isotope(checked: Checked) -> bool:
 
 def _assumed(topology: Topology) -> str:
     """What isotope's format leaves open, as it is in this run, and the paths that change it."""
-    from meshsim.importers import isotope
-    from meshsim.units import format_rate
+    from meshsim.units import format_cores, format_duration, format_rate
 
-    stream, service = topology.traffic[0], next(iter(topology.services))
-    rate = "load" if stream.arrivals.rate_per_s is None else format_rate(stream.arrivals.rate_per_s)
-    cpu = f"{isotope.CPU_PER_REQUEST['lognormal']['mean']} of CPU"
+    stream = topology.traffic[0]
+    service, work = stream.service, f"services.{stream.service}.endpoints.{stream.endpoint}.0.work"
+    rate = "the load" if stream.arrivals.rate_per_s is None else format_rate(stream.arrivals.rate_per_s)
+    cores = format_cores(topology.services[service].versions[0].cpu.request)
+    client = format_duration(topology.network.client.mean())
     return (
         f"note: isotope leaves open, and assumed here is (--set changes it): {rate} (traffic.{stream.name}.arrivals), "
-        f"{cpu} a call (services.{service}.endpoints.{isotope.ENDPOINT}.0.work), {isotope.CPU} core a replica "
-        f"(services.{service}.cpu), {isotope.CLIENT_DELAY} to the clients (network.client)"
+        f"the CPU time of a call ({work}), cpu {cores} of each replica (services.{service}.cpu), "
+        f"{client} to the clients (network.client)"
     )
 
 

@@ -83,7 +83,6 @@ def test_each_way_costs_half_on_average(whole: Distribution) -> None:
     assert settings.cpu_one_way.kind == whole.kind
 
 
-
 def test_unknown_profiles_are_refused() -> None:
     with pytest.raises(UsageError, match=r"'istio' is unknown; for a waypoint there are envoy, istio-1\.24, zero"):
         find_profile("istio", "waypoint")

@@ -63,7 +63,13 @@ def added_p90_ms(profile: str, mesh: str, arrivals: str) -> float:
     p90 = {}
     for architecture in ("none", f"{{mesh: {mesh}}}"):
         plane = lower(load(spec), architecture)
-        spans = simulate(plane, seed=1, duration_ns=3_000_000_000, drain_ns=10**9).spans
+        # which thread serves a connection is drawn once a replication
+        spans = np.concatenate(
+            [
+                simulate(plane, engine="compiled", seed=1, replication=r, duration_ns=3 * 10**9, drain_ns=10**9).spans
+                for r in range(8)
+            ]
+        )
         # the call that the caller itself makes: its parent is the frame at the caller (or its proxy's, one further up)
         depth = 0 if architecture == "none" else 1
         calls = spans[spans["serial"] == depth + 1]
@@ -97,5 +103,5 @@ def test_page_is_up_to_date() -> None:
 
 def test_recent_profile_adds_what_was_published() -> None:
     """Istio 1.24: two sidecars add 0.63 ms at p90, two ztunnels 0.16 ms; neither figure set a number of the profile."""
-    assert added_p90_ms("istio-1.24", "sidecar", "constant") == pytest.approx(0.63, rel=0.25)
-    assert added_p90_ms("istio-1.24", "ambient", "constant") == pytest.approx(0.16, abs=0.15)
+    assert added_p90_ms("istio-1.24", "sidecar", "constant") == pytest.approx(0.63, rel=0.2)
+    assert added_p90_ms("istio-1.24", "ambient", "constant") == pytest.approx(0.16, abs=0.1)

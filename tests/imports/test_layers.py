@@ -23,7 +23,7 @@ ALLOWED = {
     "simulate": BELOW_ALL | {"model", "architectures", "engines", "results"},
     "__init__": BELOW_ALL | {"model", "architectures", "engines", "results", "simulate"},
     "bench": BELOW_ALL | {"model", "architectures", "engines"},
-    "cli": BELOW_ALL | {"model", "architectures", "engines", "results", "simulate", "bench", "__init__"},
+    "cli": BELOW_ALL | {"importers", "model", "architectures", "engines", "results", "simulate", "bench", "__init__"},
     "__main__": {"cli"},
 }
 

@@ -62,7 +62,8 @@ def test_a_warmup_as_long_as_the_run_is_refused() -> None:
 
 def test_arrivals_that_change_with_time_have_no_automatic_warmup() -> None:
     spike = {"spike": {"base": "10/s", "peak": "50/s", "at": "5s", "lasts": "1s"}}
-    spec = SPEC | {"traffic": [{"name": "rush", "tenant": "web", "entry": "shop.get", "arrivals": spike}], "run": {"warmup": "1s"}}
+    rush = {"name": "rush", "tenant": "web", "entry": "shop.get", "arrivals": spike}
+    spec = SPEC | {"traffic": [rush], "run": {"warmup": "1s"}}
     plane = lower(load(spec), "none")
     with pytest.raises(UsageError, match=r"traffic\.rush .* run\.warmup"):
         automatic_cut(plane, [mm1_record(1, duration_s=5.0)])
