@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 import meshsim
+from meshsim.architectures import lower
+from meshsim.architectures.plane import Plane
+from meshsim.engines import simulate
+from meshsim.engines.record import Record
 from meshsim.errors import UsageError
 from meshsim.model.load import load
 from meshsim.model.traffic import Objective
@@ -67,11 +80,20 @@ def test_sides_of_a_comparison_meet_the_same_arrivals() -> None:
     assert {result.manifest.warmup_s for result in found.results.values()} == {0.0}
 
 
-def test_the_largest_warmup_is_cut_from_all_sides() -> None:
+def test_the_largest_warmup_is_cut_from_all_sides(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Occupancies by hand: empty for 1, 3 and 2 s, then level, so that MSER-5 cuts exactly that."""
+    empty_bins = {"none": 100, "sidecar": 300, "gateway": 200}  # of 1000 in 10 s
+
+    def ramped(plane: Plane, **settings: object) -> Record:
+        occupancy = np.tile([9, 11], 500)
+        occupancy[: empty_bins[plane.architecture]] = 0
+        return replace(simulate(plane, **settings), occupancy_ns=occupancy)
+
+    monkeypatch.setattr("meshsim.simulate.simulate", ramped)
     spec = SPEC | {"run": {"duration": "10s", "replications": 1}}
-    alone = [run(spec, name).manifest.warmup_s for name in ("none", "sidecar", "gateway")]
-    together = compare(spec, ["none", "sidecar", "gateway"])
-    assert {result.manifest.warmup_s for result in together.results.values()} == {max(alone)}
+    assert [run(spec, name).manifest.warmup_s for name in empty_bins] == pytest.approx([1.0, 3.0, 2.0])
+    together = compare(spec, list(empty_bins))
+    assert [result.manifest.warmup_s for result in together.results.values()] == pytest.approx([3.0] * 3)
 
 
 def test_until_adds_replications_at_fixed_barriers() -> None:
@@ -194,3 +216,87 @@ def test_no_promise_is_made_of_a_quantile_that_a_few_bursts_tell() -> None:
     found = [meshsim.run(spec, seed=seed, replications=1) for seed in range(1, 41)]
     judgements = [result.by_tenant["jobs"].objectives[0].judgement for result in found]
     assert judgements.count("met") <= 2  # one in forty is what an interval of 95 % may miss on this side
+
+
+def python_line(command: str) -> list[str]:
+    """The words of a shell command, `meshsim` being this interpreter's."""
+    program, *words = shlex.split(command)
+    assert program == "meshsim"
+    return [sys.executable, "-m", "meshsim", *words]
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(Path(meshsim.__file__).parent.parent)}
+
+
+def test_a_side_s_shell_command_gives_that_side_again(tmp_path: Path) -> None:
+    path = tmp_path / "my shop.yaml"
+    path.write_text(json.dumps(SPEC | {"run": {"duration": "5s", "replications": 2}}))
+    found = compare(str(path), ["none", "sidecar"], overrides=["run.load=3.4"], seed=4)
+    alone = {name: run(str(path), name, overrides=["run.load=3.4"], seed=4).manifest.warmup_s for name in found.results}
+    for name, side in found.results.items():
+        line = [*python_line(side.manifest.command), "-o", "json"]
+        again = json.loads(subprocess.run(line, env=environment(), capture_output=True, check=True, text=True).stdout)
+        assert again["latency_s"] == side.to_dict()["latency_s"]
+        assert again["manifest"]["warmup_s"] == side.manifest.warmup_s
+    # the side that would settle sooner alone has to be told how much to cut
+    assert min(alone.values()) < found["none"].manifest.warmup_s
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_ctrl_c_stops_compiled_runs(jobs: int) -> None:
+    """The limit is generous: hours of simulated time are left when the signal comes."""
+    run(SPEC)  # compiles the engine unless that was done before
+    line = python_line(f"meshsim compare bookinfo --duration 3000s --engine compiled --jobs {jobs}")
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    running = subprocess.Popen(line, env=environment(), start_new_session=True, **pipes)
+    try:
+        time.sleep(3)
+        assert running.poll() is None
+        os.killpg(running.pid, signal.SIGINT)  # what a terminal does
+        stdout, stderr = running.communicate(timeout=30)
+    finally:
+        running.kill()
+    assert (running.returncode, stdout) == (130, "")
+    assert stderr.endswith("interrupted: nothing was written\n")
+
+
+def test_a_transient_longer_than_the_run_is_said_to_be_too_long() -> None:
+    """Requests wait 10 s on average and nothing limits them: after 20 s their number still rises by e^-2 of its end."""
+    waiting = {"a": {"endpoints": {"get": [{"wait": {"exp": "10s"}}]}}}
+    traffic = [{"name": "web", "entry": "a.get", "arrivals": {"poisson": "200/s"}}]
+    spec = {"meshsim": 1, "services": waiting, "traffic": traffic, "run": {"duration": "20s", "replications": 2}}
+    short = run(spec)
+    assert short.manifest.warmup_s == 10.0
+    assert short.verdict.word == "too short for the warm-up"
+    assert "warm-up may last longer than the half of the run" in short.verdict.notes[0]
+    assert run(spec, warmup_s=10.0).verdict.word != "too short for the warm-up"
+
+
+@pytest.mark.parametrize("slots", [{}, {"concurrency": 20, "queue": 50}], ids=["unlimited", "bounded"])
+def test_a_full_station_with_unfinished_requests_is_unstable(slots: dict) -> None:
+    """20 % more than one core can do, seen for the last tenth: the backlog is long and its growth hardly shows."""
+    shop = {"cpu": 1, "endpoints": {"get": [{"work": {"exp": "8ms"}}]}, **slots}
+    traffic = [{"name": "web", "entry": "shop.get", "arrivals": {"poisson": "150/s"}}]
+    times = {"duration": "20s", "drain": "0s", "warmup": "18s", "replications": 2}
+    result = run({"meshsim": 1, "services": {"shop": shop}, "traffic": traffic, "run": times})
+    assert result.by_service["shop"].utilization.value == pytest.approx(1.0)
+    assert result.outcomes["unfinished"] > 0
+    assert result.verdict.word == "unstable"
+    assert result.verdict.notes[0].startswith("requests pile up (t = ")  # without a rate: no growth was seen
+
+
+def test_proxies_without_traffic_use_their_idle_cores() -> None:
+    attic = {"cpu": 1, "replicas": 3, "endpoints": {"get": [{"work": "1ms"}]}}  # nobody calls it
+    spec = SPEC | {"services": SPEC["services"] | {"attic": attic}}
+    result = run(spec, "sidecar")
+    proxies = {one.name: one for one in lower(load(spec), "sidecar").services if one.role == "proxy"}
+    idle = {name: one.idle_cores * len(one.replicas) for name, one in proxies.items()}
+    lonely, span_s = result.by_service["sidecar@attic"], 2 * 4.0
+    assert lonely.requests == 0 < idle["sidecar@attic"]
+    assert lonely.cpu_s == pytest.approx(idle["sidecar@attic"] * span_s)
+    without = run(SPEC, "sidecar")
+    assert result.proxies.cores.estimate.value - without.proxies.cores.estimate.value == pytest.approx(3 * 0.003)
+    assert result.proxies.cores.estimate.value == pytest.approx(
+        sum(idle.values()) + sum(result.by_service[name].offered_load.value for name in proxies), rel=0.05
+    )

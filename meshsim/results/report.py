@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from meshsim.results.breakdown import PARTS, Split
+from meshsim.results.intervals import Estimate
 from meshsim.results.manifest import Manifest
 from meshsim.results.services import ServiceResult, Totals
 from meshsim.results.text import (
@@ -36,6 +38,7 @@ def summary(result: Result) -> list[str]:
         "",
         *_objectives(result),
         *_latencies(result.total, result.manifest.level),
+        *_tenants(result.by_tenant),
         "",
         *_services(result.by_service),
         "",
@@ -88,18 +91,29 @@ def _latencies(total: Traffic, level: float) -> list[str]:
     ]
 
 
+def _tenants(tenants: Mapping[str, Traffic]) -> list[str]:
+    """A line for each tenant where there are several."""
+    if len(tenants) < 2:
+        return []
+    rows = [["tenant", "requests", "p50", "p99", "availability"]]
+    for name, tenant in tenants.items():
+        p50, p99 = (duration_interval(tenant.latency_s[quantity]) for quantity in ("p50", "p99"))
+        rows.append([name, f"{tenant.requests:,}", p50, p99, percent_interval(tenant.availability.estimate)])
+    return ["", *table(rows, indent="")]
+
+
 def _services(services: dict[str, ServiceResult]) -> list[str]:
     busiest = sorted(services, key=lambda name: -(services[name].utilization.value or 0.0))[:_BUSIEST]
-    rows = [["busiest", "utilization", "cores", "waits", "p99 there", "rejected"]]
+    rows = [["busiest", "utilization", "cores", "wait there", "p99 there", "rejected"]]
     for name in busiest:
         service = services[name]
         rows.append(
             [
                 name,
-                percent(service.utilization.value),
+                percent_interval(service.utilization),
                 "no limit" if math.isinf(service.cores) else number(service.cores),
-                duration(service.wait_s.value),
-                duration(service.latency_s["p99"].value),
+                duration_interval(service.wait_s),
+                duration_interval(service.latency_s["p99"]),
                 f"{service.rejected:,}",
             ]
         )
@@ -122,17 +136,34 @@ def _totals(totals: Totals, *, used: bool) -> str:
 
 
 def _splits(result: Result) -> list[str]:
-    split = result.time_split
-    if not split.mean.requests:
+    """Where the time goes: in total with intervals, and the hops that take most of it."""
+    mean, slowest = result.time_split.mean, result.time_split.slowest
+    if not mean.requests:
         return []
-    rows = [["time of", *PARTS, "all", "sampled requests"]]
-    rows += [_split_row("a mean request", split.mean), _split_row("the slowest 1 %", split.slowest)]
-    return ["", *table(rows, indent="")]
+    rows = [["where the time goes", f"a mean request of {mean.requests:,}", f"the slowest 1 %: {slowest.requests:,}"]]
+    rows += [
+        [part, duration_interval(mean.parts_s[part]), duration_interval(slowest.parts_s[part])]
+        for part in PARTS
+        if mean.parts_s[part].value or slowest.parts_s[part].value
+    ]
+    rows.append(["all", duration_interval(mean.latency_s), duration_interval(slowest.latency_s)])
+    notes = ["  (sampled requests, along the critical path; waiting for a try that was given up counts as wait)"]
+    return ["", *table(rows, indent=""), *notes, "", *_hops(mean, slowest)]
 
 
-def _split_row(name: str, split: Split) -> list[str]:
-    parts = [duration(split.parts_s[part].value) for part in PARTS]
-    return [name, *parts, duration(split.latency_s.value), f"{split.requests:,}"]
+def _hops(mean: Split, slowest: Split) -> list[str]:
+    most = sorted(slowest.by_hop_s, key=lambda hop: -_sum_s(slowest.by_hop_s[hop]))[:_BUSIEST]
+    rows = [["by hop", "mean", "slowest 1 %", "of it mostly"]]
+    for hop in most:
+        parts = slowest.by_hop_s[hop]
+        largest = max(parts, key=lambda part: parts[part].value or 0.0)
+        here = mean.by_hop_s.get(hop, {})
+        rows.append([hop, duration(_sum_s(here)), duration(_sum_s(parts)), largest])
+    return table(rows, indent="")
+
+
+def _sum_s(parts: dict[str, Estimate]) -> float:
+    return math.fsum(estimate.value or 0.0 for estimate in parts.values())
 
 
 def _inert(result: Result) -> list[str]:

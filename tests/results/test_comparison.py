@@ -14,16 +14,16 @@ from meshsim.results.comparison import Comparison, compare_results, differ
 from meshsim.results.manifest import Timing
 from meshsim.results.result import Origin, Result, build
 
-SEEDS = range(4)
+SEEDS, OTHER_SEEDS = range(4), range(10, 14)
 UTILIZATION = 0.6
 
 
-def side(architecture: str, **changes: float) -> Result:
+def side(architecture: str, *, seeds: range = SEEDS, **changes: float) -> Result:
     """Records of the same queue are passed off as those of another architecture."""
     topology = queue_topology()
     plane = lower(topology, "none")
     object.__setattr__(plane, "architecture", architecture)
-    records = [mm1_record(seed, utilization=UTILIZATION, **changes) for seed in SEEDS]
+    records = [mm1_record(seed, utilization=UTILIZATION, **changes) for seed in seeds]
     return build(topology, plane, records, CUT, Origin("simpy", 1, "auto", f"run {architecture}", Timing(1.0, 1)))
 
 
@@ -63,6 +63,19 @@ def test_the_lowest_is_named_only_if_the_intervals_decide(base: Result, slower: 
     open_ = compare_results([base, side("ambient", slower=1.00001)], "compare")
     assert open_.verdict == ("at p99 these cannot be told apart: none, ambient",)
     assert "no difference that can be told at p99" in open_.sentences()[0]
+
+
+def test_the_lowest_of_several_has_to_be_surer(base: Result) -> None:
+    """Three comparisons at once, each at 1 - 0.05 / 3: what 95 % would decide alone stays open (Bonferroni)."""
+    near = side("ambient", seeds=OTHER_SEEDS, slower=1.2)
+    far = [side(name, slower=1.3) for name in ("gateway", "sidecar")]
+    alone, corrected = (differ(near, base, level=level).latency_s["p99"] for level in (0.95, 1 - 0.05 / 3))
+    assert alone.low > 0 > corrected.low
+    assert all(differ(one, base, level=0.999).latency_s["p99"].low > 0 for one in far)
+    assert compare_results([base, near], "compare").verdict[0].startswith("none is lowest at p99: ")
+    assert compare_results([base, *far], "compare").verdict[0].startswith("none is lowest at p99: ")
+    several = compare_results([base, near, *far], "compare")
+    assert several.verdict == ("at p99 these cannot be told apart: none, ambient",)
 
 
 def test_shedding_is_not_called_faster_without_saying_so(base: Result) -> None:

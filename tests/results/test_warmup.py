@@ -10,7 +10,7 @@ from meshsim.architectures import lower
 from meshsim.engines.record import BATCHES
 from meshsim.errors import UsageError
 from meshsim.model.load import load
-from meshsim.results.warmup import automatic_cut, given_cut, mser_5
+from meshsim.results.warmup import automatic_cut, given_cut, mser_5, unsettled
 
 
 def mser_by_definition(series: np.ndarray) -> int:
@@ -40,6 +40,19 @@ def test_a_transient_is_cut_and_noise_is_not() -> None:
 
 def test_at_most_half_is_cut() -> None:
     assert mser_5(np.arange(1000.0)) == 500
+
+
+def test_a_transient_longer_than_half_of_the_run_is_unsettled() -> None:
+    record = mm1_record(1, duration_s=5.0)
+    record.occupancy_ns = np.arange(1000)
+    assert unsettled([record])
+    record.occupancy_ns = np.minimum(np.arange(1000), 100)
+    assert not unsettled([record])
+
+
+def test_stable_queues_are_rarely_unsettled() -> None:
+    records = [mm1_record(seed, utilization=0.5, duration_s=60.0) for seed in range(40)]
+    assert sum(unsettled([record]) for record in records) <= 2
 
 
 def test_the_automatic_cut_is_rounded_up_to_batches_over_all_replications() -> None:

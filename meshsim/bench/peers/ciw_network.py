@@ -11,11 +11,10 @@ from typing import Any
 from meshsim.bench.graphs import RATE_PER_S, REPLICAS, SERVICE_MEAN_S
 from meshsim.bench.peers import Count
 
-ciw: Any = importlib.import_module("ciw")  # nobody's dependency: it may be missing where types are checked
-
 
 def run(requests: int, seed: int) -> Count:
     """Simulate until so many customers have left."""
+    ciw: Any = importlib.import_module("ciw")  # nobody's dependency: it may be missing
     ciw.seed(seed)
     counts = list(REPLICAS.values())
     nodes = sum(counts)

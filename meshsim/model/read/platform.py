@@ -205,9 +205,7 @@ def _price(at: Cursor, per: str) -> units.Price | None:
         price = units.parse_price(node.text)
     except units.UnitError as error:
         bare = isinstance(node.value, (int, float))
-        at.error(
-            "M106" if bare else "M107", f"{at.name}: {error}", at.write(example) if bare else error.hint
-        )
+        at.error("M106" if bare else "M107", f"{at.name}: {error}", at.write(example) if bare else error.hint)
         return None
     if price.per != per or price.amount > 1e6:
         at.error("M107", f"{at.name}: {node.text} is not a price of this kind", at.write(example))
