@@ -231,23 +231,22 @@ def environment() -> dict[str, str]:
 
 def test_a_side_s_shell_command_gives_that_side_again(tmp_path: Path) -> None:
     path = tmp_path / "my shop.yaml"
-    path.write_text(json.dumps(SPEC | {"run": {"duration": "5s", "replications": 2}}))
+    path.write_text(json.dumps(SPEC | {"run": {"duration": "10s", "replications": 1}}))
     found = compare(str(path), ["none", "sidecar"], overrides=["run.load=3.4"], seed=4)
     alone = {name: run(str(path), name, overrides=["run.load=3.4"], seed=4).manifest.warmup_s for name in found.results}
-    for name, side in found.results.items():
+    assert alone["sidecar"] < found["sidecar"].manifest.warmup_s  # has to be told to cut more than it would alone
+    for side in found.results.values():
         line = [*python_line(side.manifest.command), "-o", "json"]
         again = json.loads(subprocess.run(line, env=environment(), capture_output=True, check=True, text=True).stdout)
         assert again["latency_s"] == side.to_dict()["latency_s"]
         assert again["manifest"]["warmup_s"] == side.manifest.warmup_s
-    # the side that would settle sooner alone has to be told how much to cut
-    assert min(alone.values()) < found["none"].manifest.warmup_s
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_ctrl_c_stops_compiled_runs(jobs: int) -> None:
-    """The limit is generous: hours of simulated time are left when the signal comes."""
+    """The limit is generous, and yet a single replication would take longer: it has to stop in the middle."""
     run(SPEC)  # compiles the engine unless that was done before
-    line = python_line(f"meshsim compare bookinfo --duration 3000s --engine compiled --jobs {jobs}")
+    line = python_line(f"meshsim compare bookinfo --duration 200000s --engine compiled --jobs {jobs}")
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     running = subprocess.Popen(line, env=environment(), start_new_session=True, **pipes)
     try:
@@ -262,7 +261,7 @@ def test_ctrl_c_stops_compiled_runs(jobs: int) -> None:
 
 
 def test_a_transient_longer_than_the_run_is_said_to_be_too_long() -> None:
-    """Requests wait 10 s on average and nothing limits them: after 20 s their number still rises by e^-2 of its end."""
+    """Requests wait 10 s on average and nothing limits them: after 20 s e^-2 of them are still to come."""
     waiting = {"a": {"endpoints": {"get": [{"wait": {"exp": "10s"}}]}}}
     traffic = [{"name": "web", "entry": "a.get", "arrivals": {"poisson": "200/s"}}]
     spec = {"meshsim": 1, "services": waiting, "traffic": traffic, "run": {"duration": "20s", "replications": 2}}
@@ -281,7 +280,7 @@ def test_a_full_station_with_unfinished_requests_is_unstable(slots: dict) -> Non
     times = {"duration": "20s", "drain": "0s", "warmup": "18s", "replications": 2}
     result = run({"meshsim": 1, "services": {"shop": shop}, "traffic": traffic, "run": times})
     assert result.by_service["shop"].utilization.value == pytest.approx(1.0)
-    assert result.outcomes["unfinished"] > 0
+    assert result.total.outcomes["unfinished"] > 0
     assert result.verdict.word == "unstable"
     assert result.verdict.notes[0].startswith("requests pile up (t = ")  # without a rate: no growth was seen
 

@@ -149,7 +149,7 @@ def _workers(pid: int) -> str:
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_ctrl_c(shop, jobs: int) -> None:
     words = [sys.executable, "-m", "meshsim", "compare", shop, "--duration", "10h", "--jobs", str(jobs), "--set"]
-    words += ["run.drain=1s", "--arch", "none,sidecar"]
+    words += ["run.drain=1s", "--arch", "none,sidecar", "--engine", "simpy"]  # which runs in processes
     running = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
     started = time.monotonic()
     while running.poll() is None and (jobs > 1 and not _workers(running.pid)) and time.monotonic() < started + 60:
@@ -157,4 +157,4 @@ def test_ctrl_c(shop, jobs: int) -> None:
     time.sleep(2)
     os.killpg(running.pid, signal.SIGINT)  # what a terminal does
     stdout, stderr = running.communicate(timeout=60)
-    assert (running.returncode, stdout, stderr) == (130, "", "interrupted: nothing was written\n")
+    assert (running.returncode, stdout, stderr.splitlines()[-1]) == (130, "", "interrupted: nothing was written")
