@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -154,7 +154,13 @@ def _service(service: PlaneService, measured: Measured, number: int, level: floa
 
 
 def _used(busy: npt.NDArray[np.float64], capacity: float, level: float) -> Estimate:
-    return _UNKNOWN if math.isinf(capacity) else per_batch(busy / capacity, level=level).estimate
+    """Share in use; an interval from few batches is cut where a share ends."""
+    if math.isinf(capacity):
+        return _UNKNOWN
+    found = per_batch(busy / capacity, level=level).estimate
+    if found.low is None or found.high is None:
+        return found
+    return replace(found, low=max(found.low, 0.0), high=min(found.high, 1.0))
 
 
 def _latency(measured: Measured, number: int, level: float) -> dict[str, Estimate]:

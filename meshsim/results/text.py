@@ -49,15 +49,15 @@ def percent(value: float | None) -> str:
 
     Examples
     --------
-    >>> percent(0.25), percent(0.999912), percent(1.0)
-    ('25.0 %', '99.9912 %', '100 %')
+    >>> percent(0.25), percent(0.999912), percent(1.0), percent(1.2), percent(-0.03)
+    ('25.0 %', '99.9912 %', '100 %', '120 %', '-3.00 %')
     """
     if value is None:
         return "unknown"
     if value == 0.0 or abs(value - 1.0) < 5e-9:  # rounding errors of sums are no shortfall
         return f"{value:.0%}".replace("%", " %")
     near_all = value > 0.9  # what is missing tells more than what is there
-    told = (1 - value if near_all else value) * 100
+    told = abs(1 - value if near_all else value) * 100
     places = (1 if near_all else 2) - math.floor(math.log10(told))
     return f"{value * 100:.{min(6, max(0, places))}f} %"
 

@@ -53,3 +53,10 @@ def test_amounts_and_sizes() -> None:
     assert amount(sure(3.104, 0.12), "cores") == "3.10 ± 0.12 cores"
     assert size(1536 * 2**20) == "1.50 GiB"
     assert number(12345.6) == "12300"
+
+
+def test_shares_beyond_their_ends_are_told_too() -> None:
+    """An interval from few batches may reach below 0 or above 1."""
+    assert percent(-0.031) == "-3.10 %"
+    assert percent(1.25) == "125 %"
+    assert percent_interval(Estimate(0.02, -0.01, 0.05, 9, "")) == "2.00 % (-1.00 % to 5.00 %)"

@@ -18,7 +18,7 @@ from meshsim.model.load import check, load, shipped
 from meshsim.model.steps import Call, Choose, Parallel, Step
 from meshsim.model.topology import Service, Topology
 from meshsim.results.comparison import Comparison
-from meshsim.simulate import compare
+from meshsim.simulate import compare, run
 from meshsim.units import parse_bytes, parse_cores
 
 MANIFEST = Path(__file__).parent.parent / "data" / "online-boutique" / "kubernetes-manifests.yaml"
@@ -307,3 +307,11 @@ def test_bookinfo_has_nothing_to_balance_and_pays_for_the_proxies(mesh: str) -> 
     """One replica each: proxies add to the mean, interval and all."""
     added = _compared("bookinfo", 40.0).differences[mesh].latency_s["mean"]
     assert added.low is not None and added.low > 0.0
+
+
+@pytest.mark.parametrize("name", [name for name, _ in shipped()])
+def test_a_run_too_short_for_anything_still_says_so(name: str) -> None:
+    """One second, once: few requests, idle services, intervals that reach beyond what can be."""
+    text = run(name, "sidecar", duration_s=1.0, replications=1).summary()
+    assert "too short for" in text
+    assert "nan" not in text
