@@ -304,7 +304,7 @@ def test_ztunnels_do_not_mend_it() -> None:
 
 @pytest.mark.parametrize("mesh", ["sidecar", "ambient"])
 def test_bookinfo_has_nothing_to_balance_and_pays_for_the_proxies(mesh: str) -> None:
-    """One replica each: proxies add to the mean and to p99, intervals and all (under the times that the file assumes)."""
+    """One replica each: proxies add to the mean and to p99, under the times that the file assumes."""
     differences = _compared("bookinfo", 40.0).differences[mesh].latency_s
     for added in (differences["mean"], differences["p99"]):
         assert added.low is not None and added.low > 0.0
