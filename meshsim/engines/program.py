@@ -152,6 +152,7 @@ DISTRIBUTIONS = np.dtype(
         ("p0", "f8"),
         ("p1", "f8"),
         ("p2", "f8"),
+        ("always", "i8"),  # CONSTANT: what every draw is rounded to; else -1
     ]
 )
 
@@ -192,7 +193,7 @@ class Program:
     points: npt.NDArray[np.void]
     distributions: npt.NDArray[np.void]
     table: npt.NDArray[np.float64]
-    network: npt.NDArray[np.int32]
+    network: npt.NDArray[np.int32]  # distributions are not repeated: places of equal delay have the same number
     depth: int
     service_names: tuple[str, ...]
     endpoint_names: tuple[str, ...]  # 'service.endpoint'

@@ -16,9 +16,8 @@ def fifo_servers(cores: float) -> int:
     return math.ceil(cores)
 
 
-def fifo_time_ns(demand_ns: int, cores: float) -> int:
-    """How long a job holds its server: its demand, stretched where a server is less than a core."""
-    speed = cores / math.ceil(cores)
+def fifo_time_ns(demand_ns: int, speed: float) -> int:
+    """How long a job holds a server that is `speed` of a core."""
     if speed == 1.0:
         return demand_ns
     return math.ceil(demand_ns / speed - _SLACK_NS)

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from meshsim.engines import program as p
+from meshsim.engines.sampler import whole
 from meshsim.model.distributions import Distribution
 
 
@@ -73,7 +74,7 @@ class Distributions:
         if distribution.kind == "empirical":
             first = len(self._table)
             self._table.extend(distribution.values)
-            return self._rows.add(kind=p.D_EMPIRICAL, first=first, n=len(distribution.values))
+            return self._rows.add(kind=p.D_EMPIRICAL, first=first, n=len(distribution.values), always=-1)
         if distribution.kind == "mixture":
             parts = [self.add(part, 1.0) for part in distribution.of]
             first = len(self._table)
@@ -81,9 +82,10 @@ class Distributions:
             for weight, part in zip(distribution.weights, parts, strict=True):
                 upto += weight
                 self._table.extend((upto, float(part)))
-            return self._rows.add(kind=p.D_MIXTURE, first=first, n=len(parts))
+            return self._rows.add(kind=p.D_MIXTURE, first=first, n=len(parts), always=-1)
         parameters = {f"p{i}": x for i, x in enumerate(distribution.params)}
-        return self._rows.add(kind=_KINDS[distribution.kind], **parameters)
+        always = whole(distribution.params[0]) if distribution.kind == "constant" else -1
+        return self._rows.add(kind=_KINDS[distribution.kind], always=always, **parameters)
 
     def array(self) -> npt.NDArray[np.void]:
         """Freeze the rows (at least one, so that compiled code may take an element's type)."""

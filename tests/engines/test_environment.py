@@ -94,7 +94,7 @@ def test_keys_order_by_request_then_kind_then_frame_then_arrivals() -> None:
 def test_fifo_arithmetic(demand_ns: int, cores: float, servers: int, time_ns: int) -> None:
     """As many servers as started cores, none faster than its share, times rounded up."""
     assert fifo_servers(cores) == servers
-    assert fifo_time_ns(demand_ns, cores) == time_ns
+    assert fifo_time_ns(demand_ns, cores / servers) == time_ns
 
 
 @given(st.integers(0, 10**12), st.integers(1, 500), st.sampled_from([0.25, 0.5, 1.0, 2.0, 3.5, 64.0]))

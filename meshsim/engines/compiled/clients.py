@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from meshsim.engines import arrivals, keyed
 from meshsim.engines.compiled.counters import bucket, settle_occupancy
+from meshsim.engines.compiled.draws import draw_whole
 from meshsim.engines.compiled.heap import OPEN_ARRIVAL, USER_ARRIVAL, arrival_key, push
 from meshsim.engines.compiled.pool import free_frame, free_user, new_request, new_user
 from meshsim.engines.compiled.ready import SEND, ready
@@ -11,12 +12,6 @@ from meshsim.engines.compiled.state import LATENCY, LATENCY_ALL, NONE, TRIES, Ke
 from meshsim.engines.jit import compiled
 from meshsim.engines.keyed import mix, unit
 from meshsim.engines.record import BATCHES, DEGRADED
-from meshsim.engines.sampler import draw, whole
-
-
-@compiled()
-def _draw(k: Kernel, number: int, key: int, purpose: int, position: int) -> int:
-    return whole(draw(k.distributions, k.table, number, key, purpose, position))
 
 
 @compiled()
@@ -24,14 +19,14 @@ def _user_key(k: Kernel, stream: int, user: int) -> int:
     return keyed.user_key(mix(k.scalars[0].run, k.streams[stream].name), user)
 
 
-@compiled()
+@compiled(entry=True)
 def begin(k: Kernel, stream: int) -> None:
     """Schedule the first arrival of an open stream."""
     arrivals.start(k.streams, k.points, k.arrival_states, stream, k.scalars[0].run)
     _expect(k, stream)
 
 
-@compiled()
+@compiled(entry=True)
 def begin_user(k: Kernel, stream: int, user: int) -> None:
     """Schedule the first request of a user of a closed loop."""
     _think(k, stream, user, 0)
@@ -74,7 +69,7 @@ def user_arrives(k: Kernel, at: int) -> None:
 
 @compiled()
 def _think(k: Kernel, stream: int, user: int, ordinal: int) -> None:
-    think_ns = _draw(k, k.streams[stream].think, _user_key(k, stream, user), keyed.THINK, ordinal)
+    think_ns = draw_whole(k, k.streams[stream].think, _user_key(k, stream, user), keyed.THINK, ordinal)
     at = new_user(k, stream, user, ordinal)
     push(k, k.scalars[0].now_ns + think_ns, arrival_key(stream, user), USER_ARRIVAL, at)
 
@@ -119,7 +114,7 @@ def client_answered(k: Kernel, frame: int) -> None:
     ordinal += 1
     if k.streams[stream].sessions:
         key = _user_key(k, stream, user)
-        if ordinal >= _draw(k, k.streams[stream].session_requests, key, keyed.SESSION_SIZE, 0):
+        if ordinal >= draw_whole(k, k.streams[stream].session_requests, key, keyed.SESSION_SIZE, 0):
             return
     _think(k, int(stream), int(user), int(ordinal))
 
@@ -143,7 +138,7 @@ def _finished(k: Kernel, request: int, outcome: int) -> None:
         k.histogram[1, r.stream, r.batch, bucket(latency_ns)] += 1
 
 
-@compiled()
+@compiled(entry=True)
 def store(k: Kernel, request: int, outcome: int) -> None:
     """Count an outcome, and write the request's row if rows are kept."""
     s, r = k.scalars[0], k.live[request]

@@ -25,7 +25,7 @@ def settle_service(k: Kernel, service: int) -> None:
     s, m = k.scalars[0], k.meters[service]
     elapsed = s.now_ns - m.since_ns
     if elapsed:
-        c = k.counters[service, s.batch]
+        c = k.counters[s.batch, service]
         c.in_system_ns += m.present * elapsed
         c.slots_ns += m.slots * elapsed
         m.since_ns = s.now_ns
@@ -39,7 +39,7 @@ def busy_cores(k: Kernel, queue: int) -> float:
         return float(q.jobs)
     if q.discipline == PS:
         return min(float(q.jobs), q.cores)
-    return q.jobs * (q.cores / q.servers)
+    return q.jobs * q.speed
 
 
 @compiled()
@@ -48,7 +48,7 @@ def settle_queue(k: Kernel, queue: int) -> None:
     s, q = k.scalars[0], k.queues[queue]
     elapsed = s.now_ns - q.since_ns
     if elapsed > 0:
-        k.counters[q.service, s.batch].busy_ns += busy_cores(k, queue) * elapsed
+        k.counters[s.batch, q.service].busy_ns += busy_cores(k, queue) * elapsed
         q.since_ns = s.now_ns
 
 
@@ -66,7 +66,7 @@ def settle_occupancy(k: Kernel) -> None:
         s.bin += 1
 
 
-@compiled()
+@compiled(entry=True)
 def settle_all(k: Kernel) -> None:
     """Bring everything up to now."""
     settle_occupancy(k)
@@ -76,7 +76,7 @@ def settle_all(k: Kernel) -> None:
         settle_queue(k, queue)
 
 
-@compiled()
+@compiled(entry=True)
 def next_batch(k: Kernel) -> None:
     """Close the present batch at its edge (rule M2)."""
     s = k.scalars[0]
@@ -97,7 +97,7 @@ def enters(k: Kernel, frame: int) -> None:
     settle_service(k, service)
     k.meters[service].present += 1
     now = k.scalars[0].now_ns
-    c = k.counters[service, k.scalars[0].batch]
+    c = k.counters[k.scalars[0].batch, service]
     c.requests += 1
     c.bytes_in += f.request_bytes
     f.reached_ns = now
@@ -113,7 +113,7 @@ def leaves(k: Kernel, frame: int, outcome: int) -> None:
     service = k.replicas[f.replica].service
     settle_service(k, service)
     k.meters[service].present -= 1
-    c = k.counters[service, s.batch]
+    c = k.counters[s.batch, service]
     if outcome == NONE:
         c.cancelled += 1
     else:
@@ -124,7 +124,7 @@ def leaves(k: Kernel, frame: int, outcome: int) -> None:
         c.bytes_out += f.response_bytes
         c.sojourn_ns += s.now_ns - f.reached_ns
         if s.batch < BATCHES:
-            k.service_histogram[service, s.batch, bucket_coarse(s.now_ns - f.reached_ns)] += 1
+            k.service_histogram[s.batch, service, bucket_coarse(s.now_ns - f.reached_ns)] += 1
     span_left(k, frame, outcome)
 
 

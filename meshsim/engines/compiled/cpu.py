@@ -17,7 +17,7 @@ def use(k: Kernel, frame: int, demand_ns: int) -> None:
     """Place a demand; the frame will be woken when it has been worked off."""
     s, f = k.scalars[0], k.frames[frame]
     q = k.queues[f.queue]
-    c = k.counters[q.service, s.batch]
+    c = k.counters[s.batch, q.service]
     c.work_items += 1
     c.demand_ns += demand_ns
     f.demand_ns = demand_ns
@@ -41,7 +41,7 @@ def use(k: Kernel, frame: int, demand_ns: int) -> None:
 def _serve(k: Kernel, frame: int) -> None:
     f = k.frames[frame]
     f.state = ON_CPU
-    end_ns = k.scalars[0].now_ns + fifo_time_ns(f.demand_ns, k.queues[f.queue].cores)
+    end_ns = k.scalars[0].now_ns + fifo_time_ns(f.demand_ns, k.queues[f.queue].speed)
     push(k, end_ns, event_key(f.number, order.WORK_END, f.serial), WORK_DONE, frame)
 
 
@@ -110,7 +110,7 @@ def _alone_ns(k: Kernel, frame: int) -> int:
         return int(f.demand_ns)
     if q.discipline == PS:
         return ps_alone_ns(f.demand_ns, q.cores)
-    return fifo_time_ns(f.demand_ns, q.cores)
+    return fifo_time_ns(f.demand_ns, q.speed)
 
 
 @compiled()
@@ -119,7 +119,7 @@ def settle_work(k: Kernel, frame: int) -> None:
     s, f = k.scalars[0], k.frames[frame]
     alone_ns = _alone_ns(k, frame)
     waited_ns = s.now_ns - f.began_ns - alone_ns
-    k.counters[k.queues[f.queue].service, s.batch].cpu_wait_ns += waited_ns
+    k.counters[s.batch, k.queues[f.queue].service].cpu_wait_ns += waited_ns
     if has_span(k, frame):
         k.spans[f.span].demand_ns += alone_ns
         k.spans[f.span].cpu_wait_ns += waited_ns

@@ -67,9 +67,9 @@ def drop_first(k: Kernel) -> None:
             break
         least = below
         for other in range(below + 1, min(below + _ARITY, n)):
-            if heap[other].time < heap[least].time or (
-                heap[other].time == heap[least].time and heap[other].key < heap[least].key
-            ):
+            a, b = heap[other], heap[least]
+            # no `and`, no `or`: which child is least is a coin toss, and a branch would be mispredicted
+            if (a.time < b.time) | ((a.time == b.time) & (a.key < b.key)):
                 least = other
         if time < heap[least].time or (time == heap[least].time and key <= heap[least].key):
             break

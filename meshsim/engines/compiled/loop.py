@@ -19,6 +19,7 @@ from meshsim.engines.compiled.heap import (
     drop_first,
     event_key,
 )
+from meshsim.engines.compiled.lanes import first_lane, take_head
 from meshsim.engines.compiled.ready import RUN, SEND, STOP, ready_frame
 from meshsim.engines.compiled.state import (
     DONE,
@@ -28,6 +29,7 @@ from meshsim.engines.compiled.state import (
     GROW,
     HEAP_TABLE,
     LIVE_TABLE,
+    NEVER,
     NONE,
     ON_CPU,
     PAUSED,
@@ -92,7 +94,7 @@ def _timer(k: Kernel, call: int, time_ns: int, key: int) -> bool:
     return expired
 
 
-@compiled()
+@compiled(entry=True)
 def advance(k: Kernel, until_ns: int) -> int:
     """Handle events before `until_ns`; the status tells why it stopped (see `state`).
 
@@ -108,7 +110,7 @@ def advance(k: Kernel, until_ns: int) -> int:
         if s.readies:  # the first in the line of consequences
             entry = k.ready[s.ready]
             action, about, generation = entry.what, int(entry.who), entry.generation
-            s.ready = (s.ready + 1) % len(k.ready)
+            s.ready = s.ready + 1 if s.ready + 1 < len(k.ready) else 0
             s.readies -= 1
             frame, request = NONE, about
             sends = action == SEND
@@ -121,10 +123,13 @@ def advance(k: Kernel, until_ns: int) -> int:
             if sends:
                 steps.send_try(k, frame, request)
             continue
-        if s.heap == 0:
-            return DONE
-        time_ns, key, what, who = k.heap[0].time, k.heap[0].key, k.heap[0].what, int(k.heap[0].who)
-        if time_ns > s.limit_ns:
+        time_ns, key, what, who = NEVER, NEVER, NONE, NONE
+        if s.heap:
+            time_ns, key, what, who = k.heap[0].time, k.heap[0].key, int(k.heap[0].what), int(k.heap[0].who)
+        lane = first_lane(k, time_ns, key)
+        if lane != NONE:
+            time_ns = k.lanes[lane].time
+        if time_ns > s.limit_ns:  # also when nothing is left
             return DONE
         if time_ns >= until_ns:
             return PAUSED
@@ -142,7 +147,11 @@ def advance(k: Kernel, until_ns: int) -> int:
             s.before = s.events
         elif s.events - s.before >= _MOST_AT_ONCE:
             return TIME_STANDS_STILL
-        drop_first(k)
+        if lane == NONE:
+            drop_first(k)
+        else:
+            who = take_head(k, lane)
+            what = ANSWERED if k.frames[who].state == ENDED else REACHED
         s.now_ns = time_ns
         s.events += 1
         if what == REACHED:

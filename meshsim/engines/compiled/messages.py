@@ -5,10 +5,11 @@ from __future__ import annotations
 from meshsim.engines import keyed, order
 from meshsim.engines.compiled import cpu, stations
 from meshsim.engines.compiled.counters import begin_span, has_span, leaves, span_left
-from meshsim.engines.compiled.heap import ANSWERED, CANCELLED, REACHED, event_key, push
+from meshsim.engines.compiled.heap import CANCELLED, event_key, push
+from meshsim.engines.compiled.lanes import travel
 from meshsim.engines.compiled.pool import free_frame, new_frame
 from meshsim.engines.compiled.ready import RUN, STOP, ready_frame
-from meshsim.engines.compiled.routing import connection_of, delay_ns, is_fresh, pick, station_of, thread_of
+from meshsim.engines.compiled.routing import connection_of, delay_ns, is_fresh, pick, place_of, station_of, thread_of
 from meshsim.engines.compiled.state import (
     AWAITING,
     ENDED,
@@ -29,9 +30,9 @@ from meshsim.engines.record import DEGRADED, TIMEOUT
 
 @compiled()
 def note(k: Kernel, request: int, word: int) -> None:
-    """Add to the hash over the path, until the request is answered."""
+    """Add to the hash over the path, until the request is answered; only rows of requests show it."""
     r = k.live[request]
-    if r.end_ns < 0:
+    if k.scalars[0].record_requests and r.end_ns < 0:
         r.path = mix(r.path, word)
 
 
@@ -47,7 +48,6 @@ def send(k: Kernel, call: int, caller: int, request: int, key: int, request_byte
     f.parent = caller
     f.open = 1
     f.pc = NONE
-    f.sent_ns = s.now_ns
     f.request_bytes = request_bytes
     f.response_bytes = response_bytes
     carried = NONE
@@ -69,13 +69,14 @@ def send(k: Kernel, call: int, caller: int, request: int, key: int, request_byte
     f.fresh = fresh and c.tls
     f.queue = k.replicas[f.replica].first_queue + thread_of(k, f.replica, connection, pin, key)
     begin_span(k, at, NONE if caller == NONE else k.frames[caller].serial, c.endpoint)
-    f.delay_ns = delay_ns(k, call, replica, f.replica, key, keyed.DELAY)
+    place = place_of(k, call, replica, f.replica)
+    f.delay_ns = delay_ns(k, call, place, key, keyed.DELAY)
     if fresh:
         f.delay_ns *= 3 + 2 * c.tls
     note(k, request, c.endpoint)
     note(k, request, f.replica)
     note(k, request, s.now_ns)
-    push(k, s.now_ns + f.delay_ns, event_key(f.number, order.START, f.serial), REACHED, at)
+    travel(k, at, place, f.delay_ns, not fresh)
     return at
 
 
@@ -85,8 +86,8 @@ def answer(k: Kernel, frame: int, outcome: int) -> None:
     f = k.frames[frame]
     f.outcome = outcome
     f.state = ENDED
-    delay = delay_ns(k, f.call, f.origin, f.replica, f.key, keyed.DELAY_BACK)
-    push(k, k.scalars[0].now_ns + delay, event_key(f.number, order.RESPONSE, f.serial), ANSWERED, frame)
+    place = place_of(k, f.call, f.origin, f.replica)
+    travel(k, frame, place, delay_ns(k, f.call, place, f.key, keyed.DELAY_BACK), True)
 
 
 @compiled()

@@ -1,6 +1,6 @@
 """The jobs of a processor-sharing queue: a pairing heap by (finish, request, serial), linked through the frames.
 
-Fredman, Sedgewick, Sleator and Tarjan, "The pairing heap", 1986. `heap_prev` is the elder sibling, or the parent of a
+Fredman, Sedgewick, Sleator and Tarjan, "The pairing heap", 1986. `prev` is the elder sibling, or the parent of a
 first child, so that any job can be taken out.
 """
 
@@ -31,10 +31,10 @@ def meld(k: Kernel, one: int, other: int) -> int:
     if before(k, other, one):
         one, other = other, one
     child = k.frames[one].heap_child
-    k.frames[other].heap_next = child
-    k.frames[other].heap_prev = one
+    k.frames[other].next = child
+    k.frames[other].prev = one
     if child != NONE:
-        k.frames[child].heap_prev = other
+        k.frames[child].prev = other
     k.frames[one].heap_child = other
     return one
 
@@ -44,31 +44,31 @@ def insert(k: Kernel, root: int, frame: int) -> int:
     """Add a job and give the new root."""
     f = k.frames[frame]
     f.heap_child = NONE
-    f.heap_next = NONE
-    f.heap_prev = NONE
+    f.next = NONE
+    f.prev = NONE
     return meld(k, root, frame)
 
 
 @compiled()
 def _merge_children(k: Kernel, first: int) -> int:
     """Two passes: meld pairs from left to right, then the results from right to left."""
-    pairs = NONE  # chained by heap_next, the last pair first
+    pairs = NONE  # chained by next, the last pair first
     while first != NONE:
-        second = k.frames[first].heap_next
-        rest = NONE if second == NONE else k.frames[second].heap_next
-        k.frames[first].heap_next = NONE
-        k.frames[first].heap_prev = NONE
+        second = k.frames[first].next
+        rest = NONE if second == NONE else k.frames[second].next
+        k.frames[first].next = NONE
+        k.frames[first].prev = NONE
         if second != NONE:
-            k.frames[second].heap_next = NONE
-            k.frames[second].heap_prev = NONE
+            k.frames[second].next = NONE
+            k.frames[second].prev = NONE
         joined = meld(k, first, second)
-        k.frames[joined].heap_next = pairs
+        k.frames[joined].next = pairs
         pairs = joined
         first = rest
     root = NONE
     while pairs != NONE:
-        rest = k.frames[pairs].heap_next
-        k.frames[pairs].heap_next = NONE
+        rest = k.frames[pairs].next
+        k.frames[pairs].next = NONE
         root = meld(k, root, pairs)
         pairs = rest
     return root
@@ -82,12 +82,12 @@ def remove(k: Kernel, root: int, frame: int) -> int:
     f.heap_child = NONE
     if frame == root:
         return children
-    if k.frames[f.heap_prev].heap_child == frame:
-        k.frames[f.heap_prev].heap_child = f.heap_next
+    if k.frames[f.prev].heap_child == frame:
+        k.frames[f.prev].heap_child = f.next
     else:
-        k.frames[f.heap_prev].heap_next = f.heap_next
-    if f.heap_next != NONE:
-        k.frames[f.heap_next].heap_prev = f.heap_prev
-    f.heap_next = NONE
-    f.heap_prev = NONE
+        k.frames[f.prev].next = f.next
+    if f.next != NONE:
+        k.frames[f.next].prev = f.prev
+    f.next = NONE
+    f.prev = NONE
     return meld(k, root, children)

@@ -38,8 +38,6 @@ def new_frame(k: Kernel, request: int) -> int:
     f.next = NONE
     f.prev = NONE
     f.heap_child = NONE
-    f.heap_next = NONE
-    f.heap_prev = NONE
     f.later = NONE
     f.earlier = NONE
     f.span = NONE

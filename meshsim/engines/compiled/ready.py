@@ -13,7 +13,9 @@ SEND, RUN, STOP = range(3)
 def ready(k: Kernel, what: int, who: int, generation: int) -> None:
     """Add a consequence; `generation` tells whether the record is still the same when its turn comes."""
     s = k.scalars[0]
-    at = (s.ready + s.readies) % len(k.ready)
+    at = s.ready + s.readies
+    if at >= len(k.ready):  # a division would cost more
+        at -= len(k.ready)
     k.ready[at].what = what
     k.ready[at].who = who
     k.ready[at].generation = generation

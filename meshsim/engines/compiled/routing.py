@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from meshsim.engines import keyed
+from meshsim.engines.compiled.draws import draw_whole
 from meshsim.engines.compiled.state import NONE, Kernel
 from meshsim.engines.jit import compiled
 from meshsim.engines.keyed import mix, unit
@@ -18,16 +19,17 @@ from meshsim.engines.program import (
     NO_PICK,
     ROUND_ROBIN,
 )
-from meshsim.engines.sampler import draw, whole
 
 _LOOPBACK, _SAME_NODE, _SAME_ZONE, _CROSS_ZONE, _CLIENT = range(5)
 
 
 @compiled()
 def connection_of(k: Kernel, call: int, key: int) -> int:
-    """Which of the caller's pinned connections a try goes over; NONE: one of very many."""
-    pool = k.calls[call].pool
-    return int(unit(key, keyed.CONNECTION, 0, 0) * pool) if pool else NONE
+    """Which of the caller's pinned connections a try goes over; NONE: one of very many, or it makes no difference."""
+    c = k.calls[call]
+    if not c.pool or (c.pick != CONNECTION and k.services[c.service].threads <= 1):
+        return NONE
+    return int(unit(key, keyed.CONNECTION, 0, 0) * c.pool)
 
 
 @compiled()
@@ -132,17 +134,20 @@ def thread_of(k: Kernel, replica: int, connection: int, pin: int, key: int) -> i
 
 
 @compiled()
-def delay_ns(k: Kernel, call: int, caller: int, replica: int, key: int, purpose: int) -> int:
-    """One-way delay (rule N1); the purpose tells requests and answers apart."""
+def place_of(k: Kernel, call: int, caller: int, replica: int) -> int:
+    """Which part of the network a message crosses."""
     if caller == NONE:
-        place = _CLIENT
-    elif k.calls[call].loopback:
-        place = _LOOPBACK
-    elif k.replicas[caller].node == k.replicas[replica].node:
-        place = _SAME_NODE
-    elif k.replicas[caller].zone == k.replicas[replica].zone:
-        place = _SAME_ZONE
-    else:
-        place = _CROSS_ZONE
-    position = k.endpoints[k.calls[call].endpoint].name
-    return whole(draw(k.distributions, k.table, k.network[place], key, purpose, position))
+        return _CLIENT
+    if k.calls[call].loopback:
+        return _LOOPBACK
+    if k.replicas[caller].node == k.replicas[replica].node:
+        return _SAME_NODE
+    if k.replicas[caller].zone == k.replicas[replica].zone:
+        return _SAME_ZONE
+    return _CROSS_ZONE
+
+
+@compiled()
+def delay_ns(k: Kernel, call: int, place: int, key: int, purpose: int) -> int:
+    """One-way delay (rule N1); the purpose tells requests and answers apart."""
+    return draw_whole(k, k.network[place], key, purpose, k.endpoints[k.calls[call].endpoint].name)

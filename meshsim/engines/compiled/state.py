@@ -7,6 +7,8 @@ Python, which makes the table that was full twice as long (`grow`) and calls aga
 
 from __future__ import annotations
 
+import math
+import mmap
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,13 +20,33 @@ from meshsim.engines.arrivals import ARRIVAL_STATE
 from meshsim.engines.buckets import COARSE_BUCKETS, FINE_BUCKETS
 from meshsim.engines.program import Program
 from meshsim.engines.record import BATCHES, OCCUPANCY_BINS, OUTCOMES, REQUESTS, SERVICE_COUNTERS, SPANS
+from meshsim.engines.sharing import fifo_servers
 
 NONE = -1
+NEVER = 2**62  # later than any run
 
 #: What `advance` returns.
 DONE, PAUSED, GROW, EVENT_BUDGET, TIME_WENT_BACK, TIME_STANDS_STILL, TOO_DEEP, TOO_MANY_FRAMES, TOO_MANY_REQUESTS = (
     range(9)
 )
+
+_CACHE_LINE = 64  # bytes, of all present x86 and most Arm processors
+
+
+def _in_lines(*lines: list[tuple[str, str]]) -> np.dtype[Any]:
+    """A row whose groups of fields begin at lines of the cache."""
+    names, formats, offsets = [], [], []
+    for number, fields in enumerate(lines):
+        at = number * _CACHE_LINE
+        for name, kind in fields:
+            names.append(name)
+            formats.append(kind)
+            offsets.append(at)
+            at += np.dtype(kind).itemsize
+        assert at <= (number + 1) * _CACHE_LINE
+    size = len(lines) * _CACHE_LINE
+    return np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": size})
+
 
 SCALARS = np.dtype(
     [
@@ -67,61 +89,66 @@ SCALARS = np.dtype(
 HEAP = np.dtype([("time", "i8"), ("key", "i8"), ("what", "i4"), ("who", "i4")])
 READY = np.dtype([("what", "i4"), ("who", "i4"), ("generation", "i8")])
 
-#: One exchange and the frame that serves it, or a branch of a frame.
-FRAMES = np.dtype(
+#: One exchange and the frame that serves it, or a branch of a frame. In lines of the cache: a large plane has thousands
+#: of live frames, and what one event asks for is in one or two of the four lines.
+FRAMES = _in_lines(
     [
-        ("generation", "i8"),  # goes up when the record is freed
         ("number", "i8"),  # of the request
+        ("generation", "i8"),  # goes up when the record is freed
+        ("due_ns", "i8"),  # when its message arrives, while it is in a lane
+        ("request", "i4"),
+        ("serial", "i4"),
+        ("parent", "i4"),  # calling frame (or forking frame); NONE: a client, or nobody any more
+        ("call", "i4"),  # that this frame answers
+        ("replica", "i4"),
+        ("pc", "i4"),
+        ("span", "i4"),
+        ("kind", "i1"),  # RPC, FORKED, DETACHED
+        ("state", "i1"),
+        ("open", "i1"),  # the caller still waits
+        ("fresh", "i1"),
+        ("answer", "i1"),
+        ("result", "i1"),  # of the repeats so far
+        ("outcome", "i1"),  # of the exchange, on its way back; of the join, once decided
+        ("degraded", "i1"),  # join
+    ],
+    [
         ("key", "u8"),
-        ("sent_ns", "i8"),
         ("reached_ns", "i8"),
-        ("delay_ns", "i8"),
         ("demand_ns", "i8"),
         ("began_ns", "i8"),  # when the present CPU demand was placed
+        ("next", "i4"),  # in a lane, the line for a slot or a CPU, the pairing heap of a PS queue, the free list
+        ("prev", "i4"),
+        ("queue", "i4"),
+        ("origin", "i4"),  # replica of the caller; NONE: a client
+        ("carried", "i4"),
+        ("counted", "i4"),
+        ("child", "i4"),  # exchange that it waits for
+        ("depth", "i4"),
+    ],
+    [
+        ("delay_ns", "i8"),
         ("expires_ns", "i8"),  # of the try's timer
         ("finish", "f8"),  # on the clock of a PS queue
         ("request_bytes", "i8"),
         ("response_bytes", "i8"),
-        ("turn", "i8"),  # which repeat of the call that the frame makes
-        ("times", "i8"),
-        ("request", "i4"),
-        ("serial", "i4"),
-        ("parent", "i4"),  # calling frame (or forking frame); NONE: a client, or nobody any more
-        ("kind", "i4"),  # RPC, BRANCH, DETACHED
-        ("state", "i4"),
-        ("pc", "i4"),
-        ("call", "i4"),  # that this frame answers
-        ("replica", "i4"),
-        ("origin", "i4"),  # replica of the caller; NONE: a client
-        ("carried", "i4"),
-        ("counted", "i4"),
-        ("queue", "i4"),
-        ("depth", "i4"),
-        ("open", "i4"),  # the caller still waits
-        ("fresh", "i4"),
-        ("answer", "i4"),
-        ("child", "i4"),  # exchange that it waits for
+        ("heap_child", "i4"),
+        ("later", "i4"),  # list of timers
+        ("earlier", "i4"),
         ("calling", "i4"),  # call that it makes
         ("attempt", "i4"),
-        ("result", "i4"),  # of the repeats so far
-        ("outcome", "i4"),  # of the exchange, on its way back; of the join, once decided
+    ],
+    [
+        ("turn", "i8"),  # which repeat of the call that the frame makes
+        ("times", "i8"),
         ("missing", "i4"),  # join: successes still needed
         ("spare", "i4"),  # join: failures still allowed
-        ("degraded", "i4"),  # join
         ("fork", "i4"),  # instruction of the join
         ("first", "i4"),  # live branches, in the order in which they began
         ("last", "i4"),
         ("sibling", "i4"),  # next live branch of the same fork
         ("elder", "i4"),  # the one before
-        ("next", "i4"),  # in the line for a slot or a CPU; in the free list
-        ("prev", "i4"),
-        ("heap_child", "i4"),  # pairing heap of a PS queue
-        ("heap_next", "i4"),
-        ("heap_prev", "i4"),
-        ("later", "i4"),  # list of timers
-        ("earlier", "i4"),
-        ("span", "i4"),
-    ]
+    ],
 )
 RPC, FORKED, DETACHED = range(3)
 #: What a frame waits for.
@@ -155,6 +182,7 @@ QUEUES = np.dtype(
         ("end_ns", "i8"),  # PS: the completion that is expected
         ("end_key", "i8"),
         ("cores", "f8"),
+        ("speed", "f8"),  # FIFO, LIFO: of one server, in cores
         ("service", "i4"),
         ("discipline", "i4"),
         ("servers", "i4"),
@@ -164,6 +192,7 @@ QUEUES = np.dtype(
     ]
 )
 METERS = np.dtype([("present", "i8"), ("slots", "i8"), ("since_ns", "i8")])
+LANES = np.dtype([("time", "i8"), ("key", "i8"), ("first", "i4"), ("last", "i4")])  # time and key: of the head
 TIMERS = np.dtype([("first", "i4"), ("last", "i4"), ("armed", "i4")])
 LATENCY, LATENCY_ALL, TRIES = range(len(OUTCOMES), len(OUTCOMES) + 3)  # sums that stand behind the counts of outcomes
 UNLIMITED = 3  # discipline of a queue that has as many cores as jobs
@@ -188,6 +217,8 @@ class Kernel(NamedTuple):
     network: Any
     scalars: Any
     heap: Any
+    lane_of: Any  # each place of the network; NONE: its delay is random
+    lanes: Any
     ready: Any
     frames: Any
     live: Any
@@ -200,15 +231,29 @@ class Kernel(NamedTuple):
     arrival_states: Any
     counts: Any  # (streams, batches, outcomes, then sums of latency and tries)
     histogram: Any  # (2, streams, batches, buckets): successes, failures
-    counters: Any  # (services, batches + 1)
-    service_histogram: Any  # (services, batches, coarse buckets)
+    counters: Any  # (batches + 1, services): a batch at a time is written to
+    service_histogram: Any  # (batches, services, coarse buckets)
     occupancy: Any
     rows: Any
     spans: Any
 
 
 def _table(n: int, dtype: np.dtype[Any]) -> npt.NDArray[np.void]:
-    return np.zeros(max(n, 1), dtype=dtype)
+    """Zeros that begin at a line of the cache."""
+    size = max(n, 1) * dtype.itemsize
+    memory = np.zeros(size + _CACHE_LINE, dtype=np.uint8)
+    first = -memory.ctypes.data % _CACHE_LINE
+    return memory[first : first + size].view(dtype)
+
+
+def sparse_zeros(shape: tuple[int, ...]) -> npt.NDArray[np.uint32]:
+    """Zeros that take memory a small page at a time, when they are written to.
+
+    Numpy would ask for pages of 2 MiB, each of which is cleared as a whole for the first number in it.
+    """
+    size = math.prod(shape)
+    private = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_ANONYMOUS") else {}
+    return np.frombuffer(mmap.mmap(-1, 4 * max(size, 1), **private), dtype=np.uint32)[:size].reshape(shape)
 
 
 def _shared(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -244,11 +289,14 @@ def allocate(program: Program) -> Kernel:
     cursors = int((views["callers"] * program.services["versions"][views["among"]]).sum())
     counters = int((views["callers"] * program.services["replicas"][views["among"]]).sum())
     threads = np.maximum(program.services["threads"][program.replicas["service"]], 1)
+    lane_of = _lanes(program)
     shared: dict[str, Any] = {name: _shared(getattr(program, name)) for name in _OF_PROGRAM}
     kernel = Kernel(
         **shared,
         scalars=_table(1, SCALARS),
         heap=_table(1024, HEAP),
+        lane_of=lane_of,
+        lanes=_table(int(lane_of.max()) + 1, LANES),
         ready=_table(256, READY),
         frames=_table(256, FRAMES),
         live=_table(64, LIVE_REQUESTS),
@@ -260,15 +308,24 @@ def allocate(program: Program) -> Kernel:
         seen=np.concatenate([np.full(cursors, NONE, dtype=np.int32), np.zeros(counters + 1, dtype=np.int32)]),
         arrival_states=_table(streams, ARRIVAL_STATE),
         counts=np.zeros((streams, BATCHES, len(OUTCOMES) + 3), dtype=np.int64),
-        histogram=np.zeros((2, streams, BATCHES, FINE_BUCKETS), dtype=np.uint32),
-        counters=np.zeros((services, BATCHES + 1), dtype=SERVICE_COUNTERS),
-        service_histogram=np.zeros((services, BATCHES, COARSE_BUCKETS), dtype=np.uint32),
+        histogram=sparse_zeros((2, streams, BATCHES, FINE_BUCKETS)),
+        counters=np.zeros((BATCHES + 1, services), dtype=SERVICE_COUNTERS),
+        service_histogram=sparse_zeros((BATCHES, services, COARSE_BUCKETS)),
         occupancy=np.zeros(OCCUPANCY_BINS, dtype=np.int64),
         rows=_table(1, REQUESTS),
         spans=_table(1, SPANS),
     )
     _fill_lists(kernel, program)
     return kernel
+
+
+def _lanes(program: Program) -> npt.NDArray[np.int32]:
+    """Number the constant delays of the network."""
+    numbers: dict[int, int] = {}
+    for one in program.network.tolist():
+        if program.distributions["always"][one] >= 0:
+            numbers.setdefault(one, len(numbers))
+    return np.array([numbers.get(one, NONE) for one in program.network.tolist()], dtype=np.int32)
 
 
 def _fill_lists(kernel: Kernel, program: Program) -> None:
@@ -281,7 +338,8 @@ def _fill_lists(kernel: Kernel, program: Program) -> None:
         scalars[f"free_{name}s"] = len(table)
     kernel.live["number"] = NONE
     kernel.frames["number"] = NONE
-    for lists in (kernel.stations, kernel.queues, kernel.timers):
+    kernel.lanes["time"] = kernel.lanes["key"] = NEVER
+    for lists in (kernel.lanes, kernel.stations, kernel.queues, kernel.timers):
         lists["first"] = NONE
         lists["last"] = NONE
     for replica in program.replicas:
@@ -291,7 +349,8 @@ def _fill_lists(kernel: Kernel, program: Program) -> None:
             queue["service"] = replica["service"]
             queue["cores"] = replica["cores"]
             queue["discipline"] = service["discipline"] if replica["cores"] else UNLIMITED
-            queue["servers"] = int(np.ceil(replica["cores"]))
+            queue["servers"] = fifo_servers(float(replica["cores"]))
+            queue["speed"] = replica["cores"] / max(int(queue["servers"]), 1)
             queue["end_ns"] = NONE
     scalars["depth"] = program.depth
     scalars["first_count"] = int(
@@ -321,7 +380,7 @@ def grow(kernel: Kernel, number: int) -> Kernel:
     old = getattr(kernel, name)
     scalars = kernel.scalars[0]
     length = len(old) + max(len(old), 2 * int(scalars["step"] + scalars["arrivals"]))
-    new = np.zeros(length, dtype=old.dtype)
+    new = _table(length, old.dtype)
     if name == "ready":  # a ring: unroll it
         first, count = int(scalars["ready"]), int(scalars["readies"])
         new[:count] = np.take(old, np.arange(first, first + count), mode="wrap")

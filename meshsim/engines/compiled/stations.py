@@ -36,7 +36,7 @@ def join_line(k: Kernel, frame: int) -> None:
     """Wait for a slot, first come first served."""
     f = k.frames[frame]
     station = k.stations[f.replica]
-    k.counters[k.replicas[f.replica].service, k.scalars[0].batch].waited += 1
+    k.counters[k.scalars[0].batch, k.replicas[f.replica].service].waited += 1
     station.waiting += 1
     f.prev = station.last
     f.next = NONE

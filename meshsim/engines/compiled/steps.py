@@ -6,6 +6,7 @@ from meshsim.engines import keyed, order
 from meshsim.engines import program as p
 from meshsim.engines.compiled import cpu, stations
 from meshsim.engines.compiled.counters import enters, has_span, leaves
+from meshsim.engines.compiled.draws import draw_whole
 from meshsim.engines.compiled.heap import WAIT_DONE, event_key, push
 from meshsim.engines.compiled.messages import (
     answer,
@@ -39,11 +40,6 @@ from meshsim.engines.sampler import draw, whole
 _SUSPENDED, _SENDING = -2, -3
 
 
-@compiled()
-def _draw(k: Kernel, number: int, key: int, purpose: int, position: int) -> int:
-    return whole(draw(k.distributions, k.table, number, key, purpose, position))
-
-
 # -- beginning and ending ----------------------------------------------------------------------------------------
 
 
@@ -53,7 +49,7 @@ def reached(k: Kernel, frame: int) -> None:
     enters(k, frame)
     f = k.frames[frame]
     if stations.full(k, f.replica):
-        k.counters[k.replicas[f.replica].service, k.scalars[0].batch].rejected += 1
+        k.counters[k.scalars[0].batch, k.replicas[f.replica].service].rejected += 1
         leaves(k, frame, QUEUE_FULL)
         answer(k, frame, QUEUE_FULL)
     elif stations.taken(k, f.replica):
@@ -81,7 +77,7 @@ def woken(k: Kernel, frame: int) -> bool:
     f = k.frames[frame]
     if f.kind == RPC and f.pc == NONE:
         waited_ns = k.scalars[0].now_ns - f.reached_ns
-        k.counters[k.replicas[f.replica].service, k.scalars[0].batch].slot_wait_ns += waited_ns
+        k.counters[k.scalars[0].batch, k.replicas[f.replica].service].slot_wait_ns += waited_ns
         _begin(k, frame)
     outcome = _go_on(k, frame)
     if outcome != _SENDING and outcome != _SUSPENDED:
@@ -108,13 +104,13 @@ def _go_on(k: Kernel, frame: int) -> int:
         if i.op == p.END:
             return f.answer
         if i.op == p.WORK:
-            cpu.use(k, frame, _draw(k, i.a, f.key, keyed.WORK, i.position))
+            cpu.use(k, frame, draw_whole(k, i.a, f.key, keyed.WORK, i.position))
             return _SUSPENDED
         if i.op == p.PROXY_WORK:
             cpu.use(k, frame, _proxy_demand_ns(k, frame, f.pc - 1))
             return _SUSPENDED
         if i.op == p.WAIT:
-            _wait(k, frame, _draw(k, i.a, f.key, keyed.WAIT, i.position))
+            _wait(k, frame, draw_whole(k, i.a, f.key, keyed.WAIT, i.position))
             return _SUSPENDED
         if i.op == p.FORWARD:
             f.calling = i.a
@@ -231,7 +227,7 @@ def _call(k: Kernel, frame: int, pc: int) -> int:
     f.calling = i.a
     if c.p < 1.0 and unit(f.key, keyed.STEP, i.position, 0) >= c.p:
         return OK
-    f.times = 1 if c.times < 0 else _draw(k, c.times, f.key, keyed.TIMES, i.position)
+    f.times = 1 if c.times < 0 else draw_whole(k, c.times, f.key, keyed.TIMES, i.position)
     f.turn = 0
     f.attempt = 0
     f.result = OK
@@ -254,8 +250,8 @@ def send_try(k: Kernel, frame: int, request: int) -> None:
         key = try_key(f.key, i.position, f.turn, f.attempt) if is_call else f.key
     c = k.calls[call]
     if c.request_bytes >= 0:
-        request_bytes = _draw(k, c.request_bytes, key, keyed.REQUEST_SIZE, 0)
-        response_bytes = _draw(k, c.response_bytes, key, keyed.RESPONSE_SIZE, 0)
+        request_bytes = draw_whole(k, c.request_bytes, key, keyed.REQUEST_SIZE, 0)
+        response_bytes = draw_whole(k, c.response_bytes, key, keyed.RESPONSE_SIZE, 0)
     else:  # passed on
         request_bytes = k.frames[frame].request_bytes
         response_bytes = k.frames[frame].response_bytes

@@ -113,7 +113,7 @@ class Queueing:
     def _serve(self, job: Job) -> None:
         self.serving[job.frame] = job
         key = order.event_key(job.frame.request.number, order.WORK_END, job.frame.serial)
-        end_ns = self.env.now_ns + fifo_time_ns(job.demand_ns, self.cores)
+        end_ns = self.env.now_ns + fifo_time_ns(job.demand_ns, self.speed)
         job.end = self.env.at(end_ns, key, lambda _: self._finish(job))
 
     def _finish(self, job: Job) -> None:
@@ -129,7 +129,7 @@ class Queueing:
 
     def alone_ns(self, demand_ns: int) -> int:
         """At the speed of a server."""
-        return fifo_time_ns(demand_ns, self.cores)
+        return fifo_time_ns(demand_ns, self.speed)
 
     def leave(self, frame: Frame) -> None:
         """Give the server back, or leave the line."""

@@ -1,9 +1,11 @@
-"""The kernel's tables for the smallest of planes, to test its pieces alone."""
+"""The kernel's tables for the smallest of planes, and its pieces as Python can call them: to test each alone."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import numba
 import numpy as np
 from builders import plane, poisson, service
 
@@ -20,3 +22,10 @@ def small_kernel(**lengths: int) -> Kernel:
     kernel = kernel._replace(**tables)
     state._fill_lists(kernel, program)
     return kernel
+
+
+def piece(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of the kernel for Python: only those that are an entry have a wrapper of their own."""
+    if numba.config.DISABLE_JIT:
+        return function
+    return numba.njit(error_model="numpy")(lambda *arguments: function(*arguments))

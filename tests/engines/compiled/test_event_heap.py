@@ -6,11 +6,14 @@ import heapq
 
 from hypothesis import given
 from hypothesis import strategies as st
-from small_kernel import small_kernel
+from small_kernel import piece, small_kernel
 
 from meshsim.engines import order
 from meshsim.engines.compiled import heap
 from meshsim.engines.compiled.state import HEAP_TABLE, grow
+
+push, drop_first = piece(heap.push), piece(heap.drop_first)
+event_key, arrival_key = piece(heap.event_key), piece(heap.arrival_key)
 
 EVENTS = st.tuples(st.integers(0, 3), st.integers(0, 3))  # so few times and keys that many are equal
 FAR = st.tuples(st.integers(0, 2**62), st.integers(0, 2**62))
@@ -24,22 +27,22 @@ def test_events_come_in_the_order_of_time_and_key(operations: list[tuple[int, in
         if operation is not None:
             if kernel.scalars["heap"][0] == len(kernel.heap):
                 kernel = grow(kernel, HEAP_TABLE)
-            heap.push(kernel, *operation, i % 7, i)
+            push(kernel, *operation, i % 7, i)
             heapq.heappush(ours, operation)
         elif ours:
             first = kernel.heap[0].copy()
             assert (first["time"], first["key"]) == heapq.heappop(ours)
             assert first["what"] == first["who"] % 7
             assert operations[first["who"]] == (first["time"], first["key"])
-            heap.drop_first(kernel)
+            drop_first(kernel)
         assert kernel.scalars["heap"][0] == len(ours)
 
 
 @given(st.integers(0, order.MAX_REQUEST), st.integers(0, 15), st.integers(0, order.MAX_SERIAL))
 def test_keys_of_events_are_those_of_the_reference(request: int, kind: int, serial: int) -> None:
-    assert heap.event_key(request, kind, serial) == order.event_key(request, kind, serial)
+    assert event_key(request, kind, serial) == order.event_key(request, kind, serial)
 
 
 @given(st.integers(0, 10_000), st.integers(-1, 2**40 - 2))
 def test_keys_of_arrivals_are_those_of_the_reference(stream: int, user: int) -> None:
-    assert heap.arrival_key(stream, user) == order.arrival_key(stream, user)
+    assert arrival_key(stream, user) == order.arrival_key(stream, user)

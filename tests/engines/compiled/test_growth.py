@@ -11,15 +11,18 @@ import pytest
 from builders import assert_same, call, closed, constant, entry, exp, fork, plane, run, service, total, work
 from hypothesis import given
 from hypothesis import strategies as st
-from small_kernel import small_kernel
+from small_kernel import piece, small_kernel
 
 from meshsim.architectures.plane import Plane
 from meshsim.engines.compiled import pool, state
-from meshsim.engines.compiled.ready import ready
+from meshsim.engines.compiled import ready as ring
 from meshsim.engines.compiled.state import NONE, READY_TABLE, Kernel
 from meshsim.engines.program import Program
 from meshsim.engines.record import OK
 from meshsim.model.traffic import Arrivals
+
+ready, new_frame = piece(ring.ready), piece(pool.new_frame)
+new_request, new_user = piece(pool.new_request), piece(pool.new_user)
 
 TINY = {"heap": 1, "ready": 1, "frames": 1, "live": 1, "users": 1}
 
@@ -70,11 +73,11 @@ def free_ones(kernel: Kernel, table: str, name: str) -> list[int]:
 def test_a_free_list_that_grows_has_every_free_record_once(table: str, name: str) -> None:
     """Some are taken: the others and the new ones are free, and what was written stays."""
     kernel = small_kernel(frames=8, live=8, users=8)
-    request = int(pool.new_request(kernel))
+    request = int(new_request(kernel))
     taken = {
-        "frames": lambda: int(pool.new_frame(kernel, request)),
-        "live": lambda: int(pool.new_request(kernel)),
-        "users": lambda: int(pool.new_user(kernel, 0, 5, 7)),
+        "frames": lambda: int(new_frame(kernel, request)),
+        "live": lambda: int(new_request(kernel)),
+        "users": lambda: int(new_user(kernel, 0, 5, 7)),
     }
     mine = [taken[table]() for _ in range(5)] + ([request] if table == "live" else [])
     before = getattr(kernel, table)[mine].copy()

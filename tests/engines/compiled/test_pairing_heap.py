@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-from small_kernel import small_kernel
+from small_kernel import piece, small_kernel
 
 from meshsim.engines.compiled import pairing
 from meshsim.engines.compiled.state import NONE
 
 JOBS = 60
+insert, remove = piece(pairing.insert), piece(pairing.remove)
 
 
 @given(
@@ -26,10 +27,10 @@ def test_the_first_is_the_least_whoever_comes_and_goes(jobs: list[tuple[int, int
     for _ in range(3 * len(jobs)):
         i = data.draw(st.integers(0, len(jobs) - 1))
         if i in inside:
-            root = int(pairing.remove(kernel, root, i))
+            root = int(remove(kernel, root, i))
             del inside[i]
         else:
-            root = int(pairing.insert(kernel, root, i))
+            root = int(insert(kernel, root, i))
             inside[i] = jobs[i]
         assert (root == NONE) == (not inside)
         if inside:
@@ -37,7 +38,7 @@ def test_the_first_is_the_least_whoever_comes_and_goes(jobs: list[tuple[int, int
     while inside:
         assert jobs[root] == min(inside.values())
         del inside[root]
-        root = int(pairing.remove(kernel, root, root))
+        root = int(remove(kernel, root, root))
     assert root == NONE
 
 
@@ -46,9 +47,9 @@ def test_many_children_at_once() -> None:
     kernel, root = small_kernel(), NONE
     for i in range(200):
         kernel.frames["finish"][i] = (i * 77) % 200
-        root = int(pairing.insert(kernel, root, i))
+        root = int(insert(kernel, root, i))
     taken = []
     while root != NONE:
         taken.append(int(kernel.frames["finish"][root]))
-        root = int(pairing.remove(kernel, root, root))
+        root = int(remove(kernel, root, root))
     assert taken == list(range(200))

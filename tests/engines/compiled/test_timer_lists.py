@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-from small_kernel import small_kernel
+from small_kernel import piece, small_kernel
 
 from meshsim.engines.compiled import timers
 from meshsim.engines.compiled.state import NONE, Kernel
+
+start_timer, stop_timer = piece(timers.start_timer), piece(timers.stop_timer)
 
 
 def listed(kernel: Kernel) -> list[int]:
@@ -33,13 +35,13 @@ def test_a_list_is_in_the_order_of_expiry(starts: list[tuple[int, int, bool]], d
         now += later
         kernel.scalars["now_ns"] = now
         kernel.frames["number"][frame], kernel.frames["serial"][frame] = number, frame
-        timers.start_timer(kernel, frame, 50)
+        start_timer(kernel, frame, 50)
         inside[frame] = (now + 50, number, frame)
         assert listed(kernel) == sorted(inside, key=inside.__getitem__)
         if stops:
             gone = data.draw(st.sampled_from(sorted(inside)))
-            timers.stop_timer(kernel, gone)
+            stop_timer(kernel, gone)
             del inside[gone]
             assert listed(kernel) == sorted(inside, key=inside.__getitem__)
-            timers.stop_timer(kernel, gone)  # once more changes nothing
+            stop_timer(kernel, gone)  # once more changes nothing
             assert listed(kernel) == sorted(inside, key=inside.__getitem__)
