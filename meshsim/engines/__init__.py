@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from meshsim.architectures.plane import Plane
     from meshsim.engines.record import Record
+    from meshsim.engines.running import Run
 
 EngineName = Literal["simpy", "compiled"]
 ENGINES: tuple[EngineName, ...] = ("simpy", "compiled")
+_SLICES = 40  # of the duration, in which Ctrl-C waits (assumed: a second or so of the largest runs)
+FOREVER_NS = 2**62  # later than any run
 
 
-def simulate(
+def begin(
     plane: Plane,
     *,
     engine: EngineName = "simpy",
@@ -24,9 +28,9 @@ def simulate(
     drain_ns: int,
     record_requests: bool = False,
     sample: int = 20_000,
-    stop: Callable[[], bool] | None = None,
-) -> Record:
-    """Run one replication of a Plane.
+    active: Mapping[str, int] | None = None,
+) -> Run:
+    """Make one replication of a Plane ready to run, at time 0.
 
     Parameters
     ----------
@@ -42,35 +46,74 @@ def simulate(
         Keep a row a request (memory grows with requests).
     sample
         About how many requests keep their spans.
-    stop
-        Asked now and then by the compiled engine, which raises KeyboardInterrupt when it says so: a thread cannot be
-        interrupted from outside.
-
-    Raises
-    ------
-    EngineLimit
-        When calls nest deeper than ``call_depth`` or a limit of the engine is met.
+    active
+        How many replicas get requests at first, of services that do not begin with all of them.
     """
     from meshsim.engines.pack import pack
     from meshsim.engines.streams import expected_requests
 
-    run: Any
-    further: dict[str, Any] = {}
+    kind: Any
     if engine == "compiled":
-        from meshsim.engines.compiled.engine import simulate as run
-
-        further["stop"] = stop
+        from meshsim.engines.compiled.engine import CompiledRun as kind
     else:
-        from meshsim.engines.simpy.engine import simulate as run
+        from meshsim.engines.simpy.engine import SimpyRun as kind
     expected = sum(expected_requests(stream, plane.load, duration_ns / 1e9) for stream, _ in plane.entries)
-    record: Record = run(
-        pack(plane),
+    run: Run = kind(
+        pack(plane, active),
         seed=seed,
         replication=replication,
         duration_ns=duration_ns,
         drain_ns=drain_ns,
         record_requests=record_requests,
         sample_share=min(1.0, sample / max(expected, 1.0)),
-        **further,
     )
-    return record
+    return run
+
+
+def simulate(
+    plane: Plane,
+    *,
+    engine: EngineName = "simpy",
+    seed: int,
+    replication: int = 0,
+    duration_ns: int,
+    drain_ns: int,
+    record_requests: bool = False,
+    sample: int = 20_000,
+    stop: Callable[[], bool] | None = None,
+) -> Record:
+    """Run one replication of a Plane from its beginning to its end; parameters as of `begin`.
+
+    Parameters
+    ----------
+    stop
+        Asked now and then; when it says so, KeyboardInterrupt is raised: a thread cannot be interrupted from outside.
+
+    Raises
+    ------
+    EngineLimit
+        When calls nest deeper than ``call_depth`` or a limit of the engine is met.
+    """
+    run = begin(
+        plane,
+        engine=engine,
+        seed=seed,
+        replication=replication,
+        duration_ns=duration_ns,
+        drain_ns=drain_ns,
+        record_requests=record_requests,
+        sample=sample,
+    )
+    for until_ns in slices(duration_ns, drain_ns):
+        if stop is not None and stop():
+            raise KeyboardInterrupt
+        if not run.advance(until_ns):
+            break
+    return run.record()
+
+
+def slices(duration_ns: int, drain_ns: int) -> Iterator[int]:
+    """Instants at which signals are handled: within the duration, within the drain, and no more. No number changes."""
+    yield from (duration_ns * i // _SLICES for i in range(1, _SLICES + 1))
+    yield from (duration_ns + drain_ns * i // _SLICES for i in range(1, _SLICES))
+    yield FOREVER_NS

@@ -38,7 +38,11 @@ NEVER = 2**62  # later than any run
 ARRIVAL_STATE = np.dtype(
     [
         ("event", "i8"),  # ordinal of the next arrival event
-        ("time_ns", "i8"),  # of the last one
+        ("time_ns", "i8"),  # of the last one, on the stream's own clock
+        ("due_ns", "i8"),  # when that is
+        ("load", "f8"),  # how fast the stream's own clock runs (rule G5)
+        ("since_ns", "i8"),  # when it was set to this pace ...
+        ("own_ns", "f8"),  # ... and what the stream's clock showed then
         ("clock_ns", "f8"),  # MMPP, RATE: time up to which the rate has been used
         ("segment", "i8"),  # MMPP: which stay
         ("state", "i8"),  # MMPP: which state
@@ -46,6 +50,7 @@ ARRIVAL_STATE = np.dtype(
         ("coming", "i8"),  # requests (or sessions) of the next event
         ("sent", "i8"),  # requests sent so far
         ("users", "i8"),  # sessions begun so far
+        ("old_users", "i8"),  # of those, before the run branched
     ]
 )
 
@@ -72,6 +77,7 @@ def _first_state(streams: Table, points: Table, states: Table, number: int, key:
 @compiled(types.void(*_TABLES, _STATES, types.int64, types.uint64))
 def start(streams: Table, points: Table, states: Table, number: int, run: int) -> None:
     """Set a stream to its beginning."""
+    states[number]["load"] = 1.0
     states[number]["event"] = 0
     states[number]["time_ns"] = 0
     states[number]["clock_ns"] = 0.0
@@ -153,6 +159,16 @@ def _next_by_points(streams: Table, points: Table, states: Table, number: int, n
         s["clock_ns"] = end
 
 
+@compiled()
+def _due_ns(state: Any) -> int:
+    """When the stream's own clock will show the time of the coming arrival event."""
+    if state["time_ns"] >= NEVER or state["load"] <= 0.0:
+        return NEVER
+    if state["load"] == 1.0 and state["since_ns"] == 0:
+        return state["time_ns"]
+    return state["since_ns"] + whole((state["time_ns"] - state["own_ns"]) / state["load"])
+
+
 @compiled(
     types.Tuple((types.int64, types.int64, types.int64))(  # type: ignore[no-untyped-call]
         *_TABLES, table_type(DISTRIBUTIONS), table_type(np.dtype("f8")), _STATES, types.int64, types.uint64
@@ -201,4 +217,16 @@ def next_event(
             s["time_ns"] = whole(_next_by_points(streams, points, states, number, need))
         if kind == BATCH:
             size = max(1, whole(draw(distributions, table, stream["size"], key, keyed.BATCH_SIZE, event)))
-    return min(s["time_ns"], NEVER), event, size
+    s["due_ns"] = _due_ns(s)
+    return s["due_ns"], event, size
+
+
+@compiled(types.int64(_STATES, types.int64, types.int64, types.float64))
+def set_load(states: Table, number: int, now_ns: int, load: float) -> int:
+    """From now on a stream's own clock runs `load` times as fast; gives when the coming event is due (rule G5)."""
+    s = states[number]
+    s["own_ns"] += (now_ns - s["since_ns"]) * s["load"]
+    s["since_ns"] = now_ns
+    s["load"] = load
+    s["due_ns"] = _due_ns(s)
+    return s["due_ns"]

@@ -39,6 +39,7 @@ DELAY_BACK = 23
 CURSOR = 20  # where round robin begins
 SAMPLE = 21  # is the request sampled for its spans
 PROXY_WORK = 22
+FAULT = 24  # does a fault strike the message
 
 
 def name_hash(name: str) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -37,9 +37,9 @@ _VIAS = {
     "caller_peer": p.CALLER_PEER,
     "caller_node": p.CALLER_NODE,
 }
-_BALANCERS = {"random": p.RANDOM, "round_robin": p.ROUND_ROBIN, "least_request": p.LEAST_REQUEST}
+BALANCERS = {"random": p.RANDOM, "round_robin": p.ROUND_ROBIN, "least_request": p.LEAST_REQUEST}
 _DISCIPLINES = {"ps": p.PS, "fifo": p.FIFO, "lifo": p.LIFO}
-_FAILURES = {
+FAILURES = {
     "500": record.E500,
     "503": record.E503,
     "reset": record.RESET,
@@ -48,8 +48,13 @@ _FAILURES = {
 }
 
 
-def pack(plane: Plane) -> p.Program:
+def pack(plane: Plane, active: Mapping[str, int] | None = None) -> p.Program:
     """Flatten a Plane for the engines.
+
+    Parameters
+    ----------
+    active
+        Of services that do not begin with all their replicas: how many get requests at first.
 
     Examples
     --------
@@ -58,14 +63,15 @@ def pack(plane: Plane) -> p.Program:
     >>> program.service_names
     ('details', 'productpage', 'ratings', 'reviews')
     """
-    return _Packer(plane).program()
+    return _Packer(plane, active or {}).program()
 
 
 class _Packer:
     """Collects the rows of every table while it walks the Plane once."""
 
-    def __init__(self, plane: Plane) -> None:
+    def __init__(self, plane: Plane, active: Mapping[str, int]) -> None:
         self.plane = plane
+        self.active = active
         self.distributions = Distributions()
         self.instructions = Rows(p.INSTRUCTION)
         self.calls = Rows(p.CALLS)
@@ -145,7 +151,9 @@ class _Packer:
                 versions.add(first_replica=mine[0] if mine else 0, replicas=len(mine), upto=upto)
             services.add(
                 first_replica=first_replica,
-                replicas=len(service.replicas),
+                replicas=self.active.get(service.name, len(service.replicas)),
+                most=len(service.replicas),
+                first_scaling=-1,
                 first_version=first_version,
                 versions=len(service.versions),
                 role=p.PROXY if service.role == "proxy" else p.APP,
@@ -193,7 +201,7 @@ class _Packer:
             case Wait():
                 add(op=p.WAIT, a=self.distributions.add(step.wait, _NS), position=position)
             case Fail():
-                add(op=p.FAIL, a=_FAILURES[step.reason], p=step.p, position=position)
+                add(op=p.FAIL, a=FAILURES[step.reason], p=step.p, position=position)
             case ProxyWork():
                 add(
                     op=p.PROXY_WORK,
@@ -281,7 +289,7 @@ class _Packer:
             "among": among,
             "pick": _PICKS[hop.pick],
             "via": _VIAS[hop.via],
-            "balancer": _BALANCERS[hop.load_balancer],
+            "balancer": BALANCERS[hop.load_balancer],
             "split": hop.enforce_split,
             "cancellation": hop.cancellation,
             "tls": hop.tls,

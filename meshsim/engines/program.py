@@ -68,14 +68,18 @@ APP, PROXY = range(2)
 SERVICES = np.dtype(
     [
         ("first_replica", "i4"),
-        ("replicas", "i4"),
+        ("replicas", "i4"),  # that requests are sent to: numbers 0 to replicas - 1
+        ("most", "i4"),  # that there can be
         ("first_version", "i4"),
         ("versions", "i4"),
+        ("first_scaling", "i4"),  # changes of `replicas` so far; -1: none
         ("role", "i4"),  # for results only: engines treat proxies like any other service
         ("discipline", "i4"),
         ("threads", "i4"),  # CPU queues of a replica; 0: no work ever waits
         ("concurrency", "i4"),  # -1: no limit
         ("queue", "i4"),  # -1: unbounded
+        ("fault", "i4"),  # outcome that it answers to a share of messages, without any work
+        ("fault_share", "f8"),
         ("name", "u8"),
     ]
 )
@@ -98,7 +102,7 @@ VIEWS = np.dtype(
         ("among", "i4"),
         ("callers", "i4"),  # how many replicas hold one
         ("first_cursor", "i4"),  # round robin: cursors[first_cursor + caller's number]
-        ("first_count", "i4"),  # outstanding[first_count + caller's number * replicas(among) + replica]
+        ("first_count", "i4"),  # outstanding[first_count + caller's number * most(among) + replica]
     ]
 )
 

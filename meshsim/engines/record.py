@@ -47,6 +47,7 @@ SERVICE_COUNTERS = np.dtype(
         ("busy_ns", "f8"),  # integral of busy cores (core-nanoseconds)
         ("in_system_ns", "i8"),  # integral of requests present
         ("slots_ns", "i8"),  # integral of concurrency slots held (== in_system without waiting ones)
+        ("replicas_ns", "i8"),  # integral of replicas that get requests
         ("bytes_in", "i8"),
         ("bytes_out", "i8"),
     ]

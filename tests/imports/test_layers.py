@@ -19,6 +19,7 @@ ALLOWED = {
     "model": BELOW_ALL | {"importers"},
     "architectures": BELOW_ALL | {"model"},
     "engines": BELOW_ALL | {"model", "architectures"},
+    "control": BELOW_ALL | {"model", "architectures", "engines"},
     "results": BELOW_ALL | {"model", "architectures", "engines"},
     "simulate": BELOW_ALL | {"model", "architectures", "engines", "results"},
     "__init__": BELOW_ALL | {"model", "architectures", "engines", "results", "simulate"},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from meshsim.engines import arrivals, keyed
-from meshsim.engines.compiled.counters import bucket, settle_occupancy
+from meshsim.engines.compiled.counters import bucket, bucket_coarse, settle_occupancy
 from meshsim.engines.compiled.draws import draw_whole
 from meshsim.engines.compiled.heap import OPEN_ARRIVAL, USER_ARRIVAL, arrival_key, push
 from meshsim.engines.compiled.pool import free_frame, free_user, new_request, new_user
@@ -19,6 +19,13 @@ def _user_key(k: Kernel, stream: int, user: int) -> int:
     return keyed.user_key(mix(k.scalars[0].run, k.streams[stream].name), user)
 
 
+@compiled()
+def _session_key(k: Kernel, stream: int, user: int) -> int:
+    """Key of a session; one that began before the run branched is as long as it always was."""
+    run = k.scalars[0].origin if user < k.arrival_states[stream].old_users else k.scalars[0].run
+    return keyed.user_key(mix(run, k.streams[stream].name), user)
+
+
 @compiled(entry=True)
 def begin(k: Kernel, stream: int) -> None:
     """Schedule the first arrival of an open stream."""
@@ -32,6 +39,12 @@ def begin_user(k: Kernel, stream: int, user: int) -> None:
     _think(k, stream, user, 0)
 
 
+@compiled(entry=True)
+def expect_at(k: Kernel, stream: int, due_ns: int) -> None:
+    """Make the event of the coming arrival; the one that was made before it is void if it has another time."""
+    push(k, due_ns, arrival_key(stream, NONE), OPEN_ARRIVAL, stream)
+
+
 @compiled()
 def _expect(k: Kernel, stream: int) -> None:
     """Schedule the next arrival event of an open stream."""
@@ -39,10 +52,10 @@ def _expect(k: Kernel, stream: int) -> None:
     time_ns, _, size = arrivals.next_event(
         k.streams, k.points, k.distributions, k.table, k.arrival_states, stream, s.run
     )
+    k.arrival_states[stream].coming = size
+    s.arrivals = max(s.arrivals, size)
     if time_ns < arrivals.NEVER:
-        k.arrival_states[stream].coming = size
-        s.arrivals = max(s.arrivals, size)
-        push(k, time_ns, arrival_key(stream, NONE), OPEN_ARRIVAL, stream)
+        expect_at(k, stream, time_ns)
 
 
 @compiled()
@@ -113,7 +126,7 @@ def client_answered(k: Kernel, frame: int) -> None:
         return
     ordinal += 1
     if k.streams[stream].sessions:
-        key = _user_key(k, stream, user)
+        key = _session_key(k, stream, user)
         if ordinal >= draw_whole(k, k.streams[stream].session_requests, key, keyed.SESSION_SIZE, 0):
             return
     _think(k, int(stream), int(user), int(ordinal))
@@ -126,25 +139,23 @@ def _finished(k: Kernel, request: int, outcome: int) -> None:
     settle_occupancy(k)
     s.present -= 1
     store(k, request, outcome)
-    if r.batch == BATCHES:
-        return
-    s.pending -= 1
     latency_ns = r.end_ns - r.arrival_ns
     k.counts[r.stream, r.batch, LATENCY_ALL] += latency_ns
-    if outcome <= DEGRADED:
+    good = outcome <= DEGRADED
+    if good:
         k.counts[r.stream, r.batch, LATENCY] += latency_ns
-        k.histogram[0, r.stream, r.batch, bucket(latency_ns)] += 1
-    else:
-        k.histogram[1, r.stream, r.batch, bucket(latency_ns)] += 1
+        k.seen_latencies[r.stream, bucket_coarse(latency_ns)] += 1
+    if r.batch < BATCHES:
+        s.pending -= 1
+        k.histogram[0 if good else 1, r.stream, r.batch, bucket(latency_ns)] += 1
 
 
 @compiled(entry=True)
 def store(k: Kernel, request: int, outcome: int) -> None:
     """Count an outcome, and write the request's row if rows are kept."""
     s, r = k.scalars[0], k.live[request]
-    if r.batch < BATCHES:
-        k.counts[r.stream, r.batch, outcome] += 1
-        k.counts[r.stream, r.batch, TRIES] += r.tries
+    k.counts[r.stream, r.batch, outcome] += 1
+    k.counts[r.stream, r.batch, TRIES] += r.tries
     if s.record_requests:
         row = k.rows[s.rows]
         row.number = r.number

@@ -28,6 +28,7 @@ def settle_service(k: Kernel, service: int) -> None:
         c = k.counters[s.batch, service]
         c.in_system_ns += m.present * elapsed
         c.slots_ns += m.slots * elapsed
+        c.replicas_ns += m.replicas * elapsed
         m.since_ns = s.now_ns
 
 
@@ -84,6 +85,18 @@ def next_batch(k: Kernel) -> None:
     settle_all(k)
     s.batch += 1
     s.edge_ns = s.duration_ns * (s.batch + 1) // BATCHES if s.batch < BATCHES else 2**62
+
+
+@compiled(entry=True)
+def bring_to(k: Kernel, at_ns: int) -> None:
+    """Bring time, batches and all integrals up to an instant between events (rule G2)."""
+    s = k.scalars[0]
+    while at_ns >= s.edge_ns:
+        next_batch(k)
+    if at_ns > s.now_ns:
+        s.before = s.events
+    s.now_ns = at_ns
+    settle_all(k)
 
 
 # -- services --------------------------------------------------------------------------------------------------

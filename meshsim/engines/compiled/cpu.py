@@ -10,6 +10,7 @@ from meshsim.engines.compiled.ready import RUN, ready_frame
 from meshsim.engines.compiled.state import IN_LINE, NONE, ON_CPU, UNLIMITED, WORKED, Kernel
 from meshsim.engines.jit import compiled
 from meshsim.engines.program import LIFO, PS
+from meshsim.engines.sampler import whole
 
 
 @compiled()
@@ -17,6 +18,8 @@ def use(k: Kernel, frame: int, demand_ns: int) -> None:
     """Place a demand; the frame will be woken when it has been worked off."""
     s, f = k.scalars[0], k.frames[frame]
     q = k.queues[f.queue]
+    if q.slow != 1.0:
+        demand_ns = whole(demand_ns * q.slow)
     c = k.counters[s.batch, q.service]
     c.work_items += 1
     c.demand_ns += demand_ns

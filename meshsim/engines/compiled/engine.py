@@ -2,80 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from copy import copy
 
 import numpy as np
 
-from meshsim.engines import keyed, order, record
+from meshsim.engines import arrivals, keyed, order, record
 from meshsim.engines.compiled import clients, counters, loop
 from meshsim.engines.compiled import state as st
 from meshsim.engines.program import CLOSED, Program
 from meshsim.engines.record import BATCHES, Record
+from meshsim.engines.running import Changeable, Totals
 from meshsim.errors import EngineLimit, InternalError
 
 EVENT_BUDGET = 2**62  # assumed: no limit but that of time
-_FOREVER = 2**62
-_SLICES = 40  # of the duration, in which Ctrl-C waits (assumed: a second or so of the largest runs)
 
 
-def simulate(
-    program: Program,
-    *,
-    seed: int,
-    replication: int,
-    duration_ns: int,
-    drain_ns: int,
-    branch: int = 0,
-    record_requests: bool = False,
-    sample_share: float = 1.0,
-    stop: Callable[[], bool] | None = None,
-) -> Record:
-    """Run one replication on the compiled engine; parameters and errors as of the reference engine.
-
-    The kernel is left after every `_SLICES`-th part of the duration and of the drain: signals are handled then, and
-    `stop` is asked whether to raise KeyboardInterrupt. That changes no number.
-    """
-    run = Run(program, seed, replication, branch, duration_ns, duration_ns + drain_ns)
-    scalars = run.kernel.scalars[0]
-    scalars["record_requests"] = record_requests
-    scalars["sample_share"] = sample_share
-    run.start()
-    for until_ns in _slices(duration_ns, drain_ns):
-        if stop is not None and stop():
-            raise KeyboardInterrupt
-        run.advance(until_ns)
-        if run.status == st.DONE:
-            break
-    return run.record()
-
-
-def _slices(duration_ns: int, drain_ns: int) -> Iterator[int]:
-    """Where to pause: within the duration, within the drain, and no more."""
-    yield from (duration_ns * i // _SLICES for i in range(1, _SLICES + 1))
-    yield from (duration_ns + drain_ns * i // _SLICES for i in range(1, _SLICES))
-    yield _FOREVER
-
-
-class Run:
-    """One run of the kernel."""
+class CompiledRun:
+    """One run of the kernel (see `meshsim.engines.running.Run`)."""
 
     def __init__(
-        self, program: Program, seed: int, replication: int, branch: int, duration_ns: int, limit_ns: int
+        self,
+        program: Program,
+        *,
+        seed: int,
+        replication: int,
+        duration_ns: int,
+        drain_ns: int,
+        record_requests: bool = False,
+        sample_share: float = 1.0,
     ) -> None:
         self.program = program
+        self.seed, self.replication = seed, replication
         self.kernel = st.allocate(program)
         s = self.kernel.scalars[0]
-        s["run"] = keyed.run_key(seed, replication, branch)
+        s["run"] = s["origin"] = keyed.run_key(seed, replication, 0)
         s["duration_ns"] = duration_ns
-        s["limit_ns"] = limit_ns
+        s["limit_ns"] = duration_ns + drain_ns
         s["edge_ns"] = duration_ns // BATCHES
         s["budget"] = EVENT_BUDGET
         s["culprit"] = st.NONE
         s["arrivals"] = 1
+        s["record_requests"] = record_requests
+        s["sample_share"] = sample_share
         self.status = st.PAUSED
+        self._start()
 
-    def start(self) -> None:
-        """Schedule the first arrivals."""
+    def _start(self) -> None:
         for number, stream in enumerate(self.program.streams):
             if stream["kind"] == CLOSED:
                 for user in range(int(stream["users"])):
@@ -91,8 +63,8 @@ class Run:
         if s["heap"] + 1 > len(self.kernel.heap):
             self.kernel = st.grow(self.kernel, st.HEAP_TABLE)
 
-    def advance(self, until_ns: int) -> None:
-        """Handle all events before `until_ns`, as far as the run goes."""
+    def advance(self, until_ns: int) -> bool:
+        """Handle all events before `until_ns`; False when the run is over."""
         while True:
             self.status = int(loop.advance(st.for_kernel(self.kernel), until_ns))
             if self.status != st.GROW:
@@ -100,6 +72,91 @@ class Run:
             self.kernel = st.grow(self.kernel, int(self.kernel.scalars[0]["full"]))
         if self.status not in (st.DONE, st.PAUSED):
             self._fail()
+        return self.status == st.PAUSED
+
+    # -- control -------------------------------------------------------------------------------------------------
+
+    def over_at(self, at_ns: int) -> bool:
+        """Whether nothing that happens at `at_ns` or later belongs to the run any more."""
+        s = self.kernel.scalars[0]
+        return bool(at_ns > s["limit_ns"] or (at_ns >= s["duration_ns"] and s["pending"] == 0))
+
+    def bring_to(self, at_ns: int) -> None:
+        """Bring time and all integrals up to an instant before the next event."""
+        counters.bring_to(st.for_kernel(self.kernel), at_ns)
+
+    def totals(self) -> Totals:
+        """Sum up what has been counted so far."""
+        k = self.kernel
+        services = np.zeros(len(self.program.services), dtype=record.SERVICE_COUNTERS)
+        for name in record.SERVICE_COUNTERS.names or ():
+            services[name] = k.counters[name].sum(axis=0)
+        counts = k.counts.sum(axis=1)
+        return Totals(
+            at_ns=int(k.scalars["now_ns"][0]),
+            services=services,
+            outcomes=counts[:, : len(record.OUTCOMES)],
+            latency_ns=counts[:, st.LATENCY],
+            latency_all_ns=counts[:, st.LATENCY_ALL],
+            latencies=k.seen_latencies.astype(np.int64),
+        )
+
+    def set_replicas(self, service: int, replicas: int) -> None:
+        """From now on send requests to the first `replicas` replicas of a service."""
+        row = self.kernel.services[service]
+        if row["replicas"] == replicas:
+            return
+        self._note_scaling(service, int(row["replicas"]), replicas)
+        row["replicas"] = replicas
+        self.kernel.meters["replicas"][service] = replicas
+        self.kernel.versions["replicas"][row["first_version"]] = replicas
+
+    def _note_scaling(self, service: int, before: int, after: int) -> None:
+        s, number = self.kernel.scalars[0], int(self.kernel.scalars["scalings"][0])
+        if number == len(self.kernel.scalings):
+            self.kernel = st.grow(self.kernel, st.SCALING_TABLE)
+        scalings = self.kernel.scalings
+        scalings[number] = (before, after, st.NONE)
+        s["scalings"] += 1
+        last = int(self.kernel.services["first_scaling"][service])
+        if last == st.NONE:
+            self.kernel.services["first_scaling"][service] = number
+            return
+        while scalings["next"][last] != st.NONE:
+            last = int(scalings["next"][last])
+        scalings["next"][last] = number
+
+    def set_load(self, stream: int, load: float) -> None:
+        """From now on an open stream runs `load` times as fast as in the topology."""
+        s, states = self.kernel.scalars[0], self.kernel.arrival_states
+        before_ns = int(states["due_ns"][stream])
+        due_ns = int(arrivals.set_load(states, stream, int(s["now_ns"]), load))
+        if due_ns == before_ns or due_ns >= arrivals.NEVER:
+            return
+        if s["heap"] + 1 > len(self.kernel.heap):
+            self.kernel = st.grow(self.kernel, st.HEAP_TABLE)
+        clients.expect_at(st.for_kernel(self.kernel), stream, due_ns)
+
+    def set_slow(self, service: int, factor: float) -> None:
+        """From now on CPU work that begins at a service takes `factor` times as much."""
+        self.kernel.queues["slow"][self.kernel.queues["service"] == service] = factor
+
+    def set_field(self, table: Changeable, row: int, field: str, value: float) -> None:
+        """Change a field of the Program for this run from now on."""
+        getattr(self.kernel, table)[field][row] = value
+
+    def branch(self, number: int) -> None:
+        """Let `number` enter the keys of all draws that come."""
+        self.kernel.scalars["run"] = keyed.run_key(self.seed, self.replication, number)
+        self.kernel.arrival_states["old_users"] = self.kernel.arrival_states["users"]
+
+    def copy(self) -> CompiledRun:
+        """Copy the run as it stands; both go on independently."""
+        other = copy(self)
+        other.kernel = st.copy_of(self.kernel)
+        return other
+
+    # -- errors --------------------------------------------------------------------------------------------------
 
     def _fail(self) -> None:
         s = self.kernel.scalars[0]
@@ -162,12 +219,12 @@ class Run:
         spans = spans[np.isin(spans["request"], sampled)]
         return Record(
             duration_ns=int(s["duration_ns"]),
-            counts=k.counts[:, :, : len(record.OUTCOMES)].copy(),
-            latency_sum_ns=k.counts[:, :, st.LATENCY].copy(),
-            latency_all_sum_ns=k.counts[:, :, st.LATENCY_ALL].copy(),
+            counts=k.counts[:, :BATCHES, : len(record.OUTCOMES)].copy(),
+            latency_sum_ns=k.counts[:, :BATCHES, st.LATENCY].copy(),
+            latency_all_sum_ns=k.counts[:, :BATCHES, st.LATENCY_ALL].copy(),
             histogram=k.histogram[0],
             histogram_failed=k.histogram[1],
-            tries=k.counts[:, :, st.TRIES].copy(),
+            tries=k.counts[:, :BATCHES, st.TRIES].copy(),
             services=np.swapaxes(k.counters, 0, 1),
             service_histogram=np.swapaxes(k.service_histogram, 0, 1),
             occupancy_ns=k.occupancy,

@@ -129,7 +129,7 @@ def advance(k: Kernel, until_ns: int) -> int:
         lane = first_lane(k, time_ns, key)
         if lane != NONE:
             time_ns = k.lanes[lane].time
-        if time_ns > s.limit_ns:  # also when nothing is left
+        if time_ns > s.limit_ns and until_ns > s.limit_ns:  # also when nothing is left
             return DONE
         if time_ns >= until_ns:
             return PAUSED
@@ -171,7 +171,10 @@ def advance(k: Kernel, until_ns: int) -> int:
             if client != NONE:
                 clients.client_answered(k, client)
         elif what == OPEN_ARRIVAL:
-            clients.arrive(k, who)
+            if k.arrival_states[who].due_ns == time_ns:
+                clients.arrive(k, who)
+            else:
+                s.events -= 1  # it was void: the stream's load was changed
         elif what == USER_ARRIVAL:
             clients.user_arrives(k, who)
         elif what == TIMER:

@@ -55,16 +55,32 @@ def pick(k: Kernel, frame: int, caller: int, pin: int, carried: int, connection:
     if c.pick == BALANCE:
         _balance(k, frame, caller)
     elif c.pick == CONNECTION:
-        n = k.services[c.among].replicas
         if connection == NONE:
-            f.carried = int(_uniform_for(k, c.among, f.key, 0) * n)
+            f.carried = int(_uniform_for(k, c.among, f.key, 0) * k.services[c.among].replicas)
         else:
-            key = mix(k.scalars[0].run, pin)
-            f.carried = int(unit(key, keyed.PIN, k.services[c.among].name, connection) * n)
+            f.carried = _pinned(k, c.among, pin, connection)
     elif c.pick == NO_PICK:
         f.carried = NONE
     else:
         f.carried = carried
+
+
+@compiled()
+def _pinned(k: Kernel, among: int, pin: int, connection: int) -> int:
+    """Where a pinned connection leads: it moves only when its replica goes away (rules N4, G3)."""
+    service = k.services[among]
+    key = mix(k.scalars[0].origin, pin)
+    n = service.replicas if service.first_scaling == NONE else k.scalings[service.first_scaling].before
+    replica = int(unit(key, keyed.PIN, service.name, connection) * n)
+    scaling = service.first_scaling
+    times = 0
+    while scaling != NONE:
+        times += 1
+        n = k.scalings[scaling].replicas
+        if replica >= n:
+            replica = int(unit(key, keyed.PIN, service.name, connection + (times << 32)) * n)
+        scaling = k.scalings[scaling].next
+    return replica
 
 
 @compiled()
@@ -73,7 +89,7 @@ def _balance(k: Kernel, frame: int, caller: int) -> None:
     c = k.calls[f.call]
     view, service = k.views[c["view"]], k.services[c.among]
     mine = 0 if caller == NONE else caller - k.services[k.replicas[caller].service].first_replica
-    base = k.scalars[0].first_count + view.first_count + mine * service.replicas
+    base = k.scalars[0].first_count + view.first_count + mine * service.most
     version = 0
     first = 0
     n = service.replicas
@@ -101,9 +117,9 @@ def _balance(k: Kernel, frame: int, caller: int) -> None:
 def _turn(k: Kernel, slot: int, among: int, caller: int, version: int, n: int) -> int:
     """Round robin from a random beginning of each caller's own (rule B3)."""
     if k.seen[slot] == NONE:
-        key = mix(k.scalars[0].run, 0) if caller == NONE else mix(k.scalars[0].run, k.replicas[caller].name)
+        key = mix(k.scalars[0].origin, 0) if caller == NONE else mix(k.scalars[0].origin, k.replicas[caller].name)
         k.seen[slot] = int(unit(key, keyed.CURSOR, mix(k.services[among].name, version), 0) * n)
-    turn = k.seen[slot]
+    turn = k.seen[slot] % n  # there may have been more of them
     k.seen[slot] = (turn + 1) % n
     return turn
 
@@ -130,7 +146,8 @@ def thread_of(k: Kernel, replica: int, connection: int, pin: int, key: int) -> i
         return 0
     if connection == NONE:
         return int(unit(key, keyed.THREAD, service.name, 0) * service.threads)
-    return int(unit(mix(k.scalars[0].run, pin), keyed.THREAD, k.replicas[replica].name, connection) * service.threads)
+    pinned = mix(k.scalars[0].origin, pin)
+    return int(unit(pinned, keyed.THREAD, k.replicas[replica].name, connection) * service.threads)
 
 
 @compiled()

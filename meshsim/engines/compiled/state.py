@@ -55,7 +55,8 @@ SCALARS = np.dtype(
         ("limit_ns", "i8"),  # no event later than this is handled
         ("batch", "i8"),
         ("edge_ns", "i8"),  # where the next batch begins
-        ("run", "u8"),  # key of the run
+        ("run", "u8"),  # key of the run, of its branch once it has branched
+        ("origin", "u8"),  # key of the run before it branched: where connections lead stays as it is
         ("sample_share", "f8"),
         ("record_requests", "i8"),
         ("requests", "i8"),  # numbers given
@@ -82,6 +83,7 @@ SCALARS = np.dtype(
         ("depth", "i8"),
         ("first_count", "i8"),  # where the outstanding counters begin in `seen`
         ("culprit", "i8"),  # frame or call that met a limit
+        ("scalings", "i8"),  # changes of replicas written
         ("full", "i8"),  # which table GROW is about
     ]
 )
@@ -183,6 +185,7 @@ QUEUES = np.dtype(
         ("end_key", "i8"),
         ("cores", "f8"),
         ("speed", "f8"),  # FIFO, LIFO: of one server, in cores
+        ("slow", "f8"),  # factor on demands
         ("service", "i4"),
         ("discipline", "i4"),
         ("servers", "i4"),
@@ -191,7 +194,8 @@ QUEUES = np.dtype(
         ("last", "i4"),
     ]
 )
-METERS = np.dtype([("present", "i8"), ("slots", "i8"), ("since_ns", "i8")])
+METERS = np.dtype([("present", "i8"), ("slots", "i8"), ("replicas", "i8"), ("since_ns", "i8")])
+SCALINGS = np.dtype([("before", "i4"), ("replicas", "i4"), ("next", "i4")])  # changes of a service, oldest first
 LANES = np.dtype([("time", "i8"), ("key", "i8"), ("first", "i4"), ("last", "i4")])  # time and key: of the head
 TIMERS = np.dtype([("first", "i4"), ("last", "i4"), ("armed", "i4")])
 LATENCY, LATENCY_ALL, TRIES = range(len(OUTCOMES), len(OUTCOMES) + 3)  # sums that stand behind the counts of outcomes
@@ -199,14 +203,14 @@ UNLIMITED = 3  # discipline of a queue that has as many cores as jobs
 
 
 class Kernel(NamedTuple):
-    """All tables; the first part is the Program."""
+    """All tables; the first part is the Program, of which controllers may change calls, services and versions."""
 
-    instructions: Any
     calls: Any
-    targets: Any
     services: Any
-    replicas: Any
     versions: Any
+    instructions: Any
+    targets: Any
+    replicas: Any
     endpoints: Any
     entries: Any
     views: Any
@@ -226,10 +230,12 @@ class Kernel(NamedTuple):
     stations: Any
     queues: Any
     meters: Any
+    scalings: Any
     timers: Any
     seen: Any  # round robin cursors, and from `first_count` on the outstanding counters of all views
     arrival_states: Any
-    counts: Any  # (streams, batches, outcomes, then sums of latency and tries)
+    counts: Any  # (streams, batches + 1, outcomes, then sums of latency and tries)
+    seen_latencies: Any  # (streams, coarse buckets): successes of the whole run, for whoever watches it
     histogram: Any  # (2, streams, batches, buckets): successes, failures
     counters: Any  # (batches + 1, services): a batch at a time is written to
     service_histogram: Any  # (batches, services, coarse buckets)
@@ -264,13 +270,11 @@ def _shared(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return array
 
 
+_CHANGEABLE = ("calls", "services", "versions")
 _OF_PROGRAM = (
     "instructions",
-    "calls",
     "targets",
-    "services",
     "replicas",
-    "versions",
     "endpoints",
     "entries",
     "views",
@@ -287,11 +291,13 @@ def allocate(program: Program) -> Kernel:
     services, streams = len(program.services), len(program.streams)
     views = program.views
     cursors = int((views["callers"] * program.services["versions"][views["among"]]).sum())
-    counters = int((views["callers"] * program.services["replicas"][views["among"]]).sum())
+    counters = int((views["callers"] * program.services["most"][views["among"]]).sum())
     threads = np.maximum(program.services["threads"][program.replicas["service"]], 1)
     lane_of = _lanes(program)
     shared: dict[str, Any] = {name: _shared(getattr(program, name)) for name in _OF_PROGRAM}
+    own: dict[str, Any] = {name: _own(getattr(program, name)) for name in _CHANGEABLE}
     kernel = Kernel(
+        **own,
         **shared,
         scalars=_table(1, SCALARS),
         heap=_table(1024, HEAP),
@@ -304,10 +310,12 @@ def allocate(program: Program) -> Kernel:
         stations=_table(len(program.replicas), STATIONS),
         queues=_table(int(threads.sum()), QUEUES),
         meters=_table(services, METERS),
+        scalings=_table(1, SCALINGS),
         timers=_table(len(program.calls), TIMERS),
         seen=np.concatenate([np.full(cursors, NONE, dtype=np.int32), np.zeros(counters + 1, dtype=np.int32)]),
         arrival_states=_table(streams, ARRIVAL_STATE),
-        counts=np.zeros((streams, BATCHES, len(OUTCOMES) + 3), dtype=np.int64),
+        counts=np.zeros((streams, BATCHES + 1, len(OUTCOMES) + 3), dtype=np.int64),
+        seen_latencies=np.zeros((streams, COARSE_BUCKETS), dtype=np.uint32),
         histogram=sparse_zeros((2, streams, BATCHES, FINE_BUCKETS)),
         counters=np.zeros((BATCHES + 1, services), dtype=SERVICE_COUNTERS),
         service_histogram=sparse_zeros((BATCHES, services, COARSE_BUCKETS)),
@@ -317,6 +325,41 @@ def allocate(program: Program) -> Kernel:
     )
     _fill_lists(kernel, program)
     return kernel
+
+
+def _own(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Copy a table of the Program that a run may change; never empty."""
+    table = _table(len(array), array.dtype)
+    table[: len(array)] = array
+    return table
+
+
+def copy_of(kernel: Kernel) -> Kernel:
+    """Copy all that a run writes to; what it only reads is shared."""
+    fresh: dict[str, Any] = {}
+    for name, array in kernel._asdict().items():
+        if name in _OF_PROGRAM or name == "lane_of":
+            continue
+        fresh[name] = _sparse_copy(array) if name in ("histogram", "service_histogram") else _copy(array)
+    return kernel._replace(**fresh)
+
+
+def _copy(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    if not array.dtype.names or array.ndim > 1:
+        return array.copy()
+    table = _table(len(array), array.dtype)
+    table[:] = array
+    return table
+
+
+def _sparse_copy(array: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
+    """Copy the rows that have something in them, so that the rest goes on taking no memory."""
+    fresh = sparse_zeros(array.shape)
+    rows, to = array.reshape(-1, array.shape[-1]), fresh.reshape(-1, array.shape[-1])
+    for number in np.flatnonzero(rows.any(axis=1)):
+        used = np.flatnonzero(rows[number])
+        to[number, used] = rows[number, used]
+    return fresh
 
 
 def _lanes(program: Program) -> npt.NDArray[np.int32]:
@@ -342,6 +385,7 @@ def _fill_lists(kernel: Kernel, program: Program) -> None:
     for lists in (kernel.lanes, kernel.stations, kernel.queues, kernel.timers):
         lists["first"] = NONE
         lists["last"] = NONE
+    kernel.meters["replicas"][: len(program.services)] = program.services["replicas"]
     for replica in program.replicas:
         service = program.services[replica["service"]]
         for thread in range(max(int(service["threads"]), 1)):
@@ -352,6 +396,7 @@ def _fill_lists(kernel: Kernel, program: Program) -> None:
             queue["servers"] = fifo_servers(float(replica["cores"]))
             queue["speed"] = replica["cores"] / max(int(queue["servers"]), 1)
             queue["end_ns"] = NONE
+            queue["slow"] = 1.0
     scalars["depth"] = program.depth
     scalars["first_count"] = int(
         (program.views["callers"] * program.services["versions"][program.views["among"]]).sum()
@@ -370,8 +415,8 @@ def _most_of_a_step(program: Program) -> int:
 
 
 #: Tables that grow, by their number in `SCALARS.full`.
-GROWING = ("heap", "ready", "frames", "live", "users", "rows", "spans")
-HEAP_TABLE, READY_TABLE, FRAME_TABLE, LIVE_TABLE, USER_TABLE, ROW_TABLE, SPAN_TABLE = range(7)
+GROWING = ("heap", "ready", "frames", "live", "users", "rows", "spans", "scalings")
+HEAP_TABLE, READY_TABLE, FRAME_TABLE, LIVE_TABLE, USER_TABLE, ROW_TABLE, SPAN_TABLE, SCALING_TABLE = range(8)
 
 
 def grow(kernel: Kernel, number: int) -> Kernel:

@@ -48,7 +48,11 @@ def reached(k: Kernel, frame: int) -> None:
     """A message reached its replica: reject it, let it wait, or run it (rules S1, S2)."""
     enters(k, frame)
     f = k.frames[frame]
-    if stations.full(k, f.replica):
+    service = k.services[k.replicas[f.replica].service]
+    if service.fault_share > 0.0 and unit(f.key, keyed.FAULT, service.name, 0) < service.fault_share:  # rule G7
+        leaves(k, frame, int(service.fault))
+        answer(k, frame, int(service.fault))
+    elif stations.full(k, f.replica):
         k.counters[k.scalars[0].batch, k.replicas[f.replica].service].rejected += 1
         leaves(k, frame, QUEUE_FULL)
         answer(k, frame, QUEUE_FULL)

@@ -14,6 +14,9 @@ def is_cached() -> bool:
 
 def warm(program: Program) -> None:
     """Compile the kernel, or load it, by running `program` for a few nanoseconds."""
-    from meshsim.engines.compiled.engine import simulate
+    from meshsim.engines.compiled.engine import CompiledRun
 
-    simulate(program, seed=0, replication=0, duration_ns=BATCHES, drain_ns=0)
+    run = CompiledRun(program, seed=0, replication=0, duration_ns=BATCHES, drain_ns=0)
+    run.advance(BATCHES)
+    run.bring_to(BATCHES)
+    run.record()

@@ -11,16 +11,17 @@ import simpy
 from meshsim.engines import arrivals, keyed, order
 from meshsim.engines import program as p
 from meshsim.engines.sampler import draw, whole
+from meshsim.engines.simpy.environment import Timed
 from meshsim.engines.simpy.frames import Request
 
 if TYPE_CHECKING:
-    from meshsim.engines.simpy.engine import Engine
+    from meshsim.engines.simpy.engine import SimpyRun
 
 
 class Clients:
     """Everything outside the plane that sends requests."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: SimpyRun) -> None:
         self.engine = engine
         self.env = engine.env
         self.program = engine.program
@@ -28,7 +29,24 @@ class Clients:
         self.states = np.zeros(len(self.streams), dtype=arrivals.ARRIVAL_STATE)
         self.users_seen = [0] * len(self.streams)  # sessions begun
         self.sent = [0] * len(self.streams)  # requests of open streams
-        self.keys = [keyed.mix(engine.run_key, stream.name) for stream in self.streams]
+        self.keys = self._keys()
+        self.old_keys = self.keys  # of sessions that began before the run branched, `old_users` many
+        self.old_users = [0] * len(self.streams)
+        self.coming: list[Timed | None] = [None] * len(self.streams)  # the next arrival event of open streams
+        self.sizes = [0] * len(self.streams)  # of these events
+
+    def _keys(self) -> list[int]:
+        return [keyed.mix(self.engine.run_key, stream.name) for stream in self.streams]
+
+    def branch(self) -> None:
+        """Take the keys of the engine's new run key; sessions under way stay as long as they always were (rule G9)."""
+        self.keys = self._keys()
+        self.old_users = list(self.users_seen)
+
+    def set_load(self, number: int, now_ns: int, load: float) -> None:
+        """From now on an open stream's own clock runs `load` times as fast (rule G5)."""
+        arrivals.set_load(self.states, number, now_ns, load)
+        self._schedule(number)
 
     def start(self) -> None:
         """Schedule the first arrival of every stream and user."""
@@ -45,14 +63,22 @@ class Clients:
     def _expect(self, number: int) -> None:
         """Schedule the next arrival event of an open stream."""
         t = self.program
-        time_ns, _, size = arrivals.next_event(
+        _, _, self.sizes[number] = arrivals.next_event(
             t.streams, t.points, t.distributions, t.table, self.states, number, self.engine.run_key
         )
-        if time_ns < arrivals.NEVER:
-            self.env.at(time_ns, order.arrival_key(number, -1), lambda _: self._arrive(number, size))
+        self._schedule(number)
 
-    def _arrive(self, number: int, size: int) -> None:
-        for _ in range(size):
+    def _schedule(self, number: int) -> None:
+        """Make the event of the coming arrival anew."""
+        coming, due_ns = self.coming[number], int(self.states["due_ns"][number])
+        if coming is not None:
+            coming.cancel()
+        key = order.arrival_key(number, -1)
+        soon = due_ns < arrivals.NEVER
+        self.coming[number] = self.env.at(due_ns, key, lambda _: self._arrive(number)) if soon else None
+
+    def _arrive(self, number: int) -> None:
+        for _ in range(self.sizes[number]):
             if self.streams[number].sessions:
                 user = self.users_seen[number]
                 self.users_seen[number] += 1
@@ -82,7 +108,8 @@ class Clients:
         stream = self.streams[request.stream]
         ordinal = request.ordinal + 1
         if stream.sessions:
-            key = self._user_key(request.stream, request.user)
+            old = request.user < self.old_users[request.stream]
+            key = keyed.user_key((self.old_keys if old else self.keys)[request.stream], request.user)
             if ordinal >= self._draw(stream.session_requests, key, keyed.SESSION_SIZE, 0):
                 return
         self._think(request.stream, request.user, ordinal)

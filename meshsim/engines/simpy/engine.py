@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from meshsim.engines import keyed, order, record
-from meshsim.engines.buckets import FINE_BUCKETS, bucket
+from meshsim.engines.buckets import COARSE_BUCKETS, FINE_BUCKETS, bucket, bucket_coarse
 from meshsim.engines.program import Program
 from meshsim.engines.record import BATCHES, Record
+from meshsim.engines.running import Changeable, Totals
 from meshsim.engines.simpy.clients import Clients
 from meshsim.engines.simpy.clock import Clock, Occupancy
 from meshsim.engines.simpy.cpu import Cpu, make_cpu
@@ -22,64 +23,31 @@ from meshsim.engines.simpy.stations import Meter, Station
 from meshsim.errors import EngineLimit
 
 
-def simulate(
-    program: Program,
-    *,
-    seed: int,
-    replication: int,
-    duration_ns: int,
-    drain_ns: int,
-    branch: int = 0,
-    record_requests: bool = False,
-    sample_share: float = 1.0,
-) -> Record:
-    """Run one replication on the reference engine.
+class SimpyRun:
+    """One run of the reference engine (see `meshsim.engines.running.Run`)."""
 
-    Parameters
-    ----------
-    program
-        What to run.
-    seed, replication, branch
-        Together they key every draw.
-    duration_ns
-        Requests that arrive in [0, duration) are counted; arrivals go on until those are answered.
-    drain_ns
-        How long after `duration_ns` to wait for them at most.
-    record_requests
-        Keep a row a request.
-    sample_share
-        Share of requests whose spans are kept.
-
-    Raises
-    ------
-    EngineLimit
-        When calls nest too deeply, or a request makes too many.
-    """
-    engine = Engine(program, seed, replication, branch, duration_ns)
-    engine.sample_share = sample_share
-    engine.record_requests = record_requests
-    try:
-        return engine.run(duration_ns + drain_ns)
-    except EngineLimit as error:
-        # SimPy raises a copy of what a process raised, without its attributes; the copy's cause is the original
-        original = error.__cause__
-        raise (original if isinstance(original, EngineLimit) else error) from None
-
-
-class Engine:
-    """One run."""
-
-    sample_share: float
-    record_requests: bool
-
-    def __init__(self, program: Program, seed: int, replication: int, branch: int, duration_ns: int) -> None:
+    def __init__(
+        self,
+        program: Program,
+        *,
+        seed: int,
+        replication: int,
+        duration_ns: int,
+        drain_ns: int,
+        record_requests: bool = False,
+        sample_share: float = 1.0,
+    ) -> None:
         self.program = program
-        self.run_key = keyed.run_key(seed, replication, branch)
+        self.seed, self.replication = seed, replication
+        self.limit_ns = duration_ns + drain_ns
+        self.record_requests = record_requests
+        self.sample_share = sample_share
+        self.run_key = keyed.run_key(seed, replication, 0)
         self.env = Environment()
         self.plant = Plant(program)
         self.clock = Clock(duration_ns)
         self.network = Network(self.plant, self.run_key)
-        self.meters = [Meter(self.clock) for _ in self.plant.services]
+        self.meters = [Meter(self.clock, service.replicas) for service in self.plant.services]
         self.stations: list[Station] = []
         self.cpus: list[Cpu] = []
         self._cpu_meters: list[_CpuMeter] = []
@@ -94,6 +62,7 @@ class Engine:
         self.open: dict[int, Request] = {}
         self.rows: list[tuple[int, ...]] = []
         self._make_tables(len(self.plant.streams))
+        self.clients.start()
 
     def _build(self) -> None:
         for replica in self.plant.replicas:
@@ -108,12 +77,13 @@ class Engine:
                 self._cpu_meters.append(cpu_meter)
 
     def _make_tables(self, streams: int) -> None:
-        self.counts = np.zeros((streams, BATCHES, len(record.OUTCOMES)), dtype=np.int64)
-        self.latency_sum_ns = np.zeros((streams, BATCHES), dtype=np.int64)
-        self.latency_all_sum_ns = np.zeros((streams, BATCHES), dtype=np.int64)
+        self.counts = np.zeros((streams, BATCHES + 1, len(record.OUTCOMES)), dtype=np.int64)
+        self.latency_sum_ns = np.zeros((streams, BATCHES + 1), dtype=np.int64)
+        self.latency_all_sum_ns = np.zeros((streams, BATCHES + 1), dtype=np.int64)
+        self.latencies = np.zeros((streams, COARSE_BUCKETS), dtype=np.int64)  # for whoever watches the run
         self.histogram = np.zeros((streams, BATCHES, FINE_BUCKETS), dtype=np.uint32)
         self.histogram_failed = np.zeros((streams, BATCHES, FINE_BUCKETS), dtype=np.uint32)
-        self.tries = np.zeros((streams, BATCHES), dtype=np.int64)
+        self.tries = np.zeros((streams, BATCHES + 1), dtype=np.int64)
 
     # -- requests ------------------------------------------------------------------------------------------------
 
@@ -145,24 +115,22 @@ class Engine:
         self.occupancy.present -= 1
         del self.open[request.number]
         self._store(request)
-        batch = request.batch
-        if batch == BATCHES:
-            return
-        self.pending -= 1
-        self.spans.keep(request)
+        stream, batch = request.stream, request.batch
         latency_ns = request.end_ns - request.arrival_ns
-        stream = request.stream
+        good = outcome <= record.DEGRADED
         self.latency_all_sum_ns[stream, batch] += latency_ns
-        if outcome <= record.DEGRADED:
+        if good:
             self.latency_sum_ns[stream, batch] += latency_ns
-            self.histogram[stream, batch, bucket(latency_ns)] += 1
-        else:
-            self.histogram_failed[stream, batch, bucket(latency_ns)] += 1
+            self.latencies[stream, bucket_coarse(latency_ns)] += 1
+        if batch < BATCHES:
+            self.pending -= 1
+            self.spans.keep(request)
+            histogram = self.histogram if good else self.histogram_failed
+            histogram[stream, batch, bucket(latency_ns)] += 1
 
     def _store(self, request: Request) -> None:
-        if request.batch < BATCHES:
-            self.counts[request.stream, request.batch, request.outcome] += 1
-            self.tries[request.stream, request.batch] += request.tries
+        self.counts[request.stream, request.batch, request.outcome] += 1
+        self.tries[request.stream, request.batch] += request.tries
         if self.record_requests:
             self.rows.append(
                 (
@@ -188,27 +156,30 @@ class Engine:
 
     # -- time ----------------------------------------------------------------------------------------------------
 
-    def run(self, limit_ns: int) -> Record:
-        """Handle events until every counted request is answered, or until the limit."""
+    def advance(self, until_ns: int) -> bool:
+        """Handle all events before `until_ns`; False when the run is over."""
+        try:
+            return self._advance(until_ns)
+        except EngineLimit as error:
+            # SimPy raises a copy of what a process raised, without its attributes; the copy's cause is the original
+            original = error.__cause__
+            raise (original if isinstance(original, EngineLimit) else error) from None
+
+    def _advance(self, until_ns: int) -> bool:
         env, clock = self.env, self.clock
-        self.clients.start()
         while True:
             next_ns = env.peek()
-            if next_ns > limit_ns:  # also when nothing is left: infinity
-                break
+            if next_ns > self.limit_ns and until_ns > self.limit_ns:  # also when nothing is left: infinity
+                return False
+            if next_ns >= until_ns:
+                return True
             while next_ns >= clock.edge_ns:
                 self._close_batch()
             if next_ns >= clock.duration_ns and self.pending == 0:
-                break
+                return False
             self._check_progress(int(next_ns))
             clock.now_ns = int(next_ns)
             env.step()
-        end_ns = max(clock.now_ns, clock.duration_ns) if self.pending == 0 else limit_ns
-        while clock.batch < BATCHES:
-            self._close_batch()
-        clock.now_ns = end_ns
-        self._settle_all()
-        return self._record(end_ns)
 
     def _check_progress(self, next_ns: int) -> None:
         """Stop a run whose time stands still (rule T8)."""
@@ -218,6 +189,19 @@ class Engine:
             raise EngineLimit(
                 order.STANDS_STILL, limit=f"{order.MOST_AT_ONCE} events at one instant", simulated_time_s=next_ns / 1e9
             )
+
+    def over_at(self, at_ns: int) -> bool:
+        """Whether nothing that happens at `at_ns` or later belongs to the run any more."""
+        return at_ns > self.limit_ns or (at_ns >= self.clock.duration_ns and self.pending == 0)
+
+    def bring_to(self, at_ns: int) -> None:
+        """Bring time and all integrals up to an instant before the next event."""
+        while at_ns >= self.clock.edge_ns:
+            self._close_batch()
+        if at_ns > self.clock.now_ns:
+            self.handled_before = self.env.handled
+        self.clock.now_ns = at_ns
+        self._settle_all()
 
     def _close_batch(self) -> None:
         self.clock.now_ns = self.clock.edge_ns
@@ -231,9 +215,61 @@ class Engine:
         for cpu_meter in self._cpu_meters:
             cpu_meter.settle()
 
+    # -- control -------------------------------------------------------------------------------------------------
+
+    def totals(self) -> Totals:
+        """Sum up what has been counted so far."""
+        rows = [meter.row() for meter in self.meters]
+        services = np.zeros(len(rows), dtype=record.SERVICE_COUNTERS)
+        for name in record.SERVICE_COUNTERS.names or ():
+            services[name] = [row[name].sum() for row in rows]
+        return Totals(
+            at_ns=self.clock.now_ns,
+            services=services,
+            outcomes=self.counts.sum(axis=1),
+            latency_ns=self.latency_sum_ns.sum(axis=1),
+            latency_all_ns=self.latency_all_sum_ns.sum(axis=1),
+            latencies=self.latencies.copy(),
+        )
+
+    def set_replicas(self, service: int, replicas: int) -> None:
+        """From now on send requests to the first `replicas` replicas of a service."""
+        row = self.plant.services[service]
+        if row.replicas == replicas:
+            return
+        self.network.scalings.setdefault(service, []).append((row.replicas, replicas))
+        row.replicas = self.meters[service].replicas = replicas
+        self.plant.versions[row.first_version].replicas = replicas
+
+    def set_load(self, stream: int, load: float) -> None:
+        """From now on an open stream runs `load` times as fast as in the topology."""
+        self.clients.set_load(stream, self.clock.now_ns, load)
+
+    def set_slow(self, service: int, factor: float) -> None:
+        """From now on CPU work that begins at a service takes `factor` times as much."""
+        for station, replica in zip(self.stations, self.plant.replicas, strict=True):
+            if replica.service == service:
+                station.slow = factor
+
+    def set_field(self, table: Changeable, row: int, field: str, value: float) -> None:
+        """Change a field of the Program for this run from now on."""
+        setattr(getattr(self.plant, table)[row], field, value)
+
+    def branch(self, number: int) -> None:
+        """Let `number` enter the keys of all draws that come."""
+        self.run_key = keyed.run_key(self.seed, self.replication, number)
+        self.clients.branch()
+
     # -- result --------------------------------------------------------------------------------------------------
 
-    def _record(self, end_ns: int) -> Record:
+    def record(self) -> Record:
+        """Close the run and hand over what was counted."""
+        clock = self.clock
+        end_ns = max(clock.now_ns, clock.duration_ns) if self.pending == 0 else self.limit_ns
+        while clock.batch < BATCHES:
+            self._close_batch()
+        clock.now_ns = end_ns
+        self._settle_all()
         for request in self.open.values():
             request.outcome = record.UNFINISHED
             self._store(request)
@@ -243,12 +279,12 @@ class Engine:
         spans, sampled = self.spans.arrays()
         return Record(
             duration_ns=self.clock.duration_ns,
-            counts=self.counts,
-            latency_sum_ns=self.latency_sum_ns,
-            latency_all_sum_ns=self.latency_all_sum_ns,
+            counts=self.counts[:, :BATCHES],
+            latency_sum_ns=self.latency_sum_ns[:, :BATCHES],
+            latency_all_sum_ns=self.latency_all_sum_ns[:, :BATCHES],
             histogram=self.histogram,
             histogram_failed=self.histogram_failed,
-            tries=self.tries,
+            tries=self.tries[:, :BATCHES],
             services=np.stack([meter.row() for meter in self.meters]),
             service_histogram=np.stack([meter.histogram for meter in self.meters]),
             occupancy_ns=self.occupancy.array(),

@@ -18,7 +18,7 @@ from meshsim.engines.simpy.spans import Span
 from meshsim.errors import EngineLimit
 
 if TYPE_CHECKING:
-    from meshsim.engines.simpy.engine import Engine
+    from meshsim.engines.simpy.engine import SimpyRun
     from meshsim.engines.simpy.network import Route
     from meshsim.engines.simpy.plant import Replica
 
@@ -170,7 +170,7 @@ class Join:
 class Interpreter:
     """Runs the instructions of frames."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: SimpyRun) -> None:
         self.engine = engine
         self.env = engine.env
         self.network = engine.network
@@ -280,7 +280,9 @@ class Interpreter:
         station.enters(frame)
         outcome = CANCELLED
         try:
-            if station.full:
+            if self._strikes(exchange):
+                outcome = self.plant.services[exchange.replica.service].fault
+            elif station.full:
                 station.meter.count("rejected")
                 outcome = QUEUE_FULL
             else:
@@ -294,6 +296,12 @@ class Interpreter:
         station.leaves(frame, outcome)
         if outcome != CANCELLED:
             self._answer(exchange, outcome)
+
+    def _strikes(self, exchange: Exchange) -> bool:
+        """Whether a fault of the service answers instead of it (rule G7)."""
+        service = self.plant.services[exchange.replica.service]
+        share: float = service.fault_share
+        return share > 0.0 and keyed.unit(exchange.key, keyed.FAULT, service.name, 0) < share
 
     def _first_instruction(self, exchange: Exchange) -> int:
         endpoint = self.plant.endpoints[exchange.call.endpoint]
@@ -362,6 +370,8 @@ class Interpreter:
         station = self.engine.stations[frame.exchange.replica.index]
         cpu = self.engine.cpus[frame.exchange.queue]
         began_ns = self.env.now_ns
+        if station.slow != 1.0:
+            demand_ns = whole(demand_ns * station.slow)
         station.meter.places(demand_ns)
         try:
             yield cpu.use(frame, demand_ns)
@@ -414,8 +424,8 @@ class Interpreter:
         return result
 
     def _tries(self, frame: Frame, call: Any, position: int, repeat: int) -> Steps:
-        outcome = OK
-        for attempt in range(1 + call.retries):
+        attempt = 0
+        while True:
             key = keyed.try_key(frame.key, position, repeat, attempt)
             sizes = (
                 self._draw(call.request_bytes, key, keyed.REQUEST_SIZE, 0),
@@ -427,9 +437,9 @@ class Interpreter:
             if exchange.span is not None:
                 exchange.span.attempt = attempt
             outcome = yield from self._await_until(exchange, call.timeout_ns)
-            if outcome <= DEGRADED:
-                break
-        return outcome
+            if outcome <= DEGRADED or attempt >= call.retries:
+                return outcome
+            attempt += 1
 
     def _await_until(self, exchange: Exchange, timeout_ns: int) -> Steps:
         """Wait for the answer, but no longer than the timeout; an answer at the very deadline counts (rule T6)."""

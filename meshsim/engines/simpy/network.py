@@ -28,14 +28,15 @@ class Route(NamedTuple):
 class Network:
     """Routing and delays of one run."""
 
-    def __init__(self, plant: Plant, run: int) -> None:
+    def __init__(self, plant: Plant, origin: int) -> None:
         self.plant = plant
-        self.run = run
+        self.origin = origin  # key of the run before it branched: where connections lead stays as it is
+        self.scalings: dict[int, list[tuple[int, int]]] = {}  # by service: replicas before and after each change
         self.program = plant.program
         self.places: list[int] = plant.program.network.tolist()
         views = plant.views
-        self.outstanding = [0] * sum(v.callers * plant.services[v.among].replicas for v in views)
-        self.cursors: dict[tuple[int, int], int] = {}
+        self.outstanding = [0] * sum(v.callers * plant.services[v.among].most for v in views)
+        self.cursors: dict[int, int] = {}
 
     # -- routes --------------------------------------------------------------------------------------------------
 
@@ -71,12 +72,18 @@ class Network:
         return (keyed.BALANCE, 0) if service.role == p.APP else (keyed.PROXY_PICK, service.name)
 
     def _pinned(self, call: Any, pin: int, key: int, connection: int) -> int:
-        n = self.plant.services[call.among].replicas
+        service = self.plant.services[call.among]
         if connection < 0:
             purpose, position = self._purpose(call.among)
-            return int(unit(key, purpose, position, 0) * n)
-        name = self.plant.services[call.among].name
-        return int(unit(keyed.mix(self.run, pin), keyed.PIN, name, connection) * n)
+            return int(unit(key, purpose, position, 0) * service.replicas)
+        key = keyed.mix(self.origin, pin)
+        scalings = self.scalings.get(call.among, [])
+        n = scalings[0][0] if scalings else service.replicas
+        replica = int(unit(key, keyed.PIN, service.name, connection) * n)
+        for times, (_, n) in enumerate(scalings, 1):  # a connection moves only when its replica goes away (rule G3)
+            if replica >= n:
+                replica = int(unit(key, keyed.PIN, service.name, connection + (times << 32)) * n)
+        return replica
 
     def _balance(self, call: Any, caller: Replica | None, key: int) -> tuple[int, int]:
         """Pick by the caller's own view of the service (rules B1-B5)."""
@@ -85,7 +92,7 @@ class Network:
         mine = caller.number if caller is not None else 0
         version, first, n = self._candidates(call, key)
         purpose, position = self._purpose(call.among)
-        base = view.first_count + mine * service.replicas
+        base = view.first_count + mine * service.most
         if call.balancer == p.ROUND_ROBIN:
             picked = first + self._turn(view.first_cursor + mine * service.versions + version, view, caller, version, n)
         else:
@@ -111,12 +118,12 @@ class Network:
 
     def _turn(self, slot: int, view: Any, caller: Replica | None, version: int, n: int) -> int:
         """Round robin from a random beginning of each caller's own (Envoy does the same)."""
-        if (slot, n) not in self.cursors:
+        if slot not in self.cursors:
             pin = caller.name if caller is not None else 0
             name = keyed.mix(self.plant.services[view.among].name, version)
-            self.cursors[slot, n] = int(unit(keyed.mix(self.run, pin), keyed.CURSOR, name, 0) * n)
-        turn = self.cursors[slot, n]
-        self.cursors[slot, n] = (turn + 1) % n
+            self.cursors[slot] = int(unit(keyed.mix(self.origin, pin), keyed.CURSOR, name, 0) * n)
+        turn = self.cursors[slot] % n  # there may have been more of them
+        self.cursors[slot] = (turn + 1) % n
         return turn
 
     def thread(self, replica: Replica, route: Route, pin: int, key: int) -> int:
@@ -126,7 +133,7 @@ class Network:
             return 0
         if route.connection < 0:
             return int(unit(key, keyed.THREAD, self.plant.services[replica.service].name, 0) * threads)
-        return int(unit(keyed.mix(self.run, pin), keyed.THREAD, replica.name, route.connection) * threads)
+        return int(unit(keyed.mix(self.origin, pin), keyed.THREAD, replica.name, route.connection) * threads)
 
     # -- delays --------------------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import namedtuple
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,13 @@ def rows(name: str, array: npt.NDArray[np.void]) -> list[Any]:
     assert fields is not None
     row = namedtuple(name, fields)  # type: ignore[misc]
     return [row(*values) for values in array.tolist()]
+
+
+def changeable_rows(array: npt.NDArray[np.void]) -> list[Any]:
+    """Rows of a structured array as objects whose fields control processes may change (rule G8)."""
+    fields = array.dtype.names
+    assert fields is not None
+    return [SimpleNamespace(**dict(zip(fields, values, strict=True))) for values in array.tolist()]
 
 
 class Replica:
@@ -42,10 +50,10 @@ class Plant:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.code = rows("Instruction", program.instructions)
-        self.calls = rows("Call", program.calls)
+        self.calls = changeable_rows(program.calls)
         self.targets = rows("Target", program.targets)
-        self.services = rows("Service", program.services)
-        self.versions = rows("Version", program.versions)
+        self.services = changeable_rows(program.services)
+        self.versions = changeable_rows(program.versions)
         self.views = rows("View", program.views)
         self.streams = rows("Stream", program.streams)
         self.endpoints = rows("Endpoint", program.endpoints)

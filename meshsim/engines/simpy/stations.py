@@ -22,12 +22,13 @@ if TYPE_CHECKING:
 class Meter:
     """Counters of one service, all its replicas together, by batch."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, replicas: int) -> None:
         self.clock = clock
         self.counters: dict[str, list[float]] = {name: [0] * (BATCHES + 1) for name in SERVICE_COUNTERS.names or ()}
         self.histogram = np.zeros((BATCHES, COARSE_BUCKETS), dtype=np.uint32)
         self.present = 0
         self.slots = 0
+        self.replicas = replicas  # that get requests
         self.since_ns = 0
 
     def count(self, name: str, amount: float = 1) -> None:
@@ -41,6 +42,7 @@ class Meter:
         if elapsed:
             self.counters["in_system_ns"][batch] += self.present * elapsed
             self.counters["slots_ns"][batch] += self.slots * elapsed
+            self.counters["replicas_ns"][batch] += self.replicas * elapsed
             self.since_ns = now
 
     def places(self, demand_ns: int) -> None:
@@ -73,6 +75,7 @@ class Station:
         self.env = env
         self.meter = meter
         self.concurrency = concurrency
+        self.slow = 1.0  # factor on CPU demands (rule G6)
         self.queue = queue
         self.held = 0
         self.line: deque[tuple[Frame, simpy.Event]] = deque()

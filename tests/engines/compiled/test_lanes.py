@@ -23,7 +23,7 @@ DELAYS = (30, 7, 30, 0, 7)  # by place: three lanes
     )
 )
 def test_messages_arrive_in_the_order_of_time_and_key(sent: list[tuple[int, int, int, bool, bool]]) -> None:
-    """(Place, how much later, number of the request, is it an answer, does the first arrive before the next is sent)."""
+    """(Place, how much later, number of the request, is it an answer, does one arrive before the next is sent)."""
     kernel = small_kernel()
     assert len(kernel.lanes) < len(DELAYS)
     numbers = {delay: i for i, delay in enumerate(dict.fromkeys(DELAYS))}

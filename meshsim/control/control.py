@@ -1,0 +1,255 @@
+"""What a control process sees of a run and may change (rules G1-G8)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Generator, Mapping
+from typing import Any, Literal
+
+import numpy as np
+import simpy
+
+from meshsim.architectures.plane import Plane, PlaneService
+from meshsim.architectures.rewrites import sidecar_of
+from meshsim.control.window import Window, number_of
+from meshsim.engines import program as p
+from meshsim.engines.keyed import name_hash
+from meshsim.engines.pack import BALANCERS, FAILURES
+from meshsim.engines.running import Changeable, Run, Totals
+from meshsim.errors import UsageError
+
+#: A function that takes a `Control` and is a SimPy process: it yields events of ``control.env``.
+Controller = Callable[["Control"], Generator[simpy.Event, Any, Any]]
+
+
+class Control:
+    """One control process's view of a run. Whatever it does happens at one instant, before the requests of that instant.
+
+    Attributes
+    ----------
+    env
+        SimPy's environment of the control processes, in simulated seconds: ``yield control.env.timeout(10)``.
+    """
+
+    def __init__(self, run: Run, plane: Plane, env: simpy.Environment) -> None:
+        self.env = env
+        self._run = run
+        self._plane = plane
+        self._program = run.program
+        self._replicas = dict(zip(self._program.service_names, run.program.services["replicas"].tolist(), strict=True))
+        self._seen: Totals | None = None
+
+    @property
+    def now_s(self) -> float:
+        """Simulated seconds since the run began."""
+        return float(self.env.now)
+
+    # -- looking ---------------------------------------------------------------------------------------------------
+
+    def window(self) -> Window:
+        """What happened since this process looked last; the first time since the run began.
+
+        Returns
+        -------
+        Window
+            Of services, streams and tenants.
+        """
+        self._arrive()
+        after = self._run.totals()
+        before = self._seen or _nothing(after)
+        self._seen = after
+        return Window(
+            start_s=before.at_ns / 1e9,
+            end_s=after.at_ns / 1e9,
+            _before=before,
+            _after=after,
+            _cores={service.name: service.replicas[0].cores for service in self._plane.services},
+            _services=self._program.service_names,
+            _streams=self._program.stream_names,
+            _tenants=tuple(stream.tenant for stream, _ in self._plane.entries),
+        )
+
+    def replicas(self, service: str) -> int:
+        """How many replicas of a service or proxy get requests now."""
+        return int(self._replicas[self._known(service).name])
+
+    # -- changing --------------------------------------------------------------------------------------------------
+
+    def scale(self, service: str, replicas: int) -> None:
+        """From now on send the requests of a service to that many replicas; those that are left finish what they have.
+
+        Parameters
+        ----------
+        service
+            Name; a sidecar beside it follows.
+        replicas
+            At least 1, at most what ``max_replicas`` of the run makes room for.
+
+        Raises
+        ------
+        UsageError
+            The service is unknown, has several versions, or there is no room for so many replicas.
+        """
+        found = self._known(service)
+        if len(found.versions) > 1:
+            raise UsageError(f"'{service}' has several versions; scaling one of them is not supported yet")
+        if not 1 <= replicas <= len(found.replicas):
+            raise UsageError(
+                f"'{service}' can have 1 to {len(found.replicas)} replicas, not {replicas}; "
+                f"make room for more with max_replicas={{'{service}': {max(replicas, 1)}}}"
+            )
+        self._arrive()
+        for name in (service, sidecar_of(service)):
+            if name in self._replicas:
+                self._run.set_replicas(self._program.service_names.index(name), replicas)
+                self._replicas[name] = replicas
+
+    def set_load(self, stream: str, load: float) -> None:
+        """From now on let a stream arrive `load` times as fast as the topology says (0: not at all).
+
+        Raises
+        ------
+        UsageError
+            The stream is unknown or closed, or its rate changes by itself (``mmpp``, ``rate``, ``spike``): not
+            supported yet.
+        """
+        number = number_of(stream, self._program.stream_names, "stream")
+        kind = self._plane.entries[number][0].arrivals.kind
+        if kind in ("closed", "mmpp", "rate", "spike"):
+            raise UsageError(f"changing the load of '{stream}' is not supported yet: its arrivals are '{kind}'")
+        _check(0.0 <= load < math.inf, f"a load is 0 or more and finite, not {load}")
+        self._arrive()
+        self._run.set_load(number, load)
+
+    def slow(self, service: str, factor: float) -> None:
+        """From now on let CPU work that begins at a service or proxy take `factor` times as much (1: as usual)."""
+        _check(0.0 <= factor < math.inf, f"a factor on CPU work is 0 or more and finite, not {factor}")
+        number = self._program.service_names.index(self._known(service).name)
+        self._arrive()
+        self._run.set_slow(number, factor)
+
+    def fail(self, service: str, share: float, reason: str = "503") -> None:
+        """From now on let a service or proxy answer a share of its messages with a failure, without any work.
+
+        Parameters
+        ----------
+        share
+            0 (none) to 1 (all).
+        reason
+            As in a ``fail`` step: ``500``, ``503``, ``reset``, ``connect_failure`` or ``grpc:unavailable``.
+        """
+        _check(0.0 <= share <= 1.0, f"a share is between 0 and 1, not {share}")
+        _check(reason in FAILURES, f"there is no failure '{reason}'; there is {', '.join(FAILURES)}")
+        number = self._program.service_names.index(self._known(service).name)
+        self._set("services", [number], "fault", FAILURES[reason])
+        self._set("services", [number], "fault_share", share)
+
+    def set_call(
+        self, step: str, *, timeout_s: float | None | Literal["as it is"] = "as it is", retries: int | None = None
+    ) -> None:
+        """From now on make a call with another timeout or other retries (tries under way keep their timeout).
+
+        Parameters
+        ----------
+        step
+            Address of the call, as messages show it: ``service.endpoint.step``, e.g. ``web.page.1`` for the second step
+            of endpoint ``page``.
+        timeout_s
+            Of each try; None: no limit.
+        retries
+            Tries after the first.
+        """
+        call = self._call(step)
+        if timeout_s != "as it is":
+            _check(timeout_s is None or 0.0 < timeout_s < math.inf, f"a timeout is above 0 s, not {timeout_s}")
+            self._set("calls", [call], "timeout_ns", -1 if timeout_s is None else round(timeout_s * 1e9))
+        if retries is not None:
+            _check(retries >= 0, f"retries are 0 or more, not {retries}")
+            self._set("calls", [call], "retries", retries)
+
+    def set_load_balancer(self, service: str, balancer: str) -> None:
+        """From now on let everybody who balances requests to a service do it so.
+
+        Parameters
+        ----------
+        balancer
+            ``random``, ``round_robin`` or ``least_request``.
+
+        Raises
+        ------
+        UsageError
+            The service or balancer is unknown, or nobody balances requests to it in this architecture.
+        """
+        _check(balancer in BALANCERS, f"there is no load balancer '{balancer}'; there is {', '.join(BALANCERS)}")
+        number = self._program.service_names.index(self._known(service).name)
+        calls = self._program.calls
+        rows = np.flatnonzero((calls["among"] == number) & (calls["pick"] == p.BALANCE)).tolist()
+        _check(bool(rows), f"nobody balances requests to '{service}' in this architecture: its connections are pinned")
+        self._set("calls", rows, "balancer", BALANCERS[balancer])
+
+    def set_split(self, service: str, shares: Mapping[str, float]) -> None:
+        """From now on split the requests of a service over its versions by these shares.
+
+        Raises
+        ------
+        UsageError
+            The service has no split, nobody enforces it in this architecture, or the shares do not fit its versions.
+        """
+        found = self._known(service)
+        number = self._program.service_names.index(service)
+        calls = self._program.calls
+        enforced = bool(calls["split"][calls["among"] == number].any())
+        _check(found.split is not None and enforced, f"no split of '{service}' is enforced in this architecture")
+        _check(
+            set(shares) == set(found.versions) and all(x >= 0.0 for x in shares.values()) and sum(shares.values()) > 0.0,
+            f"give each version of '{service}' a share of 0 or more: {', '.join(found.versions)}",
+        )
+        first = int(self._program.services["first_version"][number])
+        upto = 0.0
+        for i, version in enumerate(found.versions):
+            upto += shares[version] / sum(shares.values())
+            self._set("versions", [first + i], "upto", upto)
+
+    # -- within ----------------------------------------------------------------------------------------------------
+
+    def _arrive(self) -> None:
+        self._run.bring_to(instant_ns(self.env.now))
+
+    def _set(self, table: Changeable, rows: list[int], field: str, value: float) -> None:
+        self._arrive()
+        for row in rows:
+            self._run.set_field(table, row, field, value)
+
+    def _known(self, service: str) -> PlaneService:
+        number_of(service, self._program.service_names, "service")
+        return self._plane.service(service)
+
+    def _call(self, step: str) -> int:
+        service, _, rest = step.partition(".")
+        endpoint, _, path = rest.partition(".")
+        instructions = self._program.instructions
+        here = instructions["position"] == name_hash(f"{service}.{endpoint}/{path}")
+        found = instructions["a"][here & (instructions["op"] == p.CALL)]
+        _check(len(found) > 0, f"there is no call at '{step}'; write service.endpoint.step, steps counted from 0")
+        return int(found[0])
+
+
+def instant_ns(now_s: float) -> int:
+    """Instant of the run at which control processes act whose clock shows `now_s` (rule G1)."""
+    return round(now_s * 1e9)
+
+
+def _check(holds: bool, message: str) -> None:
+    if not holds:
+        raise UsageError(message)
+
+
+def _nothing(like: Totals) -> Totals:
+    return Totals(
+        at_ns=0,
+        services=np.zeros_like(like.services),
+        outcomes=np.zeros_like(like.outcomes),
+        latency_ns=np.zeros_like(like.latency_ns),
+        latency_all_ns=np.zeros_like(like.latency_all_ns),
+        latencies=np.zeros_like(like.latencies),
+    )

@@ -1,0 +1,87 @@
+"""Lets a run and its control processes take turns: the engine handles events up to the next instant of control."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+
+import simpy
+
+from meshsim.architectures.plane import Plane
+from meshsim.control.control import Control, Controller, instant_ns
+from meshsim.engines import FOREVER_NS
+from meshsim.engines.record import Record
+from meshsim.engines.running import Run
+from meshsim.errors import EngineLimit, UsageError
+
+_MOST_AT_ONCE = 100_000  # steps of control processes at one instant are a loop without time (assumed)
+
+
+def drive(
+    run: Run,
+    plane: Plane,
+    controllers: Sequence[Controller] = (),
+    *,
+    pauses: Iterable[int] = (),
+    stop: Callable[[], bool] | None = None,
+    since_s: float = 0.0,
+) -> Record:
+    """Run to the end, with control processes that start at `since_s`.
+
+    Parameters
+    ----------
+    run
+        At its beginning, or stopped at `since_s`.
+    plane
+        What the run was made of.
+    controllers
+        Functions that take a `Control` and return a SimPy process.
+    pauses
+        Instants (ns, ascending) at which signals are handled and `stop` is asked; they change no number.
+    stop
+        When it says so, KeyboardInterrupt is raised: a thread cannot be interrupted from outside.
+
+    Raises
+    ------
+    EngineLimit
+        A limit of the engine is met, or control processes act without end at one instant.
+    UsageError
+        A controller is no generator function.
+    """
+    env = simpy.Environment(initial_time=since_s)
+    for controller in controllers:
+        _start(controller, Control(run, plane, env), env)
+    marks = iter([*pauses, FOREVER_NS])
+    mark = next(marks)
+    while True:
+        at_ns = FOREVER_NS if math.isinf(env.peek()) else instant_ns(env.peek())
+        while mark < at_ns:
+            if stop is not None and stop():
+                raise KeyboardInterrupt
+            if not run.advance(mark):
+                return run.record()
+            mark = next(marks)
+        if not run.advance(at_ns) or run.over_at(at_ns):
+            return run.record()
+        _act(env, at_ns)
+
+
+def _start(controller: Controller, control: Control, env: simpy.Environment) -> None:
+    process = controller(control)
+    if not hasattr(process, "throw"):
+        name = getattr(controller, "__name__", repr(controller))
+        raise UsageError(f"{name} is no control process: it has to yield events, e.g. control.env.timeout(10)")
+    env.process(process)
+
+
+def _act(env: simpy.Environment, at_ns: int) -> None:
+    """Let control processes do all that they do at one instant, in SimPy's order."""
+    for _ in range(_MOST_AT_ONCE):
+        env.step()
+        if math.isinf(env.peek()) or instant_ns(env.peek()) > at_ns:
+            return
+    raise EngineLimit(
+        "time stands still: a control process acts without end; let it wait, e.g. yield control.env.timeout(1)",
+        limit=f"{_MOST_AT_ONCE} steps of control processes at one instant",
+        simulated_time_s=at_ns / 1e9,
+    )

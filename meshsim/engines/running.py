@@ -1,0 +1,79 @@
+"""A run under way: what control processes and snapshots see of an engine, whichever it is (rules G1-G8)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from meshsim.engines.program import Program
+from meshsim.engines.record import Record
+
+#: Tables of the Program whose fields a run may change (rule G8).
+Changeable = Literal["calls", "services", "versions"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Totals:
+    """What has been counted since the run began.
+
+    Shapes: V services, S streams, K coarse buckets (`meshsim.engines.buckets`).
+
+    Attributes
+    ----------
+    at_ns
+        When that was.
+    services
+        (V,) of ``SERVICE_COUNTERS``.
+    outcomes
+        (S, outcomes) of requests answered so far.
+    latency_ns, latency_all_ns
+        (S,) sums over ok and degraded requests, and over all answered ones.
+    latencies
+        (S, K) coarse histogram of ok and degraded requests.
+    """
+
+    at_ns: int
+    services: npt.NDArray[np.void]
+    outcomes: npt.NDArray[np.int64]
+    latency_ns: npt.NDArray[np.int64]
+    latency_all_ns: npt.NDArray[np.int64]
+    latencies: npt.NDArray[np.int64]
+
+
+class Run(Protocol):
+    """One replication on one engine, which can be stopped at an instant, looked at, changed, and let go on."""
+
+    program: Program
+
+    def advance(self, until_ns: int) -> bool:
+        """Handle all events before `until_ns`; False when the run is over (rule T8)."""
+
+    def over_at(self, at_ns: int) -> bool:
+        """Whether nothing that happens at `at_ns` or later belongs to the run any more (rule G1)."""
+
+    def bring_to(self, at_ns: int) -> None:
+        """Bring time and all integrals up to an instant before the next event (rule G2)."""
+
+    def totals(self) -> Totals:
+        """What has been counted up to the instant of the last `bring_to`."""
+
+    def set_replicas(self, service: int, replicas: int) -> None:
+        """From now on send requests to the first `replicas` replicas of a service (rules G3, G4)."""
+
+    def set_load(self, stream: int, load: float) -> None:
+        """From now on an open stream runs `load` times as fast as in the topology (rule G5)."""
+
+    def set_slow(self, service: int, factor: float) -> None:
+        """From now on CPU work that begins at a service takes `factor` times as much (rule G6)."""
+
+    def set_field(self, table: Changeable, row: int, field: str, value: float) -> None:
+        """Change a field of the Program for this run from now on (rules G7, G8)."""
+
+    def branch(self, number: int) -> None:
+        """Let `number` enter the keys of all draws that come (rule G9)."""
+
+    def record(self) -> Record:
+        """Close the run and hand over what was counted."""
