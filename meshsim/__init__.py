@@ -5,8 +5,8 @@
 'bookinfo'
 
 The functions in the order in which they are used: `load` and `validate` read a topology, `lower` shows what an
-architecture makes of it, `run` simulates one architecture, `compare` several. A name is imported when it is first
-used, so that ``import meshsim`` costs milliseconds.
+architecture makes of it, `run` simulates one architecture, `compare` several, `snapshot` several futures of one past. A
+name is imported when it is first used, so that ``import meshsim`` costs milliseconds.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from meshsim.architectures import Architecture, lower
+    from meshsim.control import Control
     from meshsim.errors import (
         Diagnostic,
         EngineLimit,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
         StoreError,
         UsageError,
     )
+    from meshsim.futures import Snapshot, snapshot
     from meshsim.model.load import load, validate
     from meshsim.model.topology import Topology
     from meshsim.results.comparison import Comparison
@@ -37,12 +39,14 @@ if TYPE_CHECKING:
 __all__ = [
     "Architecture",
     "Comparison",
+    "Control",
     "Diagnostic",
     "EngineLimit",
     "ExitCode",
     "InternalError",
     "MeshsimError",
     "Result",
+    "Snapshot",
     "SpecError",
     "StoreError",
     "Topology",
@@ -52,6 +56,7 @@ __all__ = [
     "load",
     "lower",
     "run",
+    "snapshot",
     "validate",
 ]
 
@@ -61,7 +66,9 @@ _HOME = {
     **dict.fromkeys(("Architecture", "lower"), "meshsim.architectures"),
     **dict.fromkeys(("load", "validate"), "meshsim.model.load"),
     **dict.fromkeys(("compare", "run"), "meshsim.simulate"),
+    **dict.fromkeys(("Snapshot", "snapshot"), "meshsim.futures"),
     "Comparison": "meshsim.results.comparison",
+    "Control": "meshsim.control",
     "Result": "meshsim.results.result",
     "Topology": "meshsim.model.topology",
 }

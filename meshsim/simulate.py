@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import math
 import re
-import signal
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from meshsim.architectures import Architecture, lower
 from meshsim.architectures.plane import Plane
-from meshsim.engines import ENGINES, EngineName, simulate
+from meshsim.control import Controller, drive
+from meshsim.engines import ENGINES, EngineName, begin, slices
 from meshsim.engines.record import BATCHES, Record
+from meshsim.engines.running import Run
 from meshsim.errors import UsageError
 from meshsim.model.load import load
 from meshsim.model.topology import Topology
@@ -31,6 +30,7 @@ from meshsim.results.text import percent
 from meshsim.results.traffic import QUANTITIES
 from meshsim.results.verdict import Verdict
 from meshsim.results.warmup import cut_batches, unsettled
+from meshsim.workers import Stop, Submit, workers
 
 Source = str | Path | Mapping[str, Any] | Topology
 #: Called with (replications done, replications asked for) whenever one is done.
@@ -75,7 +75,7 @@ def parse_until(text: str) -> Precision:
 
 
 @dataclass(frozen=True, slots=True)
-class _Settings:
+class Settings:
     """What all replications of a run share."""
 
     engine: EngineName
@@ -87,6 +87,8 @@ class _Settings:
     record_requests: bool
     until: Precision | None
     objectives: tuple[Objective, ...] = ()
+    controllers: tuple[Controller, ...] = ()
+    active: Mapping[str, int] | None = None  # replicas at first, of services that have room for more
 
 
 def run(
@@ -103,6 +105,8 @@ def run(
     overrides: Sequence[str] = (),
     objectives: Sequence[Objective] = (),
     same_policies: bool = False,
+    controllers: Sequence[Controller] = (),
+    max_replicas: Mapping[str, int] | None = None,
     record_requests: bool = False,
     progress: Progress | None = None,
     quiet: bool = False,
@@ -130,6 +134,12 @@ def run(
         What every tenant is to keep besides its own objectives.
     same_policies
         Applications enforce all policies where no proxy does.
+    controllers
+        Control processes of every replication, see `meshsim.Control`: they look at the run and change it. ``warmup_s``
+        must be given with them. On the simpy engine they need ``jobs=1``.
+    max_replicas
+        Room for control processes to scale services into: most replicas by service. There are as many nodes as these
+        need; what is provisioned counts with the replicas that are there.
     record_requests
         Keep a row of every request in `Result.request_rows`.
     progress
@@ -149,13 +159,25 @@ def run(
         When the topology is wrong, the arguments do not fit each other, or the engine met a limit.
     """
     spec = load(topology, overrides=overrides)
-    settings = _settings(
-        spec, engine, seed, replications, duration_s, warmup_s, until, record_requests, tuple(objectives)
+    room, active = with_room(spec, max_replicas or {})
+    settings = settings_of(
+        spec,
+        engine=engine,
+        seed=seed,
+        replications=replications,
+        duration_s=duration_s,
+        warmup_s=warmup_s,
+        until=until,
+        jobs=jobs,
+        record_requests=record_requests,
+        objectives=tuple(objectives),
+        controllers=tuple(controllers),
+        active=active,
     )
-    planes = [lower(spec, architecture, same_policies=same_policies)]
-    _compile(engine, planes[0], quiet)
-    result = _simulate(spec, planes, settings, jobs, progress)[0]
-    told = repeat or _repeat(topology, spec, settings, overrides, duration_s, warmup_s, same_policies)
+    planes = [lower(room, architecture, same_policies=same_policies)]
+    compile_engine(engine, planes[0], quiet)
+    result = _simulate(room, planes, settings, jobs, progress)[0]
+    told = repeat or _repeat(topology, spec, settings, overrides, duration_s, warmup_s, same_policies, max_replicas)
     return _signed(result, told.whole("run", [result.architecture]))
 
 
@@ -173,6 +195,8 @@ def compare(
     jobs: int = 1,
     overrides: Sequence[str] = (),
     objectives: Sequence[Objective] = (),
+    controllers: Sequence[Controller] = (),
+    max_replicas: Mapping[str, int] | None = None,
     record_requests: bool = False,
     progress: Progress | None = None,
     quiet: bool = False,
@@ -193,15 +217,27 @@ def compare(
         As `run`.
     """
     spec = load(topology, overrides=overrides)
-    settings = _settings(
-        spec, engine, seed, replications, duration_s, warmup_s, until, record_requests, tuple(objectives)
+    room, active = with_room(spec, max_replicas or {})
+    settings = settings_of(
+        spec,
+        engine=engine,
+        seed=seed,
+        replications=replications,
+        duration_s=duration_s,
+        warmup_s=warmup_s,
+        until=until,
+        jobs=jobs,
+        record_requests=record_requests,
+        objectives=tuple(objectives),
+        controllers=tuple(controllers),
+        active=active,
     )
-    planes = [lower(spec, architecture, same_policies=same_policies) for architecture in architectures]
+    planes = [lower(room, architecture, same_policies=same_policies) for architecture in architectures]
     labels = [plane.architecture for plane in planes]
     _check_labels(labels)
-    _compile(engine, planes[0], quiet)
-    results = _simulate(spec, planes, settings, jobs, progress)
-    told = repeat or _repeat(topology, spec, settings, overrides, duration_s, warmup_s, same_policies)
+    compile_engine(engine, planes[0], quiet)
+    results = _simulate(room, planes, settings, jobs, progress)
+    told = repeat or _repeat(topology, spec, settings, overrides, duration_s, warmup_s, same_policies, max_replicas)
     sides = [_signed(r, told.side(r.architecture, r.manifest.replications, r.manifest.warmup_s)) for r in results]
     return compare_results(sides, told.whole("compare", labels))
 
@@ -209,11 +245,12 @@ def compare(
 def _repeat(
     source: Source,
     spec: Topology,
-    settings: _Settings,
+    settings: Settings,
     overrides: Sequence[str],
     duration_s: float | None,
     warmup_s: float | None,
     same_policies: bool,
+    max_replicas: Mapping[str, int] | None,
 ) -> Repeat:
     return Repeat(
         source=str(source) if isinstance(source, str | Path) else None,
@@ -227,6 +264,8 @@ def _repeat(
         until=None if settings.until is None else settings.until.text,
         same_policies=same_policies,
         objectives=settings.objectives,
+        controllers=tuple(getattr(one, "__name__", repr(one)) for one in settings.controllers),
+        max_replicas=None if max_replicas is None else tuple(max_replicas.items()),
     )
 
 
@@ -234,7 +273,7 @@ def _signed(result: Result, command: str) -> Result:
     return replace(result, manifest=replace(result.manifest, command=command))
 
 
-def _compile(engine: EngineName, plane: Plane, quiet: bool) -> None:
+def compile_engine(engine: EngineName, plane: Plane, quiet: bool) -> None:
     """Compile the compiled engine before anything runs on it, and say so when that takes long."""
     if engine != "compiled":
         return
@@ -256,18 +295,23 @@ def _check_labels(labels: Sequence[str]) -> None:
         raise UsageError("compare needs two architectures or more, e.g. none,sidecar; `run` takes one")
 
 
-def _settings(
+def settings_of(
     spec: Topology,
+    *,
     engine: EngineName,
     seed: int | None,
     replications: int | None,
     duration_s: float | None,
     warmup_s: float | None,
-    until: str | None,
-    record_requests: bool,
-    objectives: tuple[Objective, ...],
-) -> _Settings:
-    settings = _Settings(
+    jobs: int,
+    until: str | None = None,
+    record_requests: bool = False,
+    objectives: tuple[Objective, ...] = (),
+    controllers: tuple[Controller, ...] = (),
+    active: Mapping[str, int] | None = None,
+) -> Settings:
+    """Fill in what the topology says where an argument does not, and check it."""
+    settings = Settings(
         engine=engine,
         seed=spec.run.seed if seed is None else seed,
         replications=spec.run.replications if replications is None else replications,
@@ -277,12 +321,39 @@ def _settings(
         record_requests=record_requests,
         until=None if until is None else parse_until(until),
         objectives=objectives,
+        controllers=controllers,
+        active=active,
     )
     _check(settings)
+    if controllers and engine == "simpy" and jobs != 1:
+        raise UsageError("control processes cannot be sent to other processes: with the simpy engine give jobs=1")
     return settings
 
 
-def _check(settings: _Settings) -> None:
+def with_room(spec: Topology, max_replicas: Mapping[str, int]) -> tuple[Topology, dict[str, int]]:
+    """Make room for more replicas; gives the larger topology, and how many replicas these services begin with.
+
+    Raises
+    ------
+    UsageError
+        A service is unknown or has several versions, or begins with more.
+    """
+    services, active = dict(spec.services), {}
+    for name, most in max_replicas.items():
+        if name not in services:
+            raise UsageError(f"max_replicas: there is no service '{name}'; there is {', '.join(sorted(services))}")
+        versions = services[name].versions
+        if len(versions) > 1:
+            raise UsageError(f"max_replicas: '{name}' has several versions; scaling one is not supported yet")
+        if most < versions[0].replicas:
+            raise UsageError(f"max_replicas: '{name}' begins with {versions[0].replicas} replicas, more than {most}")
+        active[name] = versions[0].replicas
+        larger = (versions[0].model_copy(update={"replicas": most}),)
+        services[name] = services[name].model_copy(update={"versions": larger})
+    return spec.model_copy(update={"services": services}) if active else spec, active
+
+
+def _check(settings: Settings) -> None:
     if settings.engine not in ENGINES:
         raise UsageError(f"there is no engine {settings.engine!r}; choose {' or '.join(ENGINES)}")
     if settings.replications < 1:
@@ -291,6 +362,8 @@ def _check(settings: _Settings) -> None:
         raise UsageError(f"the seed must be between 0 and {MOST_SEED}, not {settings.seed}")
     if not 0 < settings.duration_s < math.inf:
         raise UsageError(f"the duration must be longer than 0 s and finite, not {settings.duration_s} s")
+    if settings.controllers and settings.warmup_s is None:
+        raise UsageError("a run with control processes has no automatic warm-up; give warmup_s")
     if settings.warmup_s is not None and not 0 <= settings.warmup_s < math.inf:
         raise UsageError(f"the warm-up must be at least 0 s and finite, not {settings.warmup_s} s")
 
@@ -298,7 +371,7 @@ def _check(settings: _Settings) -> None:
 def _simulate(
     spec: Topology,
     planes: Sequence[Plane],
-    settings: _Settings,
+    settings: Settings,
     jobs: int,
     progress: Progress | None,
 ) -> list[Result]:
@@ -306,11 +379,11 @@ def _simulate(
     started = time.perf_counter()
     records: list[list[Record]] = [[] for _ in planes]
     replications = settings.replications
-    with _workers(jobs, settings.engine) as submit:
+    with workers(jobs, settings.engine) as submit:
         while True:
             _extend(records, planes, replications, settings, submit, progress)
             timing = Timing(round(time.perf_counter() - started, 3), jobs)
-            results = _build(spec, planes, records, settings, timing)
+            results = build_results(spec, planes, records, settings, timing)
             if settings.until is None or _enough(results, settings.until) or 2 * replications > MOST_REPLICATIONS:
                 break
             replications *= 2
@@ -333,13 +406,14 @@ def _with_precision(result: Result, until: Precision | None) -> Result:
     return replace(result, verdict=Verdict(word, (*result.verdict.notes, note)))
 
 
-def _build(
+def build_results(
     spec: Topology,
     planes: Sequence[Plane],
     records: Sequence[Sequence[Record]],
-    settings: _Settings,
+    settings: Settings,
     timing: Timing,
 ) -> list[Result]:
+    """Sum up all sides, with the largest of their warm-ups cut from each."""
     automatic = settings.warmup_s is None
     cut = max(cut_batches(plane, runs, settings.warmup_s) for plane, runs in zip(planes, records, strict=True))
     origin = Origin(
@@ -351,66 +425,11 @@ def _build(
     ]
 
 
-Submit = Callable[[Plane, _Settings, int], "Future[Record]"]
-
-
-@contextmanager
-def _workers(jobs: int, engine: EngineName) -> Iterator[Submit]:
-    """Where replications are simulated: here when `jobs` is 1, else in threads (compiled) or in processes."""
-    if jobs < 1:
-        raise UsageError(f"jobs must be at least 1, not {jobs}")
-    if jobs == 1:
-        yield _here
-        return
-    with _threads(jobs) if engine == "compiled" else _processes(jobs) as submit:
-        yield submit
-
-
-@contextmanager
-def _threads(jobs: int) -> Iterator[Submit]:
-    """Compiled code runs beside other threads; who gives up asks the threads to stop at their next slice of time."""
-    stop = threading.Event()
-    executor = ThreadPoolExecutor(jobs)
-    try:
-        yield lambda plane, settings, number: executor.submit(_replication, plane, settings, number, stop.is_set)
-    except BaseException:
-        stop.set()
-        executor.shutdown(wait=False, cancel_futures=True)
-        raise
-    executor.shutdown()
-
-
-@contextmanager
-def _processes(jobs: int) -> Iterator[Submit]:
-    # Ctrl-C reaches the whole process group: only this process is to react to it.
-    executor = ProcessPoolExecutor(jobs, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN))
-    try:
-        yield lambda plane, settings, number: executor.submit(_replication, plane, settings, number)
-    except BaseException:
-        _abandon(executor)
-        raise
-    executor.shutdown()
-
-
-def _abandon(executor: ProcessPoolExecutor) -> None:
-    """End the workers in the middle of their replication: whoever gave up waits for nothing."""
-    workers = list((executor._processes or {}).values())  # `terminate_workers` is new in Python 3.14
-    executor.shutdown(wait=False, cancel_futures=True)
-    for worker in workers:
-        worker.terminate()
-
-
-def _here(plane: Plane, settings: _Settings, replication: int) -> Future[Record]:
-    future: Future[Record] = Future()
-    future.set_result(_replication(plane, settings, replication))
-    return future
-
-
 def _extend(
     records: Sequence[list[Record]],
     planes: Sequence[Plane],
     replications: int,
-    settings: _Settings,
+    settings: Settings,
     submit: Submit,
     progress: Progress | None,
 ) -> None:
@@ -428,16 +447,22 @@ def _extend(
 
     futures = []
     for i, replication in missing:
-        future = submit(planes[i], settings, replication)
+        future = submit(_replication, planes[i], settings, replication)
         future.add_done_callback(tell)
         futures.append((i, future))
     for i, future in futures:
         records[i].append(future.result())
 
 
-def _replication(plane: Plane, settings: _Settings, replication: int, stop: Callable[[], bool] | None = None) -> Record:
+def _replication(plane: Plane, settings: Settings, replication: int, *, stop: Stop | None) -> Record:
     """One replication; at module level, so that another process can be told to do it."""
-    return simulate(
+    run = begin_replication(plane, settings, replication)
+    return drive(run, plane, settings.controllers, pauses=pauses(settings), stop=stop)
+
+
+def begin_replication(plane: Plane, settings: Settings, replication: int) -> Run:
+    """Make one replication ready to run."""
+    return begin(
         plane,
         engine=settings.engine,
         seed=settings.seed,
@@ -445,8 +470,13 @@ def _replication(plane: Plane, settings: _Settings, replication: int, stop: Call
         duration_ns=_whole_batches_ns(settings.duration_s),
         drain_ns=round(settings.drain_s * 1e9),
         record_requests=settings.record_requests,
-        stop=stop,
+        active=settings.active,
     )
+
+
+def pauses(settings: Settings) -> list[int]:
+    """Instants at which signals are handled."""
+    return list(slices(_whole_batches_ns(settings.duration_s), round(settings.drain_s * 1e9)))[:-1]
 
 
 def _whole_batches_ns(duration_s: float) -> int:

@@ -18,8 +18,9 @@ import pytest
 import meshsim
 from meshsim.architectures import lower
 from meshsim.architectures.plane import Plane
-from meshsim.engines import simulate
+from meshsim.control import drive
 from meshsim.engines.record import Record
+from meshsim.engines.running import Run
 from meshsim.errors import UsageError
 from meshsim.model.load import load
 from meshsim.model.traffic import Objective
@@ -84,12 +85,12 @@ def test_the_largest_warmup_is_cut_from_all_sides(monkeypatch: pytest.MonkeyPatc
     """Occupancies by hand: empty for 1, 3 and 2 s, then level, so that MSER-5 cuts exactly that."""
     empty_bins = {"none": 100, "sidecar": 300, "gateway": 200}  # of 1000 in 10 s
 
-    def ramped(plane: Plane, **settings: object) -> Record:
+    def ramped(run: Run, plane: Plane, *rest: object, **settings: object) -> Record:
         occupancy = np.tile([9, 11], 500)
         occupancy[: empty_bins[plane.architecture]] = 0
-        return replace(simulate(plane, **settings), occupancy_ns=occupancy)
+        return replace(drive(run, plane, *rest, **settings), occupancy_ns=occupancy)
 
-    monkeypatch.setattr("meshsim.simulate.simulate", ramped)
+    monkeypatch.setattr("meshsim.simulate.drive", ramped)
     spec = SPEC | {"run": {"duration": "10s", "replications": 1}}
     assert [run(spec, name).manifest.warmup_s for name in empty_bins] == pytest.approx([1.0, 3.0, 2.0])
     together = compare(spec, list(empty_bins))

@@ -23,7 +23,7 @@ Controller = Callable[["Control"], Generator[simpy.Event, Any, Any]]
 
 
 class Control:
-    """One control process's view of a run. Whatever it does happens at one instant, before the requests of that instant.
+    """What one control process sees of a run; what it does happens at one instant, before the requests of that instant.
 
     Attributes
     ----------
@@ -145,7 +145,7 @@ class Control:
         self._set("services", [number], "fault_share", share)
 
     def set_call(
-        self, step: str, *, timeout_s: float | None | Literal["as it is"] = "as it is", retries: int | None = None
+        self, step: str, *, timeout_s: float | Literal["as it is"] | None = "as it is", retries: int | None = None
     ) -> None:
         """From now on make a call with another timeout or other retries (tries under way keep their timeout).
 
@@ -201,7 +201,9 @@ class Control:
         enforced = bool(calls["split"][calls["among"] == number].any())
         _check(found.split is not None and enforced, f"no split of '{service}' is enforced in this architecture")
         _check(
-            set(shares) == set(found.versions) and all(x >= 0.0 for x in shares.values()) and sum(shares.values()) > 0.0,
+            set(shares) == set(found.versions)
+            and all(x >= 0.0 for x in shares.values())
+            and sum(shares.values()) > 0.0,
             f"give each version of '{service}' a share of 0 or more: {', '.join(found.versions)}",
         )
         first = int(self._program.services["first_version"][number])

@@ -28,6 +28,8 @@ class Repeat:
         Instead of the topology's own.
     objectives
         Of every tenant, besides its own.
+    controllers, max_replicas
+        Names of control processes, which only Python can pass on, and the room that they have.
     """
 
     source: str | None
@@ -41,6 +43,8 @@ class Repeat:
     until: str | None = None
     same_policies: bool = False
     objectives: tuple[Objective, ...] = ()
+    controllers: tuple[str, ...] = ()
+    max_replicas: tuple[tuple[str, int], ...] | None = None
 
     def whole(self, verb: str, architectures: Sequence[str]) -> str:
         """Repeat all of it: ``run`` or ``compare``."""
@@ -52,7 +56,7 @@ class Repeat:
         return alone._line("run", [architecture])
 
     def _line(self, verb: str, labels: Sequence[str]) -> str:
-        if self.source is None:
+        if self.source is None or self.controllers or self.max_replicas:
             return self._call(verb, labels)
         overrides = [*self.overrides]
         overrides += [] if self.warmup_s is None else [f"run.warmup={format_duration(self.warmup_s)}"]
@@ -73,7 +77,10 @@ class Repeat:
         arguments += [f"overrides={list(self.overrides)!r}"] if self.overrides else []
         arguments += ["same_policies=True"] * self.same_policies
         arguments += [f"objectives={list(self.objectives)!r}"] if self.objectives else []
-        return f"meshsim.{verb}(topology, {which}, {', '.join(arguments)})  # topology: {self.name}"
+        arguments += [f"controllers=[{', '.join(self.controllers)}]"] if self.controllers else []
+        arguments += [f"max_replicas={dict(self.max_replicas)!r}"] if self.max_replicas else []
+        source, told = ("topology", f"  # topology: {self.name}") if self.source is None else (repr(self.source), "")
+        return f"meshsim.{verb}({source}, {which}, {', '.join(arguments)}){told}"
 
 
 def _slo(objective: Objective) -> str:

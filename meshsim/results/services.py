@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -28,7 +28,8 @@ class ServiceResult:
     role
         ``app`` or ``proxy``.
     replicas, cores
-        How many, and their cores together (``inf``: no limit).
+        How many (the mean over time where control processes changed it), and their cores together (``inf``: no
+        limit).
     requests
         Messages that reached a replica after the warm-up, in all replications.
     rejected
@@ -57,7 +58,7 @@ class ServiceResult:
     """
 
     role: str
-    replicas: int
+    replicas: float
     cores: float
     requests: int
     rejected: int
@@ -106,7 +107,7 @@ class Totals:
         As in `ServiceResult`.
     """
 
-    replicas: int
+    replicas: float
     cores: Statistic
     cores_requested: float
     memory_bytes: int
@@ -132,30 +133,43 @@ def _service(service: PlaneService, measured: Measured, number: int, level: floa
     counters = measured.services[number]
     batch_ns = measured.batch_s * 1e9
     requests, rejected = counters["requests"], counters["rejected"]
-    slots = math.inf if service.concurrency is None else float(service.concurrency * len(service.replicas))
+    active = _active(measured, number)
+    scaled = float(active.mean()) / len(service.replicas)  # 1 unless control processes changed it
+    slots = math.inf if service.concurrency is None else service.concurrency * active
     waits = counters["slot_wait_ns"] + counters["cpu_wait_ns"]
-    refused = rejected if math.isinf(slots) else rejected + counters["cancelled"]
+    refused = rejected if service.concurrency is None else rejected + counters["cancelled"]
     return ServiceResult(
         role=service.role,
-        replicas=len(service.replicas),
-        cores=service.cores,
+        replicas=_count(float(active.mean())),
+        cores=service.cores * scaled,
         requests=int(requests.sum()),
         rejected=int(rejected.sum()),
         offered_load=per_batch(counters["demand_ns"] / batch_ns, level=level).estimate,
-        utilization=_used(counters["busy_ns"] / batch_ns, service.cores, level),
+        utilization=_used(counters["busy_ns"] / batch_ns, service.cores / len(service.replicas) * active, level),
         concurrency_utilization=_used(counters["slots_ns"] / batch_ns, slots, level),
         waited=share(counters["waited"], requests, level=level).estimate,
         wait_s=ratio(waits, np.maximum(requests - refused, 0), level=level, scale=1e-9).estimate,
         latency_s=_latency(measured, number, level),
-        cpu_s=float(counters["busy_ns"].sum()) * 1e-9 + _idle_cores(service) * measured.batch_s * counters.size,
-        memory_bytes=_memory(service, used=True),
-        memory_requested_bytes=_memory(service, used=False),
+        cpu_s=float(counters["busy_ns"].sum()) * 1e-9 + service.idle_cores * float(active.sum()) * measured.batch_s,
+        memory_bytes=round(_memory(service, used=True) * scaled),
+        memory_requested_bytes=round(_memory(service, used=False) * scaled),
     )
 
 
-def _used(busy: npt.NDArray[np.float64], capacity: float, level: float) -> Estimate:
+def _active(measured: Measured, number: int) -> npt.NDArray[np.float64]:
+    """(R, M) mean number of replicas that got requests."""
+    counted: npt.NDArray[np.float64] = measured.services[number]["replicas_ns"] / (measured.batch_s * 1e9)
+    return counted.round(9)  # the length of a batch is rounded in binary
+
+
+def _count(replicas: float) -> float:
+    """A whole number unless it was changed on the way."""
+    return round(replicas) if abs(replicas - round(replicas)) < 1e-9 else replicas
+
+
+def _used(busy: npt.NDArray[np.float64], capacity: npt.NDArray[np.float64] | float, level: float) -> Estimate:
     """Share in use; an interval from few batches is cut where a share ends."""
-    if math.isinf(capacity):
+    if np.isinf(capacity).any():
         return _UNKNOWN
     found = per_batch(busy / capacity, level=level).estimate
     if found.low is None or found.high is None:
@@ -175,21 +189,22 @@ def _memory(service: PlaneService, *, used: bool) -> int:
     return one * len(service.replicas)
 
 
-def _idle_cores(service: PlaneService) -> float:
-    """Cores that the replicas take without any request (proxies)."""
-    return service.idle_cores * len(service.replicas)
-
-
 def totals(plane: Plane, measured: Measured, role: str, *, level: float = 0.95) -> Totals:
     """Sum up all services of a role (``app`` or ``proxy``)."""
     numbers = [number for number, service in enumerate(plane.services) if service.role == role]
     services: Sequence[PlaneService] = [plane.services[number] for number in numbers]
+    active = [_active(measured, number) for number in numbers]
     busy = measured.services["busy_ns"][numbers].sum(axis=0) / (measured.batch_s * 1e9)
-    idle = math.fsum(_idle_cores(service) for service in services)
+    idle = sum(service.idle_cores * found for service, found in zip(services, active, strict=True))
+    shares = [float(found.mean()) / len(service.replicas) for service, found in zip(services, active, strict=True)]
+
+    def together(amounts: Iterable[float]) -> float:
+        return math.fsum(amount * share for amount, share in zip(amounts, shares, strict=True))
+
     return Totals(
-        replicas=sum(len(service.replicas) for service in services),
+        replicas=_count(together(len(service.replicas) for service in services)),
         cores=per_batch(busy + idle, level=level),
-        cores_requested=math.fsum(r.cores_requested for service in services for r in service.replicas),
-        memory_bytes=sum(_memory(service, used=True) for service in services),
-        memory_requested_bytes=sum(_memory(service, used=False) for service in services),
+        cores_requested=together(math.fsum(r.cores_requested for r in service.replicas) for service in services),
+        memory_bytes=round(together(_memory(service, used=True) for service in services)),
+        memory_requested_bytes=round(together(_memory(service, used=False) for service in services)),
     )

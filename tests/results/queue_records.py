@@ -87,6 +87,7 @@ def record(
 
     services = np.zeros((1, BATCHES + 1), SERVICE_COUNTERS)
     edges = np.linspace(0, duration, BATCHES + 1)
+    services["replicas_ns"][0, :-1] = duration // BATCHES
     services["requests"][0, :-1] = by_batch(np.ones_like(arrival))
     services["answered"][0, :-1] = by_batch((~failed).astype(np.int64))
     services["failed"][0, :-1] = by_batch(failed.astype(np.int64))

@@ -1,0 +1,77 @@
+"""Where replications are simulated: here, in threads (the compiled engine releases the GIL) or in processes."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from meshsim.engines import EngineName
+from meshsim.errors import UsageError
+
+Found = TypeVar("Found")
+#: Asked now and then by whoever works, who gives up when it says so.
+Stop = Callable[[], bool]
+#: Called with a function and its arguments; the function gets ``stop`` besides.
+Submit = Callable[..., "Future[Any]"]
+
+
+@contextmanager
+def workers(jobs: int, engine: EngineName) -> Iterator[Submit]:
+    """Give a function that submits work; at the end all of it is done.
+
+    Raises
+    ------
+    UsageError
+        When `jobs` is less than 1.
+    """
+    if jobs < 1:
+        raise UsageError(f"jobs must be at least 1, not {jobs}")
+    if jobs == 1:
+        yield _here
+        return
+    with _threads(jobs) if engine == "compiled" else _processes(jobs) as submit:
+        yield submit
+
+
+def _here(work: Callable[..., Found], *arguments: Any) -> Future[Found]:
+    future: Future[Found] = Future()
+    future.set_result(work(*arguments, stop=None))
+    return future
+
+
+@contextmanager
+def _threads(jobs: int) -> Iterator[Submit]:
+    """Compiled code runs beside other threads; who gives up asks the threads to stop at their next slice of time."""
+    stop = threading.Event()
+    executor: Executor = ThreadPoolExecutor(jobs)
+    try:
+        yield lambda work, *arguments: executor.submit(work, *arguments, stop=stop.is_set)
+    except BaseException:
+        stop.set()
+        executor.shutdown(wait=False, cancel_futures=True)
+        raise
+    executor.shutdown()
+
+
+@contextmanager
+def _processes(jobs: int) -> Iterator[Submit]:
+    # Ctrl-C reaches the whole process group: only this process is to react to it.
+    executor = ProcessPoolExecutor(jobs, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN))
+    try:
+        yield lambda work, *arguments: executor.submit(work, *arguments, stop=None)
+    except BaseException:
+        _abandon(executor)
+        raise
+    executor.shutdown()
+
+
+def _abandon(executor: ProcessPoolExecutor) -> None:
+    """End the workers in the middle of their replication: whoever gave up waits for nothing."""
+    processes = list((executor._processes or {}).values())  # `terminate_workers` is new in Python 3.14
+    executor.shutdown(wait=False, cancel_futures=True)
+    for process in processes:
+        process.terminate()
