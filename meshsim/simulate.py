@@ -283,7 +283,7 @@ def compile_engine(engine: EngineName, plane: Plane, quiet: bool) -> None:
     if is_cached():
         return
     if not quiet:
-        print("compiling the engine (once, about a minute) …", file=sys.stderr, flush=True)
+        print("compiling the engine (once, under a minute) …", file=sys.stderr, flush=True)
     warm(pack(plane))
 
 

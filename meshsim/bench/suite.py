@@ -43,7 +43,7 @@ QUICK = Sizes(
     growth_services=(4, 40),
     starts=False,
 )
-USUAL = Sizes(compiled=1_000_000, reference=10_000, growth=200_000, memory=(100_000, 1_000_000), repeats=3)
+USUAL = Sizes(compiled=1_000_000, reference=10_000, growth=1_000_000, memory=(100_000, 1_000_000), repeats=3)
 FULL = Sizes(compiled=1_000_000, reference=20_000, growth=1_000_000, memory=(10**5, 10**6, 10**7), repeats=3)
 
 FAN_OUT = ("compiled", "simpy", "simpy-processes", "simpy-callbacks", "heap-loop", "ciw")

@@ -32,7 +32,7 @@ def doctor(
     found = _report(is_cached())
     if not no_warm and not found["compiled_before"]:
         if not quiet:
-            say("compiling the engine (once, about a minute) …")
+            say("compiling the engine (once, under a minute) …")
         wall, cpu = time.perf_counter(), time.process_time()
         _compile()
         found["compile_wall_s"] = round(time.perf_counter() - wall, 1)

@@ -1,4 +1,4 @@
-"""Compiling the kernel before it is needed: once a version of its source, about a minute."""
+"""Compiling the kernel before it is needed: once a version of its source, under a minute."""
 
 from __future__ import annotations
 
