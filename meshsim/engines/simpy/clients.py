@@ -95,7 +95,12 @@ class Clients:
         return keyed.user_key(self.keys[number], user)
 
     def _draw(self, distribution: int, key: int, purpose: int, position: int) -> int:
-        return whole(draw(self.program.distributions, self.program.table, distribution, key, purpose, position))
+        always = self.engine.plant.always[distribution]
+        return (
+            always
+            if always >= 0
+            else whole(draw(self.program.distributions, self.program.table, distribution, key, purpose, position))
+        )
 
     def _think(self, number: int, user: int, ordinal: int) -> None:
         """Send request `ordinal` of a user after a think time (or a session's gap)."""

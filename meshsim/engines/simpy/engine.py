@@ -168,6 +168,7 @@ class SimpyRun:
     def _advance(self, until_ns: int) -> bool:
         env, clock = self.env, self.clock
         while True:
+            env.exhaust()
             next_ns = env.peek()
             if next_ns > self.limit_ns and until_ns > self.limit_ns:  # also when nothing is left: infinity
                 return False

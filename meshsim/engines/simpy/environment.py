@@ -21,7 +21,7 @@ class Timed(simpy.Event):
     _numbers = count()
 
     def __init__(self, env: Environment, handler: Callable[[Timed], object]) -> None:
-        super().__init__(env)
+        self.env = env  # what `simpy.Event` sets, without its list of callbacks, which would be replaced at once
         self._ok = True
         self._value = None
         self._number = next(self._numbers)
@@ -57,7 +57,13 @@ class Environment(simpy.Environment):
     @property
     def now_ns(self) -> int:
         """Simulated nanoseconds since the run began."""
-        return int(self._now)
+        return self._now  # type: ignore[return-value]
+
+    def exhaust(self) -> None:
+        """Run all consequences of what just happened, first in, first out (rule T4)."""
+        queue, step = self._queue, self.step
+        while queue and queue[0][1] == CONSEQUENCE:
+            step()
 
     def schedule(self, event: simpy.Event, priority: int = 1, delay: float = 0) -> None:
         """Schedule as SimPy does, with delays in whole nanoseconds."""

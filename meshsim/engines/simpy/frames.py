@@ -73,10 +73,11 @@ class Request:
         self.serials += 1
         return serial
 
-    def note(self, word: int) -> None:
+    def note(self, *words: int) -> None:
         """Add to the hash over the path, until the request is answered."""
         if self.end_ns < 0:
-            self.path = keyed.mix(self.path, word)
+            for word in words:
+                self.path = keyed.mix(self.path, word)
 
 
 class Exchange:
@@ -181,7 +182,8 @@ class Interpreter:
         self.table = engine.program.table
 
     def _draw(self, number: int, key: int, purpose: int, position: int) -> int:
-        return whole(draw(self.distributions, self.table, number, key, purpose, position))
+        always = self.plant.always[number]
+        return always if always >= 0 else whole(draw(self.distributions, self.table, number, key, purpose, position))
 
     # -- messages ------------------------------------------------------------------------------------------------
 
@@ -205,9 +207,8 @@ class Interpreter:
         exchange.sent_ns = env.now_ns
         exchange.span = self.engine.spans.begin(exchange)
         exchange.delay_ns = self._request_delay_ns(call, at, route, key)
-        request.note(call.endpoint)
-        request.note(route.replica.index)
-        request.note(env.now_ns)
+        if self.engine.record_requests:  # only rows of requests show the path
+            request.note(call.endpoint, route.replica.index, env.now_ns)
         start = order.event_key(request.number, order.START, exchange.serial)
         env.at(env.now_ns + exchange.delay_ns, start, lambda _: self._reached(exchange))
         return exchange
@@ -245,7 +246,8 @@ class Interpreter:
     def _answered(self, exchange: Exchange, outcome: int) -> None:
         if exchange.open:
             self._close(exchange)
-            exchange.request.note(self.env.now_ns)
+            if self.engine.record_requests:
+                exchange.request.note(self.env.now_ns)
             if exchange.span is not None:
                 exchange.span.returned_ns = self.env.now_ns
             exchange.answered.succeed(outcome)

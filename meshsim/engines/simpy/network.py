@@ -147,6 +147,9 @@ class Network:
             place = _SAME_NODE
         else:
             place = _SAME_ZONE if caller.zone == replica.zone else _CROSS_ZONE
+        number = self.places[place]
+        if self.plant.always[number] >= 0:
+            return self.plant.always[number]
         purpose = keyed.DELAY_BACK if direction else keyed.DELAY
         position = self.plant.endpoint_names[call.endpoint]
-        return whole(draw(self.program.distributions, self.program.table, self.places[place], key, purpose, position))
+        return whole(draw(self.program.distributions, self.program.table, number, key, purpose, position))

@@ -58,6 +58,7 @@ class Plant:
         self.streams = rows("Stream", program.streams)
         self.endpoints = rows("Endpoint", program.endpoints)
         self.endpoint_names: list[int] = program.endpoints["name"].tolist()
+        self.always: list[int] = program.distributions["always"].tolist()
         self.entries: list[int] = program.entries.tolist()
         self.replicas = [
             Replica(i, row, i - self.services[row.service].first_replica)
