@@ -17,7 +17,8 @@ settings.load_profile("meshsim")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--update-golden` writes golden files anew; their diff is to be reviewed like code."""
+    """`--update-golden` writes golden files anew; `--cases` makes the contract of the engines long."""
     parser.addoption(
         "--update-golden", action="store_true", help="write tests/golden anew from what the engines do now"
     )
+    parser.addoption("--cases", type=int, default=None, help="generated cases of tests/contract (default: 160)")

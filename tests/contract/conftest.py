@@ -1,0 +1,14 @@
+"""`--cases N` runs the contract on N generated cases instead of the few of CI."""
+
+from __future__ import annotations
+
+import pytest
+
+PER_SHARD = 40  # cases that one test runs; tests are spread over the workers of pytest-xdist
+USUAL = 160
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "shard" in metafunc.fixturenames:
+        asked = metafunc.config.getoption("--cases", default=None) or USUAL
+        metafunc.parametrize("shard", range(-(-int(asked) // PER_SHARD)))

@@ -1,0 +1,58 @@
+"""Both engines give the same answer for every request of generated topologies: ``pytest tests/contract --cases 5000``.
+
+A failure prints the case as YAML; saved in tests/contract/found it is run for ever after.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from cases import Answer, Case, differences, read, run_case, tally
+from conftest import PER_SHARD
+from hypothesis import HealthCheck, given, seed, settings
+
+from topologies import cases
+
+FOUND = sorted((Path(__file__).parent / "found").glob("*.yaml"))
+#: What every shard of cases must have had at least so often: a calm run proves nothing.
+FLOORS = {
+    "ties of answers": 10,
+    "ties of arrivals": 20,
+    "retries": 10,
+    "given up by the caller": 10,
+    "branches": 50,
+    "rejected": 10,
+    "waited for a slot": 10,
+    "controlled": 3,
+    "branched": 3,
+}
+
+
+def hold(case: Case) -> Answer:
+    """Hold that both engines agree."""
+    reference, compiled = run_case(case, "simpy"), run_case(case, "compiled")
+    found = differences(reference, compiled)
+    assert not found, "simpy and compiled differ\n" + "\n".join(found) + "\n\n" + case.text()
+    return reference
+
+
+def test_engines_agree_on_generated_topologies(shard: int) -> None:
+    met: Counter[str] = Counter()
+
+    @seed(shard)
+    @settings(max_examples=PER_SHARD, derandomize=False, database=None, suppress_health_check=list(HealthCheck))
+    @given(cases())
+    def check(case: Case) -> None:
+        met.update(tally(case, hold(case)))
+
+    check()
+    print(f"shard {shard}:", ", ".join(f"{name} {n}" for name, n in sorted(met.items())))
+    short = {name: met[name] for name, least in FLOORS.items() if met[name] < least}
+    assert not short, f"too calm: {short} of {met['cases']} cases"
+
+
+@pytest.mark.parametrize("file", FOUND, ids=[file.stem for file in FOUND])
+def test_engines_agree_where_they_once_differed(file: Path) -> None:
+    hold(read(file))

@@ -1,0 +1,25 @@
+"""Both engines give the same answer for every request of the shipped topologies under every named architecture."""
+
+from __future__ import annotations
+
+import pytest
+from builders import assert_same
+
+from meshsim.architectures import NAMED, lower
+from meshsim.engines import ENGINES, simulate
+from meshsim.model.load import load
+
+SECONDS = {"bookinfo": 1.0, "front-door": 0.3, "online-boutique": 1.0, "online-boutique-scaled": 0.5}
+
+
+@pytest.mark.parametrize("architecture", NAMED)
+@pytest.mark.parametrize("name", SECONDS)
+def test_engines_agree_on_shipped_topologies(name: str, architecture: str) -> None:
+    plane = lower(load(name), architecture)
+    duration_ns = round(SECONDS[name] * 1e9)
+    one, other = (
+        simulate(plane, engine=engine, seed=5, duration_ns=duration_ns, drain_ns=10**10, record_requests=True)
+        for engine in ENGINES
+    )
+    assert one.requests is not None and len(one.requests) > 20
+    assert_same(one, other)
