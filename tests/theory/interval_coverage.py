@@ -62,13 +62,17 @@ def quantities(servers: int) -> list[Quantity]:
     """Of M/M/c."""
     mean = MEAN_S * servers / SERVERS
     truths = latency_truths(servers)
-    told = [Quantity(name, truth, lambda r, name=name: r.latency_s[name]) for name, truth in truths.items()]
+    told = [Quantity(name, truth, _latency(name)) for name, truth in truths.items()]
     waited = laws.erlang_c(RATE * mean, servers)
     return [
         *told,
         Quantity("utilisation", UTILIZATION, lambda r: r.by_service["shop"].utilization),
         Quantity("share that waited", waited, lambda r: r.by_service["shop"].waited),
     ]
+
+
+def _latency(name: str) -> Tell:
+    return lambda result: result.latency_s[name]
 
 
 def latency_truths(servers: int) -> dict[str, float]:
@@ -79,22 +83,29 @@ def latency_truths(servers: int) -> dict[str, float]:
     return {"mean": average, "p50": laws.quantile(tail, average, 0.5), "p99": laws.quantile(tail, average)}
 
 
+def groups() -> dict[str, list[Quantity]]:
+    """Quantities by model: each alone, and how much longer the slower servers take."""
+    single, several = latency_truths(1), latency_truths(SERVERS)
+    differences = [Quantity(name, several[name] - single[name], _latency(name)) for name in single]
+    names = ("M/M/1", f"M/M/{SERVERS}", f"M/M/{SERVERS} − M/M/1, paired")
+    return dict(zip(names, (quantities(1), quantities(SERVERS), differences), strict=True))
+
+
 def measure(runs: int = RUNS, *, jobs: int = 1) -> list[CoverageRow]:
     """Run both models `runs` times and count."""
-    single, several, differences = quantities(1), quantities(SERVERS), _differences()
-    groups = {"M/M/1": single, f"M/M/{SERVERS}": several, f"M/M/{SERVERS} − M/M/1, paired": differences}
-    found: dict[str, list[list[Estimate]]] = {name: [] for name in groups}
+    single, several, differences = groups().values()
+    found: dict[str, list[list[Estimate]]] = {name: [] for name in groups()}
     began = time.process_time()
     for seed in range(FIRST_SEED, FIRST_SEED + runs):
         pair = [meshsim.run(topology(c), seed=seed, jobs=jobs, quiet=True) for c in (1, SERVERS)]
         latency = differ(*reversed(_equally_cut(pair, jobs))).latency_s
         told = ([q.tell(pair[0]) for q in single], [q.tell(pair[1]) for q in several])
-        for name, estimates in zip(groups, (*told, [latency[q.name] for q in differences]), strict=True):
+        for name, estimates in zip(found, (*told, [latency[q.name] for q in differences]), strict=True):
             found[name].append(estimates)
-    cpu_s = (time.process_time() - began) / len(groups)
+    cpu_s = (time.process_time() - began) / len(found)
     return [
         _row(name, quantity, [estimates[i] for estimates in found[name]], cpu_s)
-        for name, group in groups.items()
+        for name, group in groups().items()
         for i, quantity in enumerate(group)
     ]
 
@@ -108,11 +119,6 @@ def _equally_cut(pair: Sequence[Result], jobs: int) -> list[Result]:
         else meshsim.run(topology(c), seed=result.manifest.seed, jobs=jobs, warmup_s=longest, quiet=True)
         for c, result in zip((1, SERVERS), pair, strict=True)
     ]
-
-
-def _differences() -> list[Quantity]:
-    single, several = latency_truths(1), latency_truths(SERVERS)
-    return [Quantity(name, several[name] - single[name], lambda r, name=name: r.latency_s[name]) for name in single]
 
 
 def _row(model: str, quantity: Quantity, estimates: list[Estimate], cpu_s: float) -> CoverageRow:
