@@ -125,6 +125,7 @@ def _row(model: str, quantity: Quantity, estimates: list[Estimate], cpu_s: float
     """Only intervals that are shown count."""
     shown = [e for e in estimates if e.low is not None and e.high is not None]
     hits = sum(e.low <= quantity.truth <= e.high for e in shown)
+    values = [e.value for e in estimates if e.value is not None]
     half = statistics.median(e.half or 0.0 for e in shown)
     row = CoverageRow(
         model=model,
@@ -134,6 +135,7 @@ def _row(model: str, quantity: Quantity, estimates: list[Estimate], cpu_s: float
         shown=f"{100.0 * len(shown) / len(estimates):.1f}",
         covered=f"{100.0 * hits / len(shown):.2f}",
         half=f"{100.0 * half / abs(quantity.truth):.2f}",
+        bias=f"{100.0 * (statistics.mean(values) / quantity.truth - 1.0):+.2f}",
         cpu_s=f"{cpu_s:.1f}",
         verdict=AGREES,
     )

@@ -22,7 +22,7 @@ LEAST_COVERAGE, MOST_COVERAGE = 92.0, 98.0  # percent of the runs whose interval
 
 @dataclass(frozen=True, slots=True)
 class TheoryRow:
-    """A figure of a case, as the page tells it. Seconds, shares and counts; the last three numbers but one in %."""
+    """A figure of a case, as the page tells it. Seconds, shares and counts; `half` and `difference` in %."""
 
     model: str
     utilization: str
@@ -54,6 +54,7 @@ class CoverageRow:
     shown: str
     covered: str
     half: str
+    bias: str
     cpu_s: str
     verdict: str
 
@@ -69,8 +70,8 @@ HEADS: dict[type, Sequence[str]] = {
         "verdict", "source",
     ),
     CoverageRow: (
-        "model", "quantity", "truth", "runs", "interval shown %", "holds the truth %", "± % (median)", "CPU s",
-        "verdict",
+        "model", "quantity", "truth", "runs", "interval shown %", "holds the truth %", "± % (median)", "bias %",
+        "CPU s", "verdict",
     ),
 }  # fmt: skip
 Results = Mapping[str, tuple[float, Estimate]]
@@ -144,6 +145,7 @@ def write(theory: Sequence[TheoryRow], coverage: Sequence[CoverageRow]) -> None:
         requests=f"{sum(dict((row.key[:2], float(row.requests)) for row in theory).values()):.2g}",
         beyond_two=sum(abs(float(row.z)) > 2.0 for row in theory),
         expected_beyond_two=f"{2.0 * 0.02275 * len(theory):.0f}",
+        least_shown=min((row.shown for row in coverage), key=float, default="–"),
         z_spread=f"{math.sqrt(sum(float(row.z) ** 2 for row in theory) / max(1, len(theory))):.2f}",
         theory=table(TheoryRow, theory),
         coverage=table(CoverageRow, coverage),
