@@ -10,8 +10,10 @@ come from the same random numbers are subtracted), so one function makes the int
   its noise or `LEAST_BATCHES` are left, as in G. S. Fishman and L. S. Yarberry, "An implementation of the batch means
   method", INFORMS J. Computing 9 (1997). What is left widens the interval as for an autoregressive process.
 - Replications: what is drawn once a run (which connection leads to which replica) scatters between replications alone,
-  and no batch of one run shows it. With several replications the interval is the longer of that from batches and that
-  from the totals of the replications (ratio estimator over replications, Student's t).
+  and no batch of one run shows it. From `ENOUGH_REPLICATIONS` on their totals alone make the interval: they are
+  independent, so Student's t holds (A. M. Law, "Simulation Modeling and Analysis", 9.5.2, replication and deletion).
+  With fewer their scatter is hardly known and may look far too small: then the interval is the longer of that and of
+  the one from batches, and covers more often than it claims.
 - Skewness: queues have bursts, so batches are skewed; the t statistic is adjusted as in R. Willink, "A confidence
   interval and test for the mean of an asymmetric distribution", Comm. Stat. Theory Meth. 34 (2005). Both corrections
   are those of A. Tafazzoli et al., "Performance of Skart", INFORMS J. Computing 23 (2011).
@@ -28,6 +30,7 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
+ENOUGH_REPLICATIONS: Final = 8  # the default; a standard error from so many is known to 27 % (1 / sqrt(2 (n - 1)))
 LEAST_BATCHES: Final = 10  # merging stops here: fewer make t quantiles long and the variance itself uncertain
 LEAST_EXACT: Final = 10  # requests with a property, or without it: fewer need the exact interval of a share (assumed)
 FEW_EVENTS: Final = 50  # the same for differences of shares, whose batches differ in a handful of requests (assumed)
@@ -127,13 +130,15 @@ class Spread:
 
     def t_error(self, level: float) -> float:
         """Half of Student's interval, the longer one."""
-        return max(self.error * t_quantile(0.5 + level / 2, self.batches - 1), self._t_between(level))
+        return max(self._t_batches(level) * self.error, self._t_replications(level) * self.between)
 
     def arms(self, level: float) -> tuple[float, float]:
         """Lengths of the interval below and above the value (Willink 2005; Student's t where nothing is skewed)."""
-        t = t_quantile(0.5 + level / 2, self.batches - 1)
-        b = self.skewness / (6 * math.sqrt(self.batches))
-        between = self._t_between(level)
+        b = self.skewness / (6 * math.sqrt(self.batches))  # of the value, however it is cut into parts
+        if self.replications >= ENOUGH_REPLICATIONS:
+            t = self._t_replications(level)
+            return _willink(t, b) * self.between, -_willink(-t, b) * self.between
+        t, between = self._t_batches(level), self._t_replications(level) * self.between
         return max(between, _willink(t, b) * self.error), max(between, -_willink(-t, b) * self.error)
 
     @property
@@ -142,10 +147,11 @@ class Spread:
         several = f" in {self.replications} replications" if self.replications > 1 else ""
         return f"{self.batches} batches{several}"
 
-    def _t_between(self, level: float) -> float:
-        if self.replications < 2:
-            return 0.0
-        return self.between * t_quantile(0.5 + level / 2, self.replications - 1)
+    def _t_batches(self, level: float) -> float:
+        return t_quantile(0.5 + level / 2, self.batches - 1)
+
+    def _t_replications(self, level: float) -> float:
+        return t_quantile(0.5 + level / 2, self.replications - 1) if self.replications > 1 else 0.0
 
 
 def _willink(t: float, b: float) -> float:

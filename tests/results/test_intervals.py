@@ -285,9 +285,29 @@ def test_sides_that_fail_equally_often_are_seldom_told_apart(failing: float) -> 
     assert told <= 0.07 * runs
 
 
-def test_what_differs_between_replications_alone_widens_the_interval() -> None:
-    rows = np.random.default_rng(12).normal(0.0, 1.0, (8, 1)) + np.random.default_rng(13).normal(0.0, 0.1, (8, 40))
+@pytest.mark.parametrize("replications", [4, 8])
+def test_what_differs_between_replications_alone_makes_the_interval(replications: int) -> None:
+    """Nothing is skewed here, so it is Student's interval of the replications' means."""
+    scores = stats.norm.ppf((np.arange(1, replications + 1) - 0.5) / replications)
+    within = stats.norm.ppf((np.arange(1, 41) - 0.5) / 40)
+    rows = scores[:, None] + 0.1 * np.random.default_rng(13).permutation(within)
     estimate = per_batch(rows).estimate
-    low, high = stats.t.interval(0.95, 7, loc=rows.mean(), scale=stats.sem(rows.mean(axis=1)))
-    assert estimate.low <= low + 1e-12
-    assert estimate.high >= high - 1e-12
+    low, high = stats.t.interval(0.95, replications - 1, loc=rows.mean(), scale=stats.sem(rows.mean(axis=1)))
+    assert (estimate.low, estimate.high) == pytest.approx((low, high), rel=0.01)
+
+
+def test_few_replications_that_agree_by_chance_do_not_shorten_the_interval_of_the_batches() -> None:
+    """Four rows with the same mean: their scatter says nothing, that of their batches does."""
+    row = np.random.default_rng(14).normal(1.0, 0.1, 40)
+    rows = np.array([np.roll(row, shift) for shift in (0, 7, 19, 31)])
+    estimate = per_batch(rows).estimate
+    assert estimate.half == pytest.approx(stats.t.ppf(0.975, 159) * row.std() / math.sqrt(159), rel=0.2)
+
+
+def test_from_eight_replications_on_the_batches_do_not_lengthen_the_interval() -> None:
+    """Replications that are more alike than their batches would have it are taken at their word."""
+    rng = np.random.default_rng(15)
+    rows = rng.normal(1.0, 0.5, (8, 40))
+    rows += np.linspace(-0.1, 0.1, 8)[:, None] - rows.mean(axis=1, keepdims=True)
+    estimate = per_batch(rows).estimate
+    assert estimate.half == pytest.approx(stats.t.ppf(0.975, 7) * stats.sem(np.linspace(-0.1, 0.1, 8)), rel=0.05)

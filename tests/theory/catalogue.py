@@ -1,0 +1,12 @@
+"""All cases, in the order of the page."""
+
+from __future__ import annotations
+
+import networks
+import stations
+from cases import Case
+
+MODELS = (*stations.MODELS, *networks.MODELS)
+CASES = tuple(Case(model, utilization) for model in MODELS for utilization in model.utilizations)
+
+assert len({case.name for case in CASES}) == len(CASES)
