@@ -38,15 +38,3 @@ def event_key(request: int, kind: int, serial: int) -> int:
 def arrival_key(stream: int, user: int) -> int:
     """Key of an arrival: streams by name, open arrivals (user -1) before users, users by number."""
     return _ARRIVALS + (stream << _USER_BITS) + user + 1
-
-
-def cycle_text(names: list[str]) -> str:
-    """Calls that nest too deeply, the innermost last: from where they repeat, shortened.
-
-    Examples
-    --------
-    >>> cycle_text(["web.get", "a.x", "b.y", "a.x", "b.y", "a.x"])
-    'a.x -> b.y -> a.x -> b.y -> a.x'
-    """
-    begin = names.index(names[-1]) if names[-1] in names[:-1] else 0
-    return " -> ".join(names[begin : begin + 8]) + (" -> ..." if len(names) > begin + 8 else "")

@@ -9,6 +9,7 @@ import numpy as np
 from meshsim.engines import arrivals, keyed, order, record
 from meshsim.engines.compiled import clients, counters, loop
 from meshsim.engines.compiled import state as st
+from meshsim.engines.nesting import circle_text
 from meshsim.engines.program import CLOSED, Program
 from meshsim.engines.record import BATCHES, Record
 from meshsim.engines.running import Changeable, Totals
@@ -162,11 +163,11 @@ class CompiledRun:
         s = self.kernel.scalars[0]
         now_s = float(s["now_ns"]) / 1e9
         if self.status == st.TOO_DEEP:
-            frame = self.kernel.frames[int(s["culprit"])]
+            call = self.program.calls[int(self.kernel.frames["call"][int(s["culprit"])])]
             raise EngineLimit(
-                f"calls nest deeper than call_depth: {self._chain(int(s['culprit']))}",
+                f"calls nest deeper than call_depth: {circle_text(self.program, int(call['endpoint']))}",
                 limit=f"call_depth {self.program.depth}",
-                station=self.program.service_names[int(self.program.calls[frame["call"]]["service"])],
+                station=self.program.service_names[int(call["service"])],
                 simulated_time_s=now_s,
             )
         if self.status == st.TOO_MANY_FRAMES:
@@ -188,16 +189,6 @@ class CompiledRun:
         if self.status == st.EVENT_BUDGET:
             raise EngineLimit("the event budget is spent", limit=f"{int(s['budget'])} events", simulated_time_s=now_s)
         raise InternalError(f"the kernel stopped with status {self.status} at {now_s} s")
-
-    def _chain(self, frame: int) -> str:
-        """The calls that led to one, the innermost last."""
-        names: list[str] = []
-        while frame != st.NONE:
-            f = self.kernel.frames[frame]
-            if f["kind"] == st.RPC:
-                names.append(self.program.endpoint_names[int(self.program.calls[f["call"]]["endpoint"])])
-            frame = int(f["parent"])
-        return order.cycle_text(names[::-1])
 
     # -- result --------------------------------------------------------------------------------------------------
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from meshsim.engines import keyed, order, record
@@ -15,7 +13,7 @@ from meshsim.engines.simpy.clients import Clients
 from meshsim.engines.simpy.clock import Clock, Occupancy
 from meshsim.engines.simpy.cpu import Cpu, make_cpu
 from meshsim.engines.simpy.environment import Environment
-from meshsim.engines.simpy.frames import Frame, Interpreter, Request
+from meshsim.engines.simpy.frames import Interpreter, Request
 from meshsim.engines.simpy.network import Network
 from meshsim.engines.simpy.plant import Plant
 from meshsim.engines.simpy.spans import Spans
@@ -145,14 +143,6 @@ class SimpyRun:
                     request.path,
                 )
             )
-
-    def chain(self, frame: Frame | None, call: Any) -> str:
-        """The calls that led to one, the innermost last: for messages."""
-        names = [self.program.endpoint_names[call.endpoint]]
-        while frame is not None:
-            names.append(self.program.endpoint_names[frame.exchange.call.endpoint])
-            frame = frame.exchange.caller
-        return order.cycle_text(names[::-1])
 
     # -- time ----------------------------------------------------------------------------------------------------
 

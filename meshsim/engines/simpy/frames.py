@@ -12,6 +12,7 @@ import simpy
 
 from meshsim.engines import keyed, order
 from meshsim.engines import program as p
+from meshsim.engines.nesting import circle_text
 from meshsim.engines.record import DEGRADED, OK, QUEUE_FULL, TIMEOUT
 from meshsim.engines.sampler import draw, whole
 from meshsim.engines.simpy.spans import Span
@@ -226,7 +227,7 @@ class Interpreter:
         depth = caller.depth + (service.role == p.APP)
         if depth > self.engine.program.depth:
             raise EngineLimit(
-                f"calls nest deeper than call_depth: {self.engine.chain(caller, call)}",
+                f"calls nest deeper than call_depth: {circle_text(self.engine.program, call.endpoint)}",
                 limit=f"call_depth {self.engine.program.depth}",
                 station=self.engine.program.service_names[call.service],
                 simulated_time_s=self.env.now_ns / 1e9,
