@@ -14,9 +14,11 @@ from meshsim.engines.simpy.clients import Clients
 from meshsim.engines.simpy.clock import Clock, Occupancy
 from meshsim.engines.simpy.cpu import Cpu, make_cpu
 from meshsim.engines.simpy.environment import Environment
-from meshsim.engines.simpy.frames import Frame, Interpreter, Request
+from meshsim.engines.simpy.frames import Interpreter
+from meshsim.engines.simpy.messages import Messages
 from meshsim.engines.simpy.network import Network
 from meshsim.engines.simpy.plant import Plant
+from meshsim.engines.simpy.requests import Frame, Request
 from meshsim.engines.simpy.spans import Spans
 from meshsim.engines.simpy.stations import Meter, Station
 from meshsim.errors import EngineLimit
@@ -85,6 +87,7 @@ class Engine:
         self._cpu_meters: list[_CpuMeter] = []
         self._build()
         self.spans = Spans()
+        self.messages = Messages(self)
         self.frames = Interpreter(self)
         self.clients = Clients(self)
         self.handled_before = 0  # events handled before the present instant
@@ -128,6 +131,8 @@ class Engine:
         request = Request(self.requests, stream, user, ordinal, key, self.env.now_ns)
         self.requests += 1
         request.batch = self.clock.batch
+        if self.record_requests:
+            request.trail = []
         if request.batch < BATCHES:
             self.pending += 1
             if self.sample_share >= 1.0 or keyed.unit(key, keyed.SAMPLE, 0, 0) < self.sample_share:
@@ -192,36 +197,40 @@ class Engine:
         """Handle events until every counted request is answered, or until the limit."""
         env, clock = self.env, self.clock
         self.clients.start()
-        while True:
-            next_ns = env.peek()
-            if next_ns > limit_ns:  # also when nothing is left: infinity
-                break
+        while (next_ns := int(min(env.peek(), limit_ns + 1))) <= limit_ns:  # where nothing is left `peek` is infinite
             while next_ns >= clock.edge_ns:
                 self._close_batch()
             if next_ns >= clock.duration_ns and self.pending == 0:
                 break
-            self._check_progress(int(next_ns))
-            clock.now_ns = int(next_ns)
+            if next_ns > clock.now_ns:
+                clock.now_ns = next_ns
+                self.handled_before = env.handled
+            else:
+                self._check_progress()
             env.step()
         end_ns = max(clock.now_ns, clock.duration_ns) if self.pending == 0 else limit_ns
         while clock.batch < BATCHES:
             self._close_batch()
         clock.now_ns = end_ns
         self._settle_all()
+        for meter in self.meters:
+            meter.close_batch()
         return self._record(end_ns)
 
-    def _check_progress(self, next_ns: int) -> None:
+    def _check_progress(self) -> None:
         """Stop a run whose time stands still (rule T8)."""
-        if next_ns > self.clock.now_ns:
-            self.handled_before = self.env.handled
-        elif self.env.handled - self.handled_before >= order.MOST_AT_ONCE:
+        if self.env.handled - self.handled_before >= order.MOST_AT_ONCE:
             raise EngineLimit(
-                order.STANDS_STILL, limit=f"{order.MOST_AT_ONCE} events at one instant", simulated_time_s=next_ns / 1e9
+                order.STANDS_STILL,
+                limit=f"{order.MOST_AT_ONCE} events at one instant",
+                simulated_time_s=self.clock.now_ns / 1e9,
             )
 
     def _close_batch(self) -> None:
         self.clock.now_ns = self.clock.edge_ns
         self._settle_all()
+        for meter in self.meters:
+            meter.close_batch()
         self.clock.next_batch()
 
     def _settle_all(self) -> None:
@@ -249,7 +258,7 @@ class Engine:
             histogram=self.histogram,
             histogram_failed=self.histogram_failed,
             tries=self.tries,
-            services=np.stack([meter.row() for meter in self.meters]),
+            services=np.stack([meter.array() for meter in self.meters]),
             service_histogram=np.stack([meter.histogram for meter in self.meters]),
             occupancy_ns=self.occupancy.array(),
             requests=rows,
@@ -267,11 +276,11 @@ class _CpuMeter:
 
     def __init__(self, clock: Clock, meter: Meter) -> None:
         self.clock = clock
-        self.busy_ns = meter.counters["busy_ns"]
+        self.meter = meter
         self.since_ns = 0
 
     def settle(self) -> None:
         now = self.clock.now_ns
         if now > self.since_ns:
-            self.busy_ns[self.clock.batch] += self.cpu.busy * (now - self.since_ns)
+            self.meter.busy_ns += self.cpu.busy * (now - self.since_ns)
             self.since_ns = now

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from meshsim.engines import keyed
 from meshsim.engines import program as p
 from meshsim.engines.keyed import unit
-from meshsim.engines.sampler import draw, whole
 
 if TYPE_CHECKING:
     from meshsim.engines.simpy.plant import Plant, Replica
@@ -31,8 +30,7 @@ class Network:
     def __init__(self, plant: Plant, run: int) -> None:
         self.plant = plant
         self.run = run
-        self.program = plant.program
-        self.places: list[int] = plant.program.network.tolist()
+        self.delays = [plant.draws[number] for number in plant.program.network.tolist()]  # by place
         views = plant.views
         self.outstanding = [0] * sum(v.callers * plant.services[v.among].replicas for v in views)
         self.cursors: dict[tuple[int, int], int] = {}
@@ -141,5 +139,4 @@ class Network:
         else:
             place = _SAME_ZONE if caller.zone == replica.zone else _CROSS_ZONE
         purpose = keyed.DELAY_BACK if direction else keyed.DELAY
-        position = self.plant.endpoint_names[call.endpoint]
-        return whole(draw(self.program.distributions, self.program.table, self.places[place], key, purpose, position))
+        return self.delays[place](key, purpose, self.plant.endpoint_names[call.endpoint])

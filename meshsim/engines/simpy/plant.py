@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from meshsim.engines.program import Program
+from meshsim.engines.simpy.draws import make_draw, make_whole
 
 
 def rows(name: str, array: npt.NDArray[np.void]) -> list[Any]:
@@ -37,7 +38,7 @@ class Replica:
 
 
 class Plant:
-    """All rows of a Program."""
+    """All rows of a Program, and its distributions as functions: `draws` are rounded, `exact_draws` are not."""
 
     def __init__(self, program: Program) -> None:
         self.program = program
@@ -51,6 +52,9 @@ class Plant:
         self.endpoints = rows("Endpoint", program.endpoints)
         self.endpoint_names: list[int] = program.endpoints["name"].tolist()
         self.entries: list[int] = program.entries.tolist()
+        distributions = rows("Distribution", program.distributions)
+        self.exact_draws = [make_draw(program, number, row) for number, row in enumerate(distributions)]
+        self.draws = [make_whole(*pair) for pair in zip(self.exact_draws, distributions, strict=True)]
         self.replicas = [
             Replica(i, row, i - self.services[row.service].first_replica)
             for i, row in enumerate(rows("ReplicaRow", program.replicas))
