@@ -92,7 +92,7 @@ class Clients:
         else:
             key = keyed.mix(self._user_key(number, user), ordinal)
         request = self.engine.new_request(number, user, ordinal, key)
-        self.env.process(self._request(request))
+        simpy.Process(self.env, self._request(request))
 
     def _request(self, request: Request) -> Generator[simpy.Event, Any, None]:
         """A request as its client lives it: send, wait, go on."""

@@ -147,7 +147,7 @@ class Sharing:
 
     def use(self, frame: Frame, demand_ns: int) -> simpy.Event:
         """Share the cores from now on."""
-        job = self.env.event()
+        job = simpy.Event(self.env)
         self._advance()
         heappush(self.jobs, (self.clock + demand_ns, frame.request.number, frame.serial, job))
         self._expect_next()

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from meshsim.engines import keyed, order, record
-from meshsim.engines.buckets import FINE_BUCKETS, bucket
+from meshsim.engines import buckets, keyed, order, record
+from meshsim.engines.buckets import FINE_BUCKETS
+from meshsim.engines.jit import compiled
 from meshsim.engines.program import Program
 from meshsim.engines.record import BATCHES, Record
 from meshsim.engines.simpy.clients import Clients
@@ -22,6 +23,10 @@ from meshsim.engines.simpy.requests import Frame, Request
 from meshsim.engines.simpy.spans import Spans
 from meshsim.engines.simpy.stations import Meter, Station
 from meshsim.errors import EngineLimit
+
+# Compiled, because the loop over octaves takes longer in Python than a call of compiled code. Not its own compilation:
+# the other engine asks for the same.
+bucket = compiled("int64(int64)")(buckets.bucket)
 
 
 def simulate(
@@ -197,7 +202,7 @@ class Engine:
         """Handle events until every counted request is answered, or until the limit."""
         env, clock = self.env, self.clock
         self.clients.start()
-        while (next_ns := int(min(env.peek(), limit_ns + 1))) <= limit_ns:  # where nothing is left `peek` is infinite
+        while (next_ns := env.peek()) <= limit_ns:  # where nothing is left it is infinite
             while next_ns >= clock.edge_ns:
                 self._close_batch()
             if next_ns >= clock.duration_ns and self.pending == 0:

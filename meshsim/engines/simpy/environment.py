@@ -9,7 +9,7 @@ from itertools import count
 from typing import Any
 
 import simpy
-from simpy.core import EmptySchedule, StopSimulation
+from simpy.core import EmptySchedule, Infinity, StopSimulation
 
 #: Priorities of timed events within an instant: control processes, the data plane.
 CONTROL, DATA = range(2)
@@ -74,15 +74,23 @@ class Environment(simpy.Environment):
         """Let an event that has been made before happen at an instant."""
         heappush(self._queue, (time_ns, DATA, key, event))  # type: ignore[misc]
 
-    def peek(self) -> float:
-        """When the next event is; infinity if there is none."""
-        return self.now_ns if self._line else super().peek()
+    def peek(self) -> Any:
+        """When the next event is: whole nanoseconds, or infinity if there is none."""
+        if self._line:
+            return self.now_ns
+        return self._queue[0][0] if self._queue else Infinity
 
     def step(self) -> None:
         """Handle the next timed event and all its consequences (rule T4)."""
         line = self._line
         if not line:
-            line.append(self._next_timed())
+            if not self._queue:
+                raise EmptySchedule
+            self.now_ns, kind, _, event = heappop(self._queue)  # type: ignore[assignment]
+            self._now = self.now_ns
+            if kind == DATA and event.callbacks:  # else it is void
+                self.handled += 1
+            line.append(event)
         while line:
             event = line.popleft()
             callbacks, event.callbacks = event.callbacks, None  # type: ignore[assignment]
@@ -96,13 +104,3 @@ class Environment(simpy.Environment):
             if not event._ok and not hasattr(event, "_defused"):
                 # a process failed, and nobody handled it: SimPy raises a copy, caused by the original
                 raise type(event._value)(*event._value.args) from event._value
-
-    def _next_timed(self) -> simpy.Event:
-        try:
-            self.now_ns, kind, _, event = heappop(self._queue)  # type: ignore[assignment]
-        except IndexError:
-            raise EmptySchedule from None
-        self._now = self.now_ns
-        if kind == DATA and event.callbacks:  # else it is void
-            self.handled += 1
-        return event

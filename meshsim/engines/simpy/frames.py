@@ -243,10 +243,10 @@ class Interpreter:
 
     def _fork(self, frame: Frame, i: Any) -> Steps:
         """Run branches at the same time until their join is decided (rules F1-F4)."""
-        join = Join(self.env.event(), need=i.c, branches=i.b)
+        join = Join(simpy.Event(self.env), need=i.c, branches=i.b)
         for target in self.plant.targets[i.a : i.a + i.b]:
             branch = self._branch(frame)
-            join.live[branch] = self.env.process(self._run_branch(branch, target.pc, join))
+            join.live[branch] = simpy.Process(self.env, self._run_branch(branch, target.pc, join))
         try:
             outcome = yield join.decided
         except simpy.Interrupt:
@@ -272,7 +272,7 @@ class Interpreter:
 
     def _detach(self, frame: Frame, i: Any) -> None:
         """Make an asynchronous call in a branch that nobody waits for (rule L5)."""
-        self.env.process(self._run_detached(self._branch(frame), i))
+        simpy.Process(self.env, self._run_detached(self._branch(frame), i))
 
     def _run_detached(self, branch: Frame, i: Any) -> Generator[simpy.Event, Any, None]:
         outcome = yield from self._call(branch, self.calls[i.a], i.position)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import simpy
+
 from meshsim.engines import keyed, order
 from meshsim.engines import program as p
 from meshsim.engines.simpy.requests import Exchange, Frame, Request
@@ -77,7 +79,7 @@ class Messages:
         return depth
 
     def _reached(self, exchange: Exchange) -> None:
-        exchange.process = self.env.process(self.engine.frames.serve(exchange))
+        exchange.process = simpy.Process(self.env, self.engine.frames.serve(exchange))
 
     # -- answers -------------------------------------------------------------------------------------------------
 

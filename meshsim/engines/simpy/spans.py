@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from array import array
+from struct import Struct
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +12,10 @@ from meshsim.engines import record
 
 if TYPE_CHECKING:
     from meshsim.engines.simpy.requests import Exchange, Frame, Request
+
+_NAMES = record.SPANS.names or ()
+_ROW = Struct(f"{len(_NAMES)}q")
+_WIDE = np.dtype([(name, "i8") for name in _NAMES])  # what `_ROW` packs
 
 
 class Span:
@@ -77,7 +81,7 @@ class Spans:
     """Spans of all sampled requests, taken when a request is answered (what runs on after that is not told)."""
 
     def __init__(self) -> None:
-        self.rows = array("q")  # of whole numbers, not of objects: there may be many
+        self.rows = bytearray()  # packed, for there may be many
         self.sampled: list[int] = []
 
     def begin(self, exchange: Exchange) -> Span | None:
@@ -104,16 +108,12 @@ class Spans:
         """Store what is known of an answered request."""
         if request.spans is not None:
             for span in request.spans:
-                self.rows.extend(span.row(request.number))
+                self.rows += _ROW.pack(*span.row(request.number))
             self.sampled.append(request.number)
             request.spans = None
 
     def arrays(self) -> tuple[npt.NDArray[np.void], npt.NDArray[np.int64]]:
         """Rows by request and serial, and the numbers of the sampled requests."""
-        names = record.SPANS.names or ()
-        columns = np.asarray(self.rows, dtype=np.int64).reshape(-1, len(names)).T
-        rows = np.empty(columns.shape[1], dtype=record.SPANS)
-        for name, column in zip(names, columns, strict=True):
-            rows[name] = column
+        rows = np.array(self.rows).view(_WIDE).astype(record.SPANS)
         rows = rows[np.lexsort((rows["serial"], rows["request"]))]
         return rows, np.array(sorted(self.sampled), dtype=np.int64)

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import simpy
 
-from meshsim.engines.buckets import COARSE_BUCKETS, bucket_coarse
+from meshsim.engines import buckets
+from meshsim.engines.buckets import COARSE_BUCKETS
 from meshsim.engines.jit import compiled
 from meshsim.engines.record import BATCHES, DEGRADED, SERVICE_COUNTERS
 
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
 _COUNTERS: tuple[str, ...] = SERVICE_COUNTERS.names or ()
 
 
-# Compiled: the loop over octaves takes longer in Python than a call of compiled code. (The other engine's is the same.)
-_bucket = compiled("int64(int64)")(bucket_coarse)
+bucket_coarse = compiled("int64(int64)")(buckets.bucket_coarse)  # see `engine.bucket`
 
 
 class Meter:
@@ -80,7 +80,7 @@ class Meter:
         """Count a finished stay at a replica."""
         self.sojourn_ns += ns
         if self.clock.batch < BATCHES:
-            self.histogram[self.clock.batch, _bucket(ns)] += 1
+            self.histogram[self.clock.batch, bucket_coarse(ns)] += 1
 
     def array(self) -> npt.NDArray[np.void]:
         """Rows of SERVICE_COUNTERS by batch."""
@@ -106,7 +106,7 @@ class Station:
     @property
     def full(self) -> bool:
         """No slot is free and no place in the line."""
-        return self.taken and 0 <= self.queue <= len(self.line)
+        return 0 <= self.queue <= len(self.line) and self.taken
 
     def enters(self, frame: Frame) -> None:
         """Count a message that reached the replica."""
@@ -129,7 +129,7 @@ class Station:
     def stand_in_line(self, frame: Frame) -> Generator[simpy.Event, Any, None]:
         """Wait for a slot, first come first served (rule S2)."""
         self.meter.waited += 1
-        turn = self.env.event()
+        turn = simpy.Event(self.env)
         place = (frame, turn)
         self.line.append(place)
         try:
