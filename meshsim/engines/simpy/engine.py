@@ -217,9 +217,7 @@ class Engine:
         while clock.batch < BATCHES:
             self._close_batch()
         clock.now_ns = end_ns
-        self._settle_all()
-        for meter in self.meters:
-            meter.close_batch()
+        self._write_down()
         return self._record(end_ns)
 
     def _check_progress(self) -> None:
@@ -233,17 +231,17 @@ class Engine:
 
     def _close_batch(self) -> None:
         self.clock.now_ns = self.clock.edge_ns
-        self._settle_all()
-        for meter in self.meters:
-            meter.close_batch()
+        self._write_down()
         self.clock.next_batch()
 
-    def _settle_all(self) -> None:
+    def _write_down(self) -> None:
+        """Bring all integrals up to now, and write down what the present batch has counted (rule M2)."""
         self.occupancy.settle()
-        for meter in self.meters:
-            meter.settle()
         for cpu_meter in self._cpu_meters:
             cpu_meter.settle()
+        for meter in self.meters:
+            meter.settle()
+            meter.close_batch()
 
     # -- result --------------------------------------------------------------------------------------------------
 

@@ -20,8 +20,8 @@ Process = Generator[simpy.Event, Any, Any]
 class Timed(simpy.Event):
     """An event of the data plane, which happens at a known instant.
 
-    First `handler` is called; then a process that waits for the event goes on. (It need not stand in line for that:
-    where handlers begin and wake nothing else, the line of rule T4 is empty.)
+    First `handler` is called, then a process that waits for the event goes on. That keeps rule T4 as long as such a
+    handler begins and wakes nothing itself: then the process would be the first in line anyway.
     """
 
     def __init__(self, env: Environment, handler: Callable[[Any], None] | None = None) -> None:
@@ -67,11 +67,11 @@ class Environment(simpy.Environment):
     def at(self, time_ns: int, key: int, handler: Callable[[Timed], None] | None = None) -> Timed:
         """Call `handler` at an instant, in the order that `key` gives among the events of that instant."""
         event = Timed(self, handler)
-        heappush(self._queue, (time_ns, DATA, key, event))  # type: ignore[misc]
+        self.plan(event, time_ns, key)
         return event
 
     def plan(self, event: Timed, time_ns: int, key: int) -> None:
-        """Let an event that has been made before happen at an instant."""
+        """Let an event happen at an instant, as `at` does with a new one."""
         heappush(self._queue, (time_ns, DATA, key, event))  # type: ignore[misc]
 
     def peek(self) -> Any:

@@ -33,6 +33,11 @@ class Network:
         self.delays = [plant.draws[number] for number in plant.program.network.tolist()]  # by place
         views = plant.views
         self.outstanding = [0] * sum(v.callers * plant.services[v.among].replicas for v in views)
+        # An application's replica is drawn by the call's path alone, whoever chooses; a proxy's has its own draw (B7).
+        self.purposes = [
+            (keyed.BALANCE, 0) if service.role == p.APP else (keyed.PROXY_PICK, service.name)
+            for service in plant.services
+        ]
         self.cursors: dict[tuple[int, int], int] = {}
 
     # -- routes --------------------------------------------------------------------------------------------------
@@ -63,15 +68,10 @@ class Network:
         assert caller is not None
         return self.plant.replicas[first + (caller.number if call.via == p.CALLER_PEER else caller.node)]
 
-    def _purpose(self, among: int) -> tuple[int, int]:
-        """An application's replica is drawn by the call's path alone, whoever chooses; a proxy's has its own draw."""
-        service = self.plant.services[among]
-        return (keyed.BALANCE, 0) if service.role == p.APP else (keyed.PROXY_PICK, service.name)
-
     def _pinned(self, call: Any, pin: int, key: int, connection: int) -> int:
         n = self.plant.services[call.among].replicas
         if connection < 0:
-            purpose, position = self._purpose(call.among)
+            purpose, position = self.purposes[call.among]
             return int(unit(key, purpose, position, 0) * n)
         name = self.plant.services[call.among].name
         return int(unit(keyed.mix(self.run, pin), keyed.PIN, name, connection) * n)
@@ -82,7 +82,7 @@ class Network:
         service = self.plant.services[call.among]
         mine = caller.number if caller is not None else 0
         version, first, n = self._candidates(call, key)
-        purpose, position = self._purpose(call.among)
+        purpose, position = self.purposes[call.among]
         base = view.first_count + mine * service.replicas
         if call.balancer == p.ROUND_ROBIN:
             picked = first + self._turn(view.first_cursor + mine * service.versions + version, view, caller, version, n)

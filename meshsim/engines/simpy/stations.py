@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 
 _COUNTERS: tuple[str, ...] = SERVICE_COUNTERS.names or ()
 
-
-bucket_coarse = compiled("int64(int64)")(buckets.bucket_coarse)  # see `engine.bucket`
+bucket_coarse = compiled("int64(int64)")(buckets.bucket_coarse)  # for the same reason as the engine's `bucket`
 
 
 class Meter:
