@@ -43,6 +43,14 @@ class Totals:
     latencies: npt.NDArray[np.int64]
 
 
+def summed(counters: npt.NDArray[np.void]) -> npt.NDArray[np.void]:
+    """Sum rows of SERVICE_COUNTERS over the first axis, one after another: the same bits on every engine."""
+    found = np.zeros(counters.shape[1:], dtype=counters.dtype)
+    for name in counters.dtype.names or ():
+        found[name] = np.add.accumulate(counters[name], axis=0)[-1]
+    return found
+
+
 class Run(Protocol):
     """One replication on one engine, which can be stopped at an instant, looked at, changed, and let go on."""
 

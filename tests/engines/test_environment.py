@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
+import simpy
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -64,6 +65,73 @@ def test_cancelled_events_are_void() -> None:
     env.at(3, 9, lambda _: log.append("real"))
     env.run()
     assert (log, env.handled) == (["real"], 1)
+
+
+def test_a_process_goes_on_after_the_handler_of_the_event_that_it_waits_for() -> None:
+    """Before anything else of that instant; an event made earlier happens when it is planned."""
+    env, log = Environment(), []
+    made = Timed(env, lambda _: log.append("handler"))
+
+    def waits() -> Process:
+        yield made
+        log.append("process")
+
+    env.process(waits())
+    env.at(4, 2, lambda _: log.append("next"))
+    env.plan(made, 4, 1)
+    env.run()
+    assert (log, env.handled, env.now_ns) == (["handler", "process", "next"], 2, 4)
+
+
+def test_an_event_is_void_once_the_process_that_waited_for_it_was_interrupted() -> None:
+    """It has no handler, so nothing is left to be done."""
+    env, log = Environment(), []
+
+    def waits() -> Process:
+        try:
+            yield env.at(5, 1)
+        except simpy.Interrupt:
+            log.append(env.now_ns)
+
+    process = env.process(waits())
+    env.at(3, 1, lambda _: process.interrupt())
+    env.run()
+    assert (log, env.handled, env.peek()) == ([3], 1, float("inf"))
+
+
+def test_a_run_until_an_event_can_go_on() -> None:
+    """What stood in line behind the event is still done."""
+    env, log = Environment(), []
+    until = env.event()
+
+    def follows() -> Process:
+        log.append("follows")
+        yield env.timeout(2)
+        log.append(f"control at {env.now_ns}")
+
+    def happen(_: Timed) -> None:
+        until.succeed("value")
+        env.process(follows())
+
+    env.at(3, 1, happen)
+    assert (env.run(until), log) == ("value", [])
+    env.run()
+    assert log == ["follows", "control at 5"]
+
+
+def test_a_failure_in_a_process_comes_out_with_its_cause() -> None:
+    """As SimPy does it: a copy is raised, caused by the original."""
+    env = Environment()
+    original = ValueError("wrong")
+
+    def fails() -> Process:
+        yield env.at(1, 1)
+        raise original
+
+    env.process(fails())
+    with pytest.raises(ValueError, match="wrong") as caught:
+        env.run()
+    assert caught.value.__cause__ is original
 
 
 def test_keys_order_by_request_then_kind_then_frame_then_arrivals() -> None:

@@ -12,7 +12,7 @@ from meshsim.engines.compiled import state as st
 from meshsim.engines.nesting import circle_text
 from meshsim.engines.program import CLOSED, Program
 from meshsim.engines.record import BATCHES, Record
-from meshsim.engines.running import Changeable, Totals
+from meshsim.engines.running import Changeable, Totals, summed
 from meshsim.errors import EngineLimit, InternalError
 
 EVENT_BUDGET = 2**62  # assumed: no limit but that of time
@@ -89,13 +89,10 @@ class CompiledRun:
     def totals(self) -> Totals:
         """Sum up what has been counted so far."""
         k = self.kernel
-        services = np.zeros(len(self.program.services), dtype=record.SERVICE_COUNTERS)
-        for name in record.SERVICE_COUNTERS.names or ():
-            services[name] = k.counters[name].sum(axis=0)
         counts = k.counts.sum(axis=1)
         return Totals(
             at_ns=int(k.scalars["now_ns"][0]),
-            services=services,
+            services=summed(k.counters),
             outcomes=counts[:, : len(record.OUTCOMES)],
             latency_ns=counts[:, st.LATENCY],
             latency_all_ns=counts[:, st.LATENCY_ALL],

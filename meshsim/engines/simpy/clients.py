@@ -10,9 +10,8 @@ import simpy
 
 from meshsim.engines import arrivals, keyed, order
 from meshsim.engines import program as p
-from meshsim.engines.sampler import draw, whole
 from meshsim.engines.simpy.environment import Timed
-from meshsim.engines.simpy.frames import Request
+from meshsim.engines.simpy.requests import Request
 
 if TYPE_CHECKING:
     from meshsim.engines.simpy.engine import SimpyRun
@@ -26,6 +25,7 @@ class Clients:
         self.env = engine.env
         self.program = engine.program
         self.streams = engine.plant.streams
+        self.draws = engine.plant.draws
         self.states = np.zeros(len(self.streams), dtype=arrivals.ARRIVAL_STATE)
         self.users_seen = [0] * len(self.streams)  # sessions begun
         self.sent = [0] * len(self.streams)  # requests of open streams
@@ -94,17 +94,9 @@ class Clients:
     def _user_key(self, number: int, user: int) -> int:
         return keyed.user_key(self.keys[number], user)
 
-    def _draw(self, distribution: int, key: int, purpose: int, position: int) -> int:
-        always = self.engine.plant.always[distribution]
-        return (
-            always
-            if always >= 0
-            else whole(draw(self.program.distributions, self.program.table, distribution, key, purpose, position))
-        )
-
     def _think(self, number: int, user: int, ordinal: int) -> None:
         """Send request `ordinal` of a user after a think time (or a session's gap)."""
-        think_ns = self._draw(self.streams[number].think, self._user_key(number, user), keyed.THINK, ordinal)
+        think_ns = self.draws[self.streams[number].think](self._user_key(number, user), keyed.THINK, ordinal)
         key = order.arrival_key(number, user)
         self.env.at(self.env.now_ns + think_ns, key, lambda _: self._send(number, user, ordinal))
 
@@ -115,7 +107,7 @@ class Clients:
         if stream.sessions:
             old = request.user < self.old_users[request.stream]
             key = keyed.user_key((self.old_keys if old else self.keys)[request.stream], request.user)
-            if ordinal >= self._draw(stream.session_requests, key, keyed.SESSION_SIZE, 0):
+            if ordinal >= self.draws[stream.session_requests](key, keyed.SESSION_SIZE, 0):
                 return
         self._think(request.stream, request.user, ordinal)
 
@@ -127,17 +119,14 @@ class Clients:
         else:
             key = keyed.mix(self._user_key(number, user), ordinal)
         request = self.engine.new_request(number, user, ordinal, key)
-        self.env.process(self._request(request))
+        simpy.Process(self.env, self._request(request))
 
     def _request(self, request: Request) -> Generator[simpy.Event, Any, None]:
         """A request as its client lives it: send, wait, go on."""
+        messages = self.engine.messages
         call = self.engine.plant.calls[self.streams[request.stream].call]
-        sizes = (
-            self._draw(call.request_bytes, request.key, keyed.REQUEST_SIZE, 0),
-            self._draw(call.response_bytes, request.key, keyed.RESPONSE_SIZE, 0),
-        )
-        exchange = self.engine.frames.send(call, None, request, request.key, sizes)
-        outcome = yield exchange.answered
+        sizes = messages.draw_sizes(call, request.key)
+        outcome = yield messages.send(call, None, request, request.key, sizes)
         self.engine.finished(request, outcome)
         if request.user >= 0:
             self._next_of_user(request)

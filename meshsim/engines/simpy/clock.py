@@ -34,18 +34,25 @@ class Occupancy:
         self.present = 0
         self.bins = [0] * OCCUPANCY_BINS
         self._bin = 0
+        self._edge_ns = self._edge()
         self._since_ns = 0
+
+    def _edge(self) -> int:
+        return self.clock.duration_ns * (self._bin + 1) // OCCUPANCY_BINS
 
     def settle(self) -> None:
         """Bring the integral up to now; called before `present` changes."""
-        while self._bin < OCCUPANCY_BINS:
-            edge_ns = self.clock.duration_ns * (self._bin + 1) // OCCUPANCY_BINS
-            end_ns = min(self.clock.now_ns, edge_ns)
-            self.bins[self._bin] += self.present * (end_ns - self._since_ns)
-            self._since_ns = end_ns
-            if end_ns < edge_ns:
-                break
+        now = self.clock.now_ns
+        while now >= self._edge_ns and self._bin < OCCUPANCY_BINS:
+            self._add(self._edge_ns)
             self._bin += 1
+            self._edge_ns = self._edge()
+        if self._bin < OCCUPANCY_BINS:
+            self._add(now)
+
+    def _add(self, until_ns: int) -> None:
+        self.bins[self._bin] += self.present * (until_ns - self._since_ns)
+        self._since_ns = until_ns
 
     def array(self) -> npt.NDArray[np.int64]:
         """The bins, in request-nanoseconds."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from heapq import heapify, heappop, heappush
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import simpy
 
@@ -15,7 +15,7 @@ from meshsim.engines.sharing import fifo_servers, fifo_time_ns, ps_alone_ns, ps_
 from meshsim.engines.simpy.environment import Environment, Timed
 
 if TYPE_CHECKING:
-    from meshsim.engines.simpy.frames import Frame
+    from meshsim.engines.simpy.requests import Frame
 
 
 class Cpu(Protocol):
@@ -26,25 +26,13 @@ class Cpu(Protocol):
         """Cores at work."""
 
     def use(self, frame: Frame, demand_ns: int) -> simpy.Event:
-        """Place a demand; the event succeeds when it has been worked off."""
+        """Place a demand; the event happens when it has been worked off."""
 
-    def leave(self, frame: Frame) -> None:
-        """Take back a demand that is not worked off."""
+    def leave(self, job: Any) -> None:
+        """Take back a demand (the event that `use` returned) that is not worked off."""
 
     def alone_ns(self, demand_ns: int) -> int:
         """How long a demand takes where nothing else is to be done (rule C6)."""
-
-
-class Job:
-    """A demand in a queue."""
-
-    __slots__ = ("demand_ns", "done", "end", "frame")
-
-    def __init__(self, frame: Frame, demand_ns: int, done: simpy.Event) -> None:
-        self.frame = frame
-        self.demand_ns = demand_ns
-        self.done = done
-        self.end: Timed | None = None
 
 
 class Unlimited:
@@ -54,32 +42,35 @@ class Unlimited:
         self.env = env
         self.on_change = on_change
         self.busy = 0.0
-        self.jobs: dict[Frame, Timed] = {}
 
-    def use(self, frame: Frame, demand_ns: int) -> simpy.Event:
+    def use(self, frame: Frame, demand_ns: int) -> Timed:
         """Start at once."""
-        done = self.env.event()
         self.on_change()
         self.busy += 1.0
-        key = order.event_key(frame.request.number, order.WORK_END, frame.serial)
-        self.jobs[frame] = self.env.at(self.env.now_ns + demand_ns, key, lambda _: self._finish(frame, done))
-        return done
+        return self.env.at(self.env.now_ns + demand_ns, _work_end(frame), self._finish)
 
-    def _finish(self, frame: Frame, done: simpy.Event) -> None:
+    def _finish(self, _: Timed) -> None:
         self.on_change()
         self.busy -= 1.0
-        del self.jobs[frame]
-        done.succeed()
 
     def alone_ns(self, demand_ns: int) -> int:
         """Just as long as it is."""
         return demand_ns
 
-    def leave(self, frame: Frame) -> None:
+    def leave(self, job: Timed) -> None:
         """Stop."""
         self.on_change()
         self.busy -= 1.0
-        self.jobs.pop(frame).cancel()
+        job.cancel()
+
+
+class Job(Timed):
+    """A demand in a queue: it happens when it has been worked off, which is known once a server has begun with it."""
+
+    def __init__(self, env: Environment, frame: Frame, demand_ns: int, handler: Callable[[Job], None]) -> None:
+        super().__init__(env, handler)
+        self.demand_ns = demand_ns
+        self.key = _work_end(frame)
 
 
 class Queueing:
@@ -92,38 +83,32 @@ class Queueing:
         self.speed = cores / self.servers
         self.lifo = lifo
         self.on_change = on_change
-        self.serving: dict[Frame, Job] = {}
+        self.serving = 0
         self.waiting: deque[Job] = deque()
 
     @property
     def busy(self) -> float:
         """Cores at work."""
-        return len(self.serving) * self.speed
+        return self.serving * self.speed
 
-    def use(self, frame: Frame, demand_ns: int) -> simpy.Event:
+    def use(self, frame: Frame, demand_ns: int) -> Job:
         """Start on a free server, or join the line."""
-        job = Job(frame, demand_ns, self.env.event())
-        if len(self.serving) < self.servers:
+        job = Job(self.env, frame, demand_ns, self._free)
+        if self.serving < self.servers:
             self.on_change()
             self._serve(job)
         else:
             self.waiting.append(job)
-        return job.done
+        return job
 
     def _serve(self, job: Job) -> None:
-        self.serving[job.frame] = job
-        key = order.event_key(job.frame.request.number, order.WORK_END, job.frame.serial)
-        end_ns = self.env.now_ns + fifo_time_ns(job.demand_ns, self.speed)
-        job.end = self.env.at(end_ns, key, lambda _: self._finish(job))
+        self.serving += 1
+        self.env.plan(job, self.env.now_ns + fifo_time_ns(job.demand_ns, self.speed), job.key)
 
-    def _finish(self, job: Job) -> None:
-        """First the freed core takes the next job, then the finished frame goes on (rule C2)."""
-        self._free(job)
-        job.done.succeed()
-
-    def _free(self, job: Job) -> None:
+    def _free(self, _: Job) -> None:
+        """The freed server takes the next job; then the finished frame goes on (rule C2)."""
         self.on_change()
-        del self.serving[job.frame]
+        self.serving -= 1
         if self.waiting:
             self._serve(self.waiting.pop() if self.lifo else self.waiting.popleft())
 
@@ -131,15 +116,13 @@ class Queueing:
         """At the speed of a server."""
         return fifo_time_ns(demand_ns, self.speed)
 
-    def leave(self, frame: Frame) -> None:
-        """Give the server back, or leave the line."""
-        job = self.serving.get(frame)
-        if job is not None:
-            assert job.end is not None
-            job.end.cancel()
-            self._free(job)
+    def leave(self, job: Job) -> None:
+        """Leave the line, or give the server back."""
+        if job in self.waiting:
+            self.waiting.remove(job)
         else:
-            self.waiting = deque(job for job in self.waiting if job.frame is not frame)
+            job.cancel()
+            self._free(job)
 
 
 class Sharing:
@@ -154,7 +137,7 @@ class Sharing:
         self.on_change = on_change
         self.clock = 0.0  # virtual time: what each job has been served since the queue was last empty
         self.since_ns = 0  # when the clock was read last
-        self.jobs: list[tuple[float, int, int, Job]] = []  # heap
+        self.jobs: list[tuple[float, int, int, simpy.Event]] = []  # heap
         self.completion: Timed | None = None
 
     @property
@@ -164,11 +147,11 @@ class Sharing:
 
     def use(self, frame: Frame, demand_ns: int) -> simpy.Event:
         """Share the cores from now on."""
-        job = Job(frame, demand_ns, self.env.event())
+        job = simpy.Event(self.env)
         self._advance()
         heappush(self.jobs, (self.clock + demand_ns, frame.request.number, frame.serial, job))
         self._expect_next()
-        return job.done
+        return job
 
     def _advance(self) -> None:
         """Bring the clock up to now; it begins anew where nobody is served, so that it stays precise."""
@@ -195,18 +178,22 @@ class Sharing:
         finish, _request, _serial, job = heappop(self.jobs)
         self.clock = max(self.clock, finish)
         self._expect_next()
-        job.done.succeed()
+        job.succeed()
 
     def alone_ns(self, demand_ns: int) -> int:
         """On a core, or on what there is of one."""
         return ps_alone_ns(demand_ns, self.cores)
 
-    def leave(self, frame: Frame) -> None:
+    def leave(self, job: simpy.Event) -> None:
         """Share no more."""
         self._advance()
-        self.jobs = [entry for entry in self.jobs if entry[3].frame is not frame]
+        self.jobs = [entry for entry in self.jobs if entry[3] is not job]
         heapify(self.jobs)
         self._expect_next()
+
+
+def _work_end(frame: Frame) -> int:
+    return order.event_key(frame.request.number, order.WORK_END, frame.serial)
 
 
 def make_cpu(env: Environment, discipline: int, cores: float, on_change: Callable[[], None]) -> Cpu:

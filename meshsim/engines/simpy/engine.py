@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import numpy as np
 
-from meshsim.engines import keyed, order, record
-from meshsim.engines.buckets import COARSE_BUCKETS, FINE_BUCKETS, bucket, bucket_coarse
+from meshsim.engines import buckets, keyed, order, record
+from meshsim.engines.buckets import COARSE_BUCKETS, FINE_BUCKETS
+from meshsim.engines.jit import compiled
 from meshsim.engines.program import Program
 from meshsim.engines.record import BATCHES, Record
-from meshsim.engines.running import Changeable, Totals
+from meshsim.engines.running import Changeable, Totals, summed
 from meshsim.engines.simpy.clients import Clients
 from meshsim.engines.simpy.clock import Clock, Occupancy
 from meshsim.engines.simpy.cpu import Cpu, make_cpu
 from meshsim.engines.simpy.environment import Environment
-from meshsim.engines.simpy.frames import Interpreter, Request
+from meshsim.engines.simpy.frames import Interpreter
+from meshsim.engines.simpy.messages import Messages
 from meshsim.engines.simpy.network import Network
 from meshsim.engines.simpy.plant import Plant
+from meshsim.engines.simpy.requests import Request
 from meshsim.engines.simpy.spans import Spans
-from meshsim.engines.simpy.stations import Meter, Station
+from meshsim.engines.simpy.stations import Meter, Station, bucket_coarse
 from meshsim.errors import EngineLimit
+
+# Compiled: a call of compiled code takes less than the arithmetic in Python, and the other engine asks for the same.
+bucket = compiled("int64(int64)")(buckets.bucket)
 
 
 class SimpyRun:
@@ -51,6 +57,7 @@ class SimpyRun:
         self._cpu_meters: list[_CpuMeter] = []
         self._build()
         self.spans = Spans()
+        self.messages = Messages(self)
         self.frames = Interpreter(self)
         self.clients = Clients(self)
         self.handled_before = 0  # events handled before the present instant
@@ -96,6 +103,8 @@ class SimpyRun:
         request = Request(self.requests, stream, user, ordinal, key, self.env.now_ns)
         self.requests += 1
         request.batch = self.clock.batch
+        if self.record_requests:
+            request.trail = []
         if request.batch < BATCHES:
             self.pending += 1
             if self.sample_share >= 1.0 or keyed.unit(key, keyed.SAMPLE, 0, 0) < self.sample_share:
@@ -158,7 +167,6 @@ class SimpyRun:
     def _advance(self, until_ns: int) -> bool:
         env, clock = self.env, self.clock
         while True:
-            env.exhaust()
             next_ns = env.peek()
             if next_ns > self.limit_ns and until_ns > self.limit_ns:  # also when nothing is left: infinity
                 return False
@@ -168,17 +176,20 @@ class SimpyRun:
                 self._close_batch()
             if next_ns >= clock.duration_ns and self.pending == 0:
                 return False
-            self._check_progress(int(next_ns))
-            clock.now_ns = int(next_ns)
+            if next_ns > clock.now_ns:
+                clock.now_ns = next_ns
+                self.handled_before = env.handled
+            else:
+                self._check_progress()
             env.step()
 
-    def _check_progress(self, next_ns: int) -> None:
+    def _check_progress(self) -> None:
         """Stop a run whose time stands still (rule T8)."""
-        if next_ns > self.clock.now_ns:
-            self.handled_before = self.env.handled
-        elif self.env.handled - self.handled_before >= order.MOST_AT_ONCE:
+        if self.env.handled - self.handled_before >= order.MOST_AT_ONCE:
             raise EngineLimit(
-                order.STANDS_STILL, limit=f"{order.MOST_AT_ONCE} events at one instant", simulated_time_s=next_ns / 1e9
+                order.STANDS_STILL,
+                limit=f"{order.MOST_AT_ONCE} events at one instant",
+                simulated_time_s=self.clock.now_ns / 1e9,
             )
 
     def over_at(self, at_ns: int) -> bool:
@@ -197,26 +208,29 @@ class SimpyRun:
     def _close_batch(self) -> None:
         self.clock.now_ns = self.clock.edge_ns
         self._settle_all()
+        self._write_down()
         self.clock.next_batch()
 
     def _settle_all(self) -> None:
+        """Bring all integrals up to now."""
         self.occupancy.settle()
-        for meter in self.meters:
-            meter.settle()
         for cpu_meter in self._cpu_meters:
             cpu_meter.settle()
+        for meter in self.meters:
+            meter.settle()
+
+    def _write_down(self) -> None:
+        """Write down what the present batch has counted (rule M2)."""
+        for meter in self.meters:
+            meter.close_batch()
 
     # -- control -------------------------------------------------------------------------------------------------
 
     def totals(self) -> Totals:
         """Sum up what has been counted so far."""
-        rows = [meter.row() for meter in self.meters]
-        services = np.zeros(len(rows), dtype=record.SERVICE_COUNTERS)
-        for name in record.SERVICE_COUNTERS.names or ():
-            services[name] = [row[name].sum() for row in rows]
         return Totals(
             at_ns=self.clock.now_ns,
-            services=services,
+            services=summed(np.stack([meter.array_so_far() for meter in self.meters], axis=1)),
             outcomes=self.counts.sum(axis=1),
             latency_ns=self.latency_sum_ns.sum(axis=1),
             latency_all_ns=self.latency_all_sum_ns.sum(axis=1),
@@ -261,6 +275,7 @@ class SimpyRun:
             self._close_batch()
         clock.now_ns = end_ns
         self._settle_all()
+        self._write_down()
         for request in self.open.values():
             request.outcome = record.UNFINISHED
             self._store(request)
@@ -276,7 +291,7 @@ class SimpyRun:
             histogram=self.histogram,
             histogram_failed=self.histogram_failed,
             tries=self.tries[:, :BATCHES],
-            services=np.stack([meter.row() for meter in self.meters]),
+            services=np.stack([meter.array() for meter in self.meters]),
             service_histogram=np.stack([meter.histogram for meter in self.meters]),
             occupancy_ns=self.occupancy.array(),
             requests=rows,
@@ -294,11 +309,11 @@ class _CpuMeter:
 
     def __init__(self, clock: Clock, meter: Meter) -> None:
         self.clock = clock
-        self.busy_ns = meter.counters["busy_ns"]
+        self.meter = meter
         self.since_ns = 0
 
     def settle(self) -> None:
         now = self.clock.now_ns
         if now > self.since_ns:
-            self.busy_ns[self.clock.batch] += self.cpu.busy * (now - self.since_ns)
+            self.meter.busy_ns += self.cpu.busy * (now - self.since_ns)
             self.since_ns = now

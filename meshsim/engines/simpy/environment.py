@@ -2,39 +2,38 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Generator
-from heapq import heappush
+from heapq import heappop, heappush
 from itertools import count
 from typing import Any
 
 import simpy
+from simpy.core import EmptySchedule, Infinity, StopSimulation
 
-#: Priorities within an instant: consequences of what just happened, control processes, the data plane.
-CONSEQUENCE, CONTROL, DATA = range(3)
+#: Priorities of timed events within an instant: control processes, the data plane.
+CONTROL, DATA = range(2)
 
 Process = Generator[simpy.Event, Any, Any]
 
 
 class Timed(simpy.Event):
-    """An event of the data plane at a known instant; `cancel` makes it void."""
+    """An event of the data plane, which happens at a known instant.
 
-    _numbers = count()
+    First `handler` is called, then a process that waits for the event goes on. That keeps rule T4 as long as such a
+    handler begins and wakes nothing itself: then the process would be the first in line anyway.
+    """
 
-    def __init__(self, env: Environment, handler: Callable[[Timed], object]) -> None:
-        self.env = env  # what `simpy.Event` sets, without its list of callbacks, which would be replaced at once
+    def __init__(self, env: Environment, handler: Callable[[Any], None] | None = None) -> None:
+        # as in SimPy's own events, without the call of Event.__init__: there are many of these
+        self.env = env
+        self.callbacks = [] if handler is None else [handler]
         self._ok = True
         self._value = None
-        self._number = next(self._numbers)
-        self._handler = handler
-        self.callbacks = [self._handle]
 
-    def _handle(self, _: simpy.Event) -> None:
-        self.env.handled += 1  # type: ignore[attr-defined]
-        self._handler(self)
-
-    def __lt__(self, other: Timed) -> bool:
+    def __lt__(self, _: Timed) -> bool:
         """Only asked where a void event has the same key as the one that replaced it: either order will do."""
-        return self._number < other._number
+        return False
 
     def cancel(self) -> None:
         """Take back what should have happened; the empty event stays in the queue until its time."""
@@ -45,33 +44,63 @@ class Timed(simpy.Event):
 class Environment(simpy.Environment):
     """SimPy's environment, but for the order of events that happen at one instant.
 
-    What SimPy schedules without a delay (a process begins, an event is triggered) is a *consequence* and is handled
-    first in, first out, before any timed event. Events of the data plane are ordered by (time, key). Whatever else has
-    a delay, a user's control process for example, comes before the data plane's events of its instant.
+    What SimPy schedules without a delay (a process begins, an event is triggered) is a *consequence*: it stands in
+    line, first in first out, and the line is emptied before the next timed event. Events of the data plane are ordered
+    by (time, key). Whatever else has a delay, a user's control process for example, comes before the data plane's
+    events of its instant.
     """
 
     def __init__(self) -> None:
         super().__init__(initial_time=0)
+        self.now_ns = 0  # the same as SimPy's `now`, and quicker to read
         self.handled = 0  # timed events of the data plane
-
-    @property
-    def now_ns(self) -> int:
-        """Simulated nanoseconds since the run began."""
-        return self._now  # type: ignore[return-value]
-
-    def exhaust(self) -> None:
-        """Run all consequences of what just happened, first in, first out (rule T4)."""
-        queue, step = self._queue, self.step
-        while queue and queue[0][1] == CONSEQUENCE:
-            step()
+        self._line: deque[simpy.Event] = deque()
+        self._numbers = count()
 
     def schedule(self, event: simpy.Event, priority: int = 1, delay: float = 0) -> None:
         """Schedule as SimPy does, with delays in whole nanoseconds."""
-        kind = CONTROL if delay else CONSEQUENCE
-        heappush(self._queue, (self._now + delay, kind, next(self._eid), event))  # type: ignore[misc]
+        if delay:
+            heappush(self._queue, (self.now_ns + int(delay), CONTROL, next(self._numbers), event))  # type: ignore[misc]
+        else:
+            self._line.append(event)
 
-    def at(self, time_ns: int, key: int, handler: Callable[[Timed], object]) -> Timed:
+    def at(self, time_ns: int, key: int, handler: Callable[[Timed], None] | None = None) -> Timed:
         """Call `handler` at an instant, in the order that `key` gives among the events of that instant."""
         event = Timed(self, handler)
-        heappush(self._queue, (time_ns, DATA, key, event))  # type: ignore[misc]
+        self.plan(event, time_ns, key)
         return event
+
+    def plan(self, event: Timed, time_ns: int, key: int) -> None:
+        """Let an event happen at an instant, as `at` does with a new one."""
+        heappush(self._queue, (time_ns, DATA, key, event))  # type: ignore[misc]
+
+    def peek(self) -> Any:
+        """When the next event is: whole nanoseconds, or infinity if there is none."""
+        if self._line:
+            return self.now_ns
+        return self._queue[0][0] if self._queue else Infinity
+
+    def step(self) -> None:
+        """Handle the next timed event and all its consequences (rule T4)."""
+        line = self._line
+        if not line:
+            if not self._queue:
+                raise EmptySchedule
+            self.now_ns, kind, _, event = heappop(self._queue)  # type: ignore[assignment]
+            self._now = self.now_ns
+            if kind == DATA and event.callbacks:  # else it is void
+                self.handled += 1
+            line.append(event)
+        while line:
+            event = line.popleft()
+            callbacks, event.callbacks = event.callbacks, None  # type: ignore[assignment]
+            try:
+                for callback in callbacks:
+                    callback(event)
+            except StopSimulation:  # `run` has reached its `until`; it may be called again
+                event.callbacks = callbacks[callbacks.index(callback) + 1 :]
+                line.appendleft(event)
+                raise
+            if not event._ok and not hasattr(event, "_defused"):
+                # a process failed, and nobody handled it: SimPy raises a copy, caused by the original
+                raise type(event._value)(*event._value.args) from event._value

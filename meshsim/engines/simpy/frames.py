@@ -12,135 +12,15 @@ import simpy
 
 from meshsim.engines import keyed, order
 from meshsim.engines import program as p
-from meshsim.engines.nesting import circle_text
 from meshsim.engines.record import DEGRADED, OK, QUEUE_FULL, TIMEOUT
-from meshsim.engines.sampler import draw, whole
-from meshsim.engines.simpy.spans import Span
-from meshsim.errors import EngineLimit
+from meshsim.engines.sampler import whole
+from meshsim.engines.simpy.requests import Exchange, Frame
 
 if TYPE_CHECKING:
     from meshsim.engines.simpy.engine import SimpyRun
-    from meshsim.engines.simpy.network import Route
-    from meshsim.engines.simpy.plant import Replica
 
 Steps = Generator[simpy.Event, Any, int]  # runs, and returns an outcome
 CANCELLED = -1  # outcome of a frame that was stopped: nobody hears of it
-
-
-class Request:
-    """One request of a stream, from its arrival until nothing works for it any more."""
-
-    __slots__ = (
-        "arrival_ns",
-        "batch",
-        "end_ns",
-        "key",
-        "number",
-        "ordinal",
-        "outcome",
-        "path",
-        "serials",
-        "spans",
-        "stream",
-        "tries",
-        "user",
-    )
-
-    batch: int  # in which it arrived
-
-    def __init__(self, number: int, stream: int, user: int, ordinal: int, key: int, arrival_ns: int) -> None:
-        self.number = number
-        self.stream = stream
-        self.user = user
-        self.ordinal = ordinal
-        self.key = key
-        self.arrival_ns = arrival_ns
-        self.end_ns = -1
-        self.outcome = -1
-        self.tries = 0
-        self.serials = 0
-        self.path = 0
-        self.spans: list[Span] | None = None
-
-    def next_serial(self, now_ns: int) -> int:
-        """Number of the next frame of this request (rule T2)."""
-        serial = self.serials
-        if serial > order.MAX_SERIAL:
-            raise EngineLimit(
-                "one request made too many calls; look for a loop of calls or a huge `times`",
-                limit=f"{order.MAX_SERIAL} frames a request",
-                simulated_time_s=now_ns / 1e9,
-            )
-        self.serials += 1
-        return serial
-
-    def note(self, *words: int) -> None:
-        """Add to the hash over the path, until the request is answered."""
-        if self.end_ns < 0:
-            for word in words:
-                self.path = keyed.mix(self.path, word)
-
-
-class Exchange:
-    """One try of a call as its caller sees it: a message sent, an answer awaited."""
-
-    __slots__ = (
-        "answered",
-        "call",
-        "caller",
-        "carried",
-        "counted",
-        "delay_ns",
-        "depth",
-        "frame",
-        "fresh",
-        "key",
-        "open",
-        "queue",
-        "replica",
-        "request",
-        "request_bytes",
-        "response_bytes",
-        "sent_ns",
-        "serial",
-        "span",
-    )
-
-    answered: simpy.Event
-    call: Any
-    caller: Frame | None  # None: a client
-    carried: int
-    counted: int
-    delay_ns: int  # that a cancellation needs
-    depth: int
-    fresh: bool
-    frame: Frame | None  # that serves it, once the message has come
-    key: int
-    open: bool  # the caller still waits
-    queue: int  # CPU queue of the replica
-    replica: Replica
-    request: Request
-    request_bytes: int
-    response_bytes: int
-    sent_ns: int
-    serial: int
-    span: Span | None
-
-
-class Frame:
-    """A running RPC (`exchange` is what it will answer) or a branch of one."""
-
-    __slots__ = ("answer", "depth", "exchange", "key", "process", "request", "serial", "span")
-
-    def __init__(self, exchange: Exchange, serial: int, span: Span | None) -> None:
-        self.exchange = exchange
-        self.request = exchange.request
-        self.serial = serial
-        self.key = exchange.key
-        self.depth = exchange.depth
-        self.answer = OK  # what it will answer if nothing goes wrong from here on
-        self.span = span
-        self.process: simpy.Process | None = None
 
 
 class Join:
@@ -150,7 +30,7 @@ class Join:
         self.decided = decided
         self.missing = need
         self.spare = branches - need  # how many may fail
-        self.live: dict[Frame, None] = {}  # in the order in which they began
+        self.live: dict[Frame, simpy.Process] = {}  # in the order in which they began
         self.degraded = False
 
     def ended(self, branch: Frame, outcome: int) -> None:
@@ -175,121 +55,31 @@ class Interpreter:
     def __init__(self, engine: SimpyRun) -> None:
         self.engine = engine
         self.env = engine.env
-        self.network = engine.network
+        self.messages = engine.messages
         self.plant = engine.plant
         self.code = engine.plant.code
         self.calls = engine.plant.calls
-        self.distributions = engine.program.distributions
-        self.table = engine.program.table
-
-    def _draw(self, number: int, key: int, purpose: int, position: int) -> int:
-        always = self.plant.always[number]
-        return always if always >= 0 else whole(draw(self.distributions, self.table, number, key, purpose, position))
-
-    # -- messages ------------------------------------------------------------------------------------------------
-
-    def send(self, call: Any, caller: Frame | None, request: Request, key: int, sizes: tuple[int, int]) -> Exchange:
-        """Send a request message (rules N1-N3); the exchange's `answered` will succeed with the outcome."""
-        env = self.env
-        at = None if caller is None else caller.exchange.replica
-        pin = self.plant.streams[request.stream].name if at is None else at.name
-        route = self.network.route(call, at, pin, key, -1 if caller is None else caller.exchange.carried)
-        exchange = Exchange()
-        exchange.answered = env.event()
-        exchange.call, exchange.caller, exchange.request, exchange.key = call, caller, request, key
-        exchange.replica, exchange.carried, exchange.counted = route.replica, route.carried, route.counted
-        exchange.fresh = route.fresh and bool(call.tls)
-        exchange.queue = route.replica.first_queue + self.network.thread(route.replica, route, pin, key)
-        exchange.request_bytes, exchange.response_bytes = sizes
-        exchange.depth = self._depth(caller, call)
-        exchange.open = True
-        exchange.frame = None
-        exchange.serial = request.next_serial(env.now_ns)
-        exchange.sent_ns = env.now_ns
-        exchange.span = self.engine.spans.begin(exchange)
-        exchange.delay_ns = self._request_delay_ns(call, at, route, key)
-        if self.engine.record_requests:  # only rows of requests show the path
-            request.note(call.endpoint, route.replica.index, env.now_ns)
-        start = order.event_key(request.number, order.START, exchange.serial)
-        env.at(env.now_ns + exchange.delay_ns, start, lambda _: self._reached(exchange))
-        return exchange
-
-    def _request_delay_ns(self, call: Any, at: Replica | None, route: Route, key: int) -> int:
-        """A fresh connection costs a round trip more, and another one for TLS 1.3 (rule N3)."""
-        delay = self.network.delay_ns(call, at, route.replica, key, 0)
-        return delay * (1 + 2 * (1 + call.tls)) if route.fresh else delay
-
-    def _depth(self, caller: Frame | None, call: Any) -> int:
-        """Calls of applications above this one; proxies add none (rule S8)."""
-        if caller is None:
-            return 1
-        service = self.plant.services[caller.exchange.replica.service]
-        depth = caller.depth + (service.role == p.APP)
-        if depth > self.engine.program.depth:
-            raise EngineLimit(
-                f"calls nest deeper than call_depth: {circle_text(self.engine.program, call.endpoint)}",
-                limit=f"call_depth {self.engine.program.depth}",
-                station=self.engine.program.service_names[call.service],
-                simulated_time_s=self.env.now_ns / 1e9,
-            )
-        return depth
-
-    def _reached(self, exchange: Exchange) -> None:
-        self.env.process(self._serve(exchange))
-
-    def _answer(self, exchange: Exchange, outcome: int) -> None:
-        """Send the response message (rule N2)."""
-        caller = None if exchange.caller is None else exchange.caller.exchange.replica
-        delay = self.network.delay_ns(exchange.call, caller, exchange.replica, exchange.key, 1)
-        key = order.event_key(exchange.request.number, order.RESPONSE, exchange.serial)
-        self.env.at(self.env.now_ns + delay, key, lambda _: self._answered(exchange, outcome))
-
-    def _answered(self, exchange: Exchange, outcome: int) -> None:
-        if exchange.open:
-            self._close(exchange)
-            if self.engine.record_requests:
-                exchange.request.note(self.env.now_ns)
-            if exchange.span is not None:
-                exchange.span.returned_ns = self.env.now_ns
-            exchange.answered.succeed(outcome)
-
-    def _close(self, exchange: Exchange) -> None:
-        exchange.open = False
-        if exchange.counted >= 0:
-            self.network.outstanding[exchange.counted] -= 1
-
-    def _abandon(self, exchange: Exchange) -> None:
-        """Wait no longer; tell the callee if the call's policy says so (rules X1-X3)."""
-        if not exchange.open:
-            return
-        self._close(exchange)
-        if exchange.call.cancellation:
-            key = order.event_key(exchange.request.number, order.CANCEL, exchange.serial)
-            self.env.at(self.env.now_ns + exchange.delay_ns, key, lambda _: self._cancel(exchange))
-
-    def _cancel(self, exchange: Exchange) -> None:
-        frame = exchange.frame
-        if frame is not None and frame.process is not None and frame.process.is_alive:
-            frame.process.interrupt()
+        self.draws = engine.plant.draws
 
     # -- serving -------------------------------------------------------------------------------------------------
 
-    def _serve(self, exchange: Exchange) -> Generator[simpy.Event, Any, None]:
+    def serve(self, exchange: Exchange) -> Generator[simpy.Event, Any, None]:
         """What a replica does with a message: admit, run, answer (rules S1-S6)."""
-        frame = Frame(exchange, exchange.serial, exchange.span)
-        frame.process = self.env.active_process
-        exchange.frame = frame
         station = self.engine.stations[exchange.replica.index]
+        frame = Frame(exchange, exchange.serial, exchange.span, station)
         station.enters(frame)
         outcome = CANCELLED
         try:
             if self._strikes(exchange):
                 outcome = self.plant.services[exchange.replica.service].fault
             elif station.full:
-                station.meter.count("rejected")
+                station.meter.rejected += 1
                 outcome = QUEUE_FULL
             else:
-                yield from station.admit(frame)
+                if station.taken:
+                    yield from station.stand_in_line(frame)
+                else:
+                    station.take_slot(frame)
                 try:
                     outcome = yield from self._run(frame, self._first_instruction(exchange))
                 finally:
@@ -298,7 +88,7 @@ class Interpreter:
             pass
         station.leaves(frame, outcome)
         if outcome != CANCELLED:
-            self._answer(exchange, outcome)
+            self.messages.answer(exchange, outcome)
 
     def _strikes(self, exchange: Exchange) -> bool:
         """Whether a fault of the service answers instead of it (rule G7)."""
@@ -319,11 +109,11 @@ class Interpreter:
             if op == p.END:
                 return frame.answer
             if op == p.WORK:
-                yield from self._work(frame, self._draw(i.a, frame.key, keyed.WORK, i.position))
+                yield from self._work(frame, self.draws[i.a](frame.key, keyed.WORK, i.position))
             elif op == p.PROXY_WORK:
                 yield from self._work(frame, self._proxy_demand_ns(frame, i))
             elif op == p.WAIT:
-                yield from self._wait(frame, self._draw(i.a, frame.key, keyed.WAIT, i.position))
+                yield from self._wait(frame, self.draws[i.a](frame.key, keyed.WAIT, i.position))
             elif op == p.FORWARD:
                 frame.answer = yield from self._forward(frame, self.calls[i.a])
             elif op == p.CALL:
@@ -365,59 +155,52 @@ class Interpreter:
         """CPU of a proxy for one message: a base, a part by size, and the handshake of a fresh connection (rule P1)."""
         exchange = frame.exchange
         size = exchange.response_bytes if i.b else exchange.request_bytes
-        base = draw(self.distributions, self.table, i.a, frame.key, keyed.PROXY_WORK, i.position)
+        base = self.plant.exact_draws[i.a](frame.key, keyed.PROXY_WORK, i.position)
         demand = whole(base + i.p * (size / 1024.0))
         return demand + i.d if exchange.fresh and not i.b else demand
 
     def _work(self, frame: Frame, demand_ns: int) -> Generator[simpy.Event, Any, None]:
-        station = self.engine.stations[frame.exchange.replica.index]
+        """Place a demand on the CPU and wait until it is worked off (rules S7, C6)."""
+        meter = frame.station.meter
+        if frame.station.slow != 1.0:
+            demand_ns = whole(demand_ns * frame.station.slow)
         cpu = self.engine.cpus[frame.exchange.queue]
         began_ns = self.env.now_ns
-        if station.slow != 1.0:
-            demand_ns = whole(demand_ns * station.slow)
-        station.meter.places(demand_ns)
+        meter.work_items += 1
+        meter.demand_ns += demand_ns
+        job = cpu.use(frame, demand_ns)
         try:
-            yield cpu.use(frame, demand_ns)
+            yield job
         except simpy.Interrupt:
-            cpu.leave(frame)
+            cpu.leave(job)
             raise
         alone_ns = cpu.alone_ns(demand_ns)
         waited_ns = self.env.now_ns - began_ns - alone_ns
-        station.meter.worked(waited_ns)
+        meter.cpu_wait_ns += waited_ns
         if frame.span is not None:
             frame.span.demand_ns += alone_ns
             frame.span.cpu_wait_ns += waited_ns
 
     def _wait(self, frame: Frame, wait_ns: int) -> Generator[simpy.Event, Any, None]:
-        done = self.env.event()
+        """Let time pass; an interrupt takes the process off the event, which is void then."""
         key = order.event_key(frame.request.number, order.WAIT_END, frame.serial)
-        timed = self.env.at(self.env.now_ns + wait_ns, key, lambda _: done.succeed())
-        try:
-            yield done
-        except simpy.Interrupt:
-            timed.cancel()
-            raise
+        yield self.env.at(self.env.now_ns + wait_ns, key)
         if frame.span is not None:
             frame.span.wait_ns += wait_ns
 
     def _forward(self, frame: Frame, call: Any) -> Steps:
         """A proxy passes the request on under the same key; whatever comes back is what it will answer (rule P2)."""
         sizes = (frame.exchange.request_bytes, frame.exchange.response_bytes)
-        exchange = self.send(call, frame, frame.request, frame.key, sizes)
+        exchange = self.messages.send(call, frame, frame.request, frame.key, sizes)
         return (yield from self._await(exchange))
 
-    def _await(self, exchange: Exchange) -> Steps:
-        try:
-            return (yield exchange.answered)
-        except simpy.Interrupt:
-            self._abandon(exchange)
-            raise
+    # -- calls ---------------------------------------------------------------------------------------------------
 
     def _call(self, frame: Frame, call: Any, position: int) -> Steps:
         """Make a call as often as it says, each with its retries (rules L1-L5)."""
         if call.p < 1.0 and keyed.unit(frame.key, keyed.STEP, position, 0) >= call.p:
             return OK
-        times = 1 if call.times < 0 else self._draw(call.times, frame.key, keyed.TIMES, position)
+        times = 1 if call.times < 0 else self.draws[call.times](frame.key, keyed.TIMES, position)
         result = OK
         for repeat in range(times):
             outcome = yield from self._tries(frame, call, position, repeat)
@@ -430,50 +213,50 @@ class Interpreter:
         attempt = 0
         while True:
             key = keyed.try_key(frame.key, position, repeat, attempt)
-            sizes = (
-                self._draw(call.request_bytes, key, keyed.REQUEST_SIZE, 0),
-                self._draw(call.response_bytes, key, keyed.RESPONSE_SIZE, 0),
-            )
             if frame.request.end_ns < 0:
                 frame.request.tries += 1
-            exchange = self.send(call, frame, frame.request, key, sizes)
+            exchange = self.messages.send(call, frame, frame.request, key, self.messages.draw_sizes(call, key))
             if exchange.span is not None:
                 exchange.span.attempt = attempt
-            outcome = yield from self._await_until(exchange, call.timeout_ns)
+            outcome = yield from self._await(exchange, call.timeout_ns)
             if outcome <= DEGRADED or attempt >= call.retries:
                 return outcome
             attempt += 1
 
-    def _await_until(self, exchange: Exchange, timeout_ns: int) -> Steps:
-        """Wait for the answer, but no longer than the timeout; an answer at the very deadline counts (rule T6)."""
-        if timeout_ns < 0:
-            return (yield from self._await(exchange))
-        key = order.event_key(exchange.request.number, order.TRY_TIMEOUT, exchange.serial)
-        timer = self.env.at(self.env.now_ns + timeout_ns, key, lambda _: self._timed_out(exchange))
+    def _await(self, exchange: Exchange, timeout_ns: int = -1) -> Steps:
+        """Wait for the answer, but no longer than a timeout; an answer at the very deadline counts (rule T6)."""
+        timer = None
+        if timeout_ns >= 0:
+            key = order.event_key(exchange.request.number, order.TRY_TIMEOUT, exchange.serial)
+            timer = self.env.at(self.env.now_ns + timeout_ns, key, lambda _: self._timed_out(exchange))
         try:
-            return (yield from self._await(exchange))
+            return (yield exchange)
+        except simpy.Interrupt:
+            self.messages.abandon(exchange)
+            raise
         finally:
-            timer.cancel()
+            if timer is not None:
+                timer.cancel()
 
     def _timed_out(self, exchange: Exchange) -> None:
         if exchange.open:
-            self._abandon(exchange)
-            exchange.answered.succeed(TIMEOUT)
+            self.messages.abandon(exchange)
+            exchange.succeed(TIMEOUT)
 
     # -- branches ------------------------------------------------------------------------------------------------
 
     def _branch(self, frame: Frame) -> Frame:
         """A branch of a frame: same replica, same draws, a serial and a span of its own (rule F1)."""
         serial = frame.request.next_serial(self.env.now_ns)
-        return Frame(frame.exchange, serial, self.engine.spans.begin_branch(frame, serial))
+        span = self.engine.spans.begin_branch(frame, serial, self.env.now_ns)
+        return Frame(frame.exchange, serial, span, frame.station)
 
     def _fork(self, frame: Frame, i: Any) -> Steps:
         """Run branches at the same time until their join is decided (rules F1-F4)."""
-        join = Join(self.env.event(), need=i.c, branches=i.b)
+        join = Join(simpy.Event(self.env), need=i.c, branches=i.b)
         for target in self.plant.targets[i.a : i.a + i.b]:
             branch = self._branch(frame)
-            join.live[branch] = None
-            branch.process = self.env.process(self._run_branch(branch, target.pc, join))
+            join.live[branch] = simpy.Process(self.env, self._run_branch(branch, target.pc, join))
         try:
             outcome = yield join.decided
         except simpy.Interrupt:
@@ -484,9 +267,8 @@ class Interpreter:
         return int(outcome)
 
     def _stop(self, join: Join) -> None:
-        for branch in join.live:
-            assert branch.process is not None
-            branch.process.interrupt()
+        for process in join.live.values():
+            process.interrupt()
 
     def _run_branch(self, branch: Frame, pc: int, join: Join) -> Generator[simpy.Event, Any, None]:
         try:
@@ -500,8 +282,7 @@ class Interpreter:
 
     def _detach(self, frame: Frame, i: Any) -> None:
         """Make an asynchronous call in a branch that nobody waits for (rule L5)."""
-        branch = self._branch(frame)
-        branch.process = self.env.process(self._run_detached(branch, i))
+        simpy.Process(self.env, self._run_detached(self._branch(frame), i))
 
     def _run_detached(self, branch: Frame, i: Any) -> Generator[simpy.Event, Any, None]:
         outcome = yield from self._call(branch, self.calls[i.a], i.position)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from meshsim.engines import keyed
 from meshsim.engines import program as p
 from meshsim.engines.keyed import unit
-from meshsim.engines.sampler import draw, whole
 
 if TYPE_CHECKING:
     from meshsim.engines.simpy.plant import Plant, Replica
@@ -32,10 +31,14 @@ class Network:
         self.plant = plant
         self.origin = origin  # key of the run before it branched: where connections lead stays as it is
         self.scalings: dict[int, list[tuple[int, int]]] = {}  # by service: replicas before and after each change
-        self.program = plant.program
-        self.places: list[int] = plant.program.network.tolist()
+        self.delays = [plant.draws[number] for number in plant.program.network.tolist()]  # by place
         views = plant.views
         self.outstanding = [0] * sum(v.callers * plant.services[v.among].most for v in views)
+        # An application's replica is drawn by the call's path alone, whoever chooses; a proxy's has its own draw (B7).
+        self.purposes = [
+            (keyed.BALANCE, 0) if service.role == p.APP else (keyed.PROXY_PICK, service.name)
+            for service in plant.services
+        ]
         self.cursors: dict[int, int] = {}
 
     # -- routes --------------------------------------------------------------------------------------------------
@@ -66,15 +69,10 @@ class Network:
         assert caller is not None
         return self.plant.replicas[first + (caller.number if call.via == p.CALLER_PEER else caller.node)]
 
-    def _purpose(self, among: int) -> tuple[int, int]:
-        """An application's replica is drawn by the call's path alone, whoever chooses; a proxy's has its own draw."""
-        service = self.plant.services[among]
-        return (keyed.BALANCE, 0) if service.role == p.APP else (keyed.PROXY_PICK, service.name)
-
     def _pinned(self, call: Any, pin: int, key: int, connection: int) -> int:
         service = self.plant.services[call.among]
         if connection < 0:
-            purpose, position = self._purpose(call.among)
+            purpose, position = self.purposes[call.among]
             return int(unit(key, purpose, position, 0) * service.replicas)
         key = keyed.mix(self.origin, pin)
         scalings = self.scalings.get(call.among, [])
@@ -91,7 +89,7 @@ class Network:
         service = self.plant.services[call.among]
         mine = caller.number if caller is not None else 0
         version, first, n = self._candidates(call, key)
-        purpose, position = self._purpose(call.among)
+        purpose, position = self.purposes[call.among]
         base = view.first_count + mine * service.most
         if call.balancer == p.ROUND_ROBIN:
             picked = first + self._turn(view.first_cursor + mine * service.versions + version, view, caller, version, n)
@@ -147,9 +145,5 @@ class Network:
             place = _SAME_NODE
         else:
             place = _SAME_ZONE if caller.zone == replica.zone else _CROSS_ZONE
-        number = self.places[place]
-        if self.plant.always[number] >= 0:
-            return self.plant.always[number]
         purpose = keyed.DELAY_BACK if direction else keyed.DELAY
-        position = self.plant.endpoint_names[call.endpoint]
-        return whole(draw(self.program.distributions, self.program.table, number, key, purpose, position))
+        return self.delays[place](key, purpose, self.plant.endpoint_names[call.endpoint])

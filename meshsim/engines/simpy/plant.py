@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from meshsim.engines.program import Program
+from meshsim.engines.simpy.draws import make_draw, make_whole
 
 
 def rows(name: str, array: npt.NDArray[np.void]) -> list[Any]:
@@ -45,7 +46,7 @@ class Replica:
 
 
 class Plant:
-    """All rows of a Program."""
+    """All rows of a Program, and its distributions as functions: `draws` are rounded, `exact_draws` are not."""
 
     def __init__(self, program: Program) -> None:
         self.program = program
@@ -58,8 +59,10 @@ class Plant:
         self.streams = rows("Stream", program.streams)
         self.endpoints = rows("Endpoint", program.endpoints)
         self.endpoint_names: list[int] = program.endpoints["name"].tolist()
-        self.always: list[int] = program.distributions["always"].tolist()
         self.entries: list[int] = program.entries.tolist()
+        distributions = rows("Distribution", program.distributions)
+        self.exact_draws = [make_draw(program, number, row) for number, row in enumerate(distributions)]
+        self.draws = [make_whole(*pair) for pair in zip(self.exact_draws, distributions, strict=True)]
         self.replicas = [
             Replica(i, row, i - self.services[row.service].first_replica)
             for i, row in enumerate(rows("ReplicaRow", program.replicas))

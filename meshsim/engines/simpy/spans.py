@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from struct import Struct
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +11,11 @@ import numpy.typing as npt
 from meshsim.engines import record
 
 if TYPE_CHECKING:
-    from meshsim.engines.simpy.frames import Exchange, Frame, Request
+    from meshsim.engines.simpy.requests import Exchange, Frame, Request
+
+_NAMES = record.SPANS.names or ()
+_ROW = Struct(f"{len(_NAMES)}q")
+_WIDE = np.dtype([(name, "i8") for name in _NAMES])  # what `_ROW` packs
 
 
 class Span:
@@ -76,7 +81,7 @@ class Spans:
     """Spans of all sampled requests, taken when a request is answered (what runs on after that is not told)."""
 
     def __init__(self) -> None:
-        self.rows: list[tuple[int, ...]] = []
+        self.rows = bytearray()  # packed, for there may be many
         self.sampled: list[int] = []
 
     def begin(self, exchange: Exchange) -> Span | None:
@@ -89,13 +94,12 @@ class Spans:
         spans.append(span)
         return span
 
-    def begin_branch(self, frame: Frame, serial: int) -> Span | None:
+    def begin_branch(self, frame: Frame, serial: int, now_ns: int) -> Span | None:
         """Span of a branch of a frame: it has no endpoint of its own, and begins where it is."""
         spans = frame.request.spans
         if spans is None:
             return None
-        now_ns = frame.exchange.answered.env.now
-        span = Span(serial, frame.serial, -1, frame.exchange.replica.index, int(now_ns))
+        span = Span(serial, frame.serial, -1, frame.exchange.replica.index, now_ns)
         span.reached_ns = span.admitted_ns = span.sent_ns
         spans.append(span)
         return span
@@ -103,12 +107,13 @@ class Spans:
     def keep(self, request: Request) -> None:
         """Store what is known of an answered request."""
         if request.spans is not None:
-            self.rows.extend(span.row(request.number) for span in request.spans)
+            for span in request.spans:
+                self.rows += _ROW.pack(*span.row(request.number))
             self.sampled.append(request.number)
             request.spans = None
 
     def arrays(self) -> tuple[npt.NDArray[np.void], npt.NDArray[np.int64]]:
         """Rows by request and serial, and the numbers of the sampled requests."""
-        rows = np.array(self.rows, dtype=record.SPANS)
+        rows = np.array(self.rows).view(_WIDE).astype(record.SPANS)
         rows = rows[np.lexsort((rows["serial"], rows["request"]))]
         return rows, np.array(sorted(self.sampled), dtype=np.int64)

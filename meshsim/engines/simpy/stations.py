@@ -10,61 +10,92 @@ import numpy as np
 import numpy.typing as npt
 import simpy
 
-from meshsim.engines.buckets import COARSE_BUCKETS, bucket_coarse
+from meshsim.engines import buckets
+from meshsim.engines.buckets import COARSE_BUCKETS
+from meshsim.engines.jit import compiled
 from meshsim.engines.record import BATCHES, DEGRADED, SERVICE_COUNTERS
 
 if TYPE_CHECKING:
     from meshsim.engines.simpy.clock import Clock
     from meshsim.engines.simpy.environment import Environment
-    from meshsim.engines.simpy.frames import Frame
+    from meshsim.engines.simpy.requests import Frame
+
+_COUNTERS: tuple[str, ...] = SERVICE_COUNTERS.names or ()
+
+bucket_coarse = compiled("int64(int64)")(buckets.bucket_coarse)  # for the same reason as the engine's `bucket`
 
 
 class Meter:
-    """Counters of one service, all its replicas together, by batch."""
+    """Counters of one service, all its replicas together: plain numbers, written down as a row when a batch ends.
+
+    They are those of `SERVICE_COUNTERS`, which says what each is.
+    """
+
+    requests: int
+    waited: int
+    slot_wait_ns: int
+    rejected: int
+    answered: int
+    failed: int
+    cancelled: int
+    sojourn_ns: int
+    work_items: int
+    demand_ns: int
+    cpu_wait_ns: int
+    busy_ns: float
+    in_system_ns: int
+    slots_ns: int
+    replicas_ns: int
+    bytes_in: int
+    bytes_out: int
 
     def __init__(self, clock: Clock, replicas: int) -> None:
         self.clock = clock
-        self.counters: dict[str, list[float]] = {name: [0] * (BATCHES + 1) for name in SERVICE_COUNTERS.names or ()}
+        self.rows: list[tuple[float, ...]] = []
         self.histogram = np.zeros((BATCHES, COARSE_BUCKETS), dtype=np.uint32)
         self.present = 0
         self.slots = 0
         self.replicas = replicas  # that get requests
         self.since_ns = 0
+        self._start()
 
-    def count(self, name: str, amount: float = 1) -> None:
-        """Add to a counter of the present batch."""
-        self.counters[name][self.clock.batch] += amount
+    def _start(self) -> None:
+        for name in _COUNTERS:
+            setattr(self, name, 0)
+
+    def close_batch(self) -> None:
+        """Write down the present batch, and count the next one from 0."""
+        self.rows.append(self._row())
+        self._start()
+
+    def _row(self) -> tuple[float, ...]:
+        return tuple(getattr(self, name) for name in _COUNTERS)
 
     def settle(self) -> None:
         """Bring the integrals up to now; called before they change and at every edge of a batch."""
-        now, batch = self.clock.now_ns, self.clock.batch
+        now = self.clock.now_ns
         elapsed = now - self.since_ns
         if elapsed:
-            self.counters["in_system_ns"][batch] += self.present * elapsed
-            self.counters["slots_ns"][batch] += self.slots * elapsed
-            self.counters["replicas_ns"][batch] += self.replicas * elapsed
+            self.in_system_ns += self.present * elapsed
+            self.slots_ns += self.slots * elapsed
+            self.replicas_ns += self.replicas * elapsed
             self.since_ns = now
-
-    def places(self, demand_ns: int) -> None:
-        """Count a CPU demand that was placed."""
-        self.count("work_items")
-        self.count("demand_ns", demand_ns)
-
-    def worked(self, waited_ns: int) -> None:
-        """Count a CPU demand that was worked off."""
-        self.count("cpu_wait_ns", waited_ns)
 
     def sojourn(self, ns: int) -> None:
         """Count a finished stay at a replica."""
-        self.count("sojourn_ns", ns)
+        self.sojourn_ns += ns
         if self.clock.batch < BATCHES:
             self.histogram[self.clock.batch, bucket_coarse(ns)] += 1
 
-    def row(self) -> npt.NDArray[np.void]:
-        """Counters as a row of SERVICE_COUNTERS by batch."""
+    def array(self) -> npt.NDArray[np.void]:
+        """Rows of SERVICE_COUNTERS by batch."""
+        return np.array(self.rows, dtype=SERVICE_COUNTERS)
+
+    def array_so_far(self) -> npt.NDArray[np.void]:
+        """The same while batches are still open: the present one as it stands, later ones 0."""
         array = np.zeros(BATCHES + 1, dtype=SERVICE_COUNTERS)
-        for name, values in self.counters.items():
-            array[name] = values
+        rows = [*self.rows, self._row()]
+        array[: len(rows)] = rows
         return array
 
 
@@ -79,40 +110,50 @@ class Station:
         self.queue = queue
         self.held = 0
         self.line: deque[tuple[Frame, simpy.Event]] = deque()
-        self.reached: dict[Frame, int] = {}  # frames present, and since when
+
+    @property
+    def taken(self) -> bool:
+        """No slot is free."""
+        return 0 <= self.concurrency <= self.held
 
     @property
     def full(self) -> bool:
         """No slot is free and no place in the line."""
-        return 0 <= self.concurrency <= self.held and 0 <= self.queue <= len(self.line)
+        return 0 <= self.queue <= len(self.line) and self.taken
 
     def enters(self, frame: Frame) -> None:
         """Count a message that reached the replica."""
-        self.meter.settle()
-        self.meter.present += 1
-        self.meter.count("requests")
-        self.meter.count("bytes_in", frame.exchange.request_bytes)
-        self.reached[frame] = self.env.now_ns
+        meter = self.meter
+        meter.settle()
+        meter.present += 1
+        meter.requests += 1
+        meter.bytes_in += frame.exchange.request_bytes
+        frame.reached_ns = self.env.now_ns
         if frame.span is not None:
             frame.span.reached_ns = self.env.now_ns
 
-    def admit(self, frame: Frame) -> Generator[simpy.Event, Any, None]:
-        """Take a slot, or wait in line for one, first come first served (rule S2)."""
-        if 0 <= self.concurrency <= self.held:
-            self.meter.count("waited")
-            turn = self.env.event()
-            place = (frame, turn)
-            self.line.append(place)
-            try:
-                yield turn  # the slot is handed over: it was never free
-            except simpy.Interrupt:
-                self.line.remove(place)
-                raise
-            self.meter.count("slot_wait_ns", self.env.now_ns - self.reached[frame])
-        else:
-            self.meter.settle()
-            self.meter.slots += 1
-            self.held += 1
+    def take_slot(self, frame: Frame) -> None:
+        """Take a free slot (rule S2)."""
+        self.meter.settle()
+        self.meter.slots += 1
+        self.held += 1
+        self._admitted(frame)
+
+    def stand_in_line(self, frame: Frame) -> Generator[simpy.Event, Any, None]:
+        """Wait for a slot, first come first served (rule S2)."""
+        self.meter.waited += 1
+        turn = simpy.Event(self.env)
+        place = (frame, turn)
+        self.line.append(place)
+        try:
+            yield turn  # the slot is handed over: it was never free
+        except simpy.Interrupt:
+            self.line.remove(place)
+            raise
+        self.meter.slot_wait_ns += self.env.now_ns - frame.reached_ns
+        self._admitted(frame)
+
+    def _admitted(self, frame: Frame) -> None:
         if frame.span is not None:
             frame.span.admitted_ns = self.env.now_ns
 
@@ -131,12 +172,14 @@ class Station:
         meter = self.meter
         meter.settle()
         meter.present -= 1
-        reached_ns = self.reached.pop(frame)
         if outcome < 0:
-            meter.count("cancelled")
+            meter.cancelled += 1
         else:
-            meter.count("answered" if outcome <= DEGRADED else "failed")
-            meter.count("bytes_out", frame.exchange.response_bytes)
-            meter.sojourn(self.env.now_ns - reached_ns)
+            if outcome <= DEGRADED:
+                meter.answered += 1
+            else:
+                meter.failed += 1
+            meter.bytes_out += frame.exchange.response_bytes
+            meter.sojourn(self.env.now_ns - frame.reached_ns)
         if frame.span is not None:
             frame.span.left(self.env.now_ns, outcome)

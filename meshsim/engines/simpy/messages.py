@@ -1,0 +1,120 @@
+"""Messages between callers and replicas: requests, answers and cancellations (rules N1-N3, S8, X1)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import simpy
+
+from meshsim.engines import keyed, order
+from meshsim.engines import program as p
+from meshsim.engines.nesting import circle_text
+from meshsim.engines.simpy.requests import Exchange, Frame, Request
+from meshsim.errors import EngineLimit
+
+if TYPE_CHECKING:
+    from meshsim.engines.simpy.engine import SimpyRun
+    from meshsim.engines.simpy.network import Route
+    from meshsim.engines.simpy.plant import Replica
+
+
+class Messages:
+    """Sends them, and does what follows when they arrive."""
+
+    def __init__(self, engine: SimpyRun) -> None:
+        self.engine = engine
+        self.env = engine.env
+        self.network = engine.network
+        self.plant = engine.plant
+        self.spans = engine.spans
+
+    # -- requests ------------------------------------------------------------------------------------------------
+
+    def draw_sizes(self, call: Any, key: int) -> tuple[int, int]:
+        """Bytes of one try of a call and of its answer (rule L2)."""
+        draws = self.plant.draws
+        return (
+            draws[call.request_bytes](key, keyed.REQUEST_SIZE, 0),
+            draws[call.response_bytes](key, keyed.RESPONSE_SIZE, 0),
+        )
+
+    def send(self, call: Any, caller: Frame | None, request: Request, key: int, sizes: tuple[int, int]) -> Exchange:
+        """Send a request message (rules N1-N3); the exchange will succeed with the outcome."""
+        env = self.env
+        if caller is None:
+            at, pin, carried = None, self.plant.streams[request.stream].name, -1
+        else:
+            at, carried = caller.exchange.replica, caller.exchange.carried
+            pin = at.name
+        route = self.network.route(call, at, pin, key, carried)
+        exchange = Exchange(env, call, caller, request, key, sizes, route)
+        exchange.fresh = route.fresh and bool(call.tls)
+        exchange.queue = route.replica.first_queue + self.network.thread(route.replica, route, pin, key)
+        exchange.depth = self._depth(caller, call)
+        exchange.serial = request.next_serial(env.now_ns)
+        exchange.span = self.spans.begin(exchange)
+        exchange.delay_ns = self._request_delay_ns(call, at, route, key)
+        request.note(call.endpoint, route.replica.index, env.now_ns)
+        start = order.event_key(request.number, order.START, exchange.serial)
+        env.at(env.now_ns + exchange.delay_ns, start, lambda _: self._reached(exchange))
+        return exchange
+
+    def _request_delay_ns(self, call: Any, at: Replica | None, route: Route, key: int) -> int:
+        """A fresh connection costs a round trip more, and another one for TLS 1.3 (rule N3)."""
+        delay = self.network.delay_ns(call, at, route.replica, key, 0)
+        return delay * (1 + 2 * (1 + call.tls)) if route.fresh else delay
+
+    def _depth(self, caller: Frame | None, call: Any) -> int:
+        """Calls of applications above this one; proxies add none (rule S8)."""
+        if caller is None:
+            return 1
+        service = self.plant.services[caller.exchange.replica.service]
+        depth = caller.depth + (service.role == p.APP)
+        if depth > self.engine.program.depth:
+            raise EngineLimit(
+                f"calls nest deeper than call_depth: {circle_text(self.engine.program, call.endpoint)}",
+                limit=f"call_depth {self.engine.program.depth}",
+                station=self.engine.program.service_names[call.service],
+                simulated_time_s=self.env.now_ns / 1e9,
+            )
+        return depth
+
+    def _reached(self, exchange: Exchange) -> None:
+        exchange.process = simpy.Process(self.env, self.engine.frames.serve(exchange))
+
+    # -- answers -------------------------------------------------------------------------------------------------
+
+    def answer(self, exchange: Exchange, outcome: int) -> None:
+        """Send the response message (rule N2)."""
+        caller = None if exchange.caller is None else exchange.caller.exchange.replica
+        delay = self.network.delay_ns(exchange.call, caller, exchange.replica, exchange.key, 1)
+        key = order.event_key(exchange.request.number, order.RESPONSE, exchange.serial)
+        self.env.at(self.env.now_ns + delay, key, lambda _: self._answered(exchange, outcome))
+
+    def _answered(self, exchange: Exchange, outcome: int) -> None:
+        if exchange.open:
+            self._close(exchange)
+            exchange.request.note(self.env.now_ns)
+            if exchange.span is not None:
+                exchange.span.returned_ns = self.env.now_ns
+            exchange.succeed(outcome)
+
+    def _close(self, exchange: Exchange) -> None:
+        exchange.open = False
+        if exchange.counted >= 0:
+            self.network.outstanding[exchange.counted] -= 1
+
+    # -- giving up -----------------------------------------------------------------------------------------------
+
+    def abandon(self, exchange: Exchange) -> None:
+        """Wait no longer; tell the callee if the call's policy says so (rules X1-X3)."""
+        if not exchange.open:
+            return
+        self._close(exchange)
+        if exchange.call.cancellation:
+            key = order.event_key(exchange.request.number, order.CANCEL, exchange.serial)
+            self.env.at(self.env.now_ns + exchange.delay_ns, key, lambda _: self._cancel(exchange))
+
+    def _cancel(self, exchange: Exchange) -> None:
+        if exchange.process is not None and exchange.process.is_alive:
+            exchange.process.interrupt()
