@@ -19,6 +19,7 @@ from meshsim.model.topology import Topology
 from meshsim.results.manifest import Timing
 from meshsim.results.result import Result
 from meshsim.simulate import (
+    MOST_SEED,
     Settings,
     Source,
     begin_replication,
@@ -74,8 +75,8 @@ class Snapshot:
         UsageError
             The branch is negative, or control processes cannot reach the workers (simpy engine with several jobs).
         """
-        if branch < 0:
-            raise UsageError(f"a branch is 0 or more, not {branch}")
+        if not 0 <= branch <= MOST_SEED:
+            raise UsageError(f"a branch is between 0 and {MOST_SEED}, not {branch}")
         if controllers and self._settings.engine == "simpy" and self._jobs != 1:
             raise UsageError("control processes cannot be sent to other processes: with the simpy engine give jobs=1")
         started = time.perf_counter()
@@ -144,6 +145,9 @@ def snapshot(
     True
     """
     spec = load(topology, overrides=overrides)
+    most_s = spec.run.duration_s if duration_s is None else duration_s
+    if not 0 <= at_s < most_s:
+        raise UsageError(f"at_s has to lie within the duration of {most_s:g} s, not at {at_s:g} s")
     room, active = with_room(spec, max_replicas or {})
     settings = settings_of(
         spec,
@@ -155,8 +159,6 @@ def snapshot(
         jobs=jobs,
         active=active,
     )
-    if not at_s < settings.duration_s:
-        raise UsageError(f"at_s has to lie within the duration of {settings.duration_s:g} s, not at {at_s:g} s")
     plane = lower(room, architecture, same_policies=same_policies)
     compile_engine(engine, plane, quiet)
     runs: tuple[CompiledRun, ...] = ()

@@ -345,6 +345,8 @@ def with_room(spec: Topology, max_replicas: Mapping[str, int]) -> tuple[Topology
         versions = services[name].versions
         if len(versions) > 1:
             raise UsageError(f"max_replicas: '{name}' has several versions; scaling one is not supported yet")
+        if not isinstance(most, int):
+            raise UsageError(f"max_replicas: '{name}' needs a whole number, not {most!r}")
         if most < versions[0].replicas:
             raise UsageError(f"max_replicas: '{name}' begins with {versions[0].replicas} replicas, more than {most}")
         active[name] = versions[0].replicas

@@ -93,6 +93,8 @@ class Control:
         found = self._known(service)
         if len(found.versions) > 1:
             raise UsageError(f"'{service}' has several versions; scaling one of them is not supported yet")
+        _check(float(replicas).is_integer(), f"replicas are a whole number, not {replicas}; math.ceil rounds up")
+        replicas = int(replicas)
         if not 1 <= replicas <= len(found.replicas):
             raise UsageError(
                 f"'{service}' can have 1 to {len(found.replicas)} replicas, not {replicas}; "

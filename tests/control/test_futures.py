@@ -128,13 +128,17 @@ def test_a_snapshot_is_used_as_often_as_one_likes(engine: EngineName) -> None:
 def test_mistakes_with_snapshots_are_told() -> None:
     with pytest.raises(UsageError, match="at_s has to lie within the duration of 1 s, not at 2 s"):
         ms.snapshot("bookinfo", at_s=2, duration_s=1, quiet=True)
+    with pytest.raises(UsageError, match="at_s has to lie within the duration of 1 s, not at -1 s"):
+        ms.snapshot("bookinfo", at_s=-1, duration_s=1, quiet=True)
     start = ms.snapshot("bookinfo", at_s=0.5, duration_s=1, replications=1, quiet=True)
-    with pytest.raises(UsageError, match="a branch is 0 or more, not -1"):
+    with pytest.raises(UsageError, match="a branch is between 0 and 9223372036854775807, not -1"):
         start.run(branch=-1)
 
 
 def test_runs_with_controllers_need_a_warm_up() -> None:
     with pytest.raises(UsageError, match="no automatic warm-up; give warmup_s"):
         ms.run("bookinfo", controllers=[slow_a], duration_s=1, quiet=True)
+    with pytest.raises(UsageError, match="max_replicas: 'details' needs a whole number, not '5'"):
+        ms.run("bookinfo", max_replicas={"details": "5"}, duration_s=1, quiet=True)  # type: ignore[dict-item]
     with pytest.raises(UsageError, match="max_replicas: there is no service 'x'"):
         ms.run("bookinfo", max_replicas={"x": 3}, duration_s=1, quiet=True)

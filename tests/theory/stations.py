@@ -235,7 +235,7 @@ MODELS = (
     Model("E3/M/1", "Kleinrock 1, 6.4", e3m1, 0.8),
     Model("M[X]/M/1, geometric batches of 2", "Kleinrock 1, 4.5", batches, (1.4, 2.3, 2.4)),
     Model("MMPP/M/1", "Neuts 1981", mmpp, (2.0, 2.2, 2.4)),
-    Model("sessions at M/M/1", "Jackson 1957; BCMP 1975", sessions, 2.1),
+    Model("sessions at M/M/1", "Jackson 1957; BCMP 1975", sessions, 2.4),
     Model("M/M/2/5", "Kleinrock 1, 3.8", mm25, (8.0, 0.5, 0.1)),
     Model("M/G/4/4, lognormal", "Erlang 1917; Sevastyanov 1957", erlang_loss, (2.0, 0.2, 0.05)),
     Model("M/M/1//8", "machine repairman; Sevcik and Mitrani 1981", repairman, (0.4, 0.1, 0.05)),
