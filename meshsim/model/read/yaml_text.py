@@ -17,6 +17,7 @@ from meshsim.model.read.tree import ListNode, MapNode, Mark, Node, Scalar, is_pa
 MAX_BYTES = 10_000_000
 MAX_NODES = 300_000  # keys and values, aliases expanded
 MAX_DEPTH = 100
+_TOO_DEEP, _FLATTEN = f"nested more than {MAX_DEPTH} deep", "no topology needs that: flatten it"
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 EXAMPLE = (
@@ -73,6 +74,9 @@ def _report_syntax(error: yaml.YAMLError, file: str, report: Report, column: int
     context = getattr(error, "context", None)
     message = f"not YAML: {problem}" + (f" ({context})" if context else "")
     where = Mark(file, mark.line + 1, mark.column + 1 + (column if mark.line == 0 else 0)) if mark else Mark(file, 1, 1)
+    if "nesting depth" in problem:  # libyaml 0.2.6 looks so far ahead that its own limit comes before ours
+        report.error("M004", _TOO_DEEP, _FLATTEN, where)
+        return
     hint = "indent with spaces" if "\\t" in repr(problem) else "check the quotes, colons and indentation around here"
     report.error("M002", message, hint, where)
 
@@ -202,7 +206,7 @@ class _Builder:
 
     def _limit_depth(self, height: int, mark: Mark) -> None:
         if len(self.stack) + height > MAX_DEPTH:
-            self._stop("M004", f"nested more than {MAX_DEPTH} deep", "no topology needs that: flatten it", mark)
+            self._stop("M004", _TOO_DEEP, _FLATTEN, mark)
 
     def _limit_size(self, size: int, mark: Mark) -> None:
         # a frame's size counts what its aliases expand to, so that an explosion is seen before it is unfolded
