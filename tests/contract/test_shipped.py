@@ -9,7 +9,7 @@ from meshsim.architectures import NAMED, lower
 from meshsim.engines import ENGINES, simulate
 from meshsim.model.load import load
 
-SECONDS = {"bookinfo": 1.0, "front-door": 0.3, "online-boutique": 1.0, "online-boutique-scaled": 0.5}
+SECONDS = {"bookinfo": 1.0, "front-door": 0.3, "online-boutique": 2.0, "online-boutique-scaled": 2.0}
 
 
 @pytest.mark.parametrize("architecture", NAMED)
