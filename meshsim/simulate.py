@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from meshsim.architectures import Architecture, lower
 from meshsim.architectures.plane import Plane
+from meshsim.architectures.rewrites import sidecar_of
 from meshsim.control import Controller, drive
 from meshsim.engines import ENGINES, EngineName, begin, slices
 from meshsim.engines.record import BATCHES, Record
@@ -349,7 +350,7 @@ def with_room(spec: Topology, max_replicas: Mapping[str, int]) -> tuple[Topology
             raise UsageError(f"max_replicas: '{name}' needs a whole number, not {most!r}")
         if most < versions[0].replicas:
             raise UsageError(f"max_replicas: '{name}' begins with {versions[0].replicas} replicas, more than {most}")
-        active[name] = versions[0].replicas
+        active[name] = active[sidecar_of(name)] = versions[0].replicas
         larger = (versions[0].model_copy(update={"replicas": most}),)
         services[name] = services[name].model_copy(update={"versions": larger})
     return spec.model_copy(update={"services": services}) if active else spec, active

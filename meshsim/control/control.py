@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, SupportsFloat
 
 import numpy as np
 import simpy
@@ -18,6 +18,7 @@ from meshsim.engines.pack import BALANCERS, FAILURES
 from meshsim.engines.running import Changeable, Run, Totals
 from meshsim.errors import UsageError
 
+_MOST_RETRIES = 1_000_000  # more would not fit the frames of one request
 #: A function that takes a `Control` and is a SimPy process: it yields events of ``control.env``.
 Controller = Callable[["Control"], Generator[simpy.Event, Any, Any]]
 
@@ -93,12 +94,16 @@ class Control:
         found = self._known(service)
         if len(found.versions) > 1:
             raise UsageError(f"'{service}' has several versions; scaling one of them is not supported yet")
+        _check(isinstance(replicas, SupportsFloat), f"replicas are a number, not {replicas!r}")
         _check(float(replicas).is_integer(), f"replicas are a whole number, not {replicas}; math.ceil rounds up")
         replicas = int(replicas)
-        if not 1 <= replicas <= len(found.replicas):
+        beside = service in (sidecar_of(other.name) for other in self._plane.services)
+        _check(not beside, f"'{service}' follows the service beside it: scale that one")
+        _check(replicas >= 1, f"'{service}' needs 1 replica or more, not {replicas}")
+        if replicas > len(found.replicas):
             raise UsageError(
                 f"'{service}' can have 1 to {len(found.replicas)} replicas, not {replicas}; "
-                f"make room for more with max_replicas={{'{service}': {max(replicas, 1)}}}"
+                f"make room for more with max_replicas={{'{service}': {replicas}}}"
             )
         self._arrive()
         for name in (service, sidecar_of(service)):
@@ -166,7 +171,8 @@ class Control:
             _check(timeout_s is None or 0.0 < timeout_s < math.inf, f"a timeout is above 0 s, not {timeout_s}")
             self._set("calls", [call], "timeout_ns", -1 if timeout_s is None else round(timeout_s * 1e9))
         if retries is not None:
-            _check(retries >= 0, f"retries are 0 or more, not {retries}")
+            whole = isinstance(retries, int) and 0 <= retries <= _MOST_RETRIES
+            _check(whole, f"retries are a whole number from 0 to {_MOST_RETRIES}, not {retries}")
             self._set("calls", [call], "retries", retries)
 
     def set_load_balancer(self, service: str, balancer: str) -> None:

@@ -169,7 +169,7 @@ def _count(replicas: float) -> float:
 
 def _used(busy: npt.NDArray[np.float64], capacity: npt.NDArray[np.float64] | float, level: float) -> Estimate:
     """Share in use; an interval from few batches is cut where a share ends."""
-    if np.isinf(capacity).any():
+    if np.isinf(capacity).any() or not np.all(capacity):
         return _UNKNOWN
     found = per_batch(busy / capacity, level=level).estimate
     if found.low is None or found.high is None:

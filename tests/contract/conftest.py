@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from case import PER_SHARD
 
-PER_SHARD = 40  # cases that one test runs; tests are spread over the workers of pytest-xdist
 USUAL = 160
 
 

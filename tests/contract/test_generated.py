@@ -9,8 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from cases import Answer, Case, differences, read, run_case, tally
-from conftest import PER_SHARD
+from case import PER_SHARD, Answer, Case, differences, read, run_case, tally
 from hypothesis import HealthCheck, given, seed, settings
 
 from topologies import cases

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cases import CHANGES, Case, Change
+from case import CHANGES, Case, Change
 from hypothesis import strategies as st
 
 SERVICES = ("a", "b", "c", "d")  # each calls only later ones ...

@@ -238,6 +238,7 @@ def test_a_controller_that_only_waits_changes_no_bit() -> None:
     ("do", "message"),
     [
         (lambda c: c.scale("aa", 1), "there is no service 'aa'; there is a"),
+        (lambda c: c.scale("a", 0), "'a' needs 1 replica or more, not 0"),
         (lambda c: c.scale("a", 0.5), "replicas are a whole number, not 0.5"),
         (lambda c: c.set_load("x", 1.0), "there is no stream 'x'; there is s"),
         (lambda c: c.set_load("s", -1.0), "a load is 0 or more"),

@@ -135,6 +135,16 @@ def test_mistakes_with_snapshots_are_told() -> None:
         start.run(branch=-1)
 
 
+def test_room_costs_nothing_until_it_is_used() -> None:
+    """Replicas that might come have no sidecars yet."""
+    plain, roomy = (
+        ms.run("bookinfo", "sidecar", max_replicas=room, duration_s=2, warmup_s=1, replications=1, quiet=True)
+        for room in (None, {"details": 6})
+    )
+    assert roomy.by_service["sidecar@details"].replicas == plain.by_service["sidecar@details"].replicas == 1
+    assert roomy.proxies.replicas == plain.proxies.replicas
+
+
 def test_runs_with_controllers_need_a_warm_up() -> None:
     with pytest.raises(UsageError, match="no automatic warm-up; give warmup_s"):
         ms.run("bookinfo", controllers=[slow_a], duration_s=1, quiet=True)
