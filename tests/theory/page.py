@@ -127,7 +127,7 @@ def read(kind: type[Row]) -> dict[tuple[str, ...], Row]:
     found = {}
     for line in PATH.read_text(encoding="utf-8").splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
-        if len(cells) == len(fields(kind)) and cells != list(HEADS[kind]) and set(line) > set("|-"):
+        if len(cells) == len(fields(kind)) and cells != list(HEADS[kind]) and not line.startswith("|---"):
             row = kind(*cells)
             found[row.key] = row
     return found
