@@ -29,7 +29,7 @@ def test_a_short_run_agrees_with_theory(case: Case) -> None:
         assert abs(z) < 4.0, f"{name}: {found.value:.5g} against {truth:.5g}, z = {z:.2f}"
 
 
-#: Reading the page used to drop rows without a minus sign whenever a case was renewed, so figures that were measured are
+#: Reading the page used to drop rows without a minus sign whenever a case was renewed, so measured figures are
 #: missing from it. To be taken away once `python tests/theory/validate.py` has made the whole page anew.
 INCOMPLETE = pytest.mark.xfail(
     strict=False, reason="docs/validation.md lacks rows until the whole command is run again"
