@@ -153,7 +153,7 @@ MVA = "Reiser and Lavenberg 1980"
 MODELS = (
     Model("tandem of M/M/1", "Burke 1956; Jackson 1957", tandem, 0.85),
     Model("feedback between two M/M/1", "Jackson 1957", feedback, 1.1),
-    Model("tandem of M/G/1 PS", "BCMP 1975", ps_network, 0.9),
+    Model("tandem of M/G/1 PS", "BCMP 1975", ps_network, (0.9, 0.9, 1.3)),
     Model("fork and join of two M/M/1", "Flatto and Hahn 1984; Nelson and Tantawi 1988", fork_join, 0.75),
     Model("tandem that holds its slot: M/E2/1", "Pollaczek 1930", blocking, 0.9),
     *(
@@ -168,7 +168,7 @@ MODELS = (
     ),
     Model("two retries of a call that fails with p = 0.3", "geometric series", retries, 5.0, ALONE),
     Model("random to two replicas", "two M/M/1", random),
-    Model("round robin to two replicas: E2/M/1", "Kleinrock 1, 6.4", round_robin, 0.8),
+    Model("round robin to two replicas: E2/M/1", "Kleinrock 1, 6.4", round_robin, (0.8, 0.8, 1.1)),
     Model("least request to two replicas", "chain of both queues, solved numerically", least_request, 0.9),
     Model("least request to 1000 replicas", "Vvedenskaya et al. 1996; Mitzenmacher 1996", supermarket, (1.0, 0.5, 0.4)),
 )

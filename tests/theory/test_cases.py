@@ -29,14 +29,6 @@ def test_a_short_run_agrees_with_theory(case: Case) -> None:
         assert abs(z) < 4.0, f"{name}: {found.value:.5g} against {truth:.5g}, z = {z:.2f}"
 
 
-#: Reading the page used to drop rows without a minus sign whenever a case was renewed, so measured figures are
-#: missing from it. To be taken away once `python tests/theory/validate.py` has made the whole page anew.
-INCOMPLETE = pytest.mark.xfail(
-    strict=False, reason="docs/validation.md lacks rows until the whole command is run again"
-)
-
-
-@INCOMPLETE
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_the_page_tells_every_figure_and_that_it_agrees(case: Case) -> None:
     told = page.read(page.TheoryRow)
@@ -49,7 +41,6 @@ def test_the_page_tells_every_figure_and_that_it_agrees(case: Case) -> None:
         assert float(row.difference) == pytest.approx(100.0 * (float(row.simulated) / truth - 1.0), abs=2e-3)
 
 
-@INCOMPLETE
 def test_the_page_tells_nothing_else() -> None:
     figures = {(c.model.name, page.utilization_cell(c), name) for c in CASES for name in c.setting().figures}
     assert set(page.read(page.TheoryRow)) == figures

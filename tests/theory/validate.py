@@ -65,7 +65,8 @@ def simulate(case: Case, jobs: int) -> list[page.TheoryRow]:
 
 def save(theory: Sequence[page.TheoryRow], coverage: Sequence[page.CoverageRow]) -> None:
     """Put rows into the page, in the order of the catalogue and without those of cases that are no more."""
-    known = page.read(page.TheoryRow) | {row.key: row for row in theory}
+    fresh = {row.key: row for row in theory}  # all figures of their cases, in order
+    known = {key: row for key, row in page.read(page.TheoryRow).items() if key not in fresh} | fresh
     told = page.read(page.CoverageRow) | {row.key: row for row in coverage}
     order = [(case.model.name, page.utilization_cell(case)) for case in catalogue.CASES]
     rows = [row for place in order for row in known.values() if row.key[:2] == place]
