@@ -21,4 +21,4 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--update-golden", action="store_true", help="write tests/golden anew from what the engines do now"
     )
-    parser.addoption("--cases", type=int, default=None, help="generated cases of tests/contract (default: 160)")
+    parser.addoption("--cases", type=int, default=None, help="generated cases of tests/contract (default: 200)")

@@ -17,7 +17,7 @@ from meshsim.engines import EngineName, begin
 from meshsim.engines.record import DEGRADED, OUTCOMES, QUEUE_FULL, Record
 from meshsim.errors import EngineLimit, UsageError
 
-PER_SHARD = 40  # cases that one test runs; tests are spread over the workers of pytest-xdist
+PER_SHARD = 200  # cases that one test runs; tests are spread over the workers of pytest-xdist
 #: (When, what, of which service or stream, to what).
 Change = tuple[float, str, str, Any]
 

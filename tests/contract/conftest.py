@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from case import PER_SHARD
 
-USUAL = 160
+USUAL = 200
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -10,22 +10,24 @@ from pathlib import Path
 
 import pytest
 from case import PER_SHARD, Answer, Case, differences, read, run_case, tally
-from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import HealthCheck, assume, given, seed, settings
 
+from meshsim.errors import SpecError
 from topologies import cases
 
+ABSURDLY_MANY_CALLS = "M118"  # cycles and repeated calls multiply: a topology that users may not write either
 FOUND = sorted((Path(__file__).parent / "found").glob("*.yaml"))
 #: What every shard of cases must have had at least so often: a calm run proves nothing.
 FLOORS = {
-    "ties of answers": 10,
-    "ties of arrivals": 20,
-    "retries": 10,
-    "given up by the caller": 10,
-    "branches": 50,
-    "rejected": 10,
-    "waited for a slot": 10,
-    "controlled": 3,
-    "branched": 3,
+    "ties of answers": 50,
+    "ties of arrivals": 100,
+    "retries": 50,
+    "given up by the caller": 50,
+    "branches": 250,
+    "rejected": 50,
+    "waited for a slot": 50,
+    "controlled": 15,
+    "branched": 15,
 }
 
 
@@ -44,7 +46,12 @@ def test_engines_agree_on_generated_topologies(shard: int) -> None:
     @settings(max_examples=PER_SHARD, derandomize=False, database=None, suppress_health_check=list(HealthCheck))
     @given(cases())
     def check(case: Case) -> None:
-        met.update(tally(case, hold(case)))
+        try:
+            answer = hold(case)
+        except SpecError as error:
+            assume([found.code for found in error.diagnostics] != [ABSURDLY_MANY_CALLS])
+            raise
+        met.update(tally(case, answer))
 
     check()
     print(f"shard {shard}:", ", ".join(f"{name} {n}" for name, n in sorted(met.items())))
