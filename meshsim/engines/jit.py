@@ -14,6 +14,8 @@ import numba
 import numpy as np
 from numba import from_dtype, njit, types
 from numba.core import sigutils
+from numba.core.compiler import Compiler
+from numba.np import arrayobj
 
 #: Options of every compiled function. `_nrt=False` leaves out reference counting (such a function may neither allocate
 #: nor return an array); it is a private option of Numba, which is why Numba's versions are bounded in pyproject.toml.
@@ -29,6 +31,28 @@ OPTIONS: dict[str, Any] = {
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
+class _StraightIndices(Compiler):
+    """Numba's compiler, but for functions that never count from the end of a table.
+
+    Numba asks of every signed index whether it is negative, at every access; without that the kernel is 15 to 20 %
+    faster. The function that is replaced while one of ours is compiled (under Numba's lock) is not public; a test tells
+    if it is no longer asked. Without the compiler the kernel's tables refuse negative indices.
+    """
+
+    def compile_extra(self, function: Any) -> Any:
+        """Compile one function with all that is inlined into it."""
+        theirs = arrayobj.fix_integer_index
+        arrayobj.fix_integer_index = _as_it_stands
+        try:
+            return super().compile_extra(function)  # type: ignore[no-untyped-call]
+        finally:
+            arrayobj.fix_integer_index = theirs
+
+
+def _as_it_stands(context: Any, builder: Any, kind: Any, index: Any, _: Any) -> Any:
+    return context.cast(builder, index, kind, types.intp)
+
+
 def compiled(signature: Any = None, *, inline: bool = True, entry: bool = False) -> Callable[[Function], Function]:
     """Compile a function with `OPTIONS`; for the given types at once, or for those of its first call.
 
@@ -38,6 +62,7 @@ def compiled(signature: Any = None, *, inline: bool = True, entry: bool = False)
     """
     inner = signature is None and not entry
     options = {**OPTIONS, "forceinline": inline, "no_cpython_wrapper": inner, "no_cfunc_wrapper": True}
+    options["pipeline_class"] = _StraightIndices
     arguments = () if signature is None else (signature,)
 
     def decorate(function: Function) -> Function:

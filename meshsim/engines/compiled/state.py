@@ -21,6 +21,7 @@ from meshsim.engines.buckets import COARSE_BUCKETS, FINE_BUCKETS
 from meshsim.engines.program import Program
 from meshsim.engines.record import BATCHES, OCCUPANCY_BINS, OUTCOMES, REQUESTS, SERVICE_COUNTERS, SPANS
 from meshsim.engines.sharing import fifo_servers
+from meshsim.errors import InternalError
 
 NONE = -1
 NEVER = 2**62  # later than any run
@@ -443,8 +444,26 @@ def grow(kernel: Kernel, number: int) -> Kernel:
     return kernel._replace(**{name: new})
 
 
+class _Table(np.recarray[Any, Any]):
+    """A table as compiled code sees it: fields are attributes, and nothing is counted from the end."""
+
+    def __getitem__(self, index: Any) -> Any:
+        _refuse_negative(index)
+        return super().__getitem__(index)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        _refuse_negative(index)
+        super().__setitem__(index, value)
+
+
+def _refuse_negative(index: Any) -> None:
+    for one in index if isinstance(index, tuple) else (index,):
+        if not isinstance(one, str) and one < 0:
+            raise InternalError(f"an index of the kernel is {one}: compiled code would read what lies before the table")
+
+
 def for_kernel(kernel: Kernel) -> Kernel:
-    """Give the tables as compiled code takes them; without the compiler, with fields as attributes."""
+    """Give the tables as compiled code takes them; without the compiler, as it sees them."""
     if not config.DISABLE_JIT:  # type: ignore[attr-defined]
         return kernel
-    return Kernel(*(array.view(np.recarray) if array.dtype.names else array for array in kernel))
+    return Kernel(*(array.view(_Table) for array in kernel))
