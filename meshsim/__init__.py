@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from meshsim.architectures import Architecture, lower
-    from meshsim.control import Control
+    from meshsim.control import Control, TrafficWindow, Window, WorkWindow
     from meshsim.errors import (
         Diagnostic,
         EngineLimit,
@@ -50,7 +50,10 @@ __all__ = [
     "SpecError",
     "StoreError",
     "Topology",
+    "TrafficWindow",
     "UsageError",
+    "Window",
+    "WorkWindow",
     "__version__",
     "compare",
     "load",
@@ -68,7 +71,7 @@ _HOME = {
     **dict.fromkeys(("compare", "run"), "meshsim.simulate"),
     **dict.fromkeys(("Snapshot", "snapshot"), "meshsim.futures"),
     "Comparison": "meshsim.results.comparison",
-    "Control": "meshsim.control",
+    **dict.fromkeys(("Control", "TrafficWindow", "Window", "WorkWindow"), "meshsim.control"),
     "Result": "meshsim.results.result",
     "Topology": "meshsim.model.topology",
 }

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from meshsim.architectures import Architecture, lower
+from meshsim.architectures import Architecture
 from meshsim.architectures.plane import Plane
 from meshsim.control import Controller, drive
+from meshsim.control.given import controllers_given, lower_with_room, name_of, with_room
+from meshsim.control.numbers import real_number
 from meshsim.engines import EngineName
 from meshsim.engines.record import Record
 from meshsim.engines.running import Run
@@ -27,7 +29,6 @@ from meshsim.simulate import (
     compile_engine,
     pauses,
     settings_of,
-    with_room,
 )
 from meshsim.workers import Stop, Submit, workers
 
@@ -42,15 +43,15 @@ class Snapshot:
     Attributes
     ----------
     at_s
-        That instant, in simulated seconds.
+        That instant, in simulated seconds. It is the warm-up of every future, rounded up to a whole batch.
     """
 
     at_s: float
-    _topology: Topology
-    _plane: Plane
-    _settings: Settings
-    _jobs: int
-    _runs: tuple[CompiledRun, ...]  # of the compiled engine; the simpy engine replays
+    _topology: Topology = field(repr=False)
+    _plane: Plane = field(repr=False)
+    _settings: Settings = field(repr=False)
+    _jobs: int = field(repr=False)
+    _runs: tuple[CompiledRun, ...] = field(repr=False)  # of the compiled engine; the simpy engine replays
 
     def run(self, controllers: Sequence[Controller] = (), *, branch: int = 0) -> Result:
         """Let it go on to its end; the snapshot stays as it is.
@@ -75,16 +76,17 @@ class Snapshot:
         UsageError
             The branch is negative, or control processes cannot reach the workers (simpy engine with several jobs).
         """
+        controllers = controllers_given(controllers)
         if not 0 <= branch <= MOST_SEED:
             raise UsageError(f"a branch is between 0 and {MOST_SEED}, not {branch}")
         if controllers and self._settings.engine == "simpy" and self._jobs != 1:
             raise UsageError("control processes cannot be sent to other processes: with the simpy engine give jobs=1")
         started = time.perf_counter()
         with workers(self._jobs, self._settings.engine) as submit:
-            records = self._continue(submit, tuple(controllers), branch)
+            records = self._continue(submit, controllers, branch)
         timing = Timing(round(time.perf_counter() - started, 3), self._jobs)
         result = build_results(self._topology, [self._plane], [records], self._settings, timing)[0]
-        names = ", ".join(getattr(one, "__name__", repr(one)) for one in controllers)
+        names = ", ".join(map(name_of, controllers))
         command = f"snapshot.run([{names}], branch={branch})  # snapshot at {self.at_s:g} s of {self._topology.name}"
         return replace(result, manifest=replace(result.manifest, command=command))
 
@@ -145,10 +147,11 @@ def snapshot(
     True
     """
     spec = load(topology, overrides=overrides)
-    most_s = spec.run.duration_s if duration_s is None else duration_s
+    at_s = real_number(at_s, "at_s")
+    most_s = spec.run.duration_s if duration_s is None else real_number(duration_s, "duration_s")
     if not 0 <= at_s < most_s:
         raise UsageError(f"at_s has to lie within the duration of {most_s:g} s, not at {at_s:g} s")
-    room, active = with_room(spec, max_replicas or {})
+    room, active = with_room(spec, max_replicas)
     settings = settings_of(
         spec,
         engine=engine,
@@ -159,7 +162,7 @@ def snapshot(
         jobs=jobs,
         active=active,
     )
-    plane = lower(room, architecture, same_policies=same_policies)
+    plane = lower_with_room(spec, room, architecture, same_policies=same_policies)
     compile_engine(engine, plane, quiet)
     runs: tuple[CompiledRun, ...] = ()
     if engine == "compiled":

@@ -12,10 +12,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from meshsim.architectures import Architecture, lower
+from meshsim.architectures import Architecture
 from meshsim.architectures.plane import Plane
-from meshsim.architectures.rewrites import sidecar_of
 from meshsim.control import Controller, drive
+from meshsim.control.given import controllers_given, lower_with_room, name_of, with_room
+from meshsim.control.numbers import real_number, whole_number
 from meshsim.engines import ENGINES, EngineName, begin, slices
 from meshsim.engines.record import BATCHES, Record
 from meshsim.engines.running import Run
@@ -160,7 +161,7 @@ def run(
         When the topology is wrong, the arguments do not fit each other, or the engine met a limit.
     """
     spec = load(topology, overrides=overrides)
-    room, active = with_room(spec, max_replicas or {})
+    room, active = with_room(spec, max_replicas)
     settings = settings_of(
         spec,
         engine=engine,
@@ -172,10 +173,10 @@ def run(
         jobs=jobs,
         record_requests=record_requests,
         objectives=tuple(objectives),
-        controllers=tuple(controllers),
+        controllers=controllers_given(controllers),
         active=active,
     )
-    planes = [lower(room, architecture, same_policies=same_policies)]
+    planes = [lower_with_room(spec, room, architecture, same_policies=same_policies)]
     compile_engine(engine, planes[0], quiet)
     result = _simulate(room, planes, settings, jobs, progress)[0]
     told = repeat or _repeat(topology, spec, settings, overrides, duration_s, warmup_s, same_policies, max_replicas)
@@ -218,7 +219,7 @@ def compare(
         As `run`.
     """
     spec = load(topology, overrides=overrides)
-    room, active = with_room(spec, max_replicas or {})
+    room, active = with_room(spec, max_replicas)
     settings = settings_of(
         spec,
         engine=engine,
@@ -230,10 +231,10 @@ def compare(
         jobs=jobs,
         record_requests=record_requests,
         objectives=tuple(objectives),
-        controllers=tuple(controllers),
+        controllers=controllers_given(controllers),
         active=active,
     )
-    planes = [lower(room, architecture, same_policies=same_policies) for architecture in architectures]
+    planes = [lower_with_room(spec, room, one, same_policies=same_policies) for one in architectures]
     labels = [plane.architecture for plane in planes]
     _check_labels(labels)
     compile_engine(engine, planes[0], quiet)
@@ -265,8 +266,8 @@ def _repeat(
         until=None if settings.until is None else settings.until.text,
         same_policies=same_policies,
         objectives=settings.objectives,
-        controllers=tuple(getattr(one, "__name__", repr(one)) for one in settings.controllers),
-        max_replicas=None if max_replicas is None else tuple(max_replicas.items()),
+        controllers=tuple(map(name_of, settings.controllers)),
+        max_replicas=None if max_replicas is None else tuple((k, int(n)) for k, n in max_replicas.items()),
     )
 
 
@@ -278,13 +279,13 @@ def compile_engine(engine: EngineName, plane: Plane, quiet: bool) -> None:
     """Compile the compiled engine before anything runs on it, and say so when that takes long."""
     if engine != "compiled":
         return
-    from meshsim.engines.compiled.warm import is_cached, warm
+    from meshsim.engines.compiled.warm import is_cached, message, warm
     from meshsim.engines.pack import pack
 
     if is_cached():
         return
     if not quiet:
-        print("compiling the engine (once, under a minute) …", file=sys.stderr, flush=True)
+        print(message(), file=sys.stderr, flush=True)
     warm(pack(plane))
 
 
@@ -314,11 +315,11 @@ def settings_of(
     """Fill in what the topology says where an argument does not, and check it."""
     settings = Settings(
         engine=engine,
-        seed=spec.run.seed if seed is None else seed,
-        replications=spec.run.replications if replications is None else replications,
-        duration_s=spec.run.duration_s if duration_s is None else duration_s,
+        seed=spec.run.seed if seed is None else whole_number(seed, "seed"),
+        replications=spec.run.replications if replications is None else whole_number(replications, "replications"),
+        duration_s=spec.run.duration_s if duration_s is None else real_number(duration_s, "duration_s"),
         drain_s=spec.run.drain_s,
-        warmup_s=spec.run.warmup_s if warmup_s is None else warmup_s,
+        warmup_s=spec.run.warmup_s if warmup_s is None else real_number(warmup_s, "warmup_s"),
         record_requests=record_requests,
         until=None if until is None else parse_until(until),
         objectives=objectives,
@@ -329,31 +330,6 @@ def settings_of(
     if controllers and engine == "simpy" and jobs != 1:
         raise UsageError("control processes cannot be sent to other processes: with the simpy engine give jobs=1")
     return settings
-
-
-def with_room(spec: Topology, max_replicas: Mapping[str, int]) -> tuple[Topology, dict[str, int]]:
-    """Make room for more replicas; gives the larger topology, and how many replicas these services begin with.
-
-    Raises
-    ------
-    UsageError
-        A service is unknown or has several versions, or begins with more.
-    """
-    services, active = dict(spec.services), {}
-    for name, most in max_replicas.items():
-        if name not in services:
-            raise UsageError(f"max_replicas: there is no service '{name}'; there is {', '.join(sorted(services))}")
-        versions = services[name].versions
-        if len(versions) > 1:
-            raise UsageError(f"max_replicas: '{name}' has several versions; scaling one is not supported yet")
-        if not isinstance(most, int):
-            raise UsageError(f"max_replicas: '{name}' needs a whole number, not {most!r}")
-        if most < versions[0].replicas:
-            raise UsageError(f"max_replicas: '{name}' begins with {versions[0].replicas} replicas, more than {most}")
-        active[name] = active[sidecar_of(name)] = versions[0].replicas
-        larger = (versions[0].model_copy(update={"replicas": most}),)
-        services[name] = services[name].model_copy(update={"versions": larger})
-    return spec.model_copy(update={"services": services}) if active else spec, active
 
 
 def _check(settings: Settings) -> None:
@@ -420,7 +396,13 @@ def build_results(
     automatic = settings.warmup_s is None
     cut = max(cut_batches(plane, runs, settings.warmup_s) for plane, runs in zip(planes, records, strict=True))
     origin = Origin(
-        settings.engine, settings.seed, "auto" if automatic else "given", "", timing, objectives=settings.objectives
+        settings.engine,
+        settings.seed,
+        "auto" if automatic else "given",
+        "",
+        timing,
+        objectives=settings.objectives,
+        controllers=tuple(map(name_of, settings.controllers)),
     )
     return [
         build(spec, plane, runs, cut, replace(origin, unsettled=automatic and unsettled(runs)))

@@ -26,13 +26,13 @@ def doctor(
     debug: options.Debug = False,
 ) -> None:
     """Report and warm."""
-    from meshsim.engines.compiled.warm import is_cached
+    from meshsim.engines.compiled.warm import is_cached, message
 
     del debug
     found = _report(is_cached())
     if not no_warm and not found["compiled_before"]:
         if not quiet:
-            say("compiling the engine (once, under a minute) …")
+            say(message())
         wall, cpu = time.perf_counter(), time.process_time()
         _compile()
         found["compile_wall_s"] = round(time.perf_counter() - wall, 1)
@@ -65,7 +65,7 @@ def _report(compiled_before: bool) -> dict[str, Any]:
     import yaml
 
     import meshsim
-    from meshsim.engines.jit import cache_folder
+    from meshsim.engines.jit import cache_folder, is_writable
 
     folder = cache_folder()
     settings: Any = numba.config
@@ -79,7 +79,7 @@ def _report(compiled_before: bool) -> dict[str, Any]:
         "libyaml": yaml.__with_libyaml__,  # large topologies are read slowly without it
         "cores": os.cpu_count(),
         "cache_folder": str(folder),
-        "cache_writable": os.access(folder, os.W_OK) if folder.exists() else os.access(folder.parent, os.W_OK),
+        "cache_writable": is_writable(folder),
         "numba_disable_jit": bool(settings.DISABLE_JIT),
         "compiled_before": compiled_before,
     }

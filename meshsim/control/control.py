@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator, Mapping
-from typing import Any, Literal, SupportsFloat
+from typing import Any, Literal
 
 import numpy as np
 import simpy
 
 from meshsim.architectures.plane import Plane, PlaneService
 from meshsim.architectures.rewrites import sidecar_of
+from meshsim.control.numbers import real_number, whole_number
 from meshsim.control.window import Window, number_of
 from meshsim.engines import program as p
-from meshsim.engines.keyed import name_hash
 from meshsim.engines.pack import BALANCERS, FAILURES
 from meshsim.engines.running import Changeable, Run, Totals
 from meshsim.errors import UsageError
@@ -32,13 +32,13 @@ class Control:
         SimPy's environment of the control processes, in simulated seconds: ``yield control.env.timeout(10)``.
     """
 
-    def __init__(self, run: Run, plane: Plane, env: simpy.Environment) -> None:
+    def __init__(self, run: Run, plane: Plane, env: simpy.Environment, seen: Totals | None = None) -> None:
         self.env = env
         self._run = run
         self._plane = plane
         self._program = run.program
         self._replicas = dict(zip(self._program.service_names, run.program.services["replicas"].tolist(), strict=True))
-        self._seen: Totals | None = None
+        self._seen = seen  # None: nothing has happened before this process began
 
     @property
     def now_s(self) -> float:
@@ -48,7 +48,7 @@ class Control:
     # -- looking ---------------------------------------------------------------------------------------------------
 
     def window(self) -> Window:
-        """What happened since this process looked last; the first time since the run began.
+        """What happened since this process looked last; the first time since the run, or the future, began.
 
         Returns
         -------
@@ -94,9 +94,7 @@ class Control:
         found = self._known(service)
         if len(found.versions) > 1:
             raise UsageError(f"'{service}' has several versions; scaling one of them is not supported yet")
-        _check(isinstance(replicas, SupportsFloat), f"replicas are a number, not {replicas!r}")
-        _check(float(replicas).is_integer(), f"replicas are a whole number, not {replicas}; math.ceil rounds up")
-        replicas = int(replicas)
+        replicas = whole_number(replicas, f"replicas of '{service}'")
         beside = service in (sidecar_of(other.name) for other in self._plane.services)
         _check(not beside, f"'{service}' follows the service beside it: scale that one")
         _check(replicas >= 1, f"'{service}' needs 1 replica or more, not {replicas}")
@@ -124,18 +122,20 @@ class Control:
         kind = self._plane.entries[number][0].arrivals.kind
         if kind in ("closed", "mmpp", "rate", "spike"):
             raise UsageError(f"changing the load of '{stream}' is not supported yet: its arrivals are '{kind}'")
+        load = real_number(load, f"load of '{stream}'")
         _check(0.0 <= load < math.inf, f"a load is 0 or more and finite, not {load}")
         self._arrive()
         self._run.set_load(number, load)
 
     def slow(self, service: str, factor: float) -> None:
         """From now on let CPU work that begins at a service or proxy take `factor` times as much (1: as usual)."""
+        factor = real_number(factor, "factor on CPU work")
         _check(0.0 <= factor < math.inf, f"a factor on CPU work is 0 or more and finite, not {factor}")
         number = self._program.service_names.index(self._known(service).name)
         self._arrive()
         self._run.set_slow(number, factor)
 
-    def fail(self, service: str, share: float, reason: str = "503") -> None:
+    def fail(self, service: str, share: float, reason: str | int = "503") -> None:
         """From now on let a service or proxy answer a share of its messages with a failure, without any work.
 
         Parameters
@@ -145,6 +145,7 @@ class Control:
         reason
             As in a ``fail`` step: ``500``, ``503``, ``reset``, ``connect_failure`` or ``grpc:unavailable``.
         """
+        share, reason = real_number(share, "share of messages"), str(reason)
         _check(0.0 <= share <= 1.0, f"a share is between 0 and 1, not {share}")
         _check(reason in FAILURES, f"there is no failure '{reason}'; there is {', '.join(FAILURES)}")
         number = self._program.service_names.index(self._known(service).name)
@@ -165,15 +166,25 @@ class Control:
             Of each try; None: no limit.
         retries
             Tries after the first.
+
+        Raises
+        ------
+        UsageError
+            There is no such call, nothing is to be changed, or a value is out of range.
         """
-        call = self._call(step)
-        if timeout_s != "as it is":
-            _check(timeout_s is None or 0.0 < timeout_s < math.inf, f"a timeout is above 0 s, not {timeout_s}")
-            self._set("calls", [call], "timeout_ns", -1 if timeout_s is None else round(timeout_s * 1e9))
+        calls = self._calls(step)
+        _check(timeout_s != "as it is" or retries is not None, "nothing to change: give timeout_s or retries")
         if retries is not None:
-            whole = isinstance(retries, int) and 0 <= retries <= _MOST_RETRIES
-            _check(whole, f"retries are a whole number from 0 to {_MOST_RETRIES}, not {retries}")
-            self._set("calls", [call], "retries", retries)
+            retries = whole_number(retries, "retries")
+            _check(0 <= retries <= _MOST_RETRIES, f"retries are between 0 and {_MOST_RETRIES}, not {retries}")
+        if timeout_s is None:
+            self._set("calls", calls, "timeout_ns", -1)
+        elif timeout_s != "as it is":
+            limit_s = real_number(timeout_s, "timeout_s")
+            _check(0.0 < limit_s < math.inf, f"a timeout is above 0 s, not {limit_s}")
+            self._set("calls", calls, "timeout_ns", round(limit_s * 1e9))
+        if retries is not None:
+            self._set("calls", calls, "retries", retries)
 
     def set_load_balancer(self, service: str, balancer: str) -> None:
         """From now on let everybody who balances requests to a service do it so.
@@ -234,14 +245,12 @@ class Control:
         number_of(service, self._program.service_names, "service")
         return self._plane.service(service)
 
-    def _call(self, step: str) -> int:
-        service, _, rest = step.partition(".")
-        endpoint, _, path = rest.partition(".")
-        instructions = self._program.instructions
-        here = instructions["position"] == name_hash(f"{service}.{endpoint}/{path}")
-        found = instructions["a"][here & (instructions["op"] == p.CALL)]
-        _check(len(found) > 0, f"there is no call at '{step}'; write service.endpoint.step, steps counted from 0")
-        return int(found[0])
+    def _calls(self, step: str) -> list[int]:
+        found = self._program.calls_at
+        if step not in found:
+            near = [other for other in found if other.partition(".")[0] == step.partition(".")[0]] or list(found)
+            raise UsageError(f"there is no call at '{step}'; there are calls at {', '.join(near) or 'no place'}")
+        return list(found[step])
 
 
 def instant_ns(now_s: float) -> int:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from typing import Any
 
 import simpy
 
 from meshsim.architectures.plane import Plane
 from meshsim.control.control import Control, Controller, instant_ns
+from meshsim.control.given import name_of
 from meshsim.engines import FOREVER_NS
 from meshsim.engines.record import Record
 from meshsim.engines.running import Run
@@ -49,8 +51,12 @@ def drive(
         A controller is no generator function.
     """
     env = simpy.Environment(initial_time=since_s)
+    seen = None
+    if controllers and since_s:
+        run.bring_to(instant_ns(since_s))
+        seen = run.totals()
     for controller in controllers:
-        _start(controller, Control(run, plane, env), env)
+        _start(controller, Control(run, plane, env, seen), env)
     marks = iter([*pauses, FOREVER_NS])
     mark = next(marks)
     while True:
@@ -68,16 +74,46 @@ def drive(
 
 def _start(controller: Controller, control: Control, env: simpy.Environment) -> None:
     process = controller(control)
+    name = name_of(controller)
     if not hasattr(process, "throw"):
-        name = getattr(controller, "__name__", repr(controller))
         raise UsageError(f"{name} is no control process: it has to yield events, e.g. control.env.timeout(10)")
-    env.process(process)
+    env.process(_only_events(process, name, env))
+
+
+def _only_events(
+    process: Generator[simpy.Event, Any, Any], name: str, env: simpy.Environment
+) -> Generator[simpy.Event, Any, Any]:
+    """Pass on what a control process yields, if it is an event; SimPy would not say whose mistake it was, nor when."""
+    answer: Any = None
+    failure: BaseException | None = None
+    while True:
+        try:
+            event = process.send(answer) if failure is None else process.throw(failure)
+        except StopIteration as end:
+            return end.value
+        except Exception as error:
+            error.add_note(f"raised by the control process {name} at {env.now:g} s of simulated time")
+            raise
+        if not isinstance(event, simpy.Event):
+            raise UsageError(
+                f"{name} yields {event!r} at {env.now:g} s of simulated time; "
+                "it has to yield events, e.g. control.env.timeout(10)"
+            )
+        answer, failure = None, None
+        try:
+            answer = yield event
+        except BaseException as error:  # the event failed, or the process is interrupted: the controller may handle it
+            failure = error
 
 
 def _act(env: simpy.Environment, at_ns: int) -> None:
     """Let control processes do all that they do at one instant, in SimPy's order."""
     for _ in range(_MOST_AT_ONCE):
-        env.step()
+        try:
+            env.step()
+        except Exception as copied:  # SimPy raises a copy of what a process raised, without its notes and fields
+            original = copied.__cause__ if type(copied.__cause__) is type(copied) else copied
+            raise original from original.__cause__
         if math.isinf(env.peek()) or instant_ns(env.peek()) > at_ns:
             return
     raise EngineLimit(

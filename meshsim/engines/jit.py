@@ -124,6 +124,13 @@ def cache_folder() -> Path:
     return Path(tempfile.mkdtemp(prefix="meshsim-"))
 
 
+def is_writable(folder: Path) -> bool:
+    """Whether files can be written there, or the folder can be made."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return folder.is_dir() and os.access(folder, os.W_OK)
+
+
 def table_type(dtype: np.dtype[Any], *, readonly: bool = True) -> types.Array:
     """Numba's type of a contiguous table of `dtype`."""
     element = from_dtype(dtype) if dtype.names else types.float64

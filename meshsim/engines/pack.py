@@ -75,6 +75,7 @@ class _Packer:
         self.distributions = Distributions()
         self.instructions = Rows(p.INSTRUCTION)
         self.calls = Rows(p.CALLS)
+        self.calls_at: dict[str, tuple[int, ...]] = {}
         self.targets = Rows(p.TARGETS)
         self.endpoints = Rows(p.ENDPOINTS)
         self.views = Rows(p.VIEWS)
@@ -119,6 +120,7 @@ class _Packer:
             table=self.distributions.table(),
             network=self.network,
             depth=self.plane.call_depth,
+            calls_at=self.calls_at,
             service_names=tuple(s.name for s in self.plane.services),
             endpoint_names=tuple(f"{s}.{e}" for s, e in self.endpoint_number),
             stream_names=tuple(stream.name for stream, _ in self.plane.entries),
@@ -234,6 +236,8 @@ class _Packer:
             **self._sizes(call.request_bytes, call.response_bytes),
             **self._hop(caller, step.hop),
         )
+        at = address.replace("/", ".", 1)
+        self.calls_at[at] = (*self.calls_at.get(at, ()), number)
         self.instructions.add(op=p.CALL, a=number, position=position)
         if step.fallback is not None:
             jump = self.instructions.add(op=p.JUMP)

@@ -5,6 +5,7 @@ Times are int64 nanoseconds, sizes bytes, hashes of names uint64. An index of -1
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -182,6 +183,8 @@ class Program:
         Five distributions: loopback, same node, same zone, cross zone, client.
     depth
         Longest chain of calls that is allowed, proxies not counted.
+    calls_at
+        Rows of `calls` by address in the topology, ``service.endpoint.step``; several where versions have the step.
     """
 
     instructions: npt.NDArray[np.void]
@@ -199,6 +202,7 @@ class Program:
     table: npt.NDArray[np.float64]
     network: npt.NDArray[np.int32]  # distributions are not repeated: places of equal delay have the same number
     depth: int
+    calls_at: Mapping[str, tuple[int, ...]]
     service_names: tuple[str, ...]
     endpoint_names: tuple[str, ...]  # 'service.endpoint'
     stream_names: tuple[str, ...]

@@ -29,6 +29,8 @@ class Manifest:
         Name of the topology, and the sha256 of its canonical form as it was read, with overrides.
     objectives
         What every tenant was asked to keep besides, as (quantity, limit): no part of the digest.
+    controllers
+        Names of the control processes that looked at the run and may have changed it.
     architecture, engine, seed, replications
         What was run.
     duration_s, warmup_s, warmup
@@ -62,6 +64,7 @@ class Manifest:
     command: str
     timing: Timing
     objectives: tuple[tuple[str, float], ...] = ()
+    controllers: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, object]:
         """For JSON."""

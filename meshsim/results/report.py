@@ -33,6 +33,7 @@ def summary(result: Result) -> list[str]:
     """Lines of `Result.summary`."""
     return [
         headline(result.manifest, result.architecture),
+        *_controlled(result.manifest),
         f"verdict: {result.verdict.word}",
         *(f"  {note}" for note in result.verdict.notes),
         "",
@@ -58,6 +59,10 @@ def headline(manifest: Manifest, what: str) -> str:
         f"{manifest.topology} · {what} · {runs}{duration(manifest.duration_s)} of traffic, {cut}"
         f" · engine {manifest.engine} · seed {manifest.seed}"
     )
+
+
+def _controlled(manifest: Manifest) -> list[str]:
+    return [f"under control of {', '.join(manifest.controllers)}"] if manifest.controllers else []
 
 
 def judgement(tenant: str, judged: Judged) -> list[str]:
@@ -111,13 +116,18 @@ def _services(services: dict[str, ServiceResult]) -> list[str]:
             [
                 name,
                 percent_interval(service.utilization),
-                "no limit" if math.isinf(service.cores) else number(service.cores),
+                "no limit" if math.isinf(service.cores) else _mean_of(service.cores, service.replicas),
                 duration_interval(service.wait_s),
                 duration_interval(service.latency_s["p99"]),
                 f"{service.rejected:,}",
             ]
         )
     return table(rows, indent="")
+
+
+def _mean_of(amount: float, replicas: float) -> str:
+    """An amount, and that it is a mean over time where replicas were changed on the way."""
+    return number(amount) if float(replicas).is_integer() else f"{number(amount)} (mean)"
 
 
 def _memory(totals: Totals, *, used: bool) -> str:
@@ -131,7 +141,7 @@ def _totals(totals: Totals, *, used: bool) -> str:
         return "none"
     return (
         f"{amount(totals.cores.estimate, 'cores')} in use of {number(totals.cores_requested)} requested, "
-        f"{_memory(totals, used=used)}, {totals.replicas} replicas"
+        f"{_memory(totals, used=used)}, {_mean_of(totals.replicas, totals.replicas)} replicas"
     )
 
 

@@ -210,6 +210,8 @@ class Origin:
         The automatic warm-up is at its bound; see `meshsim.results.warmup.unsettled`.
     objectives
         For every tenant, besides its own.
+    controllers
+        Names of the control processes.
     """
 
     engine: str
@@ -220,6 +222,7 @@ class Origin:
     level: float = 0.95
     unsettled: bool = False
     objectives: tuple[Objective, ...] = ()
+    controllers: tuple[str, ...] = ()
 
 
 def build(topology: Topology, plane: Plane, records: Sequence[Record], cut: int, origin: Origin) -> Result:
@@ -289,4 +292,5 @@ def _manifest(topology: Topology, plane: Plane, records: Sequence[Record], cut: 
         command=origin.command,
         timing=origin.timing,
         objectives=tuple((objective.quantity, objective.limit) for objective in origin.objectives),
+        controllers=origin.controllers,
     )

@@ -171,7 +171,8 @@ def _used(busy: npt.NDArray[np.float64], capacity: npt.NDArray[np.float64] | flo
     """Share in use; an interval from few batches is cut where a share ends."""
     if np.isinf(capacity).any() or not np.all(capacity):
         return _UNKNOWN
-    found = per_batch(busy / capacity, level=level).estimate
+    # a ratio of integrals: while there are few replicas, their utilization counts for little
+    found = ratio(busy, np.broadcast_to(capacity, busy.shape), level=level).estimate
     if found.low is None or found.high is None:
         return found
     return replace(found, low=max(found.low, 0.0), high=min(found.high, 1.0))

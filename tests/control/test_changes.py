@@ -29,7 +29,7 @@ from scipy import stats
 
 from meshsim.control import Control
 from meshsim.engines.record import E503, OK, TIMEOUT, Record
-from meshsim.errors import EngineLimit, UsageError
+from meshsim.errors import UsageError
 from meshsim.model.traffic import Arrivals
 
 
@@ -232,48 +232,6 @@ def test_a_controller_that_only_waits_changes_no_bit() -> None:
         return controller
 
     assert_same(run(base, [], 2.0)[0], run(base, [idle], 2.0)[0])
-
-
-@pytest.mark.parametrize(
-    ("do", "message"),
-    [
-        (lambda c: c.scale("aa", 1), "there is no service 'aa'; there is a"),
-        (lambda c: c.scale("a", 0), "'a' needs 1 replica or more, not 0"),
-        (lambda c: c.scale("a", 0.5), "replicas are a whole number, not 0.5"),
-        (lambda c: c.set_load("x", 1.0), "there is no stream 'x'; there is s"),
-        (lambda c: c.set_load("s", -1.0), "a load is 0 or more"),
-        (lambda c: c.slow("a", float("inf")), "a factor on CPU work is 0 or more and finite"),
-        (lambda c: c.fail("a", 1.5), "a share is between 0 and 1, not 1.5"),
-        (lambda c: c.fail("a", 0.5, "502"), "there is no failure '502'; there is 500, 503"),
-        (lambda c: c.set_call("a.e.7", retries=1), "there is no call at 'a.e.7'"),
-        (lambda c: c.set_load_balancer("a", "random"), "nobody balances requests to 'a'"),
-        (lambda c: c.set_split("a", {"v1": 1.0}), "no split of 'a' is enforced"),
-        (lambda c: c.window().tenant("nobody"), "there is no tenant 'nobody'; there is t"),
-        (lambda c: (c.window(), c.window().service("a")), "a window without length has no rates"),
-        (lambda c: c.window().all.quantile_s(99), "the 99th percentile is 0.99"),
-    ],
-)
-def test_mistakes_are_told(do: Any, message: str) -> None:
-    with pytest.raises(UsageError) as caught:
-        run(plane(service("a"), arrivals=every_ms(10)), [at(0.05, do)], 0.1, engines=("compiled",))
-    assert message in str(caught.value)
-
-
-def test_a_controller_without_end_is_stopped() -> None:
-    def restless(seen: list[Any]) -> Any:
-        def controller(control: Control) -> Any:
-            while True:
-                yield control.env.timeout(0)
-
-        return controller
-
-    with pytest.raises(EngineLimit, match="a control process acts without end"):
-        run(plane(service("a"), arrivals=every_ms(10)), [restless], 0.1, engines=("compiled",))
-
-
-def test_a_function_that_is_no_process_is_told() -> None:
-    with pytest.raises(UsageError, match="is no control process: it has to yield events"):
-        run(plane(service("a"), arrivals=every_ms(10)), [lambda seen: lambda control: None], 0.1)  # type: ignore[arg-type, return-value]
 
 
 def test_a_sidecar_follows_its_service() -> None:

@@ -148,7 +148,50 @@ def test_room_costs_nothing_until_it_is_used() -> None:
 def test_runs_with_controllers_need_a_warm_up() -> None:
     with pytest.raises(UsageError, match="no automatic warm-up; give warmup_s"):
         ms.run("bookinfo", controllers=[slow_a], duration_s=1, quiet=True)
-    with pytest.raises(UsageError, match="max_replicas: 'details' needs a whole number, not '5'"):
-        ms.run("bookinfo", max_replicas={"details": "5"}, duration_s=1, quiet=True)  # type: ignore[dict-item]
-    with pytest.raises(UsageError, match="max_replicas: there is no service 'x'"):
-        ms.run("bookinfo", max_replicas={"x": 3}, duration_s=1, quiet=True)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_first_look_of_a_future_begins_at_the_snapshot(engine: EngineName) -> None:
+    seen = []
+
+    def look(control: Control) -> Any:
+        yield control.env.timeout(1)
+        seen.append(control.window())
+
+    start = ms.snapshot("bookinfo", at_s=2, duration_s=4, replications=1, engine=engine, quiet=True)
+    start.run([look])
+    assert (seen[0].start_s, seen[0].end_s) == (2.0, 3.0)
+    assert repr(start) == "Snapshot(at_s=2.0)"
+
+
+def test_proxies_know_the_replicas_that_there_are() -> None:
+    """Room for more costs no memory, and the gateway's list of endpoints is as long as without it."""
+    plain = ms.run("bookinfo", "gateway", duration_s=2, warmup_s=1, replications=1, quiet=True)
+    roomy = ms.run(
+        "bookinfo", "gateway", max_replicas={"details": 40}, duration_s=2, warmup_s=1, replications=1, quiet=True
+    )
+    assert roomy.proxies.memory_bytes == plain.proxies.memory_bytes
+    assert roomy.applications.memory_requested_bytes == plain.applications.memory_requested_bytes
+
+
+def test_utilization_of_a_scaled_service_is_busy_over_provisioned() -> None:
+    """One replica that is overloaded for a while, then nine that are idle: a mean of shares would say about half."""
+
+    def grow(control: Control) -> Any:
+        yield control.env.timeout(5)
+        control.scale("web", 9)
+        control.set_load("s", 0.0)
+
+    spec = {
+        "meshsim": 1,
+        "services": {"web": {"replicas": 1, "cpu": 1, "endpoints": {"get": [{"work": "10ms"}]}}},
+        "tenants": {"t": {}},
+        "traffic": [{"name": "s", "tenant": "t", "entry": "web.get", "arrivals": {"constant": "100/s"}}],
+    }
+    result = ms.run(
+        spec, duration_s=10, warmup_s=0, replications=1, controllers=[grow], max_replicas={"web": 9}, quiet=True
+    )
+    web = result.by_service["web"]
+    assert web.replicas == pytest.approx(5.0)
+    assert web.utilization.value == pytest.approx(5.0 / (5.0 * 1 + 5.0 * 9), rel=0.01)
+    assert "under control of grow" in result.summary()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meshsim.engines.jit import cache_folder
+from meshsim.engines.jit import cache_folder, is_writable
 from meshsim.engines.program import Program
 from meshsim.engines.record import BATCHES
 
@@ -10,6 +10,14 @@ from meshsim.engines.record import BATCHES
 def is_cached() -> bool:
     """Whether the kernel was compiled before, so that it loads in a moment."""
     return any(cache_folder().rglob("loop.advance-*.nbi"))
+
+
+def message() -> str:
+    """What to tell before the kernel is compiled."""
+    folder = cache_folder()
+    if is_writable(folder):
+        return "compiling the engine (once, under a minute) …"
+    return f"compiling the engine (under a minute, in every process: {folder} cannot be written to) …"
 
 
 def warm(program: Program) -> None:
