@@ -11,7 +11,7 @@ import simpy
 from meshsim.architectures.plane import Plane
 from meshsim.control.control import Control, Controller, instant_ns
 from meshsim.control.given import name_of
-from meshsim.engines import FOREVER_NS
+from meshsim.engines.order import NEVER_NS
 from meshsim.engines.record import Record
 from meshsim.engines.running import Run
 from meshsim.errors import EngineLimit, UsageError
@@ -57,10 +57,10 @@ def drive(
         seen = run.totals()
     for controller in controllers:
         _start(controller, Control(run, plane, env, seen), env)
-    marks = iter([*pauses, FOREVER_NS])
+    marks = iter([*pauses, NEVER_NS])
     mark = next(marks)
     while True:
-        at_ns = FOREVER_NS if math.isinf(env.peek()) else instant_ns(env.peek())
+        at_ns = NEVER_NS if math.isinf(env.peek()) else instant_ns(env.peek())
         while mark < at_ns:
             if stop is not None and stop():
                 raise KeyboardInterrupt

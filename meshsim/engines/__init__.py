@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
+from meshsim.engines.order import NEVER_NS
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
 EngineName = Literal["simpy", "compiled"]
 ENGINES: tuple[EngineName, ...] = ("simpy", "compiled")
 _SLICES = 40  # of the duration, in which Ctrl-C waits (assumed: a second or so of the largest runs)
-FOREVER_NS = 2**62  # later than any run
 
 
 def begin(
@@ -116,4 +117,4 @@ def slices(duration_ns: int, drain_ns: int) -> Iterator[int]:
     """Instants at which signals are handled: within the duration, within the drain, and no more. No number changes."""
     yield from (duration_ns * i // _SLICES for i in range(1, _SLICES + 1))
     yield from (duration_ns + drain_ns * i // _SLICES for i in range(1, _SLICES))
-    yield FOREVER_NS
+    yield NEVER_NS

@@ -16,6 +16,7 @@ from numba import types
 from meshsim.engines import keyed
 from meshsim.engines.jit import compiled, table_type
 from meshsim.engines.keyed import unit
+from meshsim.engines.order import NEVER_NS
 from meshsim.engines.program import (
     BATCH,
     CONSTANT,
@@ -32,14 +33,13 @@ from meshsim.engines.program import (
 from meshsim.engines.sampler import draw, whole
 
 Table = npt.NDArray[Any]  # a structured one
-NEVER = 2**62  # later than any run
 
 #: Where a stream stands: the next arrival event to come.
 ARRIVAL_STATE = np.dtype(
     [
         ("event", "i8"),  # ordinal of the next arrival event
         ("time_ns", "i8"),  # of the last one, on the stream's own clock
-        ("due_ns", "i8"),  # when that is
+        ("due_ns", "i8"),  # when the coming one is
         ("load", "f8"),  # how fast the stream's own clock runs (rule G5)
         ("since_ns", "i8"),  # when it was set to this pace ...
         ("own_ns", "f8"),  # ... and what the stream's clock showed then
@@ -125,7 +125,7 @@ def _next_diurnal(streams: Table, points: Table, states: Table, number: int, nee
 
 @compiled()
 def _next_by_points(streams: Table, points: Table, states: Table, number: int, need: float) -> float:
-    """Spend `need` at a rate that is constant (or linear) between points; NEVER if it ends at rate zero."""
+    """Spend `need` at a rate that is constant (or linear) between points; NEVER_NS if it ends at rate zero."""
     first, n = streams[number]["first_point"], streams[number]["points"]
     linear = streams[number]["shape"] == LINEAR
     s = states[number]
@@ -145,7 +145,7 @@ def _next_by_points(streams: Table, points: Table, states: Table, number: int, n
             end = math.inf
         if math.isinf(end):
             if rate <= 0.0:
-                return float(NEVER)
+                return float(NEVER_NS)
             s["clock_ns"] += need / rate
             return s["clock_ns"]
         span = end - s["clock_ns"]
@@ -162,15 +162,15 @@ def _next_by_points(streams: Table, points: Table, states: Table, number: int, n
 @compiled()
 def _due_ns(state: Any) -> int:
     """When the stream's own clock will show the time of the coming arrival event."""
-    if state["time_ns"] >= NEVER or state["load"] <= 0.0:
-        return NEVER
+    if state["time_ns"] >= NEVER_NS or state["load"] <= 0.0:
+        return NEVER_NS
     if state["load"] == 1.0 and state["since_ns"] == 0:
         return state["time_ns"]
     return state["since_ns"] + whole((state["time_ns"] - state["own_ns"]) / state["load"])
 
 
 @compiled(
-    types.Tuple((types.int64, types.int64, types.int64))(  # type: ignore[no-untyped-call]
+    types.int64(
         *_TABLES, table_type(DISTRIBUTIONS), table_type(np.dtype("f8")), _STATES, types.int64, types.uint64
     ),
     inline=False,
@@ -183,13 +183,13 @@ def next_event(
     states: Table,
     number: int,
     run: int,
-) -> tuple[int, int, int]:
+) -> int:
     """Advance a stream to its next arrival event.
 
     Returns
     -------
-    tuple of int64
-        Its time (NEVER when there is none), its ordinal, and how many requests (or sessions) arrive then.
+    int64
+        How many requests (or sessions) arrive then; when, is written to ``due_ns``.
     """
     stream = streams[number]
     s = states[number]
@@ -201,14 +201,16 @@ def next_event(
     if kind == CONSTANT:
         s["time_ns"] = whole((event + 1) / stream["rate_per_ns"])
     elif kind == TRACE:
-        s["time_ns"] = points[stream["first_point"] + event]["at_ns"] if event < stream["points"] else NEVER
+        s["time_ns"] = points[stream["first_point"] + event]["at_ns"] if event < stream["points"] else NEVER_NS
     elif kind == RENEWAL:
         gap = draw(distributions, table, stream["gap"], key, keyed.ARRIVAL, event)
         s["time_ns"] = s["time_ns"] + whole(gap * stream["stretch"])
     else:
         need = -math.log(1.0 - unit(key, keyed.ARRIVAL, event, 0))
         if kind == POISSON or kind == BATCH:  # noqa: SIM109 (no tuples in compiled code)
-            s["time_ns"] = s["time_ns"] + whole(need / stream["rate_per_ns"]) if stream["rate_per_ns"] > 0.0 else NEVER
+            s["time_ns"] = (
+                s["time_ns"] + whole(need / stream["rate_per_ns"]) if stream["rate_per_ns"] > 0.0 else NEVER_NS
+            )
         elif kind == MMPP:
             s["time_ns"] = whole(_next_mmpp(streams, points, states, number, key, need))
         elif stream["shape"] == DIURNAL:
@@ -218,7 +220,7 @@ def next_event(
         if kind == BATCH:
             size = max(1, whole(draw(distributions, table, stream["size"], key, keyed.BATCH_SIZE, event)))
     s["due_ns"] = _due_ns(s)
-    return s["due_ns"], event, size
+    return size
 
 
 @compiled(types.int64(_STATES, types.int64, types.int64, types.float64))

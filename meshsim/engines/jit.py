@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import hashlib
 import os
 import tempfile
@@ -101,26 +102,34 @@ _CONVERSIONS: dict[Any, Callable[[Any], Any]] = {
 
 @cache
 def cache_folder() -> Path:
-    """Folder of compiled code: NUMBA_CACHE_DIR if it is set, else one in the user's cache, else a temporary one.
+    """Folder of compiled code: below NUMBA_CACHE_DIR if it is set, else in the user's cache, else a temporary one.
 
     Its name holds a digest of the engines' sources. Numba would only notice a change of the file that a function stands
     in, not of those that were inlined into it.
     """
-    if "NUMBA_CACHE_DIR" in os.environ:
-        return Path(os.environ["NUMBA_CACHE_DIR"])
     digest = hashlib.sha256()
     here = Path(__file__).parent
     for source in sorted([*here.glob("*.py"), *here.glob("compiled/*.py")]):
         digest.update(source.read_bytes())
-    user_cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    for parent in (user_cache, Path(tempfile.gettempdir())):
-        folder = parent / "meshsim" / f"compiled-{digest.hexdigest()[:16]}"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError:
-            continue
-        if os.access(folder, os.W_OK):
+    name = f"compiled-{digest.hexdigest()[:16]}"
+    if "NUMBA_CACHE_DIR" in os.environ:
+        return Path(os.environ["NUMBA_CACHE_DIR"]) / name
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "meshsim" / name
+    if is_writable(folder):
+        return folder
+    return _temporary_folder() / name
+
+
+def _temporary_folder() -> Path:
+    """A temporary folder that is this user's alone: what is read from there is run."""
+    user = os.getuid() if hasattr(os, "getuid") else getpass.getuser()
+    folder = Path(tempfile.gettempdir()) / f"meshsim-{user}"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if not hasattr(os, "getuid") or folder.lstat().st_uid == os.getuid():
             return folder
+    except OSError:
+        pass  # something else has this name
     return Path(tempfile.mkdtemp(prefix="meshsim-"))
 
 

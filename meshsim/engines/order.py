@@ -5,6 +5,8 @@ The order does not depend on which engine scheduled what first: an event's key i
 
 from __future__ import annotations
 
+NEVER_NS = 2**62  # later than any run
+
 # Kinds of timed events. At one instant, within one request, the lower kind is handled first: a response that comes at
 # exactly its deadline wins. The gaps belong to events that do not exist yet.
 START = 1  # a request message reaches a replica
@@ -19,9 +21,12 @@ _SERIAL_BITS = 20
 MAX_SERIAL = (1 << _SERIAL_BITS) - 1  # frames of one request
 MAX_REQUEST = (1 << 37) - 1  # requests of one run
 MOST_AT_ONCE = 10_000_000  # events of one instant: more are a loop without time (assumed)
+EVENT_BUDGET = 10**12  # events of one run: days of computing, so that none is endless (assumed)
+TOO_MANY_EVENTS = "too many events in one run; shorten run.duration, or give more replications of a shorter one"
 STANDS_STILL = "time stands still: a loop of calls or users takes no time at all; give it a think time, work or a delay"
 _ARRIVALS = 1 << 61  # arrivals get the next number, so they come after all events of older requests
 _USER_BITS = 40
+NUMBER_SHIFT = _KIND_BITS + _SERIAL_BITS
 
 
 def event_key(request: int, kind: int, serial: int) -> int:
@@ -32,7 +37,7 @@ def event_key(request: int, kind: int, serial: int) -> int:
     >>> event_key(7, RESPONSE, 3) < event_key(7, TRY_TIMEOUT, 1) < event_key(8, START, 0)
     True
     """
-    return (request << (_KIND_BITS + _SERIAL_BITS)) | (kind << _SERIAL_BITS) | serial
+    return (request << NUMBER_SHIFT) | (kind << _SERIAL_BITS) | serial
 
 
 def arrival_key(stream: int, user: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numba
 import numpy as np
@@ -32,4 +33,4 @@ def test_a_cold_cache_is_seen(process, tmp_path) -> None:
     answer = process("meshsim doctor --no-warm -o json", NUMBA_CACHE_DIR=str(tmp_path / "empty"))
     found = json.loads(answer.stdout)
     assert found["compiled"] is False
-    assert found["cache_folder"] == str(tmp_path / "empty")
+    assert Path(found["cache_folder"]).parent == tmp_path / "empty"

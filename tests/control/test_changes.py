@@ -13,6 +13,7 @@ from builders import (
     call,
     entry,
     exp,
+    fail,
     fork,
     ms,
     outcomes,
@@ -183,6 +184,16 @@ def test_a_call_gets_another_timeout_and_other_retries() -> None:
     assert outcomes(record)[:3] == [OK, TIMEOUT, TIMEOUT]
     assert (record.requests["end_ns"] / MS).tolist()[:3] == [15, 23, 36]  # type: ignore[index]
     assert record.requests["tries"].tolist()[:3] == [1, 1, 2]  # type: ignore[index]
+
+
+def test_a_call_changes_in_all_versions() -> None:
+    """Both versions make the call at the same address, each in code of its own."""
+    top = versioned("a", [(call("b"),), (call("b"),)], split=(0.5, 0.5))
+    entries = [entry("s", "a", every_ms(10), balancer="random", enforce_split=True)]
+    failing = plane(top, service("b", fail()), entries=entries)
+    record, _ = run(failing, [at(0.0, lambda c: c.set_call("a.e.0", retries=2))], 0.2)
+    assert set(served_by(record, 0)) == {0, 1}
+    assert set(record.requests["tries"].tolist()) == {3}  # type: ignore[index]
 
 
 def test_shorter_timeouts_overtake_those_that_were_set_before() -> None:

@@ -51,3 +51,13 @@ def test_too_many_frames_of_one_request_are_an_error(engine: EngineName, monkeyp
         run(base, 1.0, engines=(engine,))
     assert caught.value.limit == f"{order.MAX_SERIAL} frames a request"
     assert caught.value.simulated_time_s == 0.002
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_run_without_end_is_stopped(engine: EngineName, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request is three events: arrival, message, answer. Of the fifth request the budget leaves the arrival alone."""
+    monkeypatch.setattr(order, "EVENT_BUDGET", 13)
+    with pytest.raises(EngineLimit, match="too many events in one run") as caught:
+        run(plane(service("a"), arrivals=trace_ms(*range(1, 10))), 0.1, engines=(engine,))
+    assert caught.value.limit == "13 events"
+    assert caught.value.simulated_time_s == 0.005

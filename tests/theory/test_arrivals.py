@@ -26,7 +26,8 @@ def times_s(arrivals: Arrivals, until_s: float, *, seed: int = 1, load: float = 
     process.start(program.streams, program.points, states, 0, run)
     times: list[float] = []
     while True:
-        time_ns, _, size = process.next_event(*tables, states, 0, run)
+        size = process.next_event(*tables, states, 0, run)
+        time_ns = int(states["due_ns"][0])
         if time_ns >= until_s * 1e9:
             return np.array(times)
         times.extend([time_ns / 1e9] * size)

@@ -11,6 +11,7 @@ from meshsim.engines.compiled.ready import SEND, ready
 from meshsim.engines.compiled.state import LATENCY, LATENCY_ALL, NONE, TRIES, Kernel
 from meshsim.engines.jit import compiled
 from meshsim.engines.keyed import mix, unit
+from meshsim.engines.order import NEVER_NS
 from meshsim.engines.record import BATCHES, DEGRADED
 
 
@@ -49,13 +50,11 @@ def expect_at(k: Kernel, stream: int, due_ns: int) -> None:
 def _expect(k: Kernel, stream: int) -> None:
     """Schedule the next arrival event of an open stream."""
     s = k.scalars[0]
-    time_ns, _, size = arrivals.next_event(
-        k.streams, k.points, k.distributions, k.table, k.arrival_states, stream, s.run
-    )
+    size = arrivals.next_event(k.streams, k.points, k.distributions, k.table, k.arrival_states, stream, s.run)
     k.arrival_states[stream].coming = size
     s.arrivals = max(s.arrivals, size)
-    if time_ns < arrivals.NEVER:
-        expect_at(k, stream, time_ns)
+    if k.arrival_states[stream].due_ns < NEVER_NS:
+        expect_at(k, stream, k.arrival_states[stream].due_ns)
 
 
 @compiled()

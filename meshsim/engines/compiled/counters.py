@@ -5,6 +5,7 @@ from __future__ import annotations
 from meshsim.engines import buckets, sharing
 from meshsim.engines.compiled.state import NONE, UNLIMITED, Kernel
 from meshsim.engines.jit import compiled
+from meshsim.engines.order import NEVER_NS
 from meshsim.engines.program import PS
 from meshsim.engines.record import BATCHES, DEGRADED, OCCUPANCY_BINS, UNFINISHED
 
@@ -84,7 +85,7 @@ def next_batch(k: Kernel) -> None:
     s.now_ns = s.edge_ns
     settle_all(k)
     s.batch += 1
-    s.edge_ns = s.duration_ns * (s.batch + 1) // BATCHES if s.batch < BATCHES else 2**62
+    s.edge_ns = s.duration_ns * (s.batch + 1) // BATCHES if s.batch < BATCHES else NEVER_NS
 
 
 @compiled(entry=True)

@@ -15,8 +15,6 @@ from meshsim.engines.record import BATCHES, Record
 from meshsim.engines.running import Changeable, Totals, summed
 from meshsim.errors import EngineLimit, InternalError
 
-EVENT_BUDGET = 2**62  # assumed: no limit but that of time
-
 
 class CompiledRun:
     """One run of the kernel (see `meshsim.engines.running.Run`)."""
@@ -40,7 +38,7 @@ class CompiledRun:
         s["duration_ns"] = duration_ns
         s["limit_ns"] = duration_ns + drain_ns
         s["edge_ns"] = duration_ns // BATCHES
-        s["budget"] = EVENT_BUDGET
+        s["budget"] = order.EVENT_BUDGET
         s["culprit"] = st.NONE
         s["arrivals"] = 1
         s["record_requests"] = record_requests
@@ -129,7 +127,7 @@ class CompiledRun:
         s, states = self.kernel.scalars[0], self.kernel.arrival_states
         before_ns = int(states["due_ns"][stream])
         due_ns = int(arrivals.set_load(states, stream, int(s["now_ns"]), load))
-        if due_ns == before_ns or due_ns >= arrivals.NEVER:
+        if due_ns == before_ns or due_ns >= order.NEVER_NS:
             return
         if s["heap"] + 1 > len(self.kernel.heap):
             self.kernel = st.grow(self.kernel, st.HEAP_TABLE)
@@ -184,8 +182,9 @@ class CompiledRun:
                 order.STANDS_STILL, limit=f"{order.MOST_AT_ONCE} events at one instant", simulated_time_s=now_s
             )
         if self.status == st.EVENT_BUDGET:
-            raise EngineLimit("the event budget is spent", limit=f"{int(s['budget'])} events", simulated_time_s=now_s)
-        raise InternalError(f"the kernel stopped with status {self.status} at {now_s} s")
+            raise EngineLimit(order.TOO_MANY_EVENTS, limit=f"{int(s['budget'])} events", simulated_time_s=now_s)
+        what = "time went back" if self.status == st.TIME_WENT_BACK else f"status {self.status}"
+        raise InternalError(f"the kernel stopped at {now_s} s of simulated time: {what}")
 
     # -- result --------------------------------------------------------------------------------------------------
 

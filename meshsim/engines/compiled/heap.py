@@ -10,23 +10,11 @@ from meshsim.engines.jit import compiled
 OPEN_ARRIVAL, USER_ARRIVAL, REACHED, WORK_DONE, SHARE_DONE, WAIT_DONE, ANSWERED, TIMER, CANCELLED = range(9)
 _ARITY = 4
 
-_KIND_SHIFT = 20
-_NUMBER_SHIFT = 24
+_NUMBER_SHIFT = order.NUMBER_SHIFT
 _SERIAL_MASK = order.MAX_SERIAL
-_ARRIVALS = 1 << 61
-_STREAM_SHIFT = 40
 
-
-@compiled()
-def event_key(number: int, kind: int, serial: int) -> int:
-    """As `order.event_key`."""
-    return (number << _NUMBER_SHIFT) | (kind << _KIND_SHIFT) | serial
-
-
-@compiled()
-def arrival_key(stream: int, user: int) -> int:
-    """As `order.arrival_key`."""
-    return _ARRIVALS + (stream << _STREAM_SHIFT) + user + 1
+event_key = compiled()(order.event_key)
+arrival_key = compiled()(order.arrival_key)
 
 
 @compiled()

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from meshsim.engines import order
 from meshsim.engines.compiled.heap import ANSWERED, REACHED, event_key, push
-from meshsim.engines.compiled.state import ENDED, NEVER, NONE, Kernel
+from meshsim.engines.compiled.state import ENDED, NONE, Kernel
 from meshsim.engines.jit import compiled
+from meshsim.engines.order import NEVER_NS
 
 
 @compiled()
@@ -25,8 +26,8 @@ def _show_head(k: Kernel, number: int) -> None:
     """Write down when and with which key the head of a lane arrives."""
     lane = k.lanes[number]
     if lane.first == NONE:
-        lane.time = NEVER
-        lane.key = NEVER
+        lane.time = NEVER_NS
+        lane.key = NEVER_NS
     else:
         lane.time = k.frames[lane.first].due_ns
         lane.key = _key(k, lane.first)

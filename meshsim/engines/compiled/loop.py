@@ -29,7 +29,6 @@ from meshsim.engines.compiled.state import (
     GROW,
     HEAP_TABLE,
     LIVE_TABLE,
-    NEVER,
     NONE,
     ON_CPU,
     PAUSED,
@@ -47,6 +46,7 @@ from meshsim.engines.compiled.state import (
 )
 from meshsim.engines.compiled.timers import arm
 from meshsim.engines.jit import compiled
+from meshsim.engines.order import NEVER_NS
 
 _MOST_SERIALS = order.MAX_SERIAL
 _MOST_REQUESTS = order.MAX_REQUEST
@@ -123,7 +123,7 @@ def advance(k: Kernel, until_ns: int) -> int:
             if sends:
                 steps.send_try(k, frame, request)
             continue
-        time_ns, key, what, who = NEVER, NEVER, NONE, NONE
+        time_ns, key, what, who = NEVER_NS, NEVER_NS, NONE, NONE
         if s.heap:
             time_ns, key, what, who = k.heap[0].time, k.heap[0].key, int(k.heap[0].what), int(k.heap[0].who)
         lane = first_lane(k, time_ns, key)

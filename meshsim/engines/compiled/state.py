@@ -18,13 +18,13 @@ from numba import config
 from meshsim.engines import program as p
 from meshsim.engines.arrivals import ARRIVAL_STATE
 from meshsim.engines.buckets import COARSE_BUCKETS, FINE_BUCKETS
+from meshsim.engines.order import NEVER_NS
 from meshsim.engines.program import Program
 from meshsim.engines.record import BATCHES, OCCUPANCY_BINS, OUTCOMES, REQUESTS, SERVICE_COUNTERS, SPANS
 from meshsim.engines.sharing import fifo_servers
 from meshsim.errors import InternalError
 
 NONE = -1
-NEVER = 2**62  # later than any run
 
 #: What `advance` returns.
 DONE, PAUSED, GROW, EVENT_BUDGET, TIME_WENT_BACK, TIME_STANDS_STILL, TOO_DEEP, TOO_MANY_FRAMES, TOO_MANY_REQUESTS = (
@@ -382,7 +382,7 @@ def _fill_lists(kernel: Kernel, program: Program) -> None:
         scalars[f"free_{name}s"] = len(table)
     kernel.live["number"] = NONE
     kernel.frames["number"] = NONE
-    kernel.lanes["time"] = kernel.lanes["key"] = NEVER
+    kernel.lanes["time"] = kernel.lanes["key"] = NEVER_NS
     for lists in (kernel.lanes, kernel.stations, kernel.queues, kernel.timers):
         lists["first"] = NONE
         lists["last"] = NONE

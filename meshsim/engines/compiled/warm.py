@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from numba import config
+
 from meshsim.engines.jit import cache_folder, is_writable
 from meshsim.engines.program import Program
 from meshsim.engines.record import BATCHES
 
 
 def is_cached() -> bool:
-    """Whether the kernel was compiled before, so that it loads in a moment."""
-    return any(cache_folder().rglob("loop.advance-*.nbi"))
+    """Whether the kernel was compiled before, so that it loads in a moment; or is not to be compiled at all."""
+    return bool(config.DISABLE_JIT) or any(cache_folder().rglob("loop.advance-*.nbi"))  # type: ignore[attr-defined]
 
 
 def message() -> str:

@@ -63,7 +63,7 @@ class Clients:
     def _expect(self, number: int) -> None:
         """Schedule the next arrival event of an open stream."""
         t = self.program
-        _, _, self.sizes[number] = arrivals.next_event(
+        self.sizes[number] = arrivals.next_event(
             t.streams, t.points, t.distributions, t.table, self.states, number, self.engine.run_key
         )
         self._schedule(number)
@@ -74,7 +74,7 @@ class Clients:
         if coming is not None:
             coming.cancel()
         key = order.arrival_key(number, -1)
-        soon = due_ns < arrivals.NEVER
+        soon = due_ns < order.NEVER_NS
         self.coming[number] = self.env.at(due_ns, key, lambda _: self._arrive(number)) if soon else None
 
     def _arrive(self, number: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from meshsim.engines.order import NEVER_NS
 from meshsim.engines.record import BATCHES, OCCUPANCY_BINS
 
 
@@ -23,7 +24,7 @@ class Clock:
     def next_batch(self) -> None:
         """Enter the batch that begins at `edge_ns`; the one after the last is what follows `duration`."""
         self.batch += 1
-        self.edge_ns = self._edge(self.batch + 1) if self.batch < BATCHES else 2**62
+        self.edge_ns = self._edge(self.batch + 1) if self.batch < BATCHES else NEVER_NS
 
 
 class Occupancy:

@@ -179,12 +179,17 @@ class SimpyRun:
             if next_ns > clock.now_ns:
                 clock.now_ns = next_ns
                 self.handled_before = env.handled
-            else:
-                self._check_progress()
+            self._check_progress()
             env.step()
 
     def _check_progress(self) -> None:
-        """Stop a run whose time stands still (rule T8)."""
+        """Stop a run whose time stands still, or that does not end (rule T8)."""
+        if self.env.handled >= order.EVENT_BUDGET:
+            raise EngineLimit(
+                order.TOO_MANY_EVENTS,
+                limit=f"{order.EVENT_BUDGET} events",
+                simulated_time_s=self.clock.now_ns / 1e9,
+            )
         if self.env.handled - self.handled_before >= order.MOST_AT_ONCE:
             raise EngineLimit(
                 order.STANDS_STILL,

@@ -8,7 +8,8 @@ from small_kernel import piece, small_kernel
 
 from meshsim.engines import order
 from meshsim.engines.compiled import lanes
-from meshsim.engines.compiled.state import ENDED, IDLE, NEVER, NONE
+from meshsim.engines.compiled.state import ENDED, IDLE, NONE
+from meshsim.engines.order import NEVER_NS
 
 travel, first_lane, take_head = piece(lanes.travel), piece(lanes.first_lane), piece(lanes.take_head)
 
@@ -43,7 +44,7 @@ def test_messages_arrive_in_the_order_of_time_and_key(sent: list[tuple[int, int,
             now = arrive(kernel, under_way)
     while under_way:
         arrive(kernel, under_way)
-    assert first_lane(kernel, NEVER, NEVER) == NONE
+    assert first_lane(kernel, NEVER_NS, NEVER_NS) == NONE
     assert kernel.scalars["heap"][0] == 0
 
 
@@ -61,4 +62,4 @@ def test_what_takes_longer_than_usual_goes_through_the_heap() -> None:
     kernel = small_kernel()
     travel(kernel, 0, 0, 90, False)
     assert kernel.scalars["heap"][0] == 1
-    assert first_lane(kernel, NEVER, NEVER) == NONE
+    assert first_lane(kernel, NEVER_NS, NEVER_NS) == NONE
