@@ -5,8 +5,8 @@
 'bookinfo'
 
 The functions in the order in which they are used: `load` and `validate` read a topology, `lower` shows what an
-architecture makes of it, `run` simulates one architecture, `compare` several, `snapshot` several futures of one past. A
-name is imported when it is first used, so that ``import meshsim`` costs milliseconds.
+architecture makes of it, `run` simulates one architecture, `compare` several, `sweep` many points, `snapshot` several
+futures of one past. A name is imported when it is first used, so that ``import meshsim`` costs milliseconds.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from meshsim.results.comparison import Comparison
     from meshsim.results.result import Result
     from meshsim.simulate import compare, run
+    from meshsim.sweeps.result import SweepResult
+    from meshsim.sweeps.sweeping import sweep
 
     __version__: str
 
@@ -49,6 +51,7 @@ __all__ = [
     "Snapshot",
     "SpecError",
     "StoreError",
+    "SweepResult",
     "Topology",
     "TrafficWindow",
     "UsageError",
@@ -60,6 +63,7 @@ __all__ = [
     "lower",
     "run",
     "snapshot",
+    "sweep",
     "validate",
 ]
 
@@ -73,7 +77,9 @@ _HOME = {
     "Comparison": "meshsim.results.comparison",
     **dict.fromkeys(("Control", "TrafficWindow", "Window", "WorkWindow"), "meshsim.control"),
     "Result": "meshsim.results.result",
+    "SweepResult": "meshsim.sweeps.result",
     "Topology": "meshsim.model.topology",
+    "sweep": "meshsim.sweeps.sweeping",
 }
 
 

@@ -178,7 +178,8 @@ def run(
     )
     planes = [lower_with_room(spec, room, architecture, same_policies=same_policies)]
     compile_engine(engine, planes[0], quiet)
-    result = _simulate(room, planes, settings, jobs, progress)[0]
+    with workers(jobs, engine) as submit:
+        result = simulate_planes(room, planes, settings, submit, jobs, progress)[0]
     told = repeat or _repeat(topology, spec, settings, overrides, duration_s, warmup_s, same_policies, max_replicas)
     return _signed(result, told.whole("run", [result.architecture]))
 
@@ -238,7 +239,8 @@ def compare(
     labels = [plane.architecture for plane in planes]
     _check_labels(labels)
     compile_engine(engine, planes[0], quiet)
-    results = _simulate(room, planes, settings, jobs, progress)
+    with workers(jobs, engine) as submit:
+        results = simulate_planes(room, planes, settings, submit, jobs, progress)
     told = repeat or _repeat(topology, spec, settings, overrides, duration_s, warmup_s, same_policies, max_replicas)
     sides = [_signed(r, told.side(r.architecture, r.manifest.replications, r.manifest.warmup_s)) for r in results]
     return compare_results(sides, told.whole("compare", labels))
@@ -347,25 +349,33 @@ def _check(settings: Settings) -> None:
         raise UsageError(f"the warm-up must be at least 0 s and finite, not {settings.warmup_s} s")
 
 
-def _simulate(
+def simulate_planes(
     spec: Topology,
     planes: Sequence[Plane],
     settings: Settings,
+    submit: Submit,
     jobs: int,
-    progress: Progress | None,
+    progress: Progress | None = None,
 ) -> list[Result]:
-    """Simulate all planes until they are precise enough, each with the same number of replications."""
+    """Simulate all planes until they are precise enough, each with the same number of replications.
+
+    Parameters
+    ----------
+    spec
+        What the planes were lowered from.
+    submit
+        See `meshsim.workers`; `jobs` is only written down.
+    """
     started = time.perf_counter()
     records: list[list[Record]] = [[] for _ in planes]
     replications = settings.replications
-    with workers(jobs, settings.engine) as submit:
-        while True:
-            _extend(records, planes, replications, settings, submit, progress)
-            timing = Timing(round(time.perf_counter() - started, 3), jobs)
-            results = build_results(spec, planes, records, settings, timing)
-            if settings.until is None or _enough(results, settings.until) or 2 * replications > MOST_REPLICATIONS:
-                break
-            replications *= 2
+    while True:
+        _extend(records, planes, replications, settings, submit, progress)
+        timing = Timing(round(time.perf_counter() - started, 3), jobs)
+        results = build_results(spec, planes, records, settings, timing)
+        if settings.until is None or _enough(results, settings.until) or 2 * replications > MOST_REPLICATIONS:
+            break
+        replications *= 2
     return [_with_precision(result, settings.until) for result in results]
 
 

@@ -31,16 +31,24 @@ def workers(jobs: int, engine: EngineName) -> Iterator[Submit]:
     if jobs < 1:
         raise UsageError(f"jobs must be at least 1, not {jobs}")
     if jobs == 1:
-        yield _here
+        yield here(None)
         return
     with _threads(jobs) if engine == "compiled" else _processes(jobs) as submit:
         yield submit
 
 
-def _here(work: Callable[..., Found], *arguments: Any) -> Future[Found]:
-    future: Future[Found] = Future()
-    future.set_result(work(*arguments, stop=None))
-    return future
+def here(stop: Stop | None) -> Submit:
+    """Submit to nobody: the work is done at once, by whoever submits it."""
+
+    def submit(work: Callable[..., Found], *arguments: Any) -> Future[Found]:
+        future: Future[Found] = Future()
+        try:
+            future.set_result(work(*arguments, stop=stop))
+        except Exception as error:  # Ctrl-C is none: it stops whoever works
+            future.set_exception(error)
+        return future
+
+    return submit
 
 
 @contextmanager

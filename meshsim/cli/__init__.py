@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from meshsim.cli import bench, compare, doctor, explain, lower, run, topologies, validate
+from meshsim.cli import bench, compare, doctor, explain, lower, results, run, sweep, topologies, validate
 from meshsim.cli.failures import CommandGroup
 
 _EXIT_CODES = r"""[bold]Exit codes[/bold]
@@ -18,7 +18,7 @@ _EXIT_CODES = r"""[bold]Exit codes[/bold]
 1    a verdict that you asked for went against you (--slo, --strict)
 2    the topology or the usage is wrong
 3    a limit of the engine was met, or a bug
-4    a file could not be written
+4    a file could not be read or written
 130  interrupted (Ctrl-C)"""
 
 _EXAMPLES = """[bold]Examples[/bold]
@@ -37,7 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-for module in (run, compare, lower, validate, explain, topologies, bench, doctor):
+for module in (run, compare, sweep, results, lower, validate, explain, topologies, bench, doctor):
     module.register(app)
 
 

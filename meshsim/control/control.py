@@ -64,7 +64,7 @@ class Control:
             end_s=after.at_ns / 1e9,
             _before=before,
             _after=after,
-            _cores={service.name: service.replicas[0].cores for service in self._plane.services},
+            _cores={service.name: service.cores / len(service.replicas) for service in self._plane.services},
             _services=self._program.service_names,
             _streams=self._program.stream_names,
             _tenants=tuple(stream.tenant for stream, _ in self._plane.entries),

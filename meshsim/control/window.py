@@ -104,7 +104,7 @@ class Window:
     end_s: float
     _before: Totals
     _after: Totals
-    _cores: Mapping[str, float]  # of one replica
+    _cores: Mapping[str, float]  # of a replica; the mean where versions differ, which are not scaled
     _services: tuple[str, ...]
     _streams: tuple[str, ...]
     _tenants: tuple[str, ...]  # of each stream

@@ -27,10 +27,10 @@ def result(of: Result) -> str:
     return _div(
         f"<b>{escape(report.headline(of.manifest, of.architecture))}</b>",
         _sentences([f"verdict: {of.verdict.word}", *of.verdict.notes]),
-        _table(["", "objective", "measured"], objectives) if objectives else "",
-        _table(["quantity", "± interval"], latencies),
+        plain_table(["", "objective", "measured"], objectives) if objectives else "",
+        plain_table(["quantity", "± interval"], latencies),
         "<details><summary>services</summary>"
-        + _table(["service", "role", "utilization", "CPU s", "memory", "requests"], services)
+        + plain_table(["service", "role", "utilization", "CPU s", "memory", "requests"], services)
         + "</details>",
         f"<code>{escape(of.manifest.command)}</code>",
     )
@@ -40,7 +40,10 @@ def comparison(of: Comparison) -> str:
     """A `Comparison`: verdict, a row an architecture, the differences as sentences."""
     rows = of.table()
     return _div(
-        f"<b>{escape(of.headline())}</b>", _sentences(of.verdict), _table(rows[0], rows[1:]), _sentences(of.sentences())
+        f"<b>{escape(of.headline())}</b>",
+        _sentences(of.verdict),
+        plain_table(rows[0], rows[1:]),
+        _sentences(of.sentences()),
     )
 
 
@@ -52,7 +55,8 @@ def _sentences(texts: Sequence[str]) -> str:
     return "".join(f"<p>{escape(text)}</p>" for text in texts)
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def plain_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """HTML table of texts."""
     top = "".join(f"<th>{escape(cell)}</th>" for cell in head)
     body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"

@@ -6,6 +6,7 @@ A failure prints the case as YAML; saved in tests/contract/found it is run for e
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,9 @@ def hold(case: Case) -> Answer:
     reference, compiled = run_case(case, "simpy"), run_case(case, "compiled")
     found = differences(reference, compiled)
     assert not found, "simpy and compiled differ\n" + "\n".join(found) + "\n\n" + case.text()
+    if case.branch is not None and case.branch[1] == 0 and not case.changes:  # rule G9
+        found = differences(run_case(replace(case, branch=None), "compiled"), compiled)
+        assert not found, "branch 0 is not the run itself\n" + "\n".join(found) + "\n\n" + case.text()
     return reference
 
 

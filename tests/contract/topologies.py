@@ -224,5 +224,5 @@ def cases(draw: st.DrawFn) -> Case:
         duration_s=0.1,
         drain_s=draw(st.sampled_from([0.01, 0.2])),
         changes=draw(changes(topology)) if draw(st.integers(0, 3)) else (),
-        branch=draw(st.sampled_from([None, None, (0.01, 1), (0.0155, 2)])),
+        branch=draw(st.sampled_from([None, None, (0.01, 1), (0.0155, 2), (0.02, 0)])),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from builders import closed, exp, fail, ms, plane, service, total, wait_ms, work, work_ms
-from controlled import at, run
+from controlled import at, lowered, run
 
 from meshsim.engines.record import OK
 from meshsim.model.traffic import Arrivals
@@ -52,6 +52,56 @@ def test_failures_are_told_apart() -> None:
     )
     assert window == {"rejected(queue_full)": 4, "error(503)": 4}
     assert record.counts[0, :, OK].sum() == 0
+
+
+def test_rejected_messages_are_some_of_the_failed() -> None:
+    """Every 10 ms: one is rejected, one fails after 15 ms, in turn; up to 95 ms four of each."""
+    top = service("a", work_ms(15), fail(1.0, "503"), concurrency=1, queue=0)
+    _, (seen,) = run(
+        plane(top, arrivals=Arrivals(kind="constant", rate_per_s=100.0)),
+        [at(0.095, lambda c: c.window().service("a"))],
+        0.2,
+    )
+    assert (seen.failed_per_s * 0.095, seen.rejected_per_s * 0.095) == pytest.approx((8, 4))
+
+
+def test_streams_and_tenants_are_told_apart() -> None:
+    """Two streams of one tenant and one of another, 100, 50 and 20 a second, of 1, 2 and 5 ms."""
+    spec = {
+        "services": {
+            name: {"cpu": 1, "endpoints": {"get": [{"wait": f"{wait}ms"}]}}
+            for name, wait in zip("abc", (1, 2, 5), strict=True)
+        },
+        "tenants": {"one": {}, "two": {}},
+        "traffic": [
+            {"name": name, "tenant": tenant, "entry": f"{name}.get", "arrivals": {"constant": f"{rate}/s"}}
+            for name, tenant, rate in (("a", "one", 100), ("b", "two", 50), ("c", "one", 20))
+        ],
+        "network": {"client": "0ms"},
+    }
+
+    def look(control):
+        seen = control.window()
+        streams = [(seen.stream(name).requests, seen.stream(name).latency_s) for name in "abc"]
+        return streams, [seen.tenant(name).requests for name in ("one", "two")], seen.all.requests
+
+    _, ((streams, tenants, everybody),) = run(lowered(spec), [at(1.009, look)], 2.0)
+    assert [requests for requests, _ in streams] == [100, 50, 20]
+    assert [latency for _, latency in streams] == pytest.approx([0.001, 0.002, 0.005])
+    assert (tenants, everybody) == ([120, 50], 170)
+
+
+def test_versions_have_their_own_cores() -> None:
+    """A version of one core and one of four, 50 requests/s of 20 ms: 1 of 5 cores are busy."""
+    steps = {"get": [{"work": "20ms"}]}
+    spec = {
+        "services": {"a": {"versions": {"v1": {"cpu": 1}, "v2": {"cpu": 4}}, "endpoints": steps}},
+        "tenants": {"t": {}},
+        "traffic": [{"name": "s", "tenant": "t", "entry": "a.get", "arrivals": {"constant": "50/s"}}],
+    }
+    _, (seen,) = run(lowered(spec, "sidecar"), [at(1.0, lambda c: c.window().service("a"))], 2.0)
+    assert seen.utilization == pytest.approx(seen.busy_cores / 5)
+    assert seen.busy_cores == pytest.approx(1.0, rel=0.05)
 
 
 def test_windows_add_up_to_the_record() -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from meshsim.engines import keyed
 from meshsim.engines.keyed import finalise, mix, name_hash, run_key, try_key, unit
 
 KEY = run_key(1, 0, 0)
@@ -96,3 +97,10 @@ def _in_a_process(disable_jit: str) -> list[str]:
 def test_compiled_and_plain_python_agree_on_big_keys() -> None:
     """The same bits with Numba's compiler off, for keys beyond 2^63, where a signed word would show."""
     assert _in_a_process("0") == _in_a_process("1")
+
+
+def test_no_purpose_is_given_twice() -> None:
+    """Two draws of one purpose with the same key would be the same number."""
+    purposes = {name: value for name, value in vars(keyed).items() if name.isupper() and not name.startswith("_")}
+    assert len(purposes) >= 24
+    assert len(set(purposes.values())) == len(purposes)

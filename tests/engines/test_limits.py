@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from builders import call, closed, constant, plane, run, service, trace_ms, wait_ms
+from builders import MS, call, closed, constant, plane, run, service, trace_ms, wait_ms
 
 from meshsim.architectures.plane import Plane
-from meshsim.engines import ENGINES, EngineName, order
-from meshsim.errors import EngineLimit
+from meshsim.engines import ENGINES, EngineName, begin, order
+from meshsim.errors import EngineLimit, InternalError
 
 
 def busy_users() -> Plane:
@@ -61,3 +61,26 @@ def test_a_run_without_end_is_stopped(engine: EngineName, monkeypatch: pytest.Mo
         run(plane(service("a"), arrivals=trace_ms(*range(1, 10))), 0.1, engines=(engine,))
     assert caught.value.limit == "13 events"
     assert caught.value.simulated_time_s == 0.005
+
+
+def test_time_that_goes_back_is_a_bug() -> None:
+    two = plane(service("a"), arrivals=trace_ms(1, 2))
+    started = begin(two, engine="compiled", seed=1, duration_ns=400 * MS, drain_ns=MS)
+    started.advance(MS)
+    started.kernel.scalars["now_ns"] = 3 * MS  # type: ignore[attr-defined]
+    with pytest.raises(InternalError, match=r"the kernel stopped at 0.003 s of simulated time: time went back"):
+        started.advance(10 * MS)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_too_many_requests_are_an_error(engine: EngineName) -> None:
+    """Numbers of requests have 37 bits."""
+    two = plane(service("a"), arrivals=trace_ms(1, 2))
+    started = begin(two, engine=engine, seed=1, duration_ns=400 * MS, drain_ns=MS)
+    if engine == "compiled":
+        started.kernel.scalars["requests"] = order.MAX_REQUEST + 1  # type: ignore[attr-defined]
+    else:
+        started.requests = order.MAX_REQUEST + 1  # type: ignore[attr-defined]
+    with pytest.raises(EngineLimit, match=r"too many requests in one run") as caught:
+        started.advance(10 * MS)
+    assert caught.value.limit == f"{order.MAX_REQUEST} requests"

@@ -24,9 +24,12 @@ ALLOWED = {
     "workers": BELOW_ALL | {"engines"},
     "simulate": BELOW_ALL | {"model", "architectures", "engines", "control", "results", "workers"},
     "futures": BELOW_ALL | {"model", "architectures", "engines", "control", "results", "workers", "simulate"},
-    "__init__": BELOW_ALL | {"model", "architectures", "engines", "control", "results", "simulate", "futures"},
+    "sweeps": BELOW_ALL | {"model", "architectures", "engines", "results", "workers", "simulate"},
+    "__init__": BELOW_ALL
+    | {"model", "architectures", "engines", "control", "results", "simulate", "futures", "sweeps"},
     "bench": BELOW_ALL | {"model", "architectures", "engines"},
-    "cli": BELOW_ALL | {"importers", "model", "architectures", "engines", "results", "simulate", "bench", "__init__"},
+    "cli": BELOW_ALL
+    | {"importers", "model", "architectures", "engines", "results", "simulate", "bench", "sweeps", "__init__"},
     "__main__": {"cli"},
 }
 

@@ -1,0 +1,46 @@
+"""What a sweep found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from meshsim.results.html import plain_table
+from meshsim.results.text import table
+from meshsim.sweeps import table as tables
+from meshsim.sweeps.shown import shown
+from meshsim.sweeps.store import Stored
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class SweepResult:
+    """Runs of a sweep, in the order of its points.
+
+    Attributes
+    ----------
+    runs
+        A run a point and architecture.
+    paths
+        What was varied.
+    """
+
+    runs: tuple[Stored, ...]
+    paths: tuple[str, ...]
+
+    def frame(self, scope: tables.Scope = "total") -> pd.DataFrame:
+        """A row a run (``total``), or one for each ``tenant`` or ``service``: see `meshsim.sweeps.table.frame`."""
+        return tables.frame(self.runs, scope)
+
+    def summary(self) -> str:
+        """A line a run: its point, architecture, latencies, availability and verdict."""
+        return "\n".join(table(shown(self.frame()), indent=""))
+
+    def __repr__(self) -> str:
+        return f"<SweepResult {len(self.runs)} runs over {', '.join(self.paths)}>"
+
+    def _repr_html_(self) -> str:
+        heading, *rows = shown(self.frame())
+        return plain_table(heading, rows)

@@ -1,0 +1,285 @@
+"""Simulating all points of a sweep under several architectures, in parallel, with a store that it resumes from."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from meshsim.architectures import lower
+from meshsim.engines import EngineName
+from meshsim.engines.streams import expected_requests
+from meshsim.errors import EngineLimit
+from meshsim.model.traffic import Objective
+from meshsim.simulate import (
+    DEFAULT_ARCHITECTURES,
+    Progress,
+    compile_engine,
+    simulate_planes,
+)
+from meshsim.sweeps.design import Design, design_of
+from meshsim.sweeps.patience import Patience, patience
+from meshsim.sweeps.result import SweepResult
+from meshsim.sweeps.store import Damaged, Store, Stored
+from meshsim.sweeps.tasks import Asked, Source, Task, load_at, simulate_task, task_of
+from meshsim.workers import Submit, here, workers
+
+_PILOT = 0.05  # of a run, simulated to estimate how long a sweep takes (assumed)
+Say = Callable[[str], None]
+
+
+def sweep(
+    topology: Source,
+    axes: Mapping[str, str | Sequence[object]] | Design,
+    architectures: Sequence[str] = DEFAULT_ARCHITECTURES,
+    *,
+    let: Mapping[str, str] | None = None,
+    sample: int | None = None,
+    store: str | Path | None = None,
+    fresh: bool = False,
+    engine: EngineName = "compiled",
+    seed: int | None = None,
+    replications: int | None = None,
+    until: str | None = None,
+    jobs: int = 1,
+    overrides: Sequence[str] = (),
+    objectives: Sequence[Objective] = (),
+    same_policies: bool = False,
+    progress: Progress | None = None,
+    say: Say | None = None,
+    quiet: bool = False,
+) -> SweepResult:
+    """Simulate a topology at many points under several architectures.
+
+    All runs have the same seed, so that points and architectures meet the same arrivals and demands.
+
+    Parameters
+    ----------
+    topology
+        A shipped name, a path or a dict.
+    axes
+        Values by dotted path: a list, or a text as of ``--axis`` (``"0.2:1.4:0.1"``, ``"2,4,8"``, ``"0.2..1.4"``).
+    architectures
+        Names or inline values.
+    let
+        Values that follow from the axes, by path: ``{"services.web.replicas": "ceil({run.load} * 4)"}``.
+    sample
+        How many points a Latin hypercube draws from the axes that are ranges.
+    store
+        Folder to keep runs in, and to take finished ones from; None: memory only.
+    fresh
+        Simulate also what the store has.
+    engine, seed, replications, until, overrides, objectives, same_policies
+        As of `meshsim.run`; `until` is reached by every run for itself.
+    jobs
+        Threads (compiled engine) or processes; runs are spread over them. The numbers do not depend on it.
+    progress
+        Called with (runs done, runs in all).
+    say
+        Called with what a user should know at once: a damaged file, an interruption.
+    quiet
+        Say nothing on stderr while the engine is compiled.
+
+    Returns
+    -------
+    SweepResult
+        A run a point and architecture, in the order of the points.
+
+    Raises
+    ------
+    SpecError, UsageError
+        A point is no valid topology; nothing was run.
+    EngineLimit
+        Runs met a limit of the engine; all others are finished and stored.
+    StoreError
+        The store cannot be read or written.
+    KeyboardInterrupt
+        After Ctrl-C; what was finished is stored.
+
+    Examples
+    --------
+    >>> import meshsim as ms
+    >>> found = ms.sweep("bookinfo", {"run.load": [0.5, 1]}, ["none"], replications=1,
+    ...                  overrides=["run.duration=1s"], quiet=True)
+    >>> found.frame()[["run.load", "architecture", "requests"]].values.tolist()
+    [[0.5, 'none', ...], [1.0, 'none', ...]]
+    """
+    design = axes if isinstance(axes, Design) else design_of(axes, let, sample)
+    asked = Asked(topology, tuple(overrides), engine, seed, replications, until, same_policies, tuple(objectives))
+    tasks = tasks_of(asked, design, architectures)
+    kept = Store(store) if store is not None else None
+    compile_engine(engine, lower(tasks[0].load(), tasks[0].architecture), quiet)
+    with patience(say or _silent) as stopping, workers(jobs, engine) as submit:
+        work = _Work(tasks, kept, submit, jobs, stopping, progress, say or _silent)
+        work.run(fresh=fresh)
+    if stopping.asked and len(work.found) < len(tasks):
+        raise KeyboardInterrupt
+    _raise_failures(work.failed, len(tasks))
+    return SweepResult(tuple(work.found[task.key] for task in tasks), design.paths)
+
+
+def tasks_of(asked: Asked, design: Design, architectures: Sequence[str]) -> list[Task]:
+    """All runs of a sweep, in the order of the points; every point is read, so that mistakes come first.
+
+    Raises
+    ------
+    SpecError, UsageError
+        A point is no valid topology, or an architecture is none.
+    """
+    base = load_at(asked, {})
+    points = design.points(base.run.seed if asked.seed is None else asked.seed)
+    tasks = []
+    for number, point in enumerate(points):
+        spec = load_at(asked, point)
+        if number == 0:
+            labels = list(dict.fromkeys(lower(spec, one).architecture for one in architectures))
+        tasks += [task_of(asked, spec, point, label) for label in labels]
+    tasks[0].settings(spec)  # mistakes in the arguments come before anything runs
+    return tasks
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """How long a sweep would take.
+
+    Attributes
+    ----------
+    points, runs
+        How many there are; `stored` of the runs are in the store already.
+    requests
+        Requests that the others will simulate, about; more if ``until`` asks for it.
+    seconds
+        Of wall clock, about, from short trials of each architecture.
+    """
+
+    points: int
+    runs: int
+    stored: int
+    requests: int
+    seconds: float
+
+
+def estimate(tasks: Sequence[Task], store: Store | None, jobs: int) -> Estimate:
+    """Try each architecture for a moment, and reckon how long all runs take that are not in the store."""
+    missing = [task for task in tasks if store is None or _finished(store, task) is None]
+    pace: dict[str, float] = {}
+    requests = seconds = 0.0
+    for task in missing:
+        spec = task.load()
+        plane = lower(spec, task.architecture, same_policies=task.asked.same_policies)
+        settings = task.settings(spec)
+        expected = sum(expected_requests(stream, plane.load, settings.duration_s) for stream, _ in plane.entries)
+        if task.architecture not in pace:
+            compile_engine(task.asked.engine, plane, quiet=True)
+            short = replace(settings, replications=1, duration_s=settings.duration_s * _PILOT, until=None, warmup_s=0.0)
+            began = time.perf_counter()
+            simulate_planes(spec, [plane], short, here(None), jobs=1)
+            pace[task.architecture] = (time.perf_counter() - began) / max(expected * _PILOT, 1.0)
+        requests += expected * settings.replications
+        seconds += expected * settings.replications * pace[task.architecture] / jobs
+    points = len({task.point for task in tasks})
+    return Estimate(points, len(tasks), len(tasks) - len(missing), round(requests), seconds)
+
+
+def _finished(store: Store, task: Task) -> Stored | None:
+    """What the store has of a task; damaged files count as nothing."""
+    try:
+        return store.find(task.key)
+    except Damaged:
+        return None
+
+
+class _Work:
+    """The runs of a sweep on their way: waiting, running, found, failed."""
+
+    def __init__(
+        self,
+        tasks: Sequence[Task],
+        store: Store | None,
+        submit: Submit,
+        jobs: int,
+        stopping: Patience,
+        progress: Progress | None,
+        say: Say,
+    ) -> None:
+        self.tasks = tasks
+        self.store = store
+        self.submit = submit
+        # one more than there are workers, so that none of them waits while a run is saved
+        self.most = 1 if jobs == 1 else jobs + 1
+        self.stopping = stopping
+        self.progress = progress
+        self.say = say
+        self.found: dict[str, Stored] = {}
+        self.failed: list[tuple[Task, EngineLimit]] = []
+
+    def run(self, *, fresh: bool) -> None:
+        """Take from the store what is there, and simulate the rest."""
+        if self.store is not None:
+            self.store.sweep_up()
+        waiting = deque(task for task in self.tasks if fresh or not self._take(task))
+        self._tell()
+        running: dict[Future[Stored], Task] = {}
+        while (waiting and not self.stopping.asked) or running:
+            while waiting and len(running) < self.most and not self.stopping.asked:
+                task = waiting.popleft()
+                if fresh or not self._take(task):  # another writer may have been faster
+                    running[self.submit(simulate_task, task)] = task
+            if self.stopping.asked:
+                for future in running:
+                    future.cancel()  # those that have begun are finished
+            self._save(running, wait(running, return_when=FIRST_COMPLETED).done)
+
+    def _take(self, task: Task) -> bool:
+        """Take a run that is in the store; set it aside if it is damaged."""
+        if self.store is None:
+            return False
+        try:
+            found = self.store.find(task.key)
+        except Damaged as error:
+            aside = ", ".join(path.name for path in self.store.set_aside(task.key))
+            self.say(f"warning: {error}; set aside as {aside}, and simulated again")
+            return False
+        if found is None:
+            return False
+        self.found[task.key] = found
+        return True
+
+    def _save(self, running: dict[Future[Stored], Task], done: Iterable[Future[Stored]]) -> None:
+        for future in done:
+            task = running.pop(future)
+            try:
+                run = future.result()
+            except CancelledError:
+                continue
+            except EngineLimit as error:
+                self.failed.append((task, error))
+                self.say(f"failed: {task.told}: {error}")
+                continue
+            if self.store is not None:
+                self.store.add(run)
+            self.found[task.key] = run
+        self._tell()
+
+    def _tell(self) -> None:
+        if self.progress is not None:
+            self.progress(len(self.found) + len(self.failed), len(self.tasks))
+
+
+def _raise_failures(failed: Sequence[tuple[Task, EngineLimit]], runs: int) -> None:
+    if not failed:
+        return
+    task, first = failed[0]
+    raise EngineLimit(
+        f"{len(failed)} of {runs} runs failed, the others are finished; the first: {task.told}: {first}",
+        simulated_time_s=first.simulated_time_s,
+        station=first.station,
+        limit=first.limit,
+    ) from first
+
+
+def _silent(_: str) -> None:
+    """Say nothing."""

@@ -1,0 +1,217 @@
+"""One run of a sweep: what it is, what its numbers depend on, and how it is made wherever there is a worker."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from meshsim.architectures import lower
+from meshsim.engines import EngineName
+from meshsim.model.load import load
+from meshsim.model.topology import Topology
+from meshsim.model.traffic import Objective
+from meshsim.results.manifest import versions
+from meshsim.results.repeat import Repeat
+from meshsim.results.result import Result, rows
+from meshsim.results.services import Totals
+from meshsim.simulate import Settings, settings_of, simulate_planes
+from meshsim.sweeps.store import FORMAT, Row, Stored
+from meshsim.workers import Stop, here
+
+Source = str | Path | Mapping[str, Any] | Topology
+#: What a run depends on, besides the engines: parts of this package whose change makes it another run.
+_PARTS = ("model", "architectures", "engines", "control", "results", "simulate.py")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What all runs of a sweep share."""
+
+    source: Source
+    overrides: tuple[str, ...]
+    engine: EngineName
+    seed: int | None
+    replications: int | None
+    until: str | None
+    same_policies: bool
+    objectives: tuple[Objective, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One run.
+
+    Attributes
+    ----------
+    asked
+        What it shares with the others.
+    point
+        (path, value) pairs.
+    architecture
+        Label, as `meshsim.run` takes it.
+    digest
+        Of the topology at this point.
+    name
+        Of the topology.
+    """
+
+    asked: Asked
+    point: tuple[tuple[str, str], ...]
+    architecture: str
+    digest: str
+    name: str
+    seed: int
+    replications: int
+
+    @property
+    def key(self) -> str:
+        """Sha256 of everything that the numbers depend on."""
+        asked = self.asked
+        depends = {
+            "format": FORMAT,
+            "topology": self.name,
+            "digest": self.digest,
+            "axes": self.point,
+            "architecture": self.architecture,
+            "engine": asked.engine,
+            "seed": self.seed,
+            "replications": self.replications,
+            "until": asked.until,
+            "same_policies": asked.same_policies,
+            "objectives": [(objective.quantity, objective.limit) for objective in asked.objectives],
+            "sources": sources_digest(),
+            "versions": {name: number for name, number in versions().items() if name != "python"},
+        }
+        return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def told(self) -> str:
+        """A few words for messages."""
+        values = ", ".join(f"{path}={value}" for path, value in self.point)
+        return f"{self.architecture} at {values}"
+
+    def settings(self, spec: Topology) -> Settings:
+        """How it is simulated."""
+        asked = self.asked
+        return settings_of(
+            spec,
+            engine=asked.engine,
+            seed=asked.seed,
+            replications=asked.replications,
+            duration_s=None,
+            warmup_s=None,
+            jobs=1,
+            until=asked.until,
+            objectives=asked.objectives,
+        )
+
+    def load(self) -> Topology:
+        """Read the topology as it is at this point."""
+        return load_at(self.asked, dict(self.point))
+
+
+def load_at(asked: Asked, point: Mapping[str, str]) -> Topology:
+    """Read the topology as it is at a point."""
+    return load(asked.source, overrides=[*asked.overrides, *(f"{path}={value}" for path, value in point.items())])
+
+
+def task_of(asked: Asked, spec: Topology, point: Mapping[str, str], architecture: str) -> Task:
+    """Make a task of a topology that was read already."""
+    return Task(
+        asked=asked,
+        point=tuple(point.items()),
+        architecture=architecture,
+        digest=spec.digest,
+        name=spec.name,
+        seed=spec.run.seed if asked.seed is None else asked.seed,
+        replications=spec.run.replications if asked.replications is None else asked.replications,
+    )
+
+
+@cache
+def sources_digest() -> str:
+    """Sha256 of the parts of meshsim that decide numbers: a newer version is never mixed with an older one."""
+    digest = hashlib.sha256()
+    package = Path(__file__).parent.parent
+    for part in _PARTS:
+        path = package / part
+        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def simulate_task(task: Task, *, stop: Stop | None) -> Stored:
+    """Make the run; at module level, so that another process can be told to do it."""
+    spec = task.load()
+    plane = lower(spec, task.architecture, same_policies=task.asked.same_policies)
+    result = simulate_planes(spec, [plane], task.settings(spec), here(stop), jobs=1)[0]
+    return stored(task, result)
+
+
+def stored(task: Task, result: Result) -> Stored:
+    """What is kept of a result."""
+    manifest = replace(result.manifest, command=_command(task))
+    about = {
+        "topology": task.name,
+        "digest": task.digest,
+        "axes": [list(pair) for pair in task.point],
+        "architecture": result.architecture,
+        "engine": manifest.engine,
+        "seed": manifest.seed,
+        "replications": manifest.replications,
+        "duration_s": manifest.duration_s,
+        "warmup_s": manifest.warmup_s,
+        "verdict": result.verdict.word,
+        "notes": list(result.verdict.notes),
+        "objectives": _judgement(result),
+    }
+    return Stored(task.key, about, (*rows(result), *_provisioned(result)), manifest.to_dict())
+
+
+def _command(task: Task) -> str:
+    """What makes this run alone again."""
+    asked = task.asked
+    return Repeat(
+        source=str(asked.source) if isinstance(asked.source, str | Path) else None,
+        name=task.name,
+        engine=asked.engine,
+        seed=task.seed,
+        replications=task.replications,
+        overrides=(*asked.overrides, *(f"{path}={value}" for path, value in task.point)),
+        until=asked.until,
+        same_policies=asked.same_policies,
+        objectives=asked.objectives,
+    ).whole("run", [task.architecture])
+
+
+def _judgement(result: Result) -> str:
+    """The worst judgement of all tenants' objectives; empty if there are none."""
+    found = {judged.judgement for tenant in result.by_tenant.values() for judged in tenant.objectives}
+    return next((word for word in ("missed", "undecided", "met") if word in found), "")
+
+
+def _provisioned(result: Result) -> Sequence[Row]:
+    """What the applications and the proxies take together."""
+    found: list[Row] = []
+    for role, totals in (("applications", result.applications), ("proxies", result.proxies)):
+        found += _totals(role, totals)
+    return found
+
+
+def _totals(role: str, totals: Totals) -> list[Row]:
+    used = totals.cores.estimate
+    exact = {
+        "replicas": totals.replicas,
+        "cores_requested": totals.cores_requested,
+        "memory_bytes": totals.memory_bytes,
+        "memory_requested_bytes": totals.memory_requested_bytes,
+    }
+    return [
+        ("total", "", f"{role}.cores_used", used.value, used.low, used.high),
+        *(("total", "", f"{role}.{name}", float(value), None, None) for name, value in exact.items()),
+    ]
