@@ -22,3 +22,4 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--update-golden", action="store_true", help="write tests/golden anew from what the engines do now"
     )
     parser.addoption("--cases", type=int, default=None, help="generated cases of tests/contract (default: 200)")
+    parser.addoption("--kills", type=int, default=None, help="kills of writers in tests/sweeps (default: 10)")

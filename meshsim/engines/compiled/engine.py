@@ -212,7 +212,8 @@ class CompiledRun:
             histogram=k.histogram[0],
             histogram_failed=k.histogram[1],
             tries=k.counts[:, :BATCHES, st.TRIES].copy(),
-            services=np.swapaxes(k.counters, 0, 1),
+            # laid out as the other engine's: numpy adds fractions in the order of memory
+            services=np.ascontiguousarray(np.swapaxes(k.counters, 0, 1)),
             service_histogram=np.swapaxes(k.service_histogram, 0, 1),
             occupancy_ns=k.occupancy,
             requests=rows,
