@@ -107,7 +107,7 @@ def test_explain_of_an_unknown_code(shell) -> None:
 
 def test_topologies_are_listed_and_printed(shell) -> None:
     listed = {entry["name"] for entry in json.loads(shell("topologies", "-o", "json").stdout)}
-    assert {"bookinfo", "front-door", "online-boutique"} <= listed
+    assert {"bookinfo", "front-door", "online-boutique", "otel-demo", "social-network"} <= listed
     text = shell("topologies", "bookinfo").stdout
     assert "\nok: bookinfo" in "\n" + shell("validate", "-", stdin=text).stdout
     assert shell("topologies", "bookinf").exit_code == 2

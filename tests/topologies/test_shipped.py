@@ -22,7 +22,11 @@ from meshsim.simulate import compare, run
 from meshsim.units import parse_bytes, parse_cores
 
 MANIFEST = Path(__file__).parent.parent / "data" / "online-boutique" / "kubernetes-manifests.yaml"
-NAMES = ("bookinfo", "front-door", "online-boutique", "online-boutique-scaled")
+NAMES = (
+    "bookinfo", "front-door", "hotel-reservation", "online-boutique", "online-boutique-scaled", "otel-demo",
+    "sock-shop", "social-network",
+)  # fmt: skip
+SHORT = {"hotel-reservation": 1, "social-network": 1}  # seconds; 300 requests in each
 INTENDED = {"bookinfo": ["M202"]}  # the bug that Bookinfo's authors put there for the fault-injection task
 
 
@@ -85,7 +89,7 @@ def test_every_tenant_has_objectives(name: str) -> None:
 def test_it_runs_under_every_named_architecture(name: str, architecture: str) -> None:
     """Nothing is refused or lost, and no station is overloaded."""
     plane = lower(load(name), architecture)
-    seconds = 3
+    seconds = SHORT.get(name, 3)
     record = simulate(plane, seed=1, duration_ns=seconds * 10**9, drain_ns=30 * 10**9)
     outcomes = dict(zip(OUTCOMES, record.counts.sum(axis=(0, 1)).tolist(), strict=True))
     assert outcomes["ok"] > 40
@@ -95,13 +99,14 @@ def test_it_runs_under_every_named_architecture(name: str, architecture: str) ->
         assert busy < 0.95 * service.cores * seconds * 1e9, service.name
 
 
-@pytest.mark.parametrize("name", ["bookinfo", "front-door"])
+@pytest.mark.parametrize("name", ["bookinfo", "front-door", "hotel-reservation", "sock-shop", "social-network"])
 def test_open_load_is_neither_idle_nor_too_much(name: str) -> None:
     topology = load(name)
     offered = expected_visits(topology).offered_cores
     used = {n: offered[n] / _cores(service) for n, service in topology.services.items()}
     assert 0.3 < max(used.values()) < 0.7
-    assert min(used.values()) > 0.05
+    if name in ("bookinfo", "front-door"):  # the others have services that are called seldom
+        assert min(used.values()) > 0.05
 
 
 def _cores(service: Service) -> float:
