@@ -21,12 +21,14 @@ ALLOWED = {
     "engines": BELOW_ALL | {"model", "architectures"},
     "control": BELOW_ALL | {"model", "architectures", "engines"},
     "results": BELOW_ALL | {"model", "architectures", "engines"},
+    "charts": BELOW_ALL | {"model", "architectures", "engines", "results"},
     "workers": BELOW_ALL | {"engines"},
     "simulate": BELOW_ALL | {"model", "architectures", "engines", "control", "results", "workers"},
     "futures": BELOW_ALL | {"model", "architectures", "engines", "control", "results", "workers", "simulate"},
     "__init__": BELOW_ALL | {"model", "architectures", "engines", "control", "results", "simulate", "futures"},
     "bench": BELOW_ALL | {"model", "architectures", "engines"},
-    "cli": BELOW_ALL | {"importers", "model", "architectures", "engines", "results", "simulate", "bench", "__init__"},
+    "cli": BELOW_ALL
+    | {"importers", "model", "architectures", "engines", "results", "charts", "simulate", "bench", "__init__"},
     "__main__": {"cli"},
 }
 
