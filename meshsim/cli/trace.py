@@ -24,7 +24,7 @@ EXAMPLES = (
     "meshsim trace bookinfo --arch sidecar",
     "meshsim trace bookinfo --arch sidecar --slowest 1 --chart slowest.png",
     "meshsim trace bookinfo --outcome degraded --set run.load=3 --sampled 3",
-    "meshsim trace bookinfo --sampled 20 -o json > traces.json",
+    "meshsim trace bookinfo --sampled 20 -o json",
 )
 _SAMPLE = (
     "A random sample of about 20,000 requests keeps its spans, and the slowest are the slowest of these. "

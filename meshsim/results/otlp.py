@@ -34,7 +34,7 @@ def trace_id(trace: Trace) -> str:
     Examples
     --------
     >>> trace_id(Trace(1, 0, 7, "shop", "none", "web", "web", 0, 5, "ok", 1, ()))
-    'c38b9de46cf31bc1bbeb8d2f0d2cbb47'
+    '3fc031f824ca4be6b618c7ff9a278c1d'
     """
     return sha256(f"meshsim trace {trace.seed} {trace.replication} {trace.number}".encode()).hexdigest()[:32]
 

@@ -178,10 +178,16 @@ def _gating(spans: npt.NDArray[np.void], parent: Ints, until: Ints) -> npt.NDArr
 def _joined(branches: list[tuple[int, int, int, int]], waited: int, left: int) -> list[int]:
     """Branches (parent, began, ended, row) of one frame that together last as long as it waited for branches.
 
-    At most one of those that began at the same instant, and none while another lasts. Where no choice fits to the
-    nanosecond, nothing is blamed.
+    At most one of those that began at the same instant, and none while another lasts. Where several choices fit, those
+    that began together are the branches of a `parallel`; where none does, nothing is blamed.
     """
-    groups = [list(group) for _, group in groupby(branches, key=lambda one: one[1])][::-1]
+    together = [list(group) for _, group in groupby(branches, key=lambda one: one[1])][::-1]
+    forks = [group for group in together if len(group) > 1]
+    return _fitting(forks, max(waited, 0), left) or _fitting(together, max(waited, 0), left)
+
+
+def _fitting(groups: list[list[tuple[int, int, int, int]]], waited: int, left: int) -> list[int]:
+    """Search backwards from the end: one branch of each group, or none, so that they last `waited` together."""
     steps = 0
 
     def search(at: int, rest: int, before: int) -> list[int] | None:
@@ -198,7 +204,7 @@ def _joined(branches: list[tuple[int, int, int, int]], waited: int, left: int) -
                     return [frame, *found]
         return search(at + 1, rest, before)
 
-    return search(0, max(waited, 0), left) or []
+    return search(0, waited, left) or []
 
 
 def _all_the_way_up(gates: npt.NDArray[np.bool_], parent: Ints) -> npt.NDArray[np.bool_]:
