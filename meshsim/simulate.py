@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from meshsim.architectures import Architecture
 from meshsim.architectures.plane import Plane
 from meshsim.control import Controller, drive
@@ -87,6 +89,7 @@ class Settings:
     drain_s: float
     warmup_s: float | None
     record_requests: bool
+    record_traces: bool
     until: Precision | None
     objectives: tuple[Objective, ...] = ()
     controllers: tuple[Controller, ...] = ()
@@ -110,6 +113,7 @@ def run(
     controllers: Sequence[Controller] = (),
     max_replicas: Mapping[str, int] | None = None,
     record_requests: bool = False,
+    record_traces: bool = False,
     progress: Progress | None = None,
     quiet: bool = False,
     repeat: Repeat | None = None,
@@ -144,6 +148,9 @@ def run(
         need; what is provisioned counts with the replicas that are there.
     record_requests
         Keep a row of every request in `Result.request_rows`.
+    record_traces
+        Keep the spans of the sampled requests for `Result.traces`: about 100 bytes a span, of about 20,000 requests a
+        replication.
     progress
         Called whenever a replication is done.
     quiet
@@ -172,6 +179,7 @@ def run(
         until=until,
         jobs=jobs,
         record_requests=record_requests,
+        record_traces=record_traces,
         objectives=tuple(objectives),
         controllers=controllers_given(controllers),
         active=active,
@@ -201,6 +209,7 @@ def compare(
     controllers: Sequence[Controller] = (),
     max_replicas: Mapping[str, int] | None = None,
     record_requests: bool = False,
+    record_traces: bool = False,
     progress: Progress | None = None,
     quiet: bool = False,
     repeat: Repeat | None = None,
@@ -231,6 +240,7 @@ def compare(
         until=until,
         jobs=jobs,
         record_requests=record_requests,
+        record_traces=record_traces,
         objectives=tuple(objectives),
         controllers=controllers_given(controllers),
         active=active,
@@ -310,6 +320,7 @@ def settings_of(
     jobs: int,
     until: str | None = None,
     record_requests: bool = False,
+    record_traces: bool = False,
     objectives: tuple[Objective, ...] = (),
     controllers: tuple[Controller, ...] = (),
     active: Mapping[str, int] | None = None,
@@ -323,6 +334,7 @@ def settings_of(
         drain_s=spec.run.drain_s,
         warmup_s=spec.run.warmup_s if warmup_s is None else real_number(warmup_s, "warmup_s"),
         record_requests=record_requests,
+        record_traces=record_traces,
         until=None if until is None else parse_until(until),
         objectives=objectives,
         controllers=controllers,
@@ -413,6 +425,8 @@ def build_results(
         timing,
         objectives=settings.objectives,
         controllers=tuple(map(name_of, settings.controllers)),
+        record_requests=settings.record_requests,
+        record_traces=settings.record_traces,
     )
     return [
         build(spec, plane, runs, cut, replace(origin, unsettled=automatic and unsettled(runs)))
@@ -452,7 +466,10 @@ def _extend(
 def _replication(plane: Plane, settings: Settings, replication: int, *, stop: Stop | None) -> Record:
     """One replication; at module level, so that another process can be told to do it."""
     run = begin_replication(plane, settings, replication)
-    return drive(run, plane, settings.controllers, pauses=pauses(settings), stop=stop)
+    record = drive(run, plane, settings.controllers, pauses=pauses(settings), stop=stop)
+    if record.requests is not None and not settings.record_requests:  # traces need those of the sampled ones only
+        record.requests = record.requests[np.isin(record.requests["number"], record.sampled)]
+    return record
 
 
 def begin_replication(plane: Plane, settings: Settings, replication: int) -> Run:
@@ -464,7 +481,7 @@ def begin_replication(plane: Plane, settings: Settings, replication: int) -> Run
         replication=replication,
         duration_ns=_whole_batches_ns(settings.duration_s),
         drain_ns=round(settings.drain_s * 1e9),
-        record_requests=settings.record_requests,
+        record_requests=settings.record_requests or settings.record_traces,
         active=settings.active,
     )
 

@@ -12,7 +12,7 @@ from meshsim.cli import options
 from meshsim.cli.options import Format, help_text
 from meshsim.cli.output import as_json, write
 from meshsim.cli.terminal import say
-from meshsim.errors import StoreError, UsageError
+from meshsim.errors import StoreError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,6 +79,8 @@ def results(
         write_file(found, file)
         say(f"{len(found)} rows written to {file}")
         return
+    if found.empty and not quiet:
+        say("no row meets the conditions")
     write(_text(found, by, manifest, output))
 
 
@@ -116,8 +118,6 @@ def _text(found: pd.DataFrame, by: By, manifest: bool, output: Format) -> str:
     from meshsim.results.text import table
     from meshsim.sweeps.shown import shown
 
-    if found.empty:
-        raise UsageError("no row meets the conditions")
     return "\n".join(table(shown(found, by.value, manifest=manifest), indent=""))
 
 

@@ -47,7 +47,7 @@ Let = Annotated[
     typer.Option(
         "--let",
         metavar="PATH=EXPRESSION",
-        help="A value that follows from the axes, e.g. 'services.details.replicas=ceil({run.load}*4)'; repeatable.",
+        help="A value that follows from the axes, e.g. 'services.a.cpu={run.load}*2'; repeatable.",
         show_default=False,
     ),
 ]

@@ -1,9 +1,7 @@
 """Where the time of a request went: queue, service, proxy, network, wait, along its critical path.
 
-The path is found backwards from the answer. At every instant one child gates its parent: the one whose answer came
-last before. Before that child was sent the search goes on with the answers that came until then; what no child covers
-is the frame's own time. Children that nobody waited for (asynchronous calls, losers of a quorum, tries given up) gate
-nothing. So the parts of a request add up to its latency, to the nanosecond.
+At every instant of a request one frame gates its answer (see `meshsim.results.paths`); its time at that instant is what
+the request's latency is made of. So the parts of a request add up to its latency, to the nanosecond.
 """
 
 from __future__ import annotations
@@ -17,7 +15,9 @@ import numpy.typing as npt
 
 from meshsim.architectures.plane import Plane
 from meshsim.engines.record import BATCHES, DEGRADED, OK, Record
+from meshsim.results import paths
 from meshsim.results.intervals import Estimate, interval, ratio
+from meshsim.results.paths import Timeouts, endpoint_services, find_paths, timeouts_of
 from meshsim.results.quantiles import Ints
 
 #: Slots and CPU waited for at applications; their CPU demand; everything at proxies; messages under way and handshake
@@ -95,98 +95,41 @@ class Attribution:
     parts_ns: Ints
 
 
-def attribute(spans: npt.NDArray[np.void], endpoint_service: Sequence[int], is_proxy: Sequence[bool]) -> Attribution:
+def attribute(
+    spans: npt.NDArray[np.void], endpoint_service: Sequence[int], is_proxy: Sequence[bool], timeouts: Timeouts
+) -> Attribution:
     """Split every answered request of one replication.
 
     Parameters
     ----------
-    spans
-        Rows of ``SPANS``, in any order.
-    endpoint_service
-        Number of the service by number of the endpoint.
+    spans, endpoint_service, timeouts
+        See `meshsim.results.paths.find_paths`.
     is_proxy
         By number of the service.
     """
-    spans = spans[np.lexsort((spans["serial"], spans["request"]))]
-    requests, row = np.unique(spans["request"], return_inverse=True)
-    parent = _parents(spans, row)
-    root = np.flatnonzero(parent < 0)
-    keep = (spans["returned_ns"][root] >= 0) & np.isin(spans["outcome"][root], (OK, DEGRADED))
-    number = np.full(requests.size, -1)
-    number[row[root[keep]]] = np.arange(int(keep.sum()))
-    gates, covered = _critical(spans, parent)
-    used = np.flatnonzero(gates & (number[row] >= 0))
-    hop = _hops(spans, parent, np.asarray(endpoint_service, dtype=np.int64))[used]
-    parts = _parts(spans[used], covered[used], np.asarray(is_proxy, dtype=bool)[hop])
-    roots = spans[root[keep]]
+    found = find_paths(spans, endpoint_service, timeouts)
+    root = np.flatnonzero(found.parent < 0)
+    keep = (found.spans["returned_ns"][root] >= 0) & np.isin(found.spans["outcome"][root], (OK, DEGRADED))
+    number = np.full(root.size, -1)
+    number[keep] = np.arange(int(keep.sum()))
+    used = np.flatnonzero(found.critical & (number[found.row] >= 0))
+    hop = found.hop[used]
+    parts = _parts(found.times_ns[used], np.asarray(is_proxy, dtype=bool)[hop])
+    roots = found.spans[root[keep]]
     latency = roots["returned_ns"] - roots["sent_ns"]
-    return Attribution(roots["sent_ns"], latency, np.zeros(latency.size, np.int64), number[row[used]], hop, parts)
+    replication = np.zeros(latency.size, np.int64)
+    return Attribution(roots["sent_ns"], latency, replication, number[found.row[used]], hop, parts)
 
 
-def _parents(spans: npt.NDArray[np.void], row: Ints) -> Ints:
-    """Index of every frame's parent in the sorted rows; -1 for entries."""
-    width = int(spans["serial"].max(initial=0)) + 2
-    keys = row * width + spans["serial"] + 1
-    parent: Ints = np.searchsorted(keys, row * width + spans["parent"] + 1).astype(np.int64)
-    parent[spans["parent"] < 0] = -1
-    return parent
-
-
-def _critical(spans: npt.NDArray[np.void], parent: Ints) -> tuple[npt.NDArray[np.bool_], Ints]:
-    """Which frames are on their request's critical path, and how long their children covered each."""
-    returned, sent = spans["returned_ns"], spans["sent_ns"]
-    candidates = np.flatnonzero((parent >= 0) & (returned >= 0))
-    order = candidates[np.lexsort((sent[candidates], -returned[candidates], parent[candidates]))]
-    gating = parent < 0
-    covered = np.zeros(parent.size, dtype=np.int64)
-    of, until = -1, 0
-    # plain numbers in plain lists: indexing arrays one by one is several times slower
-    for frame, above, start, end in zip(
-        order.tolist(), parent[order].tolist(), sent[order].tolist(), returned[order].tolist(), strict=True
-    ):
-        if above != of:
-            of, until = above, int(spans["left_ns"][above])
-        if end <= until:
-            gating[frame] = True
-            covered[above] += end - start
-            until = start
-    return _all_the_way_up(gating, parent), covered
-
-
-def _all_the_way_up(gating: npt.NDArray[np.bool_], parent: Ints) -> npt.NDArray[np.bool_]:
-    """Frames that gate their parent, which gates its own, and so on up to the entry."""
-    path = gating.copy()
-    while True:
-        higher = gating & np.where(parent >= 0, path[parent], True)
-        if np.array_equal(higher, path):
-            return path
-        path = higher
-
-
-def _hops(spans: npt.NDArray[np.void], parent: Ints, endpoint_service: Ints) -> Ints:
-    """Service of every frame; a branch runs where its parent does."""
-    endpoint = spans["endpoint"].astype(np.int64)
-    source = np.arange(endpoint.size)
-    while (branch := (endpoint[source] < 0) & (parent[source] >= 0)).any():
-        source = np.where(branch, parent[source], source)
-    hops: Ints = endpoint_service[endpoint[source]]
-    return hops
-
-
-def _parts(spans: npt.NDArray[np.void], covered: Ints, proxy: npt.NDArray[np.bool_]) -> Ints:
-    """(frames, parts): each frame's time outside of its gating children."""
-    left = spans["left_ns"]
-    admitted = np.where(spans["admitted_ns"] < 0, left, spans["admitted_ns"])  # rejected: never got a slot
-    own = left - admitted - covered
-    demand = np.minimum(spans["demand_ns"], own)
-    shared = np.minimum(spans["cpu_wait_ns"], own - demand)
-    slot = admitted - spans["reached_ns"]
-    parts = np.zeros((left.size, len(PARTS)), dtype=np.int64)
-    parts[:, QUEUE] = np.where(proxy, 0, slot + shared)
-    parts[:, SERVICE] = np.where(proxy, 0, demand)
-    parts[:, PROXY] = np.where(proxy, slot + own, 0)
-    parts[:, WAIT] = np.where(proxy, 0, own - demand - shared)
-    parts[:, NETWORK] = spans["reached_ns"] - spans["sent_ns"] + spans["returned_ns"] - left
+def _parts(times_ns: Ints, proxy: npt.NDArray[np.bool_]) -> Ints:
+    """(frames, parts) of ``TIMES``: what happens at a proxy is one part, messages under way are never a proxy's."""
+    parts = np.zeros((len(times_ns), len(PARTS)), dtype=np.int64)
+    parts[:, NETWORK] = times_ns[:, paths.NETWORK]
+    parts[:, PROXY] = np.where(proxy, times_ns.sum(axis=1) - times_ns[:, paths.NETWORK], 0)
+    app = np.where(proxy[:, None], 0, times_ns)
+    parts[:, QUEUE] = app[:, paths.SLOT] + app[:, paths.CPU_WAIT]
+    parts[:, SERVICE] = app[:, paths.CPU]
+    parts[:, WAIT] = app[:, paths.WAIT]
     return parts
 
 
@@ -204,9 +147,9 @@ def break_down(plane: Plane, records: Sequence[Record], cut: int, *, level: floa
     level
         Confidence of the intervals.
     """
-    services = [number for number, service in enumerate(plane.services) for _ in service.endpoints]
+    services, timeouts = endpoint_services(plane), timeouts_of(plane)
     proxies = [service.role == "proxy" for service in plane.services]
-    found = _together([attribute(record.spans, services, proxies) for record in records])
+    found = _together([attribute(record.spans, services, proxies, timeouts) for record in records])
     batch_ns = records[0].duration_ns / BATCHES
     batch = (found.arrival_ns // batch_ns).astype(np.int64) - cut
     measured = (batch >= 0) & (batch < BATCHES - cut)

@@ -11,9 +11,10 @@ import numpy.typing as npt
 
 from meshsim.architectures.plane import Inert, Plane
 from meshsim.engines.record import BATCHES, Record
+from meshsim.errors import UsageError
 from meshsim.model.topology import Topology
 from meshsim.model.traffic import Objective
-from meshsim.results import html, report
+from meshsim.results import html, report, traces
 from meshsim.results.breakdown import Breakdown, break_down
 from meshsim.results.intervals import Estimate
 from meshsim.results.manifest import Manifest, Timing, versions
@@ -51,6 +52,8 @@ class Result:
         What it was made from.
     request_rows
         By replication, rows of ``REQUESTS`` (see `meshsim.engines.record`), when they were asked for.
+    sampled
+        What `traces` chooses from, when it was asked for.
     """
 
     total: Traffic
@@ -63,6 +66,7 @@ class Result:
     inert: tuple[Inert, ...]
     manifest: Manifest
     request_rows: tuple[npt.NDArray[np.void], ...] = ()
+    sampled: traces.Sampled | None = None
 
     @property
     def architecture(self) -> str:
@@ -119,6 +123,35 @@ class Result:
             "notes": list(self.verdict.notes),
             "manifest": self.manifest.to_dict(),
         }
+
+    def traces(
+        self, *, slowest: int = 5, sampled: int = 0, outcome: str | None = None, tenant: str | None = None
+    ) -> traces.Traces:
+        """Single requests with everything that happened to them, from a run with ``record_traces=True``.
+
+        Engines keep the spans of a random sample, about 20,000 requests a replication: the slowest are the slowest of
+        these. Requests without an answer have none.
+
+        Parameters
+        ----------
+        slowest
+            How many of the slowest.
+        sampled
+            How many of the others, evenly over the run.
+        outcome
+            Of requests that ended like this only: ``ok``, ``degraded``, ``timeout``, ``rejected``, ``error``,
+            ``error(503)`` …
+        tenant
+            Of this tenant's only.
+
+        Raises
+        ------
+        UsageError
+            The run kept no spans, or there is no such outcome or tenant.
+        """
+        if self.sampled is None:
+            raise UsageError("this result has no traces; give record_traces=True to run or compare")
+        return traces.choose(self.sampled, slowest=slowest, sampled=sampled, outcome=outcome, tenant=tenant)
 
     def summary(self) -> str:
         """One screen of text: objectives, latencies, busiest services, what the proxies cost, how to repeat it."""
@@ -212,6 +245,8 @@ class Origin:
         For every tenant, besides its own.
     controllers
         Names of the control processes.
+    record_requests, record_traces
+        Whether the result is to have the rows of all requests, and the spans of sampled ones.
     """
 
     engine: str
@@ -223,6 +258,8 @@ class Origin:
     unsettled: bool = False
     objectives: tuple[Objective, ...] = ()
     controllers: tuple[str, ...] = ()
+    record_requests: bool = False
+    record_traces: bool = False
 
 
 def build(topology: Topology, plane: Plane, records: Sequence[Record], cut: int, origin: Origin) -> Result:
@@ -264,8 +301,13 @@ def build(topology: Topology, plane: Plane, records: Sequence[Record], cut: int,
         verdict=replace(verdict, notes=(*verdict.notes, *pins_note(plane, len(records)))),
         inert=plane.inert,
         manifest=_manifest(topology, plane, records, cut, origin),
-        request_rows=tuple(record.requests for record in records if record.requests is not None),
+        request_rows=_request_rows(records) if origin.record_requests else (),
+        sampled=traces.keep(plane, records, cut, origin.seed) if origin.record_traces else None,
     )
+
+
+def _request_rows(records: Sequence[Record]) -> tuple[npt.NDArray[np.void], ...]:
+    return tuple(record.requests for record in records if record.requests is not None)
 
 
 def _objectives(topology: Topology, tenant: str, others: Sequence[Objective]) -> tuple[Objective, ...]:

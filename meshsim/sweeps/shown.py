@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from meshsim.results.intervals import Estimate
-from meshsim.results.text import duration_interval, number, percent_interval
+from meshsim.results.text import amount, duration_interval, percent_interval
 from meshsim.sweeps.table import MADE
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ _TOLD: Final[dict[str, tuple[tuple[str, str, Callable[[Estimate], str]], ...]]] 
         ("p50", "p50_s", duration_interval),
         ("p99", "p99_s", duration_interval),
         ("availability", "availability", percent_interval),
-        ("good requests/s", "goodput_per_s", lambda estimate: number(estimate.value or 0.0)),
+        ("good requests/s", "goodput_per_s", lambda estimate: amount(estimate, "").rstrip()),
     ),
     "service": (
         ("utilization", "utilization", percent_interval),

@@ -27,7 +27,7 @@ from meshsim.sweeps.store import Damaged, Store, Stored
 from meshsim.sweeps.tasks import Asked, Source, Task, load_at, simulate_task, task_of
 from meshsim.workers import Submit, here, workers
 
-_PILOT = 0.05  # of a run, simulated to estimate how long a sweep takes (assumed)
+_TRIALS = (0.02, 0.02, 0.1)  # of a run, simulated to estimate how long it takes; the first warms up (assumed)
 Say = Callable[[str], None]
 
 
@@ -165,7 +165,7 @@ class Estimate:
 def estimate(tasks: Sequence[Task], store: Store | None, jobs: int) -> Estimate:
     """Try each architecture for a moment, and reckon how long all runs take that are not in the store."""
     missing = [task for task in tasks if store is None or _finished(store, task) is None]
-    pace: dict[str, float] = {}
+    pace: dict[str, tuple[float, float]] = {}
     requests = seconds = 0.0
     for task in missing:
         spec = task.load()
@@ -173,15 +173,28 @@ def estimate(tasks: Sequence[Task], store: Store | None, jobs: int) -> Estimate:
         settings = task.settings(spec)
         expected = sum(expected_requests(stream, plane.load, settings.duration_s) for stream, _ in plane.entries)
         if task.architecture not in pace:
-            compile_engine(task.asked.engine, plane, quiet=True)
-            short = replace(settings, replications=1, duration_s=settings.duration_s * _PILOT, until=None, warmup_s=0.0)
-            began = time.perf_counter()
-            simulate_planes(spec, [plane], short, here(None), jobs=1)
-            pace[task.architecture] = (time.perf_counter() - began) / max(expected * _PILOT, 1.0)
+            pace[task.architecture] = _pace(task, expected)
+        each_s, request_s = pace[task.architecture]
         requests += expected * settings.replications
-        seconds += expected * settings.replications * pace[task.architecture] / jobs
+        seconds += (each_s + expected * settings.replications * request_s) / jobs
     points = len({task.point for task in tasks})
     return Estimate(points, len(tasks), len(tasks) - len(missing), round(requests), seconds)
+
+
+def _pace(task: Task, expected: float) -> tuple[float, float]:
+    """Seconds that a run takes however short it is, and for each request; from short trials."""
+    compile_engine(task.asked.engine, lower(task.load(), task.architecture), quiet=True)
+    took = []
+    for share in _TRIALS:
+        began = time.perf_counter()
+        spec = task.load()
+        settings = task.settings(spec)
+        short = replace(settings, replications=1, duration_s=settings.duration_s * share, until=None, warmup_s=0.0)
+        plane = lower(spec, task.architecture, same_policies=task.asked.same_policies)
+        simulate_planes(spec, [plane], short, here(None), jobs=1)
+        took.append(time.perf_counter() - began)
+    request_s = max(took[-1] - took[-2], 0.0) / (expected * (_TRIALS[-1] - _TRIALS[-2]))
+    return max(took[-2] - expected * _TRIALS[-2] * request_s, 0.0), request_s
 
 
 def _finished(store: Store, task: Task) -> Stored | None:

@@ -20,6 +20,7 @@ Scope = Literal["total", "tenant", "service"]
 FIRST: Final = ("topology", "architecture", "seed", "replications", "verdict", "objectives")
 #: Columns of ``manifest=True``: they may differ between two makings of the same numbers.
 MADE: Final = ("key", "command", "elapsed_s", "meshsim", "python")
+_COUNTS: Final = ("requests", "tries", "rejected")
 _LATENCY = re.compile(r"latency(_all)?_s\.(.+)")
 _WHERE = re.compile(r"\s*([\w.\-/@ ]+?)\s*(<=|>=|!=|==|=|<|>)\s*(.+?)\s*")
 _COMPARE: Final[dict[str, Callable[[Any, Any], Any]]] = {
@@ -69,7 +70,8 @@ def frame(runs: Iterable[Stored], scope: Scope = "total", *, manifest: bool = Fa
     found = found[[*leading, *rest, *made]]
     for path in paths:
         found[path] = _as_numbers(found[path])
-    return found
+    counts = [name for name in found.columns if name in _COUNTS or name.startswith("outcomes.")]
+    return found.astype(dict.fromkeys(counts, "int64"))
 
 
 def _records(run: Stored, scope: Scope, manifest: bool) -> list[dict[str, Any]]:
@@ -157,10 +159,10 @@ def _column(table: pd.DataFrame, name: str, text: str) -> str:
             return column
     import difflib
 
-    plain = [column for column in table.columns if not column.endswith(("_low", "_high"))]
+    plain = [column.removesuffix("_s") for column in table.columns if not column.endswith(("_low", "_high"))]
     near = difflib.get_close_matches(name, plain, n=1)
-    hint = f"did you mean {near[0]}? " if near else ""
-    raise UsageError(f"--where '{text}': there is no column '{name}': {hint}there is {', '.join(plain)}")
+    hint = f"did you mean {near[0]}?" if near else f"there is {', '.join(plain)}"
+    raise UsageError(f"--where '{text}': there is no column '{name}': {hint}")
 
 
 def _wanted(column: pd.Series, name: str, wanted: str, text: str, sign: str) -> Any:

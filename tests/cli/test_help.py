@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from meshsim.cli import app
 from meshsim.errors import ExitCode
 
-COMMANDS = ("run", "compare", "lower", "validate", "explain", "topologies", "bench", "doctor")
+COMMANDS = ("run", "compare", "trace", "lower", "validate", "explain", "topologies", "bench", "doctor")
 
 
 def help_of(*words: str) -> list[str]:
@@ -52,7 +52,7 @@ def test_exit_codes_are_documented() -> None:
 def test_example(command: str, line: str, process) -> None:
     verb = shlex.split(line)[1]
     assert command in ("", verb) or "|" in line
-    short = " --duration 2s" if verb in ("run", "compare") else ""
+    short = " --duration 2s" if verb in ("run", "compare", "trace") else ""
     answer = process(line + short)
     assert answer.returncode == 0, answer.stderr
     assert answer.stdout

@@ -33,7 +33,7 @@ def test_the_two_commands_are_those_that_ci_runs() -> None:
 def test_the_topology_and_its_commands(process, tmp_path: Path) -> None:
     (tmp_path / "shop.yaml").write_text(block("yaml", "meshsim: 1"), encoding="utf-8")
     for line in block("", "meshsim validate shop.yaml").splitlines():
-        short = " --duration 2s" if shlex.split(line)[1] in ("run", "compare") else ""
+        short = " --duration 2s" if shlex.split(line)[1] in ("run", "compare", "trace") else ""
         answer = process(line.partition("#")[0] + short)
         assert answer.returncode in (0, 1) if "--slo" in line else answer.returncode == 0, answer.stderr
 

@@ -21,6 +21,7 @@ ALLOWED = {
     "engines": BELOW_ALL | {"model", "architectures"},
     "control": BELOW_ALL | {"model", "architectures", "engines"},
     "results": BELOW_ALL | {"model", "architectures", "engines"},
+    "charts": BELOW_ALL | {"model", "architectures", "engines", "results"},
     "workers": BELOW_ALL | {"engines"},
     "simulate": BELOW_ALL | {"model", "architectures", "engines", "control", "results", "workers"},
     "futures": BELOW_ALL | {"model", "architectures", "engines", "control", "results", "workers", "simulate"},
@@ -29,7 +30,18 @@ ALLOWED = {
     | {"model", "architectures", "engines", "control", "results", "simulate", "futures", "sweeps"},
     "bench": BELOW_ALL | {"model", "architectures", "engines"},
     "cli": BELOW_ALL
-    | {"importers", "model", "architectures", "engines", "results", "simulate", "bench", "sweeps", "__init__"},
+    | {
+        "importers",
+        "model",
+        "architectures",
+        "engines",
+        "results",
+        "charts",
+        "simulate",
+        "bench",
+        "sweeps",
+        "__init__",
+    },
     "__main__": {"cli"},
 }
 

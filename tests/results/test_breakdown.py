@@ -18,6 +18,8 @@ from meshsim.results.breakdown import NETWORK, PARTS, PROXY, QUEUE, SERVICE, WAI
 
 ENDPOINT_SERVICE = [0, 1, 2, 3]
 IS_PROXY = [False, False, True, False]
+TIMEOUT = 5 * 10**8  # nanoseconds, of every call that is given up
+TIMEOUTS = {(caller, called): (TIMEOUT,) for caller in range(4) for called in range(4)}
 
 
 class Trees:
@@ -82,21 +84,27 @@ class Trees:
             ends = sorted(
                 (self.frame(serial, now, -1, depth) for _ in range(self.random.randint(2, 4))), key=lambda one: one[0]
             )
-            quorum = self.random.randint(1, len(ends))
-            for _, _, late in ends[quorum:]:
-                self.rows[late]["returned_ns"] = -1
+            quorum = self.random.randint(1, len(ends))  # the others run on, and end too
             parts.update(ends[quorum - 1][1])
             return ends[quorum - 1][0]
+        if step == "async":
+            self.branch_with_a_call(serial, now)
+            return now
         end, inside, child = self.frame(serial, now, self.random.randrange(4), depth)
-        if step == "call":
+        if step == "call" or end - now <= TIMEOUT:
             parts.update(inside)
             return end
         self.rows[child]["returned_ns"] = -1
-        if step == "async":
-            return now
-        timeout = self.random.randint(1, end - now)
-        parts[hop, self.kind(hop, WAIT)] += timeout
-        return now + timeout
+        parts[hop, self.kind(hop, WAIT)] += TIMEOUT
+        return now + TIMEOUT
+
+    def branch_with_a_call(self, serial: int, now: int) -> None:
+        """What engines make of an asynchronous call: its branch ends when its answer has come."""
+        branch = dict.fromkeys(SPANS.names, 0) | {"request": self.request, "serial": len(self.rows), "parent": serial}
+        branch |= {"endpoint": -1, "outcome": OK, "hop": self.rows[serial]["hop"]}
+        branch |= dict.fromkeys(("sent_ns", "reached_ns", "admitted_ns"), now)
+        self.rows.append(branch)
+        branch["left_ns"] = branch["returned_ns"] = self.frame(branch["serial"], now, self.random.randrange(4), 0)[0]
 
     def make(self, request: int) -> tuple[np.ndarray, Counter]:
         self.request, self.rows = request, []
@@ -110,7 +118,7 @@ class Trees:
 def test_every_nanosecond_is_attributed_as_it_was_spent(seed: int) -> None:
     trees = Trees(seed)
     made = [trees.make(request) for request in (3, 7, 11)]
-    found = attribute(np.concatenate([spans for spans, _ in made]), ENDPOINT_SERVICE, IS_PROXY)
+    found = attribute(np.concatenate([spans for spans, _ in made]), ENDPOINT_SERVICE, IS_PROXY, TIMEOUTS)
     for row, (spans, parts) in enumerate(made):
         root = spans[spans["parent"] < 0][0]
         assert found.latency_ns[row] == root["returned_ns"] - root["sent_ns"]
@@ -139,7 +147,7 @@ def test_a_request_worked_out_by_hand() -> None:
         span(serial=2, parent=1, endpoint=1, sent_ns=21, reached_ns=25, admitted_ns=27, left_ns=31, returned_ns=36)
         | {"demand_ns": 4},
     )
-    found = attribute(spans, ENDPOINT_SERVICE, IS_PROXY)
+    found = attribute(spans, ENDPOINT_SERVICE, IS_PROXY, TIMEOUTS)
     total = dict(zip(PARTS, found.parts_ns.sum(axis=0).tolist(), strict=True))
     assert total == {"queue": 2, "service": 14, "proxy": 8, "network": 5 + 5 + 1 + 1 + 4 + 5, "wait": 0}
     assert sum(total.values()) == 45
@@ -154,7 +162,7 @@ def test_rejected_failed_and_unfinished_requests() -> None:
         span(request=2, serial=0, endpoint=0, reached_ns=1, admitted_ns=1, left_ns=5, returned_ns=6, outcome=E500),
         span(request=3, serial=0, endpoint=0, reached_ns=1, admitted_ns=1, left_ns=-1, returned_ns=-1),
     )
-    found = attribute(spans, ENDPOINT_SERVICE, IS_PROXY)
+    found = attribute(spans, ENDPOINT_SERVICE, IS_PROXY, TIMEOUTS)
     assert found.latency_ns.tolist() == [10]
     assert found.parts_ns.sum(axis=0).tolist() == [0, 0, 0, 10, 0]
 

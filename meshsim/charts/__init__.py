@@ -1,0 +1,1 @@
+"""Charts: what results look like, as matplotlib Axes."""

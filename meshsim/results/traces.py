@@ -1,0 +1,490 @@
+"""Single requests: what happened to each, frame by frame, and which frames and parts its latency is made of.
+
+Engines keep the spans of a random sample of the requests; see `meshsim.engines.begin`. What is told ends when the
+request is answered: what runs on after that is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from meshsim.architectures.plane import Plane
+from meshsim.engines.record import BATCHES, OUTCOMES, UNFINISHED, Record
+from meshsim.errors import UsageError
+from meshsim.results import trace_report
+from meshsim.results.paths import (
+    CPU,
+    CPU_WAIT,
+    NETWORK,
+    SLOT,
+    TIMES,
+    WAIT,
+    Paths,
+    endpoint_services,
+    find_paths,
+    timeouts_of,
+)
+from meshsim.results.quantiles import Ints
+
+Kind = Literal["call", "branch"]
+#: How it ended for the caller: with an answer (of a branch: by itself), because its timeout was over, because the
+#: caller itself was stopped, or not before the request was answered.
+Ending = Literal["answered", "timeout", "cancelled", "unfinished"]
+#: What a bar of a waterfall is made of: `TIMES`, then time that belongs to the frames called, and time of which nothing
+#: is known, because the frame had not ended when the request was answered.
+PARTS: Final = (*TIMES, "waiting for others", "goes on")
+OTHERS, GOES_ON = len(TIMES), len(TIMES) + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A piece of a frame's time.
+
+    Attributes
+    ----------
+    start_ns, end_ns
+        Simulated time.
+    part
+        One of `PARTS`.
+    critical
+        The request's latency would have been shorter without it.
+    """
+
+    start_ns: int
+    end_ns: int
+    part: str
+    critical: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A frame: one try of a call, or a branch within a frame. Simulated times; None where something did not happen.
+
+    Attributes
+    ----------
+    kind
+        ``call`` or ``branch``. A branch runs where its parent does.
+    serial, parent
+        Its number within the request, and that of the calling frame (None: the client called).
+    service, endpoint, role, replica, version
+        Where it ran: `replica` counts from 0 within the service; `version` is empty where there is one only.
+    attempt
+        0 for the first try, 1 for the first retry.
+    sent_ns, reached_ns, admitted_ns, left_ns
+        When it was sent, reached the replica, got a slot and was answered by the replica.
+    until_ns
+        When the caller had the answer, gave up, or was answered itself; of a branch, when it ended.
+    ending
+        See `Ending`.
+    cpu_ns, cpu_wait_ns, wait_ns
+        CPU time as it takes alone, time waited for or shared the CPU, and `wait` steps; of what was done by then.
+    outcome
+        One of ``OUTCOMES``, or ``cancelled``.
+    critical
+        It is on the critical path.
+    times_ns
+        By `TIMES`: its own share of the critical path. Empty unless `critical`.
+    segments
+        Its time from left to right. Where within its own time a frame worked or waited for the CPU is not recorded:
+        these are spread evenly over it, in that order.
+    """
+
+    kind: Kind
+    serial: int
+    parent: int | None
+    service: str
+    endpoint: str
+    role: Literal["app", "proxy"]
+    replica: int
+    version: str
+    attempt: int
+    sent_ns: int
+    reached_ns: int | None
+    admitted_ns: int | None
+    left_ns: int | None
+    until_ns: int
+    ending: Ending
+    cpu_ns: int
+    cpu_wait_ns: int
+    wait_ns: int
+    outcome: str
+    critical: bool
+    times_ns: dict[str, int]
+    segments: tuple[Segment, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """One request.
+
+    Attributes
+    ----------
+    seed, replication, number
+        Which one it is: the same three name it under every architecture, for open streams.
+    topology, architecture
+        What was simulated.
+    stream, tenant
+        Who sent it.
+    arrival_ns, latency_ns
+        Simulated time of arrival; how long it took, whatever became of it.
+    outcome, tries
+        What became of it; tries of application calls made for it.
+    spans
+        Its frames in the order in which they were sent; the first is the client's own call.
+    """
+
+    seed: int
+    replication: int
+    number: int
+    topology: str
+    architecture: str
+    stream: str
+    tenant: str
+    arrival_ns: int
+    latency_ns: int
+    outcome: str
+    tries: int
+    spans: tuple[Span, ...]
+
+    def most(self) -> tuple[str, str, int]:
+        """Service, part and nanoseconds of what took most of its critical path."""
+        found: dict[tuple[str, str], int] = {}
+        for span in self.spans:
+            for part, spent in span.times_ns.items():
+                found[span.service, part] = found.get((span.service, part), 0) + spent
+        (service, part), spent = max(found.items(), key=lambda one: one[1])
+        return service, part, spent
+
+    def __repr__(self) -> str:
+        return f"<Trace of request {self.number}: {self.outcome} after {self.latency_ns / 1e6:g} ms>"
+
+
+@dataclass(frozen=True, slots=True)
+class CriticalPath:
+    """What the critical paths of some requests are made of.
+
+    Attributes
+    ----------
+    requests
+        How many.
+    by_hop_s
+        By service or proxy, then by `TIMES`: seconds of all of them together. The values add up to their latencies.
+    """
+
+    requests: int
+    by_hop_s: dict[str, dict[str, float]]
+
+    @property
+    def total_s(self) -> float:
+        """Sum of the latencies."""
+        return sum(sum(parts.values()) for parts in self.by_hop_s.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """Chosen requests of a run.
+
+    Attributes
+    ----------
+    requests
+        The chosen ones: the slowest first, then the others by arrival.
+    path, path_of_sampled
+        What the critical paths of the chosen ones, and of all sampled requests, are made of.
+    matching, sampled, arrived
+        How many sampled requests fitted the wishes, were sampled, and arrived in all; after the warm-up.
+    """
+
+    requests: tuple[Trace, ...]
+    path: CriticalPath
+    path_of_sampled: CriticalPath
+    matching: int
+    sampled: int
+    arrived: int
+
+    def summary(self) -> str:
+        """Tell of each request in a line, and of the critical paths by hop."""
+        return "\n".join(trace_report.summary(self))
+
+    def __iter__(self) -> Iterator[Trace]:
+        return iter(self.requests)
+
+    def __len__(self) -> int:
+        return len(self.requests)
+
+    def __getitem__(self, at: int) -> Trace:
+        return self.requests[at]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sampled:
+    """Everything that is kept of the sampled requests of a run, by replication.
+
+    Attributes
+    ----------
+    plane, seed
+        What was simulated.
+    spans, rows
+        ``SPANS`` of the sampled requests that arrived after the warm-up, and their ``REQUESTS`` rows.
+    arrived
+        How many requests arrived after the warm-up in all.
+    """
+
+    plane: Plane
+    seed: int
+    spans: tuple[npt.NDArray[np.void], ...]
+    rows: tuple[npt.NDArray[np.void], ...]
+    arrived: int
+
+
+def keep(plane: Plane, records: Sequence[Record], cut: int, seed: int) -> Sampled:
+    """Keep the sampled requests that arrived after the warm-up.
+
+    Parameters
+    ----------
+    plane, records
+        What was simulated; records with rows of requests.
+    cut
+        Batches of warm-up.
+    seed
+        Of the run.
+    """
+    spans, rows = [], []
+    for record in records:
+        assert record.requests is not None
+        warm = record.requests["arrival_ns"] >= cut * (record.duration_ns // BATCHES)
+        mine = record.requests[warm & np.isin(record.requests["number"], record.sampled)]
+        rows.append(mine)
+        spans.append(record.spans[np.isin(record.spans["request"], mine["number"])])
+    arrived = sum(int(record.counts[:, cut:].sum()) for record in records)
+    return Sampled(plane, seed, tuple(spans), tuple(rows), arrived)
+
+
+def outcomes_like(text: str) -> tuple[str, ...]:
+    """Outcomes that a word means: one of them, or the first word of several.
+
+    Raises
+    ------
+    UsageError
+        There is no such outcome, or none that can be traced.
+
+    Examples
+    --------
+    >>> outcomes_like("timeout"), outcomes_like("rejected")
+    (('timeout',), ('rejected(queue_full)',))
+    """
+    traced = OUTCOMES[:UNFINISHED]
+    found = tuple(outcome for outcome in traced if text in (outcome, outcome.partition("(")[0]))
+    if text == OUTCOMES[UNFINISHED]:
+        raise UsageError("unfinished requests have no spans: these are kept when a request is answered")
+    if not found:
+        words = dict.fromkeys(word for outcome in traced for word in (outcome.partition("(")[0], outcome))
+        raise UsageError(f"there is no outcome {text!r}; choose one of {', '.join(words)}")
+    return found
+
+
+def choose(
+    kept: Sampled, *, slowest: int = 5, sampled: int = 0, outcome: str | None = None, tenant: str | None = None
+) -> Traces:
+    """Choose requests; see `meshsim.Result.traces`."""
+    if slowest < 0 or sampled < 0:
+        raise UsageError(f"cannot choose {min(slowest, sampled)} requests; give a number of 0 or more")
+    tenants = [stream.tenant for stream, _ in kept.plane.entries]
+    if tenant is not None and tenant not in tenants:
+        raise UsageError(f"no traffic belongs to a tenant {tenant!r}; there are {', '.join(sorted({*tenants}))}")
+    wanted = np.ones(len(OUTCOMES), dtype=bool)
+    if outcome is not None:
+        wanted[:] = np.isin(OUTCOMES, outcomes_like(outcome))
+    of_tenant = np.array([tenant in (None, name) for name in tenants])
+    services, timeouts = endpoint_services(kept.plane), timeouts_of(kept.plane)
+    paths = [find_paths(spans, services, timeouts) for spans in kept.spans]
+    rows = np.concatenate(kept.rows)
+    replication = np.repeat(np.arange(len(kept.rows)), [len(one) for one in kept.rows])
+    fits = np.flatnonzero(wanted[rows["outcome"]] & of_tenant[rows["stream"]])
+    picked = _pick(rows, fits, slowest, sampled)
+    first = np.cumsum([0, *(len(one) for one in kept.rows)])
+    makers = [_Maker(kept, number, path) for number, path in enumerate(paths)]
+    chosen = [makers[replication[i]].trace(int(i - first[replication[i]])) for i in picked]
+    chosen_of = [np.sort(picked[replication[picked] == r]) - first[r] for r in range(len(paths))]
+    return Traces(
+        requests=tuple(chosen),
+        path=_critical_path(kept.plane, paths, chosen_of),
+        path_of_sampled=_critical_path(kept.plane, paths, [np.arange(len(one)) for one in kept.rows]),
+        matching=fits.size,
+        sampled=len(rows),
+        arrived=kept.arrived,
+    )
+
+
+def _pick(rows: npt.NDArray[np.void], fits: Ints, slowest: int, sampled: int) -> Ints:
+    """The slowest, then others that lie evenly among those that are left."""
+    latency = rows["end_ns"][fits] - rows["arrival_ns"][fits]
+    by_latency = fits[np.argsort(-latency, kind="stable")]
+    slow = by_latency[:slowest]
+    rest = np.setdiff1d(fits, slow)
+    count = min(sampled, rest.size)
+    even = rest[(np.arange(count) * rest.size + rest.size // 2) // max(count, 1)]
+    return np.concatenate([slow, even]).astype(np.int64)
+
+
+def _critical_path(plane: Plane, paths: Sequence[Paths], chosen: Sequence[Ints]) -> CriticalPath:
+    """Sums over some requests of each replication, by their numbers there."""
+    total = np.zeros((len(plane.services), len(TIMES)), dtype=np.int64)
+    for path, rows in zip(paths, chosen, strict=True):
+        used = path.critical & np.isin(path.row, rows)
+        np.add.at(total, path.hop[used], path.times_ns[used])
+    by_hop = {
+        service.name: dict(zip(TIMES, (total[i] * 1e-9).tolist(), strict=True))
+        for i, service in enumerate(plane.services)
+        if total[i].any()
+    }
+    return CriticalPath(sum(map(len, chosen)), by_hop)
+
+
+class _Maker:
+    """Makes traces of one replication."""
+
+    def __init__(self, kept: Sampled, replication: int, path: Paths) -> None:
+        self.kept, self.replication, self.path = kept, replication, path
+        self.endpoints = [(s, endpoint) for s in kept.plane.services for endpoint in s.endpoints]
+        self.first = np.cumsum([0, *(len(service.replicas) for service in kept.plane.services)])
+
+    def trace(self, at: int) -> Trace:
+        row = self.kept.rows[self.replication][at]
+        stream = self.kept.plane.entries[int(row["stream"])][0]
+        first, beyond = np.searchsorted(self.path.row, [at, at + 1])
+        arrival, end = int(row["arrival_ns"]), int(row["end_ns"])
+        return Trace(
+            seed=self.kept.seed,
+            replication=self.replication,
+            number=int(row["number"]),
+            topology=self.kept.plane.topology_name,
+            architecture=self.kept.plane.architecture,
+            stream=stream.name,
+            tenant=stream.tenant,
+            arrival_ns=arrival,
+            latency_ns=end - arrival,
+            outcome=OUTCOMES[int(row["outcome"])],
+            tries=int(row["tries"]),
+            spans=tuple(self._span(frame, end) for frame in range(int(first), int(beyond))),
+        )
+
+    def _span(self, frame: int, end_ns: int) -> Span:
+        path = self.path
+        raw = {name: int(path.spans[name][frame]) for name in path.spans.dtype.names or ()}
+        hop = int(path.hop[frame])
+        service = self.kept.plane.services[hop]
+        replica = raw["replica"] - int(self.first[hop])
+        critical = bool(path.critical[frame])
+        return Span(
+            kind="branch" if raw["endpoint"] < 0 else "call",
+            serial=raw["serial"],
+            parent=None if raw["parent"] < 0 else raw["parent"],
+            service=service.name,
+            endpoint="" if raw["endpoint"] < 0 else self.endpoints[raw["endpoint"]][1],
+            role=service.role,
+            replica=replica,
+            version=service.versions[service.replicas[replica].version] if len(service.versions) > 1 else "",
+            attempt=raw["attempt"],
+            sent_ns=raw["sent_ns"],
+            reached_ns=_known(raw["reached_ns"]),
+            admitted_ns=_known(raw["admitted_ns"]),
+            left_ns=_known(raw["left_ns"]),
+            until_ns=int(path.until_ns[frame]),
+            ending=self._ending(frame, raw, end_ns),
+            cpu_ns=raw["demand_ns"],
+            cpu_wait_ns=raw["cpu_wait_ns"],
+            wait_ns=raw["wait_ns"],
+            outcome="cancelled" if raw["outcome"] < 0 else OUTCOMES[raw["outcome"]],
+            critical=critical,
+            times_ns=dict(zip(TIMES, path.times_ns[frame].tolist(), strict=True)) if critical else {},
+            segments=tuple(self._segments(frame, raw, end_ns, critical)),
+        )
+
+    def _ending(self, frame: int, raw: dict[str, int], end_ns: int) -> Ending:
+        if raw["returned_ns"] >= 0 and raw["outcome"] >= 0:
+            return "answered"
+        if raw["endpoint"] < 0:
+            return "unfinished" if raw["left_ns"] < 0 else "cancelled"
+        above = int(self.path.parent[frame])
+        until, left = int(self.path.until_ns[frame]), int(self.path.spans["left_ns"][above])
+        if left < 0 and until == end_ns:
+            return "unfinished"
+        return "cancelled" if until == left and self.path.spans["outcome"][above] < 0 else "timeout"
+
+    def _segments(self, frame: int, raw: dict[str, int], end_ns: int, critical: bool) -> Iterator[Segment]:
+        """Cut a frame's time into pieces; those that last nothing are left out."""
+        reached, admitted, left = (
+            raw[name] if raw[name] >= 0 else None for name in ("reached_ns", "admitted_ns", "left_ns")
+        )
+        last = end_ns if left is None else left
+        if reached is None:
+            yield from _piece(raw["sent_ns"], int(self.path.until_ns[frame]), NETWORK, critical)
+            return
+        yield from _piece(raw["sent_ns"], reached, NETWORK, critical)
+        yield from _piece(reached, last if admitted is None else admitted, SLOT, critical)
+        if admitted is not None:
+            yield from self._within(frame, raw, admitted, last, critical)
+        if left is not None and raw["returned_ns"] >= 0:
+            yield from _piece(left, raw["returned_ns"], NETWORK, critical)
+
+    def _within(self, frame: int, raw: dict[str, int], admitted: int, last: int, critical: bool) -> Iterator[Segment]:
+        """From when it got its slot to when it left: its own time is what lies between the times of others."""
+        path = self.path
+        family = slice(frame, int(np.searchsorted(path.row, path.row[frame], side="right")))
+        waited_for = path.gates[family] | (path.spans["endpoint"][family] >= 0)
+        children = frame + np.flatnonzero((path.parent[family] == frame) & waited_for)
+        pieces: list[tuple[int, int, bool | None]] = []  # from, to, gating; None: its own time
+        at = admitted
+        for child in sorted(children.tolist(), key=lambda one: int(path.spans["sent_ns"][one])):
+            start, end = int(path.spans["sent_ns"][child]), min(int(path.until_ns[child]), last)
+            if end > start:
+                pieces += [(at, start, None), (start, end, bool(path.gates[child]))]
+                at = end
+        pieces.append((at, last, None))
+        own = sum(end - start for start, end, gating in pieces if gating is None)
+        spent = _spent(raw, own)
+        before = 0
+        for start, end, gating in pieces:
+            if gating is None:
+                yield from _spread(spent, own, before, start, end, critical)
+                before += end - start
+            else:
+                yield from _piece(start, end, OTHERS, critical and not gating)
+
+
+def _known(time_ns: int) -> int | None:
+    return None if time_ns < 0 else time_ns
+
+
+def _piece(start_ns: int, end_ns: int, part: int, critical: bool) -> Iterator[Segment]:
+    if end_ns > start_ns:
+        yield Segment(start_ns, end_ns, PARTS[part], critical)
+
+
+def _spent(raw: dict[str, int], own: int) -> list[tuple[int, int]]:
+    """(part, nanoseconds) that together are the frame's own time; what is not known when it had not ended by itself."""
+    cpu_wait = min(raw["cpu_wait_ns"], own)
+    cpu = min(raw["demand_ns"], own - cpu_wait)
+    wait = min(raw["wait_ns"], own - cpu_wait - cpu)
+    return [(CPU_WAIT, cpu_wait), (CPU, cpu), (WAIT, wait), (GOES_ON, own - cpu_wait - cpu - wait)]
+
+
+def _spread(
+    spent: list[tuple[int, int]], own: int, before: int, start: int, end: int, critical: bool
+) -> Iterator[Segment]:
+    """Give a stretch of a frame's own time its share of every part.
+
+    `before` of its own time lies before the stretch: shares are rounded from there on, so that none is lost.
+    """
+    at, length = start, end - start
+    parts = [(part, total) for part, total in spent if total]
+    for part, total in parts:
+        share = total * (before + length) // own - total * before // own
+        following = end if part == parts[-1][0] else min(end, at + share)
+        yield from _piece(at, following, part, critical)
+        at = following
