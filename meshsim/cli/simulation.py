@@ -36,7 +36,7 @@ class Simulation:
 
     def __post_init__(self) -> None:
         if self.duration is not None:
-            _check_duration(self.duration, self.overrides)
+            check_duration(self.duration, self.overrides)
 
     @property
     def changes(self) -> list[str]:
@@ -76,7 +76,7 @@ class Simulation:
         )
 
 
-def _check_duration(text: str, overrides: Sequence[str]) -> None:
+def check_duration(text: str, overrides: Sequence[str]) -> None:
     """Refuse a wrong --duration under its own name; within the topology it is one more override."""
     from meshsim.units import UnitError, parse_duration_s
 

@@ -16,6 +16,8 @@ from meshsim.cli import options
 from meshsim.cli.objectives import parse_slo
 from meshsim.cli.options import Engine, Format, help_text, split_architectures
 from meshsim.cli.output import as_json, as_markdown, write
+from meshsim.cli.reading import read_topology
+from meshsim.cli.simulation import check_duration
 from meshsim.cli.terminal import progress, say
 from meshsim.errors import ExitCode, UsageError
 
@@ -29,7 +31,7 @@ EXAMPLES = (
     "meshsim sweep bookinfo --axis run.load=0.2:1.4:0.2 --arch none,sidecar --set run.duration=5s",
     "meshsim sweep bookinfo --axis run.load=0.5,1 --axis mesh.gateway.replicas=1,2,4 --arch gateway --dry-run",
     "meshsim sweep bookinfo --axis run.load=0.2..1.4 --sample 8 --arch none --replications 2 -o csv",
-    "meshsim results meshsim-store --where 'p99>50ms'",
+    "meshsim sweep bookinfo --axis run.load=1,2 --let 'services.details.replicas={run.load}' --arch none --fresh",
 )
 
 Axes = Annotated[
@@ -112,10 +114,13 @@ def sweep(
     architectures = split_architectures(arch) or architectures or list(DEFAULT_ARCHITECTURES)
     if until is not None:
         parse_until(until)
+    if duration is not None:
+        check_duration(duration, overrides or ())
     changes = [*(overrides or ()), *([] if duration is None else [f"run.duration={duration}"])]
     with _readable(topology) as source:
         from meshsim.sweeps.tasks import Asked
 
+        read_topology(source, changes, quiet=quiet)  # its warnings are told once, not for every point
         asked = Asked(
             source=source,
             overrides=tuple(changes),
@@ -180,8 +185,12 @@ def _estimate(asked: Asked, design: Design, architectures: Sequence[str], folder
     write(
         f"{found.points} points, {found.runs} runs{stored}\n"
         f"about {found.requests:,} requests to simulate{more}\n"
-        f"about {max(found.seconds / 60, 0.1):.1f} minutes with {jobs} workers (from short trials; nothing was stored)"
+        f"about {_long(found.seconds)} with {jobs} workers (from short trials; nothing was stored)"
     )
+
+
+def _long(seconds: float) -> str:
+    return f"{max(seconds, 1.0):.0f} s" if seconds < 90 else f"{seconds / 60:.1f} minutes"
 
 
 def _simulate(

@@ -11,7 +11,19 @@ from typer.testing import CliRunner
 from meshsim.cli import app
 from meshsim.errors import ExitCode
 
-COMMANDS = ("run", "compare", "trace", "lower", "validate", "explain", "topologies", "bench", "doctor")
+COMMANDS = (
+    "run",
+    "compare",
+    "sweep",
+    "results",
+    "trace",
+    "lower",
+    "validate",
+    "explain",
+    "topologies",
+    "bench",
+    "doctor",
+)
 
 
 def help_of(*words: str) -> list[str]:
@@ -53,7 +65,10 @@ def test_example(command: str, line: str, process) -> None:
     verb = shlex.split(line)[1]
     assert command in ("", verb) or "|" in line
     short = " --duration 2s" if verb in ("run", "compare", "trace") else ""
+    if verb == "results":
+        stored = process("meshsim sweep bookinfo --axis run.load=1,2 --arch none,sidecar --duration 1s --quiet")
+        assert stored.returncode == 0, stored.stderr
     answer = process(line + short)
     assert answer.returncode == 0, answer.stderr
-    assert answer.stdout
+    assert answer.stdout or "--file" in line
     assert not re.search(r"error[:\[]|Traceback", answer.stderr)

@@ -1,0 +1,210 @@
+"""`sweep` and `results`: formats, filters, exit codes, and bytes that repeat."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import meshsim
+
+AXIS = ("--axis", "run.load=1,2,3")
+SHORT = ("--arch", "none,sidecar", "--replications", "2", "--jobs", "1")
+
+
+def rows_of(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+@pytest.fixture
+def store(shell, shop, tmp_path: Path) -> Path:
+    folder = tmp_path / "store"
+    assert shell("sweep", shop, *AXIS, *SHORT, "--store", folder).exit_code == 0
+    return folder
+
+
+def test_all_formats_say_the_same(shell, shop, store) -> None:
+    words = ("sweep", shop, *AXIS, *SHORT, "--store", store, "-o")
+    found = json.loads(shell(*words, "json").stdout)
+    rows = rows_of(shell(*words, "csv").stdout)
+    assert found["schema_version"] == 1
+    assert [float(row["p99_s"]) for row in rows] == [run["p99_s"] for run in found["runs"]]
+    assert [(row["run.load"], row["architecture"]) for row in rows] == [
+        (load, name) for load in "123" for name in ("none", "sidecar")
+    ]
+    assert shell(*words, "md").stdout.count("\n| ") == 6
+    assert shell(*words, "table").stdout.splitlines()[0].split()[:3] == ["run.load", "architecture", "p50"]
+
+
+def test_results_are_those_of_the_sweep_in_every_file(shell, shop, store, tmp_path: Path) -> None:
+    swept = shell("sweep", shop, *AXIS, *SHORT, "--store", store, "-o", "csv").stdout
+    assert shell("results", store, "-o", "csv").stdout == swept
+    for ending in ("csv", "parquet", "md", "json"):
+        answer = shell("results", store, "--file", tmp_path / f"x.{ending}")
+        assert "6 rows written to" in answer.stderr
+    assert (tmp_path / "x.csv").read_text() == swept
+    read = pd.read_parquet(tmp_path / "x.parquet")
+    pd.testing.assert_frame_equal(read, meshsim.sweep(shop, {"run.load": [1, 2, 3]}, ["none", "sidecar"], store=store,
+                                                      replications=2).frame(), check_exact=True)  # fmt: skip
+    assert len(json.loads((tmp_path / "x.json").read_text())) == 6
+
+
+def test_exports_are_the_same_bytes_from_another_store(shell, shop, store, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    shell(
+        "sweep",
+        shop,
+        "--axis",
+        "run.load=3,1,2",
+        "--arch",
+        "sidecar,none",
+        *SHORT[2:4],
+        "--jobs",
+        "2",
+        "--store",
+        other,
+    )
+    for ending in ("csv", "parquet", "md", "json"):
+        for folder in (store, other):
+            shell("results", folder, "--file", tmp_path / f"{folder.name}.{ending}")
+        assert (tmp_path / f"store.{ending}").read_bytes() == (tmp_path / f"other.{ending}").read_bytes()
+
+
+def test_filters(shell, store) -> None:
+    everything = rows_of(shell("results", store, "-o", "csv").stdout)
+    middle = sorted(float(row["p99_s"]) for row in everything)[2]
+    for condition, holds in (
+        (f"p99>{middle * 1000}ms", lambda row: float(row["p99_s"]) > middle),
+        ("architecture=sidecar", lambda row: row["architecture"] == "sidecar"),
+        ("architecture!=sidecar", lambda row: row["architecture"] != "sidecar"),
+        ("run.load<=2", lambda row: float(row["run.load"]) <= 2),
+        ("availability>=50%", lambda row: float(row["availability"]) >= 0.5),
+    ):
+        found = rows_of(shell("results", store, "--where", condition, "-o", "csv").stdout)
+        assert found == [row for row in everything if holds(row)], condition
+    both = shell("results", store, "--where", "run.load>1", "--where", "architecture=none", "-o", "csv")
+    assert len(rows_of(both.stdout)) == 2
+    nothing = shell("results", store, "--where", "p99>1h")
+    assert (nothing.exit_code, nothing.stderr) == (0, "no row meets the conditions\n")
+
+
+@pytest.mark.parametrize(
+    ("condition", "message"),
+    [
+        ("p99", "write e.g. 'p99>250ms'"),
+        ("p98>1ms", "there is no column 'p98': did you mean p9"),
+        ("verdict>ok", "verdict is text here: compare it with = or !="),
+        ("p99>fast", "'fast' is no number, share or duration"),
+    ],
+)
+def test_mistakes_in_filters_are_told(shell, store, condition: str, message: str) -> None:
+    answer = shell("results", store, "--where", condition)
+    assert answer.exit_code == 2
+    assert message in answer.stderr
+
+
+def test_services_and_tenants_have_rows(shell, store) -> None:
+    services = rows_of(shell("results", store, "--by", "service", "-o", "csv").stdout)
+    names = {row["service"] for row in services if row["architecture"] == "sidecar"}
+    assert names == {"shop", "stock", "sidecar@shop", "sidecar@stock", "gateway"}
+    assert {row["service"] for row in services if row["architecture"] == "none"} == {"shop", "stock"}
+    tenants = rows_of(shell("results", store, "--by", "tenant", "-o", "csv").stdout)
+    assert [row["tenant"] for row in tenants] == ["web"] * 6
+
+
+def test_only_the_manifest_tells_how_runs_were_made(shell, store) -> None:
+    plain = shell("results", store, "-o", "csv").stdout
+    told = shell("results", store, "--manifest", "-o", "csv").stdout
+    assert "elapsed_s" not in plain
+    assert "meshsim run" not in plain
+    row = rows_of(told)[1]
+    assert row["command"].startswith("meshsim run ")
+    assert "--set run.load=1 --arch sidecar" in row["command"] or "--arch sidecar" in row["command"]
+    assert float(row["elapsed_s"]) > 0.0
+
+
+def test_the_command_of_a_run_gives_its_numbers(process, shop, shell, store) -> None:
+    row = rows_of(shell("results", store, "--manifest", "-o", "csv").stdout)[3]
+    found = json.loads(process(row["command"] + " -o json --quiet").stdout)
+    assert found["latency_s"]["p99"]["value"] == float(row["p99_s"])
+
+
+def test_a_dry_run_counts_and_stores_nothing(shell, shop, tmp_path: Path) -> None:
+    answer = shell("sweep", shop, *AXIS, *SHORT, "--store", tmp_path / "none", "--dry-run")
+    assert answer.exit_code == 0
+    assert answer.stdout.startswith("3 points, 6 runs\nabout 9,600 requests to simulate\nabout ")
+    assert not (tmp_path / "none").exists()
+
+
+def test_stdin(shell, shop, store, tmp_path: Path) -> None:
+    text = Path(shop).read_text()
+    answer = shell("sweep", "-", *AXIS, *SHORT, "--store", tmp_path / "in", "-o", "csv", stdin=text)
+    assert rows_of(answer.stdout) == rows_of(shell("results", store, "-o", "csv").stdout)
+
+
+def test_strict_fails_on_missed_objectives(shell, shop, tmp_path: Path) -> None:
+    words = ("sweep", shop, *AXIS, *SHORT, "--store", tmp_path / "s", "--slo", "p50<1us")
+    assert shell(*words).exit_code == 0
+    answer = shell(*words, "--strict")
+    assert answer.exit_code == 1
+    assert "failed: 6 of 6 runs; the first: none at run.load=1" in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        ((), 2, "a sweep needs an axis"),
+        (("--axis", "run.laod=1,2"), 2, "did you mean 'load'?"),
+        (("--axis", "run.load=1..2"), 2, "add --sample N"),
+        (("--axis", "run.load=1", "--let", "run.seed"), 2, "--let 'run.seed': write PATH=EXPRESSION"),
+        (("--axis", "run.load=1", "--until", "p99"), 2, "cannot read the precision"),
+        (("--axis", "run.load=1", "--duration", "5"), 2, "--duration 5"),
+        (("--axis", "run.load=1", "--duration", "5s", "--set", "run.duration=3s"), 2, "say the same twice"),
+        (("--axis", "run.load=1", "--axes", "nothing.yaml"), 2, "nothing.yaml: cannot read it"),
+        (("--axis", "run.load=1", "--store", "/dev/null"), 4, "is a file; give a folder"),
+    ],
+)
+def test_mistakes_are_told(shell, shop, words: tuple[str, ...], code: int, message: str) -> None:
+    answer = shell("sweep", shop, *words)
+    assert (answer.exit_code, "Traceback" in answer.stderr) == (code, False)
+    assert message in answer.stderr
+
+
+def test_results_of_nothing(shell, tmp_path: Path) -> None:
+    assert shell("results", tmp_path / "none").exit_code == 4
+    answer = shell("results", tmp_path)
+    assert answer.exit_code == 4
+    assert "has no finished runs" in answer.stderr
+
+
+def test_results_name_what_is_damaged(shell, store) -> None:
+    file = next(store.glob("runs/??/*.parquet"))
+    file.write_bytes(b"no parquet")
+    answer = shell("results", store, "-o", "csv")
+    assert len(rows_of(answer.stdout)) == 5
+    assert f"warning: {file} is damaged" in answer.stderr
+
+
+def test_the_page_of_sweeps(process, tmp_path: Path) -> None:
+    """Its commands and its Python run as they stand."""
+    text = (Path(__file__).parents[2] / "docs" / "sweeps.md").read_text(encoding="utf-8")
+    blocks = text.split("```")[1::2]
+    for line in blocks[0].strip().splitlines():
+        answer = process(line)
+        assert answer.returncode == 0, answer.stderr
+    (tmp_path / "axes.yaml").write_text(blocks[1].removeprefix("yaml\n"), encoding="utf-8")
+    assert process("meshsim sweep bookinfo --axes axes.yaml --duration 1s --dry-run").stdout.startswith(
+        "14 points, 28 runs"
+    )
+    (tmp_path / "page.py").write_text(blocks[2].removeprefix("python\n"), encoding="utf-8")
+
+    printed = subprocess.run(
+        [sys.executable, "page.py"], cwd=tmp_path, capture_output=True, text=True, check=True
+    ).stdout
+    assert "none  sidecar" in printed
