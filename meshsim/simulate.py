@@ -26,6 +26,7 @@ from meshsim.errors import UsageError
 from meshsim.model.load import load
 from meshsim.model.topology import Topology
 from meshsim.model.traffic import Objective
+from meshsim.notebook import progress_shown
 from meshsim.results.comparison import Comparison, compare_results
 from meshsim.results.manifest import Timing
 from meshsim.results.repeat import Repeat
@@ -152,9 +153,9 @@ def run(
         Keep the spans of the sampled requests for `Result.traces`: about 100 bytes a span, of about 20,000 requests a
         replication.
     progress
-        Called whenever a replication is done.
+        Called whenever a replication is done; without it, notebooks show a bar.
     quiet
-        Say nothing on stderr, not even that the engine is compiled first.
+        Show no bar, and say nothing on stderr, not even that the engine is compiled first.
     repeat
         How to repeat it, when the caller knows a better way than these arguments.
 
@@ -186,8 +187,8 @@ def run(
     )
     planes = [lower_with_room(spec, room, architecture, same_policies=same_policies)]
     compile_engine(engine, planes[0], quiet)
-    with workers(jobs, engine) as submit:
-        result = simulate_planes(room, planes, settings, submit, jobs, progress)[0]
+    with workers(jobs, engine) as submit, progress_shown(progress, quiet) as shown:
+        result = simulate_planes(room, planes, settings, submit, jobs, shown)[0]
     told = repeat or _repeat(topology, spec, settings, overrides, duration_s, warmup_s, same_policies, max_replicas)
     return _signed(result, told.whole("run", [result.architecture]))
 
@@ -249,8 +250,8 @@ def compare(
     labels = [plane.architecture for plane in planes]
     _check_labels(labels)
     compile_engine(engine, planes[0], quiet)
-    with workers(jobs, engine) as submit:
-        results = simulate_planes(room, planes, settings, submit, jobs, progress)
+    with workers(jobs, engine) as submit, progress_shown(progress, quiet) as shown:
+        results = simulate_planes(room, planes, settings, submit, jobs, shown)
     told = repeat or _repeat(topology, spec, settings, overrides, duration_s, warmup_s, same_policies, max_replicas)
     sides = [_signed(r, told.side(r.architecture, r.manifest.replications, r.manifest.warmup_s)) for r in results]
     return compare_results(sides, told.whole("compare", labels))

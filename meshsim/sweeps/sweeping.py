@@ -14,6 +14,7 @@ from meshsim.engines import EngineName
 from meshsim.engines.streams import expected_requests
 from meshsim.errors import EngineLimit
 from meshsim.model.traffic import Objective
+from meshsim.notebook import progress_shown
 from meshsim.simulate import (
     DEFAULT_ARCHITECTURES,
     Progress,
@@ -77,7 +78,7 @@ def sweep(
     jobs
         Threads (compiled engine) or processes; runs are spread over them. The numbers do not depend on it.
     progress
-        Called with (runs done, runs in all).
+        Called with (runs done, runs in all); without it, notebooks show a bar.
     say
         Called with what a user should know at once: a damaged file, an interruption.
     quiet
@@ -112,8 +113,12 @@ def sweep(
     tasks = tasks_of(asked, design, architectures)
     kept = Store(store) if store is not None else None
     compile_engine(engine, lower(tasks[0].load(), tasks[0].architecture), quiet)
-    with patience(say or _silent) as stopping, workers(jobs, engine) as submit:
-        work = _Work(tasks, kept, submit, jobs, stopping, progress, say or _silent)
+    with (
+        patience(say or _silent) as stopping,
+        workers(jobs, engine) as submit,
+        progress_shown(progress, quiet) as shown,
+    ):
+        work = _Work(tasks, kept, submit, jobs, stopping, shown, say or _silent)
         work.run(fresh=fresh)
     if stopping.asked and len(work.found) < len(tasks):
         raise KeyboardInterrupt

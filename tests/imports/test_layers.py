@@ -23,9 +23,10 @@ ALLOWED = {
     "results": BELOW_ALL | {"model", "architectures", "engines"},
     "charts": BELOW_ALL | {"model", "architectures", "engines", "results"},
     "workers": BELOW_ALL | {"engines"},
-    "simulate": BELOW_ALL | {"model", "architectures", "engines", "control", "results", "workers"},
+    "notebook": set(),
+    "simulate": BELOW_ALL | {"model", "architectures", "engines", "control", "results", "workers", "notebook"},
     "futures": BELOW_ALL | {"model", "architectures", "engines", "control", "results", "workers", "simulate"},
-    "sweeps": BELOW_ALL | {"model", "architectures", "engines", "results", "workers", "simulate"},
+    "sweeps": BELOW_ALL | {"model", "architectures", "engines", "results", "workers", "notebook", "simulate"},
     "__init__": BELOW_ALL
     | {"model", "architectures", "engines", "control", "results", "simulate", "futures", "sweeps"},
     "bench": BELOW_ALL | {"model", "architectures", "engines"},
