@@ -27,7 +27,7 @@ def progress_shown(given: Progress | None, quiet: bool) -> Iterator[Progress | N
 
     bar, label = IntProgress(), HTML()
     box = HBox([bar, label])
-    display(box)
+    display(box)  # type: ignore[no-untyped-call]
 
     def move(done: int, total: int) -> None:
         bar.max, bar.value = total, done
