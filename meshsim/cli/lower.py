@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,9 +10,9 @@ import typer
 from meshsim.cli import options
 from meshsim.cli.options import Format, help_text
 from meshsim.cli.output import as_csv, as_json, as_markdown, write
+from meshsim.cli.pictures import check_picture, save_picture, use_files_only
 from meshsim.cli.reading import read_topology
 from meshsim.cli.terminal import say
-from meshsim.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
     from meshsim.architectures.plane import Plane
@@ -23,8 +22,6 @@ EXAMPLES = (
     "meshsim lower bookinfo --arch ambient-waypoint --draw bookinfo.svg",
     "meshsim lower bookinfo --arch '{mesh: sidecar, include: [reviews, ratings]}' -o json",
 )
-_DRAWINGS = (".png", ".svg", ".pdf")
-_DRAW_HINT = "give --draw the name of a file that you may write"
 _HEADER = ("service", "role", "replicas", "discipline", "endpoints", "from")
 
 Draw = Annotated[
@@ -47,7 +44,8 @@ def lower(
     from meshsim import architectures
 
     del debug
-    _check_drawing(draw)
+    if draw is not None:
+        check_picture("--draw", draw)
     spec = read_topology(topology, overrides, quiet=quiet)
     plane = architectures.lower(spec, arch, same_policies=same_policies)
     if draw is not None:
@@ -68,30 +66,11 @@ def _rows(plane: Plane) -> list[list[str]]:
     ]
 
 
-def _check_drawing(target: Path | None) -> None:
-    """Refuse a target before anything is printed; whether it is writable shows only when it is written."""
-    if target is None:
-        return
-    if target.suffix.lower() not in _DRAWINGS:
-        raise UsageError(f"--draw {target}: the name must end in {', '.join(_DRAWINGS)}")
-    if not target.parent.is_dir():
-        raise StoreError(f"cannot write {target}: there is no folder {target.parent}; make it or give another name")
-    if target.is_dir() or not os.access(target if target.exists() else target.parent, os.W_OK):
-        raise StoreError(f"cannot write {target}: {_DRAW_HINT}")
-
-
 def _save(plane: Plane, target: Path) -> None:
-    import matplotlib
+    use_files_only()
+    from meshsim.charts import topology_map
 
-    matplotlib.use("agg")  # files only: works where there is no display
-    from meshsim.architectures import draw
-
-    figure = draw(plane).get_figure(root=True)
-    try:
-        if figure is not None:
-            figure.savefig(target, bbox_inches="tight", dpi=150)
-    except OSError as error:
-        raise StoreError(f"cannot write {target}: {error.strerror}; {_DRAW_HINT}") from None
+    save_picture(topology_map(plane), target)
 
 
 def register(app: typer.Typer) -> None:

@@ -1,33 +1,42 @@
-"""A drawing of the Plane: layers of services from left to right, proxies in a colour and shape of their own."""
+"""A map of the service graph: layers from left to right by depth of calls, proxies included, coloured by how busy."""
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, Final, TypeAlias, Unpack
 
+import matplotlib as mpl
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
 
+from meshsim.architectures import lower
 from meshsim.architectures.describe import edges
 from meshsim.architectures.plane import Plane
 from meshsim.architectures.rewrites import ZTUNNEL
 from meshsim.architectures.walk import chain_of
+from meshsim.charts.style import COLOUR_MAP, Canvas, Look, canvas
 from meshsim.errors import UsageError
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from meshsim.model.topology import Topology
+from meshsim.results.result import Result
+from meshsim.results.text import percent
 
 _Point: TypeAlias = tuple[float, float]  # layers to the right, rows up
 
-CLIENT = "client"
+CLIENT: Final = "client"
 _POINTS_PER_INCH = 72
-# Okabe and Ito's palette, which colour-blind readers can tell apart; shapes say the same again.
+# Of Okabe and Ito's palette, where no result says how busy a node is; shapes tell the same again.
 _COLOURS = {"client": "#999999", "app": "#0072B2", "proxy": "#E69F00", "ztunnel": "#009E73"}
-_SHAPES = {"client": ">", "app": "o", "proxy": "s"}
+_SHAPES = {"client": ">", "app": "o", "proxy": "s", "ztunnel": "D"}
 _MOST_SERVICES = 60  # more lie on top of each other on any screen
 _SIDECAR = 0.16  # layers to the left of its service
-_EDGE_COLOUR = "#555555"
+_ROW_INCHES = 0.55  # of a row with one line of label; a second line needs `_LINE_INCHES` more
+_LINE_INCHES = 0.13
 _NODE_RADIUS, _SIDECAR_RADIUS, _HEAD = 7.0, 5.0, 20.0  # points: nodes with their rim, and where an arrow's head begins
 _BENDS = (0.0, 0.12, -0.12, 0.25, -0.25, 0.4, -0.4)  # of an edge, as shares of its length; the first that fits
 _SWEEPS = 8  # of ordering each layer by its neighbours; more changes nothing visible
@@ -35,7 +44,10 @@ _SWEEPS = 8  # of ordering each layer by its neighbours; more changes nothing vi
 
 @dataclass(slots=True)
 class _Picture:
-    """What is drawn: shared proxies as nodes, sidecars beside their service, ztunnels as marks on the edges."""
+    """What is drawn: shared proxies as nodes, sidecars beside their service, ztunnels as marks on the edges.
+
+    A service stands right of all its callers, a shared proxy left of all whom it serves.
+    """
 
     edges: dict[tuple[str, str], int] = field(default_factory=dict)  # -> ztunnels passed between the two
     calls: set[tuple[str, str]] = field(default_factory=set)  # caller, callee
@@ -44,34 +56,86 @@ class _Picture:
     places: dict[str, tuple[float, float]] = field(default_factory=dict)
 
 
-def draw(plane: Plane, ax: Axes | None = None) -> Axes:
-    """Draw the plane into `ax`, or into a new figure of fitting size.
+@dataclass(frozen=True, slots=True)
+class _Paint:
+    """Colours and labels of nodes: by how busy they are where a result says so, else by what they are."""
+
+    plane: Plane
+    result: Result | None
+    paper: str
+
+    def busy(self, name: str) -> float | None:
+        """CPU utilization of a service; None where nobody knows or its CPU has no limit."""
+        if self.result is None or name not in self.result.by_service:
+            return None
+        return self.result.by_service[name].utilization.value
+
+    def face(self, name: str, role: str) -> Any:
+        """Colour of a node."""
+        if self.result is None or role == CLIENT:
+            return _COLOURS[role]
+        share = self.busy(name)
+        return self.paper if share is None else mpl.colormaps[COLOUR_MAP](min(share, 1.0))
+
+    def label(self, name: str, sidecar: str | None) -> str:
+        """Name, number of replicas, and how busy the service and its sidecar are."""
+        if name == CLIENT:
+            return name
+        text = f"{name} ×{len(self.plane.service(name).replicas)}"
+        if self.result is None:
+            return text
+        own = "no limit" if self.busy(name) is None else percent(self.busy(name))
+        return f"{text}\n{own}" if sidecar is None else f"{text}\n{own}\nsidecar {percent(self.busy(sidecar))}"
+
+
+def topology_map(
+    topology: Topology | Plane, result: Result | None = None, ax: Axes | None = None, **look: Unpack[Look]
+) -> Axes:
+    """Draw the services, the proxies that an architecture adds, and the calls between them.
 
     Circles are applications, squares proxies: gateways and waypoints where the calls pass them, sidecars on the left
-    of their service. Diamonds on a line are the ztunnels that it passes.
+    of their service. Diamonds on a line are the ztunnels that it passes. With a result the colour is the CPU
+    utilization, and labels tell it; what has no CPU limit stays empty.
 
-    Returns
-    -------
-    matplotlib.axes.Axes
-        The axes drawn into, to be saved or changed.
+    Parameters
+    ----------
+    topology
+        What is drawn: a `Topology` (under the result's architecture, or ``none``), or a plane.
+    result
+        Tells how busy everything is.
+    ax
+        Axes to draw into; None for a new figure of fitting size.
+    look
+        See `meshsim.charts.style.Look`.
 
     Raises
     ------
     UsageError
-        There are too many services for a picture that can be read.
+        There are too many services for a picture that can be read, or the result is of another topology.
     """
+    plane = lower(topology, result.architecture if result else "none") if isinstance(topology, Topology) else topology
     _refuse_crowds(plane)
+    _refuse_strangers(plane, result)
     picture = _picture(plane)
-    if ax is None:
-        ax = _new_axes(picture)
-    _draw_nodes(plane, picture, ax)
-    ax.margins(x=0.12, y=0.06)
-    ax.autoscale_view()  # the marks on bent edges need the final scale
-    _draw_edges(picture, ax, _with_sidecars(plane))
-    _draw_legend(plane, ax)
-    ax.set_title(f"{plane.topology_name} under {plane.architecture}", loc="left")
-    ax.set_axis_off()
-    return ax
+    with canvas(ax, look, _inches(picture, plane, result)) as found:
+        main, paint = found.axes[0], _Paint(plane, result, found.theme.paper)
+        main.set_axis_off()
+        _draw_nodes(plane, picture, main, paint, found.theme.ink)
+        main.margins(x=0.12, y=0.1)
+        _draw_legend(found, plane, result)
+        found.set_title(f"{plane.topology_name} under {plane.architecture}")
+        main.autoscale_view()  # edges and the marks on them need the final scale
+        found.figure.draw_without_rendering()
+        _draw_edges(picture, main, paint, _with_sidecars(plane), found.theme.muted)
+    return main
+
+
+def _refuse_strangers(plane: Plane, result: Result | None) -> None:
+    if result is None:
+        return
+    missing = sorted({service.name for service in plane.services} - set(result.by_service))
+    if missing:
+        raise UsageError(f"the result knows no {missing[0]}: it is of another topology or architecture")
 
 
 def _refuse_crowds(plane: Plane) -> None:
@@ -114,7 +178,7 @@ def _add_chain(picture: _Picture, sender: str, stations: list[str]) -> None:
 
 
 def _set_layers(picture: _Picture, names: set[str]) -> None:
-    """Even layers hold services by the longest chain of calls before them; shared proxies stand in between."""
+    """Services by the longest chain of calls before them, shared proxies between them; no layer is empty."""
     import networkx as nx
 
     calls = nx.DiGraph()
@@ -129,6 +193,8 @@ def _set_layers(picture: _Picture, names: set[str]) -> None:
                 picture.layers[name] = 2 * depth
     for proxy, callees in picture.shared.items():
         picture.layers[proxy] = min(picture.layers[callee] for callee in callees) - 1
+    close = {layer: place for place, layer in enumerate(sorted(set(picture.layers.values())))}
+    picture.layers = {name: close[layer] for name, layer in picture.layers.items()}
 
 
 def _set_places(picture: _Picture) -> None:
@@ -153,36 +219,37 @@ def _barycentre(picture: _Picture, name: str, neighbours: set[str]) -> tuple[flo
     return (-sum(heights) / len(heights) if heights else 0.0), name
 
 
-def _new_axes(picture: _Picture) -> Axes:
-    import matplotlib.pyplot as plt
-
+def _inches(picture: _Picture, plane: Plane, result: Result | None) -> tuple[float, float]:
+    """Width and height that keep labels from each other."""
     rows: dict[int, int] = defaultdict(int)
     for layer in picture.layers.values():
         rows[layer] += 1
-    label_inches = 0.075 * (max(map(len, picture.layers), default=0) + 4)
-    inches = max(1.3, label_inches if picture.shared else label_inches / 2) * max(picture.layers.values(), default=0)
-    _, ax = plt.subplots(figsize=(min(2.0 + inches, 40.0), min(1.6 + 0.55 * max(rows.values(), default=1), 40.0)))
-    return ax
+    label = 0.075 * (max(map(len, picture.layers), default=0) + 4)
+    inches = max(1.3, label) * max(picture.layers.values(), default=0)
+    lines = 0 if result is None else 2 if _with_sidecars(plane) else 1
+    row = _ROW_INCHES + _LINE_INCHES * lines
+    width, height = 2.0 + inches + (1.0 if result is not None else 0.0), 1.6 + row * max(rows.values(), default=1)
+    return min(max(width, 4.5), 40.0), min(height, 40.0)
 
 
 # -- ink -------------------------------------------------------------------------------------------------------
 
 
-def _draw_edges(picture: _Picture, ax: Axes, with_sidecars: set[str]) -> None:
+def _draw_edges(picture: _Picture, ax: Axes, paint: _Paint, with_sidecars: set[str], colour: str) -> None:
     for (sender, target), ztunnels in sorted(picture.edges.items()):
         start, (x, y) = picture.places[sender], picture.places[target]
         meets_sidecar = target in with_sidecars and sender != target
         end = (x - _SIDECAR, y) if meets_sidecar else (x, y)
         bend = _bend(picture, ax, (sender, target), end)
-        _draw_edge(ax, start, end, bend, _SIDECAR_RADIUS if meets_sidecar else _NODE_RADIUS)
+        _draw_edge(ax, start, end, bend, _SIDECAR_RADIUS if meets_sidecar else _NODE_RADIUS, colour)
         for mark in range(1, ztunnels + 1):
             at = _on_arc(ax, start, end, bend, mark / (ztunnels + 1))
-            ax.scatter(*at, marker="D", s=26, color=_COLOURS["ztunnel"], zorder=3)
+            _draw_node(ax, at, ZTUNNEL, "ztunnel", 26, paint, colour)
 
 
-def _draw_edge(ax: Axes, start: _Point, end: _Point, bend: float, rim: float) -> None:
+def _draw_edge(ax: Axes, start: _Point, end: _Point, bend: float, rim: float, colour: str) -> None:
     """Line below the labels, head above them, so that a label never hides where an edge ends."""
-    line: dict[str, Any] = {"color": _EDGE_COLOUR, "lw": 0.9, "shrinkA": _NODE_RADIUS + 1, "shrinkB": rim + 3}
+    line: dict[str, Any] = {"color": colour, "lw": 0.9, "shrinkA": _NODE_RADIUS + 1, "shrinkB": rim + 3}
     ax.annotate("", end, start, arrowprops={**line, "arrowstyle": "-", "connectionstyle": f"arc3,rad={bend}"}, zorder=1)
     length = math.dist(*ax.transData.transform([start, end])) * _POINTS_PER_INCH / ax.figure.dpi
     before = _on_arc(ax, start, end, bend, max(0.5, 1 - _HEAD / max(length, 1.0)))
@@ -222,32 +289,41 @@ def _on_arc(ax: Axes, start: _Point, end: _Point, bend: float, share: float) -> 
     return float(at_x), float(at_y)
 
 
-def _draw_nodes(plane: Plane, picture: _Picture, ax: Axes) -> None:
-    from matplotlib.patheffects import withStroke
-
+def _draw_nodes(plane: Plane, picture: _Picture, ax: Axes, paint: _Paint, ink: str) -> None:
     with_sidecars = _with_sidecars(plane)
-    halo = [withStroke(linewidth=2.5, foreground="white")]
+    halo = [withStroke(linewidth=2.5, foreground=paint.paper)]
     for name, (x, y) in picture.places.items():
         role = CLIENT if name == CLIENT else "proxy" if name in picture.shared else "app"
-        if name in with_sidecars:
-            ax.scatter([x - _SIDECAR], [y], marker=_SHAPES["proxy"], s=70, color=_COLOURS["proxy"], zorder=3)
-        ax.scatter([x], [y], marker=_SHAPES[role], s=150, color=_COLOURS[role], zorder=4)
-        replicas = "" if name == CLIENT else f" ×{len(plane.service(name).replicas)}"
+        sidecar = f"sidecar@{name}" if name in with_sidecars else None
+        if sidecar:
+            _draw_node(ax, (x - _SIDECAR, y), sidecar, "proxy", 70, paint, ink)
+        _draw_node(ax, (x, y), name, role, 150, paint, ink)
         label: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "va": "top", "fontsize": 8, "zorder": 2}
-        ax.annotate(name + replicas, (x, y), (0, -9), path_effects=halo, **label)
+        ax.annotate(paint.label(name, sidecar), (x, y), (0, -9), path_effects=halo, **label)
 
 
-def _draw_legend(plane: Plane, ax: Axes) -> None:
-    from matplotlib.lines import Line2D
+def _draw_node(ax: Axes, at: _Point, name: str, role: str, size: float, paint: _Paint, rim: str) -> None:
+    """One mark; where its colour is a number, a rim sets it off the paper."""
+    edge = rim if paint.result is not None else "none"
+    face = paint.face(name, role)
+    ax.scatter(*at, marker=_SHAPES[role], s=size, color=[face], edgecolors=edge, lw=0.7, zorder=4, gid=name)
 
-    present = [("application", "o", "app")]
+
+def _draw_legend(found: Canvas, plane: Plane, result: Result | None) -> None:
+    present = [("application", "app")]
     names = [service.name for service in plane.services if service.role == "proxy"]
     if any(name != ZTUNNEL for name in names):
-        present.append(("proxy", "s", "proxy"))
+        present.append(("proxy", "proxy"))
     if ZTUNNEL in names:
-        present.append(("ztunnel passed", "D", "ztunnel"))
+        busy = _Paint(plane, result, "").busy(ZTUNNEL)
+        present.append(("ztunnel passed" if busy is None else f"ztunnel passed ({percent(busy)})", "ztunnel"))
+    neutral = found.theme.muted if result is not None else None  # shapes alone: the colour is a number
     handles = [
-        Line2D([], [], marker=marker, color=_COLOURS[role], linestyle="none", label=label)
-        for label, marker, role in present
+        Line2D([], [], marker=_SHAPES[role], color=neutral or _COLOURS[role], linestyle="none", label=label)
+        for label, role in present
     ]
-    ax.legend(handles=handles, loc="lower left", bbox_to_anchor=(0.0, -0.08), ncols=3, frameon=False, fontsize=8)
+    found.axes[0].legend(handles=handles, loc="upper left", bbox_to_anchor=(0.0, 0.0), ncols=3)
+    if result is not None:
+        scale = ScalarMappable(Normalize(0, 100), COLOUR_MAP)
+        bar = found.figure.colorbar(scale, ax=found.axes[0], shrink=0.8, aspect=30, pad=0.02)
+        bar.set_label("CPU utilization (busy cores, % of all)")
