@@ -32,7 +32,7 @@ def sweep_heatmap(
 ) -> Axes:
     """Draw a quantity over two axes of a sweep, a panel for each architecture, all with the same colours.
 
-    Cells hold the value and, below it, the longer arm of its interval. Hatched cells are unstable. Combinations that
+    Cells hold the value and, below it, the longer arm of its interval. Hatched cells are unstable, and the scale of colours leaves them out. Combinations that
     the sweep does not have stay empty.
 
     Parameters
@@ -66,8 +66,7 @@ def sweep_heatmap(
     down = math.ceil(len(names) / across)
     inches = _inches(len(columns), len(lines), across, down)
     with canvas(ax, look, inches, shape=(down, across), sharex=True, sharey=True) as found:
-        finite = frame[value][np.isfinite(frame[value].astype(float))] * shown.unit.scale
-        norm = Normalize(float(finite.min()), float(finite.max()))
+        norm = _norm(frame, value, shown.unit.scale)
         for place, name in zip(found.axes, names, strict=False):
             rows = frame[frame[frames.ARCHITECTURE] == name]
             _draw(found, place, rows, (x, columns), (y, lines), value, shown, norm)
@@ -93,6 +92,14 @@ def _check(frame: pd.DataFrame, x: str, y: str, value: str) -> float:
         if count > _MOST_CELLS:
             raise UsageError(f"{axis} has {count} values; a heatmap shows up to {_MOST_CELLS}: keep fewer rows")
     return float(abs(finite).max())
+
+
+def _norm(frame: pd.DataFrame, value: str, scale: float) -> Normalize:
+    """Colours from the lowest to the highest value of stable points, if there are any: others grow with the run."""
+    stable = frame[frame[frames.VERDICT] != "unstable"][value].dropna()
+    found = stable if len(stable) else frame[value].dropna()
+    finite = found[np.isfinite(found)] * scale
+    return Normalize(float(finite.min()), float(finite.max()))
 
 
 def _inches(columns: int, lines: int, across: int, down: int) -> tuple[float, float]:
@@ -168,4 +175,4 @@ def _label(
     found.figure.suptitle(title, x=0.01, ha="left", fontsize=10, fontweight="bold")
     if (frame[frames.VERDICT] == "unstable").any():
         hatch = Patch(fc="none", ec=found.theme.muted, hatch="////", lw=0, label="unstable: grows with the run")
-        found.figure.legend(handles=[hatch], loc="outside lower left")
+        found.figure.legend(handles=[hatch], loc="outside upper right")

@@ -104,7 +104,8 @@ def _label(found: Canvas, told: Sequence[Told], unit: Unit, low: float, high: fl
     ax.legend(loc="lower right")
     single = f" under {told[0].architecture}" if len(told) == 1 else ""
     found.set_title(f"{told[0].topology}{single}: latency")
-    note = f"Marked: p50 and p99 of answered requests with {told[0].level * 100:g} % intervals"
+    below = " below them" if len(told) > 1 else ""
+    note = f"Marked: p50 and p99 of answered requests, with {told[0].level * 100:g} % intervals{below}"
     if any(side.latency_s[name].low is None for side in told for name in _MARKED):
         note += " (hollow: the run is too short for one)"
     if any(side.curve.end < 1 for side in told):

@@ -37,6 +37,7 @@ _MOST_SERVICES = 60  # more lie on top of each other on any screen
 _SIDECAR = 0.16  # layers to the left of its service
 _ROW_INCHES = 0.55  # of a row with one line of label; a second line needs `_LINE_INCHES` more
 _LINE_INCHES = 0.13
+_LABEL_TOP, _LABEL_LINE = 9.0, 11.0  # points: from a node's middle to its label, and a line of that
 _NODE_RADIUS, _SIDECAR_RADIUS, _HEAD = 7.0, 5.0, 20.0  # points: nodes with their rim, and where an arrow's head begins
 _BENDS = (0.0, 0.12, -0.12, 0.25, -0.25, 0.4, -0.4)  # of an edge, as shares of its length; the first that fits
 _SWEEPS = 8  # of ordering each layer by its neighbours; more changes nothing visible
@@ -77,15 +78,16 @@ class _Paint:
         share = self.busy(name)
         return self.paper if share is None else mpl.colormaps[COLOUR_MAP](min(share, 1.0))
 
-    def label(self, name: str, sidecar: str | None) -> str:
+    def label(self, name: str) -> str:
         """Name, number of replicas, and how busy the service and its sidecar are."""
         if name == CLIENT:
             return name
         text = f"{name} ×{len(self.plane.service(name).replicas)}"
         if self.result is None:
             return text
-        own = "no limit" if self.busy(name) is None else percent(self.busy(name))
-        return f"{text}\n{own}" if sidecar is None else f"{text}\n{own}\nsidecar {percent(self.busy(sidecar))}"
+        text += "\nno limit" if self.busy(name) is None else f"\n{percent(self.busy(name))}"
+        beside = f"sidecar@{name}"
+        return f"{text}\nsidecar {percent(self.busy(beside))}" if beside in self.result.by_service else text
 
 
 def topology_map(
@@ -229,7 +231,7 @@ def _inches(picture: _Picture, plane: Plane, result: Result | None) -> tuple[flo
     lines = 0 if result is None else 2 if _with_sidecars(plane) else 1
     row = _ROW_INCHES + _LINE_INCHES * lines
     width, height = 2.0 + inches + (1.0 if result is not None else 0.0), 1.6 + row * max(rows.values(), default=1)
-    return min(max(width, 4.5), 40.0), min(height, 40.0)
+    return min(max(width, 4.5), 40.0), min(max(height, 2.6), 40.0)
 
 
 # -- ink -------------------------------------------------------------------------------------------------------
@@ -240,7 +242,7 @@ def _draw_edges(picture: _Picture, ax: Axes, paint: _Paint, with_sidecars: set[s
         start, (x, y) = picture.places[sender], picture.places[target]
         meets_sidecar = target in with_sidecars and sender != target
         end = (x - _SIDECAR, y) if meets_sidecar else (x, y)
-        bend = _bend(picture, ax, (sender, target), end)
+        bend = _bend(picture, ax, (sender, target), end, paint)
         _draw_edge(ax, start, end, bend, _SIDECAR_RADIUS if meets_sidecar else _NODE_RADIUS, colour)
         for mark in range(1, ztunnels + 1):
             at = _on_arc(ax, start, end, bend, mark / (ztunnels + 1))
@@ -257,7 +259,7 @@ def _draw_edge(ax: Axes, start: _Point, end: _Point, bend: float, rim: float, co
     ax.annotate("", end, before, arrowprops=head, zorder=5)
 
 
-def _bend(picture: _Picture, ax: Axes, edge: tuple[str, str], end: _Point) -> float:
+def _bend(picture: _Picture, ax: Axes, edge: tuple[str, str], end: _Point, paint: _Paint) -> float:
     """Choose how far an edge bends: as little as keeps it off other nodes and, where that is possible, off labels."""
     start = picture.places[edge[0]]
     forward = end[0] > start[0]
@@ -265,7 +267,9 @@ def _bend(picture: _Picture, ax: Axes, edge: tuple[str, str], end: _Point) -> fl
     names = list(picture.places)
     nodes = ax.transData.transform([picture.places[name] for name in names]) * scale
     others = np.array([name not in edge for name in names])
-    half_label = np.array([2.5 * (len(name) + 3) for name in names])
+    labels = [paint.label(name).split("\n") for name in names]
+    half_width = np.array([2.5 * max(map(len, lines)) for lines in labels])
+    half_height = np.array([0.5 * _LABEL_LINE * len(lines) for lines in labels])
     costs = {}
     # Lines that go back or stay in their layer always bend; of two opposite ones each bends to its own left.
     allowed = [bend for bend in (_BENDS if forward else _BENDS[3:]) if bend >= 0 or edge[::-1] not in picture.edges]
@@ -273,7 +277,7 @@ def _bend(picture: _Picture, ax: Axes, edge: tuple[str, str], end: _Point) -> fl
         arc = ax.transData.transform([_on_arc(ax, start, end, bend, i / 24) for i in range(1, 24)]) * scale
         away = arc[:, None, :] - nodes
         hits = (np.hypot(away[..., 0], away[..., 1]) < _NODE_RADIUS + 3).any(axis=0) & others
-        in_label = (abs(away[..., 0]) < half_label) & (abs(away[..., 1] + 14) < 6)
+        in_label = (abs(away[..., 0]) < half_width) & (abs(away[..., 1] + _LABEL_TOP + half_height) < half_height)
         costs[bend] = 10 * int(hits.sum()) + int(in_label.any(axis=0).sum()) + abs(bend)
     return min(costs, key=lambda bend: costs[bend])
 
@@ -299,7 +303,7 @@ def _draw_nodes(plane: Plane, picture: _Picture, ax: Axes, paint: _Paint, ink: s
             _draw_node(ax, (x - _SIDECAR, y), sidecar, "proxy", 70, paint, ink)
         _draw_node(ax, (x, y), name, role, 150, paint, ink)
         label: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "va": "top", "fontsize": 8, "zorder": 2}
-        ax.annotate(paint.label(name, sidecar), (x, y), (0, -9), path_effects=halo, **label)
+        ax.annotate(paint.label(name), (x, y), (0, -_LABEL_TOP), path_effects=halo, **label)
 
 
 def _draw_node(ax: Axes, at: _Point, name: str, role: str, size: float, paint: _Paint, rim: str) -> None:
@@ -326,4 +330,4 @@ def _draw_legend(found: Canvas, plane: Plane, result: Result | None) -> None:
     if result is not None:
         scale = ScalarMappable(Normalize(0, 100), COLOUR_MAP)
         bar = found.figure.colorbar(scale, ax=found.axes[0], shrink=0.8, aspect=30, pad=0.02)
-        bar.set_label("CPU utilization (busy cores, % of all)")
+        bar.set_label("CPU utilization (%)")
