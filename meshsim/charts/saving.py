@@ -9,7 +9,7 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
-from meshsim.charts.style import root
+from meshsim.charts.style import room_or_error, root
 from meshsim.errors import StoreError, UsageError
 
 ENDINGS: Final = (".png", ".svg", ".pdf")
@@ -34,7 +34,7 @@ def save(ax: Axes, path: str | Path, *, command: str = "") -> None:
     Raises
     ------
     UsageError
-        The name has another ending.
+        The name has another ending, or the figure is too small for the chart.
     StoreError
         The file cannot be written.
     """
@@ -44,7 +44,7 @@ def save(ax: Axes, path: str | Path, *, command: str = "") -> None:
         raise UsageError(f"{target}: the name of a chart must end in {', '.join(ENDINGS)}")
     figure = root(ax)
     try:
-        with mpl.rc_context({"svg.hashsalt": _SALT}):
+        with mpl.rc_context({"svg.hashsalt": _SALT}), room_or_error(figure):
             figure.savefig(target, dpi=_DPI, metadata=_metadata(ending, command))
     except OSError as error:
         raise StoreError(f"cannot write {target}: {error.strerror}; give a file that you may write") from None

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 import textwrap
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -164,6 +165,20 @@ def root(ax: Axes) -> Figure:
     if found is None:
         raise UsageError("these axes were taken from their figure: give others, or none")
     return found
+
+
+@contextmanager
+def room_or_error(figure: Figure) -> Iterator[None]:
+    """Turn matplotlib's warning that a figure is too small for what is in it into an error."""
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", "constrained_layout not applied", UserWarning)
+            yield
+    except UserWarning:
+        width, height = figure.get_size_inches() * CM_PER_INCH
+        raise UsageError(
+            f"there is no room for the chart in {width:.3g} × {height:.3g} cm: make it wider or higher"
+        ) from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from meshsim.architectures.describe import edges
 from meshsim.architectures.plane import Plane
 from meshsim.architectures.rewrites import ZTUNNEL
 from meshsim.architectures.walk import chain_of
-from meshsim.charts.style import COLOUR_MAP, Canvas, Look, canvas
+from meshsim.charts.style import COLOUR_MAP, Canvas, Look, canvas, room_or_error
 from meshsim.errors import UsageError
 from meshsim.model.topology import Topology
 from meshsim.results.result import Result
@@ -113,7 +113,8 @@ def topology_map(
     Raises
     ------
     UsageError
-        There are too many services for a picture that can be read, or the result is of another topology.
+        There are too many services for a picture that can be read, the result is of another topology, or the figure is
+        too small.
     """
     plane = lower(topology, result.architecture if result else "none") if isinstance(topology, Topology) else topology
     _refuse_crowds(plane)
@@ -127,7 +128,8 @@ def topology_map(
         _draw_legend(found, plane, result)
         found.set_title(f"{plane.topology_name} under {plane.architecture}")
         main.autoscale_view()  # edges and the marks on them need the final scale
-        found.figure.draw_without_rendering()
+        with room_or_error(found.figure):
+            found.figure.draw_without_rendering()
         _draw_edges(picture, main, paint, _with_sidecars(plane), found.theme.muted)
     return main
 

@@ -26,19 +26,30 @@ def line(ax: Axes, label: str, colour: str | None = None) -> Any:
 
 
 def intervals(ax: Axes) -> dict[str, tuple[float, float, float]]:
-    """Point and ends of each error bar by its gid (those with one), along the axis that it lies on."""
+    """Point and ends of each horizontal error bar by its gid; ends are nan where it has no bar."""
     found = {}
     for container in ax.containers:
         if isinstance(container, ErrorbarContainer) and container.lines[0].get_gid():
             data, _, bars = container.lines
-            along = 0 if container.has_xerr else 1
-            value = float(data.get_xydata()[0, along])
-            ends = bars[0].get_segments()[0][:, along] if bars else (np.nan, np.nan)
+            value = float(data.get_xdata()[0])
+            ends = bars[0].get_segments()[0][:, 0] if bars else (np.nan, np.nan)
             found[data.get_gid()] = (value, float(ends[0]), float(ends[1]))
     return found
 
 
-def visible_texts(ax: Axes) -> list[tuple[str, Bbox]]:
+def defects(ax: Axes) -> list[str]:
+    """Texts that reach out of the figure, that lie on each other, or on a legend."""
+    texts, figure = _drawn(ax), root(ax)
+    found = [f"cut: {text}" for text, box in texts if not _inside(box, figure.bbox)]
+    found += [f"{one} on {other}" for (one, a), (other, b) in combinations(texts, 2) if _shared(a, b)]
+    for legend in figure.findobj(Legend):
+        own = {text.get_text() for text in (*legend.get_texts(), legend.get_title())}
+        place = legend.get_window_extent()
+        found += [f"{text} on a legend" for text, box in texts if text not in own and _shared(box, place)]
+    return found
+
+
+def _drawn(ax: Axes) -> list[tuple[str, Bbox]]:
     """Every text that is drawn in the figure, with its place in pixels."""
     drawn: list[Text] = []
     before = Text.draw
@@ -48,34 +59,14 @@ def visible_texts(ax: Axes) -> list[tuple[str, Bbox]]:
             drawn.append(text)
         before(text, renderer)
 
-    figure = root(ax)
-    figure.canvas.draw()  # the layout has settled then
     with mock.patch.object(Text, "draw", draw):
-        figure.canvas.draw()
+        root(ax).canvas.draw()
     # an annotation's own extent would be that of its arrow too
     return [(text.get_text(), Text.get_window_extent(text)) for text in drawn]
 
 
-def cut(ax: Axes) -> list[str]:
-    """Texts that reach out of the figure."""
-    frame = root(ax).bbox
-    return [
-        text
-        for text, box in visible_texts(ax)
-        if box.x0 < frame.x0 - 1 or box.y0 < frame.y0 - 1 or box.x1 > frame.x1 + 1 or box.y1 > frame.y1 + 1
-    ]
-
-
-def overlapping(ax: Axes) -> list[tuple[str, str]]:
-    """Pairs of texts that lie on each other, and texts that lie on a legend."""
-    pairs = combinations(visible_texts(ax), 2)
-    legends = [(one, {text.get_text() for text in one.get_texts()}) for one in root(ax).findobj(Legend)]
-    return [(one, other) for (one, a), (other, b) in pairs if _shared(a, b)] + [
-        ("a legend", text)
-        for legend, own in legends
-        for text, box in visible_texts(ax)
-        if text not in own | {legend.get_title().get_text()} and _shared(box, legend.get_window_extent())
-    ]
+def _inside(box: Bbox, frame: Bbox) -> bool:
+    return bool(box.x0 > frame.x0 - 1 and box.y0 > frame.y0 - 1 and box.x1 < frame.x1 + 1 and box.y1 < frame.y1 + 1)
 
 
 def _shared(a: Bbox, b: Bbox) -> bool:
