@@ -32,8 +32,8 @@ def sweep_heatmap(
 ) -> Axes:
     """Draw a quantity over two axes of a sweep, a panel for each architecture, all with the same colours.
 
-    Cells hold the value and, below it, the longer arm of its interval. Hatched cells are unstable, and the scale of colours leaves them out. Combinations that
-    the sweep does not have stay empty.
+    Cells hold the value and, below it, the longer arm of its interval. Hatched cells are unstable, and the scale of
+    colours leaves them out. Combinations that the sweep does not have stay empty.
 
     Parameters
     ----------

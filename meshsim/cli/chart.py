@@ -227,13 +227,15 @@ def _found(asked: _Asked) -> Result | Comparison | Told | ToldComparison:
 
     given = _given(asked.simulation)
     if given:
-        raise UsageError(f"{given[0]} does nothing: {asked.source} holds numbers that are there already; leave it out")
+        raise UsageError(
+            f"{given[0]} does nothing: {_shown(asked.source)} holds numbers that are there already; leave it out"
+        )
     if asked.kind is Kind.TOPOLOGY:
         raise UsageError(
-            f"{asked.source} holds numbers without the graph that they belong to: give meshsim chart topology the "
+            f"{_shown(asked.source)} holds numbers without the graph that they belong to: give meshsim chart topology the "
             "topology itself"
         )
-    return _chosen(read_json(text, asked.source), asked)
+    return _chosen(read_json(text, _shown(asked.source)), asked)
 
 
 def _text_of_results(source: str) -> str | None:
@@ -252,6 +254,10 @@ def _text_of_results(source: str) -> str | None:
     return None
 
 
+def _shown(source: str) -> str:
+    return "stdin" if source == "-" else source
+
+
 def _read(source: str) -> bytes:
     try:
         return Path(source).read_bytes()
@@ -266,7 +272,7 @@ def _chosen(found: Told | ToldComparison, asked: _Asked) -> Told | ToldCompariso
     names = [side.architecture for side in sides(found)]
     for name in asked.architectures:
         if name not in names:
-            raise UsageError(f"--arch {name}: {asked.source} has {', '.join(names)}")
+            raise UsageError(f"--arch {name}: {_shown(asked.source)} has {', '.join(names)}")
     if not asked.architectures or not isinstance(found, ToldComparison):
         return found
     if asked.kind is Kind.TIME and len(asked.architectures) == 1:
@@ -369,7 +375,7 @@ def _rows(source: str) -> pd.DataFrame:
         frame: pd.DataFrame = pd.read_parquet(content) if ending == ".parquet" else pd.read_csv(content)
     except (ValueError, OSError) as error:  # pandas' and pyarrow's own errors are among these
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UsageError(f"cannot read {source} as a table: {first}") from None
+        raise UsageError(f"cannot read {_shown(source)} as a table: {first}") from None
     return frame
 
 

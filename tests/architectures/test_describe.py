@@ -1,16 +1,13 @@
-"""The Plane in words, as data and as a picture."""
+"""The Plane in words and as data."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from hand_made import call, service, topology
 
-from meshsim.architectures import NAMED, describe, draw, lower, to_dict
-from meshsim.errors import UsageError
+from meshsim.architectures import NAMED, describe, lower, to_dict
 from meshsim.model.policies import Policy
 from meshsim.model.topology import Cores, Topology
 

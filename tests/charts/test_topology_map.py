@@ -71,7 +71,7 @@ def test_layers_are_depths_of_calls() -> None:
     ax = topology_map(graph(**THREE))  # a calls b and c, b calls c
     assert [place(ax, name)[0] for name in ("client", "a", "b", "c")] == [0, 1, 2, 3]
     wide = topology_map(ms.load(wide_topology(13)))
-    layers = [place(wide, service)[0] for service in ms.load(wide_topology(13)).services]
+    layers = [place(wide, service)[0] for service in wide_topology(13)["services"]]
     assert layers == [1.0] + 3 * [2.0] + 9 * [3.0]
 
 

@@ -52,9 +52,7 @@ def test_exit_codes_are_documented() -> None:
 def test_example(command: str, line: str, process) -> None:
     verb = shlex.split(line)[1]
     assert command in ("", verb) or "|" in line
-    short = " --duration 2s" if verb in ("run", "compare") else ""
-    if verb == "chart":
-        short = "" if "--duration" in line else " --duration 2s"
+    short = " --duration 2s" if verb in ("run", "compare", "chart") and "|" not in line else ""
     answer = process(line + short)
     assert answer.returncode == 0, answer.stderr
     assert answer.stdout or answer.stderr.splitlines()[-1].startswith("wrote ")

@@ -27,7 +27,8 @@ ALLOWED = {
     "futures": BELOW_ALL | {"model", "architectures", "engines", "control", "results", "workers", "simulate"},
     "__init__": BELOW_ALL | {"model", "architectures", "engines", "control", "results", "simulate", "futures"},
     "bench": BELOW_ALL | {"model", "architectures", "engines"},
-    "cli": BELOW_ALL | {"importers", "model", "architectures", "engines", "results", "simulate", "bench", "charts", "__init__"},
+    "cli": BELOW_ALL
+    | {"importers", "model", "architectures", "engines", "results", "simulate", "bench", "charts", "__init__"},
     "__main__": {"cli"},
 }
 
