@@ -163,16 +163,16 @@ def _write(
 def _label(
     found: Canvas, frame: pd.DataFrame, axes: tuple[str, str], shown: Quantity, panels: Sequence[Axes], across: int
 ) -> None:
-    bar = found.figure.colorbar(panels[0].collections[0], ax=found.axes, aspect=30, pad=0.02)
+    bar = found.part.colorbar(panels[0].collections[0], ax=found.axes, aspect=30, pad=0.02)
     bar.set_label(shown.label)
     bar.outline.set_visible(False)
     for ax in panels[-across:]:
         ax.tick_params(labelbottom=True)
     size = found.figure.get_size_inches() / _LETTER_INCHES
-    found.figure.supxlabel(folded(axis_label(axes[0]), int(size[0])), fontsize=9)
-    found.figure.supylabel(folded(axis_label(axes[1]), int(size[1])), fontsize=9)
+    found.part.supxlabel(folded(axis_label(axes[0]), int(size[0])), fontsize=9)
+    found.part.supylabel(folded(axis_label(axes[1]), int(size[1])), fontsize=9)
     title = found.title if found.title is not None else shown.label
-    found.figure.suptitle(title, x=0.01, ha="left", fontsize=10, fontweight="bold")
+    found.part.suptitle(title, x=0.01, ha="left", fontsize=10, fontweight="bold")
     if (frame[frames.VERDICT] == "unstable").any():
         hatch = Patch(fc="none", ec=found.theme.muted, hatch="////", lw=0, label="unstable: grows with the run")
-        found.figure.legend(handles=[hatch], loc="outside upper right")
+        found.part.legend(handles=[hatch], loc="outside upper right")

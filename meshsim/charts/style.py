@@ -20,7 +20,7 @@ from typing import Any, Final, Literal, TypedDict
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 
 from meshsim.errors import UsageError
 
@@ -204,6 +204,11 @@ class Canvas:
         """The figure of all panels."""
         return root(self.axes[0])
 
+    @property
+    def part(self) -> Figure | SubFigure:
+        """The part of the figure that this chart has: all of it, or the place of the axes that were given."""
+        return self.axes[0].figure
+
     def set_title(self, own: str) -> None:
         """Write the title over the first panel, broken where the figure ends."""
         room = self.figure.get_figwidth() * self.axes[0].get_position().width / 0.077  # inches of a bold letter
@@ -271,9 +276,9 @@ def _within(ax: Axes, shape: tuple[int, int], ratios: Sequence[float] | None, sh
     spec = ax.get_subplotspec()
     if spec is None:
         raise UsageError("a chart of several panels needs axes made by plt.subplots, or none")
-    grid = spec.subgridspec(*shape, height_ratios=ratios)
+    part = root(ax).add_subfigure(spec)
     ax.remove()
-    axes: list[Axes] = grid.subplots(squeeze=False, **sharing).ravel().tolist()
+    axes: list[Axes] = part.subplots(*shape, height_ratios=ratios, squeeze=False, **sharing).ravel().tolist()
     return axes
 
 

@@ -21,7 +21,7 @@ _MOST_HOPS: Final = 14  # bars beyond these cannot be read; the rest is one bar
 _THICK, _APART = 0.36, 0.2  # of the two bars of a hop: thickness, and distance of their middles from the hop's
 _SHOWN_ARM: Final = 0.004  # of the axis: shorter intervals are hidden by the line that draws them
 _TEXT_INCHES: Final = 1.7  # right of the longest bar, for its text
-_PLOTTED: Final = 0.65  # of a figure's width, about what names and legend leave
+_KEPT: Final = 0.85  # of the width of axes, about what names and legend leave in the end
 _ALL: Final = "whole request"
 
 
@@ -56,7 +56,8 @@ def time_split(source: Source, ax: Axes | None = None, **look: Unpack[Look]) -> 
     unit = time_unit(longest)
     with canvas(ax, look, (7.2, 1.5 + 0.42 * len(rows))) as found:
         main = found.axes[0]
-        room = min(0.6, _TEXT_INCHES / (found.figure.get_figwidth() * _PLOTTED))
+        width = found.figure.get_figwidth() * main.get_position().width * _KEPT
+        room = min(0.6, _TEXT_INCHES / width)
         main.set_xlim(0, longest * unit.scale / (1 - room))
         for row, (hop, (mean, slowest)) in enumerate(rows.items()):
             first, second = _told(hop, mean, _mean(side)), _told(hop, slowest, _slowest(side))

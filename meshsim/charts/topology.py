@@ -37,10 +37,11 @@ _MOST_SERVICES = 60  # more lie on top of each other on any screen
 _SIDECAR = 0.16  # layers to the left of its service
 _ROW_INCHES = 0.55  # of a row with one line of label; a second line needs `_LINE_INCHES` more
 _LINE_INCHES = 0.13
+_BAR_INCHES = 0.12  # thickness of the colour bar
 _LABEL_TOP, _LABEL_LINE = 9.0, 11.0  # points: from a node's middle to its label, and a line of that
 _NODE_RADIUS, _SIDECAR_RADIUS, _HEAD = 7.0, 5.0, 20.0  # points: nodes with their rim, and where an arrow's head begins
 _BENDS = (0.0, 0.12, -0.12, 0.25, -0.25, 0.4, -0.4)  # of an edge, as shares of its length; the first that fits
-_SWEEPS = 8  # of ordering each layer by its neighbours; more changes nothing visible
+_SWEEPS = 9  # of ordering each layer by its neighbours; odd, so that the last goes from callers to called
 
 
 @dataclass(slots=True)
@@ -202,7 +203,11 @@ def _set_layers(picture: _Picture, names: set[str]) -> None:
 
 
 def _set_places(picture: _Picture) -> None:
-    """Spread each layer evenly; order it by the mean place of the neighbours (Sugiyama's barycentre rule)."""
+    """Spread each layer evenly, and order it by the mean place of the neighbours in the layers before it.
+
+    Then backwards, by those after it, and so on: K. Sugiyama et al., "Methods for visual understanding of hierarchical
+    system structures", IEEE Trans. SMC 11 (1981). A tree comes out without crossings.
+    """
     columns: dict[int, list[str]] = defaultdict(list)
     for name in sorted(picture.layers):
         columns[picture.layers[name]].append(name)
@@ -211,16 +216,19 @@ def _set_places(picture: _Picture) -> None:
         neighbours[one].add(other)
         neighbours[other].add(one)
     for sweep in range(_SWEEPS):
-        for layer in sorted(columns, reverse=sweep % 2 == 1):
+        backwards = sweep % 2 == 1
+        for layer in sorted(columns, reverse=backwards):
             if sweep:
-                columns[layer].sort(key=lambda name: _barycentre(picture, name, neighbours[name]))
+                columns[layer].sort(key=lambda name: _barycentre(picture, name, neighbours[name], backwards))
             for row, name in enumerate(columns[layer]):
                 picture.places[name] = (float(layer), (len(columns[layer]) - 1) / 2 - row)
 
 
-def _barycentre(picture: _Picture, name: str, neighbours: set[str]) -> tuple[float, str]:
-    heights = [picture.places[other][1] for other in neighbours if other in picture.places]
-    return (-sum(heights) / len(heights) if heights else 0.0), name
+def _barycentre(picture: _Picture, name: str, neighbours: set[str], backwards: bool) -> tuple[float, float, str]:
+    """Where a node wants to be in its layer, from the top; without neighbours there, or in a tie, where it is."""
+    (here, at), places = picture.places[name], [picture.places[other] for other in neighbours]
+    heights = [y for x, y in places if (x > here if backwards else x < here)]
+    return (-sum(heights) / len(heights) if heights else -at), -at, name
 
 
 def _inches(picture: _Picture, plane: Plane, result: Result | None) -> tuple[float, float]:
@@ -331,5 +339,8 @@ def _draw_legend(found: Canvas, plane: Plane, result: Result | None) -> None:
     found.axes[0].legend(handles=handles, loc="upper left", bbox_to_anchor=(0.0, 0.0), ncols=3)
     if result is not None:
         scale = ScalarMappable(Normalize(0, 100), COLOUR_MAP)
-        bar = found.figure.colorbar(scale, ax=found.axes[0], shrink=0.8, aspect=30, pad=0.02)
+        height = found.figure.get_figheight() * found.axes[0].get_position().height
+        bar = found.figure.colorbar(
+            scale, ax=found.axes[0], shrink=0.8, aspect=max(15.0, height / _BAR_INCHES), pad=0.02
+        )
         bar.set_label("CPU utilization (%)")

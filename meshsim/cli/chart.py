@@ -232,8 +232,8 @@ def _found(asked: _Asked) -> Result | Comparison | Told | ToldComparison:
         )
     if asked.kind is Kind.TOPOLOGY:
         raise UsageError(
-            f"{_shown(asked.source)} holds numbers without the graph that they belong to: give meshsim chart topology the "
-            "topology itself"
+            f"{_shown(asked.source)} holds numbers without the graph that they belong to: give the topology "
+            "itself to meshsim chart topology"
         )
     return _chosen(read_json(text, _shown(asked.source)), asked)
 

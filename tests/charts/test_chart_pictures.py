@@ -127,3 +127,16 @@ def test_charts_draw_into_given_axes() -> None:
     ):
         assert root(draw(ax)) is figure
     assert len(plt.get_fignums()) == 1
+    assert defects(axes[0, 0]) == []
+
+
+def test_panels_stay_where_axes_were_given() -> None:
+    import matplotlib.pyplot as plt
+
+    figure, (left, right) = plt.subplots(1, 2, figsize=(16, 6))  # without a layout engine
+    left.text(0.5, 0.5, "mine")
+    ax = charts.sweep_heatmap(grid_sweep(), "run.load", "services.stock.replicas", "p99_s", right)
+    assert root(ax) is figure
+    outer = ax.figure.get_window_extent()
+    assert outer.x0 > left.get_window_extent().x1
+    assert ax.figure.get_suptitle() == "p99 latency (ms)" and not figure.get_suptitle()

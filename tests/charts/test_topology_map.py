@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import matplotlib as mpl
 import pytest
 from chart_scenes import compared, shop, wide_topology
@@ -73,6 +75,21 @@ def test_layers_are_depths_of_calls() -> None:
     wide = topology_map(ms.load(wide_topology(13)))
     layers = [place(wide, service)[0] for service in wide_topology(13)["services"]]
     assert layers == [1.0] + 3 * [2.0] + 9 * [3.0]
+
+
+def test_a_tree_has_no_crossings() -> None:
+    spec = wide_topology(30)
+    ax = topology_map(ms.load(spec))
+    calls = [
+        (place(ax, name), place(ax, step["call"].removesuffix(".get")))
+        for name, service in spec["services"].items()
+        for step in service["endpoints"]["get"]
+        if "call" in step
+    ]
+    assert len(calls) == 29
+    for (a, b), (c, d) in combinations(calls, 2):
+        if a[0] == c[0]:
+            assert (a[1] - c[1]) * (b[1] - d[1]) >= 0
 
 
 def test_crowds_are_not_drawn() -> None:
