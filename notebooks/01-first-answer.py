@@ -35,7 +35,7 @@ found = ms.compare(bookinfo, duration_s=30)
 found
 
 # %%
-found.plot_differences();
+found.plot_differences()
 
 # %% [markdown]
 # ## Why
@@ -43,19 +43,19 @@ found.plot_differences();
 # Where the time of a mean request goes, and of the slowest 1 %, with sidecars:
 
 # %%
-found["sidecar"].plot_time();
+found["sidecar"].plot_time()
 
 # %% [markdown]
 # The same calls, and which service is busiest:
 
 # %%
-found["sidecar"].plot_topology();
+found["sidecar"].plot_topology()
 
 # %% [markdown]
 # ## The whole distribution
 
 # %%
-found.plot_latency();
+found.plot_latency()
 
 # %% [markdown]
 # ## Up to which load?
@@ -69,7 +69,7 @@ swept = ms.sweep(
 swept
 
 # %%
-swept.plot_load(objective_s=0.25);
+swept.plot_load(objective_s=0.25)
 
 # %% [markdown]
 # ## The answer

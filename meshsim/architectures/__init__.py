@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from meshsim.architectures.architecture import NAMED, Architecture, parse_architecture
 from meshsim.architectures.describe import describe, to_dict
-from meshsim.architectures.draw import draw
 from meshsim.architectures.lower import lower
 
-__all__ = ["NAMED", "Architecture", "describe", "draw", "lower", "parse_architecture", "to_dict"]
+__all__ = ["NAMED", "Architecture", "describe", "lower", "parse_architecture", "to_dict"]

@@ -1,1 +1,27 @@
-"""Charts: what results look like, as matplotlib Axes."""
+"""Charts of results and sweeps: each a function that draws into matplotlib's Axes and returns them.
+
+See ``docs/charts.md``. Results draw themselves too: ``result.plot_latency()`` and others call these functions.
+"""
+
+from meshsim.charts.difference import difference_forest
+from meshsim.charts.heatmap import sweep_heatmap
+from meshsim.charts.latency import latency_cdf
+from meshsim.charts.load import knee, load_curve
+from meshsim.charts.saving import save
+from meshsim.charts.time_split import time_split
+from meshsim.charts.told import read_json
+from meshsim.charts.topology import topology_map
+from meshsim.charts.waterfall import waterfall
+
+__all__ = [
+    "difference_forest",
+    "knee",
+    "latency_cdf",
+    "load_curve",
+    "read_json",
+    "save",
+    "sweep_heatmap",
+    "time_split",
+    "topology_map",
+    "waterfall",
+]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Unpack
 
+from meshsim.charts.style import PART_COLOURS, Canvas, Look, Theme, canvas
 from meshsim.results.paths import CPU, CPU_WAIT, NETWORK, SLOT, WAIT
 from meshsim.results.traces import GOES_ON, OTHERS, PARTS, Segment, Span, Trace
 
@@ -14,25 +15,26 @@ if TYPE_CHECKING:
 
 MOST_ROWS: Final = 90  # more cannot be read on a page: the shortest that are not on the critical path are left out
 
-# All looks are here. Okabe and Ito's palette, which colour-blind readers can tell apart.
-_LOOKS: Final[dict[str, dict[str, Any]]] = {
-    PARTS[NETWORK]: {"color": "#56B4E9"},
-    PARTS[SLOT]: {"color": "#CC79A7"},
-    PARTS[CPU_WAIT]: {"color": "#D55E00"},
-    PARTS[CPU]: {"color": "#009E73"},
-    PARTS[WAIT]: {"color": "#F0E442"},
-    PARTS[OTHERS]: {"color": "#E4E4E4"},
-    PARTS[GOES_ON]: {"facecolor": "white", "edgecolor": "#999999", "hatch": "////", "linewidth": 0},
-}
+_SLOT_COLOUR: Final = "#44BB99"  # of the scheme of `PART_COLOURS`, where waiting for a slot is a part of queueing
 _NAMES: Final = {PARTS[WAIT]: "wait step (disk, third party)", PARTS[GOES_ON]: "goes on, unobserved"}
-_PATH: Final[dict[str, Any]] = {"color": "black", "linewidth": 2.2, "solid_capstyle": "butt"}
-_JOINT: Final[dict[str, Any]] = {"color": "black", "linewidth": 0.6}
 _BAR, _ROW_INCHES, _WIDTH_INCHES, _MARGIN_INCHES = 0.62, 0.22, 11.0, 1.6
 _BELOW: Final = 0.42  # rows from the middle of a bar to its critical path
 _FONT: Final = 8
 
 
-def waterfall(trace: Trace, ax: Axes | None = None) -> Axes:
+def _looks(theme: Theme) -> dict[str, dict[str, Any]]:
+    return {
+        PARTS[NETWORK]: {"color": PART_COLOURS["network"]},
+        PARTS[SLOT]: {"color": _SLOT_COLOUR},
+        PARTS[CPU_WAIT]: {"color": PART_COLOURS["queue"]},
+        PARTS[CPU]: {"color": PART_COLOURS["service"]},
+        PARTS[WAIT]: {"color": PART_COLOURS["wait"]},
+        PARTS[OTHERS]: {"color": theme.grid},
+        PARTS[GOES_ON]: {"facecolor": theme.paper, "edgecolor": theme.muted, "hatch": "////", "linewidth": 0},
+    }
+
+
+def waterfall(trace: Trace, ax: Axes | None = None, **look: Unpack[Look]) -> Axes:
     """Draw what happened to a request.
 
     A row is a frame: a try of a call at the replica that served it, under its caller. The black line below the bars is
@@ -45,6 +47,8 @@ def waterfall(trace: Trace, ax: Axes | None = None) -> Axes:
         One of `meshsim.Result.traces`.
     ax
         Where to draw; a new figure of fitting size if absent.
+    look
+        See `meshsim.charts.style.Look`.
 
     Returns
     -------
@@ -52,27 +56,20 @@ def waterfall(trace: Trace, ax: Axes | None = None) -> Axes:
         The axes drawn into, to be saved or changed.
     """
     shown, left_out = _rows(trace.spans)
-    if ax is None:
-        ax = _new_axes(len(shown))
-    used = {segment.part for span, _ in shown for segment in span.segments}
-    for row, (span, _) in enumerate(shown):
-        for segment in span.segments:
-            length_ms = (segment.end_ns - segment.start_ns) / 1e6
-            ax.barh(row, length_ms, _BAR, left=_ms(trace, segment.start_ns), **_LOOKS[segment.part])
-        if span.ending in ("timeout", "cancelled"):
-            ax.plot(_ms(trace, span.until_ns), row, "x", color="black", markersize=6, clip_on=False, zorder=4)
-    _draw_path(trace, shown, ax)
-    _label(trace, shown, left_out, ax)
-    _legend(ax, used, any(span.ending in ("timeout", "cancelled") for span, _ in shown))
-    return ax
-
-
-def _new_axes(rows: int) -> Axes:
-    from matplotlib import pyplot
-
-    size = (_WIDTH_INCHES, _MARGIN_INCHES + _ROW_INCHES * rows)
-    _, ax = pyplot.subplots(figsize=size, layout="constrained")
-    return ax
+    with canvas(ax, look, (_WIDTH_INCHES, _MARGIN_INCHES + _ROW_INCHES * len(shown))) as found:
+        main, ink, looks = found.axes[0], found.theme.ink, _looks(found.theme)
+        used = {segment.part for span, _ in shown for segment in span.segments}
+        for row, (span, _) in enumerate(shown):
+            for segment in span.segments:
+                length_ms = (segment.end_ns - segment.start_ns) / 1e6
+                main.barh(row, length_ms, _BAR, left=_ms(trace, segment.start_ns), **looks[segment.part])
+            if span.ending in ("timeout", "cancelled"):
+                main.plot(_ms(trace, span.until_ns), row, "x", color=ink, markersize=6, clip_on=False, zorder=4)
+        _draw_path(trace, shown, main, ink)
+        _label(trace, shown, left_out, found)
+        given_up = any(span.ending in ("timeout", "cancelled") for span, _ in shown)
+        _legend(main, {part: one for part, one in looks.items() if part in used}, ink, given_up)
+    return main
 
 
 def _ms(trace: Trace, at_ns: int) -> float:
@@ -98,22 +95,28 @@ def _rows(spans: Sequence[Span]) -> tuple[list[tuple[Span, int]], int]:
     return [one for one in found if one[0].serial in kept], len(found) - MOST_ROWS
 
 
-def _draw_path(trace: Trace, shown: Sequence[tuple[Span, int]], ax: Axes) -> None:
+def _path(ink: str) -> dict[str, Any]:
+    return {"color": ink, "linewidth": 2.2, "solid_capstyle": "butt"}
+
+
+def _draw_path(trace: Trace, shown: Sequence[tuple[Span, int]], ax: Axes, ink: str) -> None:
     """A line below whatever the answer waited for, joined from row to row."""
     pieces = [(segment, row) for row, (span, _) in enumerate(shown) for segment in span.segments if segment.critical]
     pieces.sort(key=_when)
     for segment, row in pieces:
         x = [_ms(trace, segment.start_ns), _ms(trace, segment.end_ns)]
-        ax.plot(x, [row + _BELOW] * 2, **_PATH, zorder=3)
+        ax.plot(x, [row + _BELOW] * 2, **_path(ink), zorder=3)
     for (before, above), (_, below) in pairwise(pieces):
-        ax.plot([_ms(trace, before.end_ns)] * 2, [above + _BELOW, below + _BELOW], **_JOINT, zorder=3)
+        x = [_ms(trace, before.end_ns)] * 2
+        ax.plot(x, [above + _BELOW, below + _BELOW], color=ink, linewidth=0.6, zorder=3)
 
 
 def _when(piece: tuple[Segment, int]) -> tuple[int, int]:
     return piece[0].start_ns, piece[0].end_ns
 
 
-def _label(trace: Trace, shown: Sequence[tuple[Span, int]], left_out: int, ax: Axes) -> None:
+def _label(trace: Trace, shown: Sequence[tuple[Span, int]], left_out: int, found: Canvas) -> None:
+    ax = found.axes[0]
     ax.set_yticks(range(len(shown)), [_name(span, depth) for span, depth in shown], fontsize=_FONT, ha="left")
     longest = max(len(_name(span, depth)) for span, depth in shown)
     ax.tick_params(axis="y", length=0, pad=longest * _FONT * 0.56)
@@ -121,16 +124,12 @@ def _label(trace: Trace, shown: Sequence[tuple[Span, int]], left_out: int, ax: A
     ax.set_xlim(0, trace.latency_ns / 1e6)
     ax.set_xlabel("ms since the request was sent" + (f" · {left_out} short calls left out" if left_out else ""))
     tries = f"{trace.tries} {'try' if trace.tries == 1 else 'tries'} of calls"
-    ax.set_title(
+    found.set_title(
         f"{trace.topology} under {trace.architecture} · request {trace.number} of {trace.stream}, "
-        f"arrived at {trace.arrival_ns / 1e9:.3f} s · {trace.outcome} after {trace.latency_ns / 1e6:.4g} ms · {tries}",
-        loc="left",
-        fontsize=_FONT + 1,
+        f"arrived at {trace.arrival_ns / 1e9:.3f} s · {trace.outcome} after {trace.latency_ns / 1e6:.4g} ms · {tries}"
     )
-    ax.grid(axis="x", color="#DDDDDD", linewidth=0.6)
-    ax.set_axisbelow(True)
-    for side in ("top", "right", "left"):
-        ax.spines[side].set_visible(False)
+    ax.grid(visible=False, axis="y")
+    ax.spines["left"].set_visible(False)
 
 
 def _name(span: Span, depth: int) -> str:
@@ -142,14 +141,14 @@ def _name(span: Span, depth: int) -> str:
     return "  " * depth + f"{called} #{span.replica}{again}{failed}"
 
 
-def _legend(ax: Axes, used: set[str], given_up: bool) -> None:
+def _legend(ax: Axes, looks: dict[str, dict[str, Any]], ink: str, given_up: bool) -> None:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    handles: list[Any] = [Patch(label=_NAMES.get(part, part), **look) for part, look in _LOOKS.items() if part in used]
-    handles.append(Line2D([], [], label="critical path", **_PATH))
+    handles: list[Any] = [Patch(label=_NAMES.get(part, part), **look) for part, look in looks.items()]
+    handles.append(Line2D([], [], label="critical path", **_path(ink)))
     if given_up:
-        handles.append(Line2D([], [], color="black", marker="x", linestyle="", label="caller gave up"))
+        handles.append(Line2D([], [], color=ink, marker="x", linestyle="", label="caller gave up"))
     ax.legend(
         handles=handles,
         loc="upper center",

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from meshsim.cli import drawing, options
+from meshsim.cli import options
 from meshsim.cli.options import Format, help_text
 from meshsim.cli.output import as_csv, as_json, as_markdown, write
+from meshsim.cli.pictures import check_picture, save_picture, use_files_only
 from meshsim.cli.reading import read_topology
 from meshsim.cli.terminal import say
 
@@ -43,11 +44,12 @@ def lower(
     from meshsim import architectures
 
     del debug
-    drawing.check("--draw", draw)
+    if draw is not None:
+        check_picture("--draw", draw)
     spec = read_topology(topology, overrides, quiet=quiet)
     plane = architectures.lower(spec, arch, same_policies=same_policies)
     if draw is not None:
-        drawing.save(lambda: architectures.draw(plane), "--draw", draw)  # before anything is printed: it may be refused
+        _save(plane, draw)  # before anything is printed: it may be refused
     if output is Format.JSON:
         write(as_json({"schema_version": 1, **architectures.to_dict(plane)}))
     elif output is Format.TABLE:
@@ -62,6 +64,13 @@ def _rows(plane: Plane) -> list[list[str]]:
     return [
         [s.name, s.role, str(len(s.replicas)), s.discipline, " ".join(s.endpoints), s.origin] for s in plane.services
     ]
+
+
+def _save(plane: Plane, target: Path) -> None:
+    use_files_only()
+    from meshsim.charts import topology_map
+
+    save_picture(topology_map(plane), target)
 
 
 def register(app: typer.Typer) -> None:

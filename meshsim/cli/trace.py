@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from meshsim.cli import drawing, options
+from meshsim.cli import options
 from meshsim.cli.options import Engine, help_text, split_architectures
 from meshsim.cli.output import as_json, write
+from meshsim.cli.pictures import check_picture, save_picture, use_files_only
 from meshsim.cli.reading import read_topology
 from meshsim.cli.simulation import Simulation
 from meshsim.cli.terminal import progress, say
@@ -100,7 +101,8 @@ def trace(
     architectures = split_architectures([arch])
     if len(architectures) != 1:
         raise UsageError(f"--arch {arch}: trace takes one architecture")
-    drawing.check("--chart", chart)
+    if chart is not None:
+        check_picture("--chart", chart)
     simulation = Simulation(
         "trace", topology, architectures, overrides or (), duration, seed, 1, None, same_policies, engine
     )
@@ -136,9 +138,10 @@ def _draw(found: Traces, target: Path, quiet: bool) -> None:
         if not quiet:
             say(f"note: {target} was not written: there is no such request")
         return
-    from meshsim.charts.waterfall import waterfall
+    use_files_only()
+    from meshsim.charts import waterfall
 
-    drawing.save(lambda: waterfall(found[0]), "--chart", target)
+    save_picture(waterfall(found[0]), target)
     if not quiet:
         say(f"wrote {target}")
 

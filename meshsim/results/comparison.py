@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Unpack
 
 from meshsim.results import html, report
 from meshsim.results.intervals import Estimate, difference, share_difference
@@ -14,6 +14,9 @@ from meshsim.results.traffic import QUANTITIES
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
+
+    from meshsim.charts.style import Look
 
 _DECIDES: Final = "p99"  # the quantity that sentences and the verdict are about
 
@@ -206,6 +209,18 @@ class Comparison:
             "verdict": list(self.verdict),
             "command": self.command,
         }
+
+    def plot_latency(self, ax: Axes | None = None, **look: Unpack[Look]) -> Axes:
+        """Draw the distributions of latencies; see `meshsim.charts.latency_cdf`."""
+        from meshsim import charts
+
+        return charts.latency_cdf(self, ax, **look)
+
+    def plot_differences(self, ax: Axes | None = None, **look: Unpack[Look]) -> Axes:
+        """Draw the paired differences from the baseline; see `meshsim.charts.difference_forest`."""
+        from meshsim import charts
+
+        return charts.difference_forest(self, ax, **look)
 
     def __repr__(self) -> str:
         return f"<Comparison {self.headline()}>"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,9 @@ from meshsim.results.verdict import Verdict, judge, pins_note
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
+
+    from meshsim.charts.style import Look
 
 SCHEMA_VERSION: Final = 1
 
@@ -50,6 +53,8 @@ class Result:
         Policies of the topology that nobody enforces under this architecture.
     manifest
         What it was made from.
+    plane
+        The service graph that was simulated.
     request_rows
         By replication, rows of ``REQUESTS`` (see `meshsim.engines.record`), when they were asked for.
     sampled
@@ -65,6 +70,7 @@ class Result:
     verdict: Verdict
     inert: tuple[Inert, ...]
     manifest: Manifest
+    plane: Plane
     request_rows: tuple[npt.NDArray[np.void], ...] = ()
     sampled: traces.Sampled | None = None
 
@@ -108,6 +114,7 @@ class Result:
             "topology": self.manifest.topology,
             "architecture": self.architecture,
             **self.total.to_dict(),
+            "latency_curve": self.total.curve.to_dict(),
             "objectives": [
                 {"tenant": name, **judged.to_dict()}
                 for name, tenant in self.by_tenant.items()
@@ -170,6 +177,24 @@ class Result:
 
         columns = ["architecture", "scope", "name", "quantity", "value", "low", "high"]
         return pd.DataFrame([(self.architecture, *row) for row in rows(self)], columns=columns)
+
+    def plot_latency(self, ax: Axes | None = None, **look: Unpack[Look]) -> Axes:
+        """Draw the distribution of latencies; see `meshsim.charts.latency_cdf`."""
+        from meshsim import charts
+
+        return charts.latency_cdf(self, ax, **look)
+
+    def plot_time(self, ax: Axes | None = None, **look: Unpack[Look]) -> Axes:
+        """Draw where the time goes; see `meshsim.charts.time_split`."""
+        from meshsim import charts
+
+        return charts.time_split(self, ax, **look)
+
+    def plot_topology(self, ax: Axes | None = None, **look: Unpack[Look]) -> Axes:
+        """Draw the services and how busy they are; see `meshsim.charts.topology_map`."""
+        from meshsim import charts
+
+        return charts.topology_map(self.plane, self, ax, **look)
 
     def __repr__(self) -> str:
         p99 = duration_interval(self.latency_s["p99"])
@@ -301,6 +326,7 @@ def build(topology: Topology, plane: Plane, records: Sequence[Record], cut: int,
         verdict=replace(verdict, notes=(*verdict.notes, *pins_note(plane, len(records)))),
         inert=plane.inert,
         manifest=_manifest(topology, plane, records, cut, origin),
+        plane=plane,
         request_rows=_request_rows(records) if origin.record_requests else (),
         sampled=traces.keep(plane, records, cut, origin.seed) if origin.record_traces else None,
     )

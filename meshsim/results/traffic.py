@@ -12,6 +12,7 @@ import numpy as np
 from meshsim.engines.record import OUTCOMES, UNFINISHED
 from meshsim.model.traffic import Objective
 from meshsim.results import histogram
+from meshsim.results.curve import LatencyCurve, latency_curve
 from meshsim.results.intervals import Estimate, Statistic, finite, per_batch, ratio, share
 from meshsim.results.measured import Measured
 from meshsim.results.quantiles import Counted, independent, quantile, quantile_share
@@ -71,6 +72,8 @@ class Traffic:
     latency_all
         The same over all requests: failed ones with the time until they failed, unfinished ones infinitely slow, so
         that the mean is infinite with any of them.
+    curve
+        Distribution of `latency` among all requests.
     outcomes
         Requests by outcome.
     availability
@@ -86,6 +89,7 @@ class Traffic:
     requests: int
     latency: dict[str, Statistic]
     latency_all: dict[str, Statistic]
+    curve: LatencyCurve
     outcomes: dict[str, int]
     availability: Statistic
     goodput: Statistic
@@ -146,11 +150,13 @@ def traffic(
     means_all = ratio(measured.latency_all_ns[rows].sum(axis=0), everything, level=level, scale=1e-9)
     if unfinished:
         means_all = Statistic(_infinite(means_all.estimate.n, f"{unfinished:,} requests were not finished"), None)
+    latencies = measured.latencies(rows, failed=False)
     by_outcome = measured.counts[rows].sum(axis=(0, 1, 2)).tolist()
     return Traffic(
         requests=int(everything.sum()),
-        latency=_quantities(means, measured.latencies(rows, failed=False), level),
+        latency=_quantities(means, latencies, level),
         latency_all=_quantities(means_all, measured.latencies_all(rows), level),
+        curve=latency_curve(latencies, int(everything.sum())),
         outcomes=dict(zip(OUTCOMES, by_outcome, strict=True)),
         availability=share(answered, everything, level=level, independent=independent(measured.latencies_all(rows))),
         goodput=per_batch(answered / measured.batch_s, level=level),

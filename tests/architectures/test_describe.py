@@ -1,16 +1,13 @@
-"""The Plane in words, as data and as a picture."""
+"""The Plane in words and as data."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from hand_made import call, service, topology
 
-from meshsim.architectures import NAMED, describe, draw, lower, to_dict
-from meshsim.errors import UsageError
+from meshsim.architectures import NAMED, describe, lower, to_dict
 from meshsim.model.policies import Policy
 from meshsim.model.topology import Cores, Topology
 
@@ -76,56 +73,3 @@ def test_plain_data_is_strict_json_and_whole(three: Topology, architecture: str)
     by_name = {item["name"]: item for item in data["services"]}
     assert by_name["d"]["replicas"][0]["cores"] is None
     assert by_name["a"]["endpoints"]["x"][0][1]["hop"]["to"]
-
-
-@pytest.fixture
-def closed_figures() -> Iterator[None]:
-    import matplotlib.pyplot as plt
-
-    plt.switch_backend("Agg")
-    yield
-    plt.close("all")
-
-
-def drawn_texts(ax: Any) -> set[str]:
-    return {text.get_text() for text in ax.texts if text.get_text()}
-
-
-@pytest.mark.usefixtures("closed_figures")
-@pytest.mark.parametrize("architecture", NAMED)
-def test_every_service_is_drawn(three: Topology, architecture: str) -> None:
-    ax = draw(lower(three, architecture))
-    assert {"client", "a ×2", "b ×3", "c ×2"} <= drawn_texts(ax)
-    assert ax.get_title(loc="left") == f"hand-made under {architecture}"
-
-
-@pytest.mark.usefixtures("closed_figures")
-def test_it_draws_into_given_axes_and_bears_cycles() -> None:
-    import matplotlib.pyplot as plt
-
-    loop = (call("b.x", p=0.5),)
-    system = topology(service("a", steps=loop), service("b", steps=(call("a.x", p=0.5),)), service("alone"))
-    _, ax = plt.subplots()
-    assert draw(lower(system, "central"), ax) is ax
-    assert {"client", "a ×2", "b ×2", "alone ×2", "gateway ×2"} == drawn_texts(ax)
-
-
-@pytest.mark.usefixtures("closed_figures")
-@pytest.mark.parametrize("architecture", NAMED)
-def test_every_edge_has_a_head_that_reaches_its_node_and_no_label_hides_it(three: Topology, architecture: str) -> None:
-    ax = draw(lower(three, architecture))
-    heads = [text for text in ax.texts if text.arrow_patch is not None and text.get_zorder() > 4]
-    labels = [text for text in ax.texts if text.get_text()]
-    lines = [text for text in ax.texts if text.arrow_patch is not None and text.get_zorder() < 2]
-    assert len(heads) == len(lines) >= 3
-    assert max(label.get_zorder() for label in labels) < min(head.get_zorder() for head in heads)
-    nodes = {(round(x, 6), round(y, 6)) for marks in ax.collections for x, y in marks.get_offsets()}
-    assert {(round(head.xy[0], 6), round(head.xy[1], 6)) for head in heads} <= nodes
-
-
-@pytest.mark.usefixtures("closed_figures")
-def test_crowds_are_not_drawn() -> None:
-    names = ["a", *(f"s{number}" for number in range(60))]
-    with pytest.raises(UsageError, match="61 services cannot be read"):
-        draw(lower(topology(*(service(name) for name in names)), "none"))
-    draw(lower(topology(*(service(name) for name in names[:60])), "none"))

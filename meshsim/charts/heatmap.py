@@ -1,0 +1,178 @@
+"""One quantity over two axes of a sweep."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING, Any, Final, Unpack
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
+from matplotlib.patches import Patch, Rectangle
+
+from meshsim.charts import frames
+from meshsim.charts.quantities import Quantity, arms, axis_label, plain, quantity
+from meshsim.charts.style import COLOUR_MAP, Canvas, Look, canvas, folded
+from meshsim.errors import UsageError
+from meshsim.results.text import number
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_MOST_CELLS: Final = 20  # along an axis; numbers in more cannot be read
+_MOST_ACROSS: Final = 2  # panels beside each other
+_CELL_INCHES = (0.62, 0.42)
+_LETTER_INCHES: Final = 0.085  # width of a letter of the axes' labels
+_DARK: Final = 0.45  # luminance of a cell below which its number is white
+
+
+def sweep_heatmap(
+    frame: pd.DataFrame, x: str, y: str, value: str, ax: Axes | None = None, **look: Unpack[Look]
+) -> Axes:
+    """Draw a quantity over two axes of a sweep, a panel for each architecture, all with the same colours.
+
+    Cells hold the value and, below it, the longer arm of its interval. Hatched cells are unstable, and the scale of
+    colours leaves them out. Combinations that the sweep does not have stay empty.
+
+    Parameters
+    ----------
+    frame
+        A row a point: columns ``architecture``, ``verdict``, `x`, `y` and `value`; ``_low`` and ``_high`` of the value
+        if there are intervals.
+    x, y
+        Columns of the axes, named by their dotted path.
+    value
+        Column of the quantity, e.g. ``p99_s``.
+    ax
+        Axes whose place is taken; None for a new figure.
+    look
+        See `meshsim.charts.style.Look`.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The first panel; the others follow in its figure.
+
+    Raises
+    ------
+    UsageError
+        A column is missing, a combination is there twice, or there is no value at all.
+    """
+    largest = _check(frame, x, y, value)
+    shown = quantity(value, largest)
+    names, columns, lines = frames.architectures(frame), frames.values(frame, x), frames.values(frame, y)
+    across = min(_MOST_ACROSS, len(names))
+    down = math.ceil(len(names) / across)
+    inches = _inches(len(columns), len(lines), across, down)
+    with canvas(ax, look, inches, shape=(down, across), sharex=True, sharey=True) as found:
+        norm = _norm(frame, value, shown.unit.scale)
+        for place, name in zip(found.axes, names, strict=False):
+            rows = frame[frame[frames.ARCHITECTURE] == name]
+            _draw(found, place, rows, (x, columns), (y, lines), value, shown, norm)
+            place.set_title(folded(name), fontsize=9, loc="left")
+        for place in found.axes[len(names) :]:
+            place.set_visible(False)
+        _label(found, frame, (x, y), shown, found.axes[: len(names)], across)
+    return found.axes[0]
+
+
+def _check(frame: pd.DataFrame, x: str, y: str, value: str) -> float:
+    """Hold that the frame can be drawn; give the largest value."""
+    if len({x, y, value}) < 3:
+        raise UsageError(f"a heatmap needs three different columns, not x={x}, y={y} and value={value}")
+    frames.check(frame, [frames.ARCHITECTURE, frames.VERDICT, x, y, value], (frames.ARCHITECTURE, x, y))
+    frames.check_numbers(frame, frames.interval_columns(value))
+    found = frame[value].to_numpy(dtype=np.float64)
+    finite = found[np.isfinite(found)]
+    if not finite.size:
+        raise UsageError(f"column '{value}' of the sweep has no number: there is nothing to draw")
+    for axis in (x, y):
+        count = frame[axis].nunique()
+        if count > _MOST_CELLS:
+            raise UsageError(f"{axis} has {count} values; a heatmap shows up to {_MOST_CELLS}: keep fewer rows")
+    return float(abs(finite).max())
+
+
+def _norm(frame: pd.DataFrame, value: str, scale: float) -> Normalize:
+    """Colours from the lowest to the highest value of stable points, if there are any: others grow with the run."""
+    stable = frame[frame[frames.VERDICT] != "unstable"][value].dropna()
+    found = stable if len(stable) else frame[value].dropna()
+    finite = found[np.isfinite(found)] * scale
+    return Normalize(float(finite.min()), float(finite.max()))
+
+
+def _inches(columns: int, lines: int, across: int, down: int) -> tuple[float, float]:
+    width, height = _CELL_INCHES
+    return max(5.0, 2.0 + across * (0.3 + width * columns)), max(3.2, 1.5 + down * (0.45 + height * lines))
+
+
+def _draw(
+    found: Canvas,
+    ax: Axes,
+    rows: pd.DataFrame,
+    across: tuple[str, Sequence[Hashable]],
+    up: tuple[str, Sequence[Hashable]],
+    value: str,
+    shown: Quantity,
+    norm: Normalize,
+) -> None:
+    (x, columns), (y, lines) = across, up
+    grid = np.full((len(lines), len(columns)), np.nan)
+    cells = {(columns.index(row[x]), lines.index(row[y])): row for _, row in rows.iterrows()}
+    for (column, line), row in cells.items():
+        grid[line, column] = (frames.estimate(row, value).value or math.nan) * shown.unit.scale
+    image = ax.pcolormesh(grid, cmap=COLOUR_MAP, norm=norm, edgecolors=found.theme.paper, lw=0.8)
+    for (column, line), row in cells.items():
+        _write(found, ax, (column, line), row, value, shown, image)
+    ax.set_xticks(np.arange(len(columns)) + 0.5, labels=[_tick(one) for one in columns])
+    ax.set_yticks(np.arange(len(lines)) + 0.5, labels=[_tick(one) for one in lines])
+    ax.tick_params(length=0)
+    ax.grid(visible=False)
+    ax.spines[:].set_visible(False)
+
+
+def _tick(value: Hashable) -> str:
+    return plain(float(value)) if isinstance(value, int | float | np.number) else str(value)
+
+
+def _write(
+    found: Canvas, ax: Axes, cell: tuple[int, int], row: pd.Series, value: str, shown: Quantity, image: Any
+) -> None:
+    """Number, interval and hatch of a cell."""
+    estimate, scale = frames.estimate(row, value), shown.unit.scale
+    colour = found.theme.ink
+    text = "none"
+    if estimate.value is not None:
+        red, green, blue, _ = image.cmap(image.norm(estimate.value * scale))
+        colour = "white" if 0.2126 * red + 0.7152 * green + 0.0722 * blue < _DARK else "black"
+        text = number(estimate.value * scale)
+    bars = arms(estimate, scale)
+    at = (cell[0] + 0.5, cell[1] + 0.5)
+    hatched = frames.unstable(row)
+    if hatched:
+        ax.add_patch(Rectangle(cell, 1, 1, fill=False, hatch="////", ec=colour, lw=0, alpha=0.55, gid="unstable"))
+    behind: dict[str, Any] = {}
+    if hatched and estimate.value is not None:  # the hatch would run through the number
+        behind = {"bbox": {"fc": image.cmap(image.norm(estimate.value * scale)), "ec": "none", "pad": 1.0}}
+    if bars is not None:
+        text += f"\n± {number(float(bars.max()), 2)}"
+    ax.text(*at, text, ha="center", va="center", fontsize=7, color=colour, gid=value, linespacing=1.1, **behind)
+
+
+def _label(
+    found: Canvas, frame: pd.DataFrame, axes: tuple[str, str], shown: Quantity, panels: Sequence[Axes], across: int
+) -> None:
+    bar = found.part.colorbar(panels[0].collections[0], ax=found.axes, aspect=30, pad=0.02)
+    bar.set_label(shown.label)
+    bar.outline.set_visible(False)
+    for ax in panels[-across:]:
+        ax.tick_params(labelbottom=True)
+    size = found.figure.get_size_inches() / _LETTER_INCHES
+    found.part.supxlabel(folded(axis_label(axes[0]), int(size[0])), fontsize=9)
+    found.part.supylabel(folded(axis_label(axes[1]), int(size[1])), fontsize=9)
+    title = found.title if found.title is not None else shown.label
+    found.part.suptitle(title, x=0.01, ha="left", fontsize=10, fontweight="bold")
+    if (frame[frames.VERDICT] == "unstable").any():
+        hatch = Patch(fc="none", ec=found.theme.muted, hatch="////", lw=0, label="unstable: grows with the run")
+        found.part.legend(handles=[hatch], loc="outside upper right")

@@ -1,0 +1,186 @@
+"""Latency and goodput against load, up to the knee and beyond."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Unpack
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from meshsim.charts import frames
+from meshsim.charts.quantities import Quantity, arms, axis_label, logarithmic, plain, quantity
+from meshsim.charts.style import Canvas, Look, canvas, folded, mark_of
+from meshsim.errors import UsageError
+from meshsim.results.text import duration
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_LATENCY, _GOODPUT, _OFFERED = "p99_s", "goodput_per_s", "offered_per_s"
+_KNEE: Final = 2.0  # times the latency at the lowest load (assumed: a rule of thumb, not a law)
+
+
+def load_curve(
+    points: pd.DataFrame, ax: Axes | None = None, *, objective_s: float | None = None, **look: Unpack[Look]
+) -> Axes:
+    """Draw p99 latency and goodput against load, a line an architecture.
+
+    The knee of each line is marked by a vertical line; see `knee` for what it is. Points without a steady state are
+    hollow: their latency grows with the length of the run, so only that it is too high means anything.
+
+    Parameters
+    ----------
+    points
+        A row a point: columns ``architecture``, ``run.load``, ``verdict``, ``p99_s`` and ``goodput_per_s`` with their
+        ``_low`` and ``_high``; ``offered_per_s``, if there, is what goodput cannot exceed.
+    ax
+        Axes whose place is taken; None for a new figure.
+    objective_s
+        Latency to keep at p99, in seconds; drawn as a line.
+    look
+        See `meshsim.charts.style.Look`.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The panel of latencies; that of goodput follows in its figure.
+
+    Raises
+    ------
+    UsageError
+        A column is missing, a load is there twice, or there are no latencies at all.
+    """
+    _check(points, objective_s)
+    largest = max(_finite(points[name]).max(initial=0.0) for name in (_LATENCY, f"{_LATENCY}_high"))
+    latency = quantity(_LATENCY, max(largest, objective_s or 0.0))
+    with canvas(ax, look, (6.6, 5.6), shape=(2, 1), ratios=(3, 2), sharex=True) as found:
+        for name in frames.architectures(points):
+            rows = points[points[frames.ARCHITECTURE] == name].sort_values(frames.LOAD)
+            _draw(found, found.axes[0], rows, name, _LATENCY, latency)
+            _draw(found, found.axes[1], rows, name, _GOODPUT, quantity(_GOODPUT, 0.0))
+            _draw_knee(found, rows, name)
+        _draw_offered(found, points)
+        _label(found, points, latency, objective_s)
+    return found.axes[0]
+
+
+def knee(points: pd.DataFrame) -> float | None:
+    """Load up to which an architecture's latency stays flat.
+
+    The last load before the first point that is unstable or whose p99 is not below twice that at the lowest load. That
+    is a rule of thumb (assumed), made to compare architectures; objectives decide what load is acceptable.
+
+    Parameters
+    ----------
+    points
+        Rows of one architecture; see `load_curve`.
+
+    Returns
+    -------
+    float or None
+        None where the lowest load is beyond it already.
+    """
+    rows = points.sort_values(frames.LOAD)
+    found, limit = None, None
+    for _, row in rows.iterrows():
+        p99 = frames.estimate(row, _LATENCY).value
+        limit = limit if limit is not None or p99 is None else _KNEE * p99
+        if frames.unstable(row) or p99 is None or limit is None or p99 >= limit:
+            break
+        found = float(row[frames.LOAD])
+    return found
+
+
+def _check(points: pd.DataFrame, objective_s: float | None) -> None:
+    columns = [*frames.interval_columns(_LATENCY), *frames.interval_columns(_GOODPUT)]
+    needed = [frames.ARCHITECTURE, frames.LOAD, frames.VERDICT, *columns]
+    frames.check(points, needed, (frames.ARCHITECTURE, frames.LOAD))
+    frames.check_numbers(points, [frames.LOAD, *columns, _OFFERED])
+    if not _finite(points[_LATENCY]).size:
+        raise UsageError(f"column '{_LATENCY}' of the sweep has no number: there is no latency to draw")
+    if objective_s is not None and not objective_s > 0:
+        raise UsageError(f"the objective must be longer than 0 s, not {objective_s:g} s")
+
+
+def _finite(column: pd.Series) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    found = column.to_numpy(dtype=np.float64)
+    kept: np.ndarray[tuple[int], np.dtype[np.float64]] = found[np.isfinite(found)]
+    return kept
+
+
+def _draw(found: Canvas, ax: Axes, rows: pd.DataFrame, name: str, column: str, shown: Quantity) -> None:
+    mark, scale = mark_of(name), shown.unit.scale
+    known = rows[np.isfinite(rows[column].astype(float))]
+    ax.plot(known[frames.LOAD], known[column] * scale, color=mark.colour, ls=mark.dash, lw=1.3, label=folded(name))
+    for _, row in known.iterrows():
+        hollow = frames.unstable(row)
+        ax.errorbar(
+            *(row[frames.LOAD], row[column] * scale),
+            yerr=arms(frames.estimate(row, column), scale),
+            color=mark.colour,
+            marker=mark.marker,
+            mfc=found.theme.paper if hollow else mark.colour,
+            lw=1.0,
+            zorder=3,
+            label="_unstable" if hollow else "_stable",
+            gid=name,
+        )
+
+
+def _draw_knee(found: Canvas, rows: pd.DataFrame, name: str) -> None:
+    at = knee(rows)
+    if at is None or at == rows[frames.LOAD].max():
+        return
+    for ax in found.axes:
+        ax.axvline(at, color=mark_of(name).colour, ls=(0, (1, 2)), lw=1.2, zorder=1, gid=f"knee {name}")
+
+
+def _draw_offered(found: Canvas, points: pd.DataFrame) -> None:
+    if _OFFERED not in points.columns:
+        return
+    offered = points.dropna(subset=[_OFFERED]).groupby(frames.LOAD)[_OFFERED].max()
+    found.axes[1].plot(offered.index, offered, color=found.theme.muted, lw=0.9, ls="--", zorder=1, label="offered")
+    found.axes[1].legend(handles=found.axes[1].get_lines()[-1:], loc="lower right")
+
+
+def _label(found: Canvas, points: pd.DataFrame, latency: Quantity, objective_s: float | None) -> None:
+    top, bottom = found.axes
+    top.set_yscale("log")
+    if objective_s is not None:
+        limit = objective_s * latency.unit.scale
+        top.axhline(limit, color=found.theme.ink, lw=1.0, ls="-.", zorder=2, gid="objective")
+        text: dict[str, Any] = {
+            "xycoords": ("axes fraction", "data"),
+            "textcoords": "offset points",
+            "va": "bottom",
+            "fontsize": 8,
+        }
+        top.annotate(f"objective {duration(objective_s)}", (0, limit), (4, 2), **text)
+    logarithmic(top.yaxis, *top.get_ylim())
+    top.set_ylabel(latency.label)
+    top.tick_params(labelbottom=False)
+    bottom.set_ylim(bottom=0)
+    bottom.set_ylabel("goodput (requests/s)")
+    bottom.set_xlabel(axis_label(frames.LOAD))
+    top.legend(handles=_handles(found, points), loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    found.set_title("p99 latency and goodput against load")
+    note = "Bars: intervals. Dotted vertical lines: knee, the last load before p99 doubles or the system is unstable"
+    if (points[frames.VERDICT] == "unstable").any():
+        note += ". Hollow: unstable, the latency grows with the run"
+    found.note(note + ".", bottom)
+
+
+def _handles(found: Canvas, points: pd.DataFrame) -> list[Line2D]:
+    """A line an architecture, with its knee in words, because knees may lie on each other."""
+    handles = []
+    for name in frames.architectures(points):
+        rows, mark = points[points[frames.ARCHITECTURE] == name], mark_of(name)
+        at = knee(rows)
+        if at is None:
+            words = "beyond its knee from the start"
+        else:
+            words = f"no knee up to {plain(at)}" if at == rows[frames.LOAD].max() else f"knee at {plain(at)}"
+        label = f"{folded(name, 22)}\n{folded(words, 22)}"
+        handles.append(Line2D([], [], color=mark.colour, marker=mark.marker, ls=mark.dash, label=label))
+    return handles

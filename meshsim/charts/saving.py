@@ -1,0 +1,60 @@
+"""Writing charts into files that are the same whenever and wherever they are made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+
+from meshsim.charts.style import room_or_error, root
+from meshsim.errors import StoreError, UsageError
+
+ENDINGS: Final = (".png", ".svg", ".pdf")
+_DPI: Final = 150
+_SALT: Final = "meshsim"  # SVG's identifiers are random without one
+
+
+def save(ax: Axes, path: str | Path, *, command: str = "") -> None:
+    """Write the figure of `ax` into a ``.png``, ``.svg`` or ``.pdf`` file, and close it.
+
+    The same chart gives the same bytes: no date is written.
+
+    Parameters
+    ----------
+    ax
+        What a chart returned.
+    path
+        Where to; the ending is the format.
+    command
+        What repeats the numbers; kept in the file's metadata.
+
+    Raises
+    ------
+    UsageError
+        The name has another ending, or the figure is too small for the chart.
+    StoreError
+        The file cannot be written.
+    """
+    target = Path(path)
+    ending = target.suffix.lower()
+    if ending not in ENDINGS:
+        raise UsageError(f"{target}: the name of a chart must end in {', '.join(ENDINGS)}")
+    figure = root(ax)
+    try:
+        with mpl.rc_context({"svg.hashsalt": _SALT}), room_or_error(figure):
+            figure.savefig(target, dpi=_DPI, metadata=_metadata(ending, command))
+    except OSError as error:
+        raise StoreError(f"cannot write {target}: {error.strerror}; give a file that you may write") from None
+    finally:
+        plt.close(figure)
+
+
+def _metadata(ending: str, command: str) -> dict[str, Any]:
+    if ending == ".png":
+        return {"Description": command} if command else {}
+    if ending == ".svg":
+        return {"Date": None, **({"Description": command} if command else {})}
+    return {"CreationDate": None, **({"Subject": command} if command else {})}

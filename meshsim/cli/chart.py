@@ -1,0 +1,404 @@
+"""``meshsim chart``: a picture of a simulation, of numbers that were written before, or of a sweep."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from meshsim.cli import options
+from meshsim.cli.objectives import conclude
+from meshsim.cli.options import Engine, help_text, split_architectures
+from meshsim.cli.pictures import check_picture, parse_length_cm, save_picture, use_files_only
+from meshsim.cli.reading import read_topology
+from meshsim.cli.simulation import Simulation
+from meshsim.cli.terminal import progress, say
+from meshsim.errors import UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from meshsim.charts.told import Told, ToldComparison
+    from meshsim.results.comparison import Comparison
+    from meshsim.results.result import Result
+
+EXAMPLES = (
+    "meshsim chart latency bookinfo -o latency.png",
+    "meshsim chart topology bookinfo --arch ambient --theme dark -o topology.svg",
+    "meshsim compare bookinfo --duration 5s -o json | meshsim chart difference - -o difference.pdf",
+    "meshsim chart time bookinfo --arch sidecar --duration 20s --width 16cm -o time.png",
+)
+
+
+class Kind(StrEnum):
+    """What is drawn."""
+
+    LATENCY = "latency"
+    TIME = "time"
+    TOPOLOGY = "topology"
+    DIFFERENCE = "difference"
+    LOAD = "load"
+    HEATMAP = "heatmap"
+
+
+class Theme(StrEnum):
+    """Colours of paper and ink; the names of `meshsim.charts.style.THEMES`."""
+
+    LIGHT = "light"
+    DARK = "dark"
+
+
+_OF_SWEEPS: Final = (Kind.LOAD, Kind.HEATMAP)
+_SIMULATING = "Simulating: latency, time, topology, difference"
+_SWEEPING = "Rows of a sweep: load, heatmap"
+_PICTURE = "The picture"
+
+What = Annotated[
+    Kind,
+    typer.Argument(
+        metavar="KIND",
+        help="latency: its distribution. time: where it goes, by hop. topology: services and how busy they are. "
+        "difference: paired differences from the first architecture. load: p99 and goodput against load. "
+        "heatmap: two axes of a sweep.",
+        show_default=False,
+    ),
+]
+Source = Annotated[
+    str,
+    typer.Argument(
+        metavar="SOURCE",
+        help="latency, time, topology, difference: a topology to simulate, or (not for topology) a .json file that "
+        "`meshsim run` or `meshsim compare` wrote with -o json. load, heatmap: a .csv or .parquet file, a row a point "
+        "of a sweep. Or - for stdin.",
+        show_default=False,
+    ),
+]
+Target = Annotated[
+    Path,
+    typer.Option("-o", "--output", metavar="FILE", help="The picture: .png, .svg or .pdf.", rich_help_panel=_PICTURE),
+]
+Themed = Annotated[Theme, typer.Option("--theme", help="Colours of paper and ink.", rich_help_panel=_PICTURE)]
+Width = Annotated[
+    str | None,
+    typer.Option("--width", metavar="LENGTH", help="With its unit: 16cm, 160mm, 6.3in.", rich_help_panel=_PICTURE),
+]
+Height = Annotated[
+    str | None,
+    typer.Option("--height", metavar="LENGTH", help="With its unit, as --width.", rich_help_panel=_PICTURE),
+]
+Title = Annotated[
+    str | None, typer.Option("--title", metavar="TEXT", help="Instead of its own.", rich_help_panel=_PICTURE)
+]
+X = Annotated[
+    str | None,
+    typer.Option("--x", metavar="COLUMN", help="heatmap: column across, a dotted path.", rich_help_panel=_SWEEPING),
+]
+Y = Annotated[
+    str | None,
+    typer.Option("--y", metavar="COLUMN", help="heatmap: column upwards.", rich_help_panel=_SWEEPING),
+]
+Value = Annotated[
+    str | None,
+    typer.Option(
+        "--value", metavar="COLUMN", help=r"heatmap: what is shown. \[default: p99_s]", rich_help_panel=_SWEEPING
+    ),
+]
+ObjectiveOption = Annotated[
+    str | None,
+    typer.Option("--objective", metavar="TIME", help="load: p99 to keep, e.g. 250ms.", rich_help_panel=_SWEEPING),
+]
+Arch = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--arch",
+        metavar="ARCH,...",
+        help="Architectures, with commas or as several options; time and topology take one, difference has the first "
+        "as baseline. Of numbers that are there: which of them to draw. "
+        r"\[default: none for time and topology, else none,gateway,sidecar,ambient]",
+        show_default=False,
+        rich_help_panel=_SIMULATING,
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What to draw, and options of the simulation as they were given."""
+
+    kind: Kind
+    source: str
+    architectures: list[str]
+    simulation: Mapping[str, Any]
+    quiet: bool
+
+
+def chart(
+    kind: What,
+    source: Source,
+    output: Target,
+    theme: Themed = Theme.LIGHT,
+    width: Width = None,
+    height: Height = None,
+    title: Title = None,
+    arch: Arch = None,
+    overrides: options.Overrides = None,
+    duration: options.Duration = None,
+    seed: options.Seed = None,
+    replications: options.Replications = None,
+    until: options.Until = None,
+    same_policies: options.SamePolicies = False,
+    engine: options.EngineOption = Engine.COMPILED,
+    jobs: options.Jobs = None,
+    x: X = None,
+    y: Y = None,
+    value: Value = None,
+    objective: ObjectiveOption = None,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:
+    """Draw a chart."""
+    del debug
+    check_picture("-o", output)
+    look: dict[str, Any] = {
+        "theme": theme.value,
+        "title": title,
+        "width_cm": None if width is None else parse_length_cm("--width", width),
+        "height_cm": None if height is None else parse_length_cm("--height", height),
+    }
+    simulation = {
+        "overrides": overrides,
+        "duration": duration,
+        "seed": seed,
+        "replications": replications,
+        "until": until,
+        "same_policies": same_policies,
+        "engine": engine,
+        "jobs": jobs,
+    }
+    _refuse_others(kind, simulation, {"--x": x, "--y": y, "--value": value}, objective)
+    use_files_only()
+    asked = _Asked(kind, source, split_architectures(arch), simulation, quiet)
+    if kind in _OF_SWEEPS:
+        save_picture(_of_sweep(asked, (x, y, value), objective, look), output)
+    else:
+        found = _found(asked)
+        save_picture(_DRAWN[kind](found, look), output, _command(found))
+    if not quiet:
+        say(f"wrote {output}")
+
+
+def _refuse_others(
+    kind: Kind, simulation: Mapping[str, Any], columns: Mapping[str, str | None], objective: str | None
+) -> None:
+    """Refuse options of other kinds, which would do nothing."""
+    foreign = {} if kind is Kind.HEATMAP else {name: "heatmap" for name, given in columns.items() if given is not None}
+    if objective is not None and kind is not Kind.LOAD:
+        foreign["--objective"] = "load"
+    if kind in _OF_SWEEPS:
+        foreign |= dict.fromkeys(_given(simulation), "charts that simulate")
+    for name, owner in foreign.items():
+        raise UsageError(f"{name} does nothing for {kind.value}: it belongs to {owner}; leave it out")
+
+
+def _given(simulation: Mapping[str, Any]) -> list[str]:
+    """Names of the options of a simulation that differ from their defaults."""
+    names = {"overrides": "--set"}
+    given = [name for name, value in simulation.items() if value not in (None, False, Engine.COMPILED)]
+    return [names.get(name, f"--{name.replace('_', '-')}") for name in given]
+
+
+# -- results ---------------------------------------------------------------------------------------------------
+
+
+def _found(asked: _Asked) -> Result | Comparison | Told | ToldComparison:
+    """Simulate, or read what was simulated."""
+    text = _text_of_results(asked.source)
+    if text is None:
+        return _simulate(asked)
+    from meshsim.charts import read_json
+
+    given = _given(asked.simulation)
+    if given:
+        raise UsageError(
+            f"{given[0]} does nothing: {_shown(asked.source)} holds numbers that are there already; leave it out"
+        )
+    if asked.kind is Kind.TOPOLOGY:
+        raise UsageError(
+            f"{_shown(asked.source)} holds numbers without the graph that they belong to: give the topology "
+            "itself to meshsim chart topology"
+        )
+    return _chosen(read_json(text, _shown(asked.source)), asked)
+
+
+def _text_of_results(source: str) -> str | None:
+    """Text of a file of results; None when the source is a topology, which stdin then still holds."""
+    if source != "-":
+        return _read(source).decode("utf-8", "replace") if source.lower().endswith(".json") else None
+    content = sys.stdin.buffer.read()
+    text = content.decode("utf-8", "replace")
+    try:
+        data = json.loads(text)
+    except ValueError:
+        data = None
+    if isinstance(data, dict) and "schema_version" in data:
+        return text
+    sys.stdin = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8")  # whoever reads a topology reads stdin itself
+    return None
+
+
+def _shown(source: str) -> str:
+    return "stdin" if source == "-" else source
+
+
+def _read(source: str) -> bytes:
+    try:
+        return Path(source).read_bytes()
+    except OSError as error:
+        raise UsageError(f"cannot read {source}: {error.strerror}; check the name and the permissions") from None
+
+
+def _chosen(found: Told | ToldComparison, asked: _Asked) -> Told | ToldComparison:
+    """Keep the architectures that were asked for."""
+    from meshsim.charts.told import ToldComparison, sides
+
+    names = [side.architecture for side in sides(found)]
+    for name in asked.architectures:
+        if name not in names:
+            raise UsageError(f"--arch {name}: {_shown(asked.source)} has {', '.join(names)}")
+    if not asked.architectures or not isinstance(found, ToldComparison):
+        return found
+    if asked.kind is Kind.TIME and len(asked.architectures) == 1:
+        return found.results[asked.architectures[0]]
+    return ToldComparison(
+        results={name: found.results[name] for name in names if name in asked.architectures},
+        differences={name: one for name, one in found.differences.items() if name in asked.architectures},
+        command=found.command,
+    )
+
+
+def _simulate(asked: _Asked) -> Result | Comparison:
+    """Run or compare, as the chart needs, and say what speaks against the numbers."""
+    import meshsim
+    from meshsim.simulate import DEFAULT_ARCHITECTURES
+
+    alone = asked.kind in (Kind.TIME, Kind.TOPOLOGY)
+    names = asked.architectures or (["none"] if alone else list(DEFAULT_ARCHITECTURES))
+    if alone and len(names) > 1:
+        raise UsageError(f"{asked.kind.value} is drawn of one architecture: give --arch one of {', '.join(names)}")
+    if asked.kind is Kind.DIFFERENCE and len(names) < 2:
+        raise UsageError("differences need two architectures or more, e.g. --arch none,sidecar")
+    given = dict(asked.simulation)
+    jobs, overrides = given.pop("jobs"), given.pop("overrides") or ()
+    verb = "run" if len(names) == 1 else "compare"
+    simulation = Simulation(verb, asked.source, names, overrides, **given)
+    spec = read_topology(asked.source, simulation.changes, quiet=asked.quiet)
+    keywords = simulation.keywords(spec, jobs, quiet=asked.quiet)
+    with progress(asked.quiet) as shown:
+        if len(names) == 1:
+            found: Result | Comparison = meshsim.run(spec, names[0], progress=shown, **keywords)
+        else:
+            found = meshsim.compare(spec, names, progress=shown, **keywords)
+    results = list(found.results.values()) if isinstance(found, meshsim.Comparison) else [found]
+    conclude(results, {}, strict=False, quiet=asked.quiet)
+    return found
+
+
+def _command(found: Any) -> str:
+    """What repeats the numbers; it goes into the picture's metadata."""
+    return str(found.command if hasattr(found, "command") else found.manifest.command)
+
+
+def _latency(found: Any, look: Mapping[str, Any]) -> Axes:
+    from meshsim.charts import latency_cdf
+
+    return latency_cdf(found, **look)
+
+
+def _time(found: Any, look: Mapping[str, Any]) -> Axes:
+    from meshsim.charts import time_split
+
+    return time_split(found, **look)
+
+
+def _topology(found: Any, look: Mapping[str, Any]) -> Axes:
+    from meshsim.charts import topology_map
+
+    return topology_map(found.plane, found, **look)
+
+
+def _difference(found: Any, look: Mapping[str, Any]) -> Axes:
+    from meshsim.charts import difference_forest
+
+    return difference_forest(found, **look)
+
+
+_DRAWN: Final[Mapping[Kind, Callable[[Any, Mapping[str, Any]], Axes]]] = {
+    Kind.LATENCY: _latency,
+    Kind.TIME: _time,
+    Kind.TOPOLOGY: _topology,
+    Kind.DIFFERENCE: _difference,
+}
+
+
+# -- sweeps ----------------------------------------------------------------------------------------------------
+
+
+def _of_sweep(asked: _Asked, columns: Sequence[str | None], objective: str | None, look: Mapping[str, Any]) -> Axes:
+    from meshsim.charts import load_curve, sweep_heatmap
+
+    x, y, value = columns
+    if asked.kind is Kind.HEATMAP and (x is None or y is None):
+        raise UsageError("a heatmap needs --x and --y, e.g. --x run.load --y services.cart.replicas")
+    frame = _only(_rows(asked.source), asked.architectures)
+    if asked.kind is Kind.HEATMAP:
+        return sweep_heatmap(frame, str(x), str(y), value or "p99_s", **look)
+    return load_curve(frame, objective_s=None if objective is None else _objective_s(objective), **look)
+
+
+def _rows(source: str) -> pd.DataFrame:
+    """Read a table; `-` is CSV."""
+    import pandas as pd
+
+    ending = Path(source).suffix.lower()
+    if source != "-" and ending not in (".csv", ".parquet"):
+        raise UsageError(f"{source}: rows of a sweep are in a .csv or .parquet file, or - for CSV on stdin")
+    content = io.BytesIO(sys.stdin.buffer.read() if source == "-" else _read(source))
+    try:
+        frame: pd.DataFrame = pd.read_parquet(content) if ending == ".parquet" else pd.read_csv(content)
+    except (ValueError, OSError) as error:  # pandas' and pyarrow's own errors are among these
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UsageError(f"cannot read {_shown(source)} as a table: {first}") from None
+    return frame
+
+
+def _only(frame: pd.DataFrame, architectures: Sequence[str]) -> pd.DataFrame:
+    if not architectures or "architecture" not in frame.columns:
+        return frame
+    known = frame["architecture"].drop_duplicates().tolist()
+    for name in architectures:
+        if name not in known:
+            raise UsageError(f"--arch {name}: the sweep has {', '.join(map(str, known))}")
+    return frame[frame["architecture"].isin(architectures)]
+
+
+def _objective_s(text: str) -> float:
+    from meshsim.units import UnitError, parse_duration_s
+
+    try:
+        return parse_duration_s(text)
+    except UnitError as error:
+        raise UsageError(f"--objective {text}: {error}" + (f"; {error.hint}" if error.hint else "")) from None
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    sentence = "Draw a chart: latencies, where time goes, the topology, differences, load curves or a heatmap."
+    app.command(help=help_text(sentence, EXAMPLES))(chart)

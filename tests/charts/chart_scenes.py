@@ -1,0 +1,107 @@
+"""What the charts of these tests show: a small shop that was simulated, and sweeps computed by hand."""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from typing import Any
+
+import pandas as pd
+
+import meshsim as ms
+from meshsim.results.comparison import Comparison
+
+RATE = 100.0  # of the M/M/1 queue in the sweeps: requests per second that its server manages
+LN_100 = math.log(100.0)
+
+ARCHITECTURES = ("none", "gateway", "sidecar", "{mesh: sidecar, include: [stock]}")
+
+
+def shop(fail: str = "0%") -> dict[str, Any]:
+    return {
+        "meshsim": 1,
+        "name": "shop",
+        "services": {
+            "shop": {"replicas": 2, "endpoints": {"buy": [{"work": {"exp": "2ms"}}, {"call": "stock.take"}]}},
+            "stock": {"endpoints": {"take": [{"work": {"exp": "1ms"}}, {"fail": {"p": fail, "as": 500}}]}},
+        },
+        "tenants": {"web": {"slo": {"p99": "50ms"}}},
+        "traffic": [{"name": "web", "tenant": "web", "entry": "shop.buy", "arrivals": {"poisson": "150/s"}}],
+        "run": {"duration": "12s", "warmup": "0s", "seed": 5, "replications": 3},
+    }
+
+
+@cache
+def compared() -> Comparison:
+    return ms.compare(shop(), ARCHITECTURES, quiet=True)
+
+
+@cache
+def failing() -> Comparison:
+    return ms.compare(shop("3%"), ("none", "ambient"), quiet=True)
+
+
+def overloaded() -> Comparison:
+    spec = shop()
+    spec["services"]["shop"]["replicas"] = 1
+    spec["traffic"][0]["arrivals"] = {"poisson": "900/s"}
+    return ms.compare(spec, ("none", "sidecar"), quiet=True, duration_s=4.0)
+
+
+def load_sweep(loads: tuple[float, ...] = (0.2, 0.4, 0.5, 0.55, 0.65, 0.8, 0.9, 1.1)) -> pd.DataFrame:
+    """An M/M/1 queue, whose p99 is ln 100 / (rate - load); with sidecars its server is a tenth slower."""
+    rows = []
+    for name, rate in (("none", RATE), ("sidecar", 0.9 * RATE)):
+        for load in loads:
+            offered = load * RATE
+            stable = offered < rate
+            p99 = LN_100 / (rate - offered) if stable else 2.0
+            rows.append(
+                {
+                    "architecture": name,
+                    "run.load": load,
+                    "verdict": "ok" if stable else "unstable",
+                    **{"p99_s": p99, "p99_s_low": 0.9 * p99, "p99_s_high": 1.2 * p99},
+                    "goodput_per_s": min(offered, rate),
+                    "goodput_per_s_low": 0.97 * min(offered, rate),
+                    "goodput_per_s_high": 1.03 * min(offered, rate),
+                    "offered_per_s": offered,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def grid_sweep() -> pd.DataFrame:
+    """The same queue, more than one of it: as many servers of the same rate share the load evenly."""
+    rows = []
+    for name, rate in (("none", RATE), ("gateway", 0.95 * RATE), ("sidecar", 0.9 * RATE)):
+        for replicas in (1, 2, 3):
+            for load in (0.5, 0.9, 1.4):
+                each = load * RATE / replicas
+                p99 = LN_100 / (rate - each) if each < rate else 2.0
+                rows.append(
+                    {
+                        "architecture": name,
+                        "run.load": load,
+                        "services.stock.replicas": replicas,
+                        "verdict": "ok" if each < rate else "unstable",
+                        **{"p99_s": p99, "p99_s_low": 0.9 * p99, "p99_s_high": 1.2 * p99},
+                    }
+                )
+    return pd.DataFrame(rows)
+
+
+def wide_topology(services: int = 30) -> dict[str, Any]:
+    """A tree in which each service calls up to three others, under names of usual length."""
+    names = [f"{word}-service-{n}" for n, word in enumerate(("front", "cart", "price", "stock", "user") * 6)][:services]
+    calls = {i: [j for j in range(3 * i + 1, 3 * i + 4) if j < services] for i in range(services)}
+    return {
+        "meshsim": 1,
+        "name": "wide",
+        "services": {
+            name: {"endpoints": {"get": [{"work": "1ms"}, *({"call": f"{names[j]}.get"} for j in calls[i])]}}
+            for i, name in enumerate(names)
+        },
+        "traffic": [{"name": "web", "entry": f"{names[0]}.get", "arrivals": {"poisson": "20/s"}}],
+        "run": {"duration": "2s", "warmup": "0s", "replications": 2},
+    }

@@ -1,0 +1,53 @@
+"""docs/charts.md keeps its promises: its commands and its lines of Python run, and it names what there is."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import matplotlib as mpl
+import pytest
+from typer.testing import CliRunner
+
+from meshsim import charts
+from meshsim.architectures import NAMED
+from meshsim.cli import app
+from meshsim.cli.chart import Kind
+
+PAGE = (Path(__file__).parents[2] / "docs" / "charts.md").read_text(encoding="utf-8")
+COMMANDS = re.findall(r"^meshsim chart .*$", PAGE, re.MULTILINE)
+HEAD = "architecture,run.load,services.ratings.replicas,verdict,p99_s,p99_s_low,p99_s_high"
+TABLE = f"{HEAD},goodput_per_s,goodput_per_s_low,goodput_per_s_high\nnone,1,1,ok,0.1,0.09,0.12,9,8,10\n"
+
+
+def test_every_kind_has_a_command_and_a_row() -> None:
+    assert {shlex.split(line)[2] for line in COMMANDS} == set(Kind)
+    assert re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE) == list(Kind)
+    for name in NAMED:
+        assert f"`{name}`" in PAGE
+
+
+def test_commands_and_python_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import pandas as pd
+
+    monkeypatch.chdir(tmp_path)
+    Path("sweep.csv").write_text(TABLE, encoding="utf-8")
+    pd.read_csv("sweep.csv").to_parquet("grid.parquet")
+    short = ["--duration", "1s", "--replications", "2"]
+    written = CliRunner().invoke(app, ["compare", "bookinfo", "-q", "-o", "json", *short])
+    Path("bookinfo.json").write_text(written.stdout, encoding="utf-8")
+    for line in COMMANDS:
+        words = shlex.split(line)[1:]
+        simulated = words[1] not in ("load", "heatmap") and not words[2].endswith(".json")
+        words = [word for word in words if word not in ("--duration", "20s")] + (short if simulated else [])
+        assert CliRunner().invoke(app, words).exit_code == 0, line
+    mpl.use("agg")
+    (block,) = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    exec(block.replace("duration_s=10", "duration_s=1, replications=2"), {})
+    assert Path("topology.svg").is_file()
+
+
+def test_functions_are_those_of_the_package() -> None:
+    named = set(re.findall(r"^\| `(\w+)\(", PAGE, re.MULTILINE))
+    assert named | {"knee", "read_json", "save"} == set(charts.__all__)
