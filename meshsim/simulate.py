@@ -91,6 +91,7 @@ class Settings:
     objectives: tuple[Objective, ...] = ()
     controllers: tuple[Controller, ...] = ()
     active: Mapping[str, int] | None = None  # replicas at first, of services that have room for more
+    check: bool = False
 
 
 def run(
@@ -110,6 +111,7 @@ def run(
     controllers: Sequence[Controller] = (),
     max_replicas: Mapping[str, int] | None = None,
     record_requests: bool = False,
+    check: bool = False,
     progress: Progress | None = None,
     quiet: bool = False,
     repeat: Repeat | None = None,
@@ -144,6 +146,8 @@ def run(
         need; what is provisioned counts with the replicas that are there.
     record_requests
         Keep a row of every request in `Result.request_rows`.
+    check
+        Set queueing theory beside every station where it applies, in `Result.check`.
     progress
         Called whenever a replication is done.
     quiet
@@ -175,6 +179,7 @@ def run(
         objectives=tuple(objectives),
         controllers=controllers_given(controllers),
         active=active,
+        check=check,
     )
     planes = [lower_with_room(spec, room, architecture, same_policies=same_policies)]
     compile_engine(engine, planes[0], quiet)
@@ -200,6 +205,7 @@ def compare(
     controllers: Sequence[Controller] = (),
     max_replicas: Mapping[str, int] | None = None,
     record_requests: bool = False,
+    check: bool = False,
     progress: Progress | None = None,
     quiet: bool = False,
     repeat: Repeat | None = None,
@@ -233,6 +239,7 @@ def compare(
         objectives=tuple(objectives),
         controllers=controllers_given(controllers),
         active=active,
+        check=check,
     )
     planes = [lower_with_room(spec, room, one, same_policies=same_policies) for one in architectures]
     labels = [plane.architecture for plane in planes]
@@ -266,6 +273,7 @@ def _repeat(
         until=None if settings.until is None else settings.until.text,
         same_policies=same_policies,
         objectives=settings.objectives,
+        check=settings.check,
         controllers=tuple(map(name_of, settings.controllers)),
         max_replicas=None if max_replicas is None else tuple((k, int(n)) for k, n in max_replicas.items()),
     )
@@ -311,6 +319,7 @@ def settings_of(
     objectives: tuple[Objective, ...] = (),
     controllers: tuple[Controller, ...] = (),
     active: Mapping[str, int] | None = None,
+    check: bool = False,
 ) -> Settings:
     """Fill in what the topology says where an argument does not, and check it."""
     settings = Settings(
@@ -325,6 +334,7 @@ def settings_of(
         objectives=objectives,
         controllers=controllers,
         active=active,
+        check=check,
     )
     _check(settings)
     if controllers and engine == "simpy" and jobs != 1:
@@ -403,6 +413,7 @@ def build_results(
         timing,
         objectives=settings.objectives,
         controllers=tuple(map(name_of, settings.controllers)),
+        check=settings.check,
     )
     return [
         build(spec, plane, runs, cut, replace(origin, unsettled=automatic and unsettled(runs)))

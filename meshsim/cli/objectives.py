@@ -110,6 +110,8 @@ def complaints(result: Result, asked: Mapping[Objective, str], *, strict: bool) 
     """
     texts = _texts(asked)
     found = [] if result.verdict.ok or not strict else [f"{result.architecture}: the run is {result.verdict.word}"]
+    if result.check is not None:
+        found += [f"{result.architecture}: {row.sentence()}" for row in result.check.disagreements]
     for tenant, traffic in result.by_tenant.items():
         for judged in traffic.objectives:
             limit = (judged.quantity, judged.limit)

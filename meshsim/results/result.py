@@ -15,7 +15,9 @@ from meshsim.model.topology import Topology
 from meshsim.model.traffic import Objective
 from meshsim.results import html, report
 from meshsim.results.breakdown import Breakdown, break_down
+from meshsim.results.check import check
 from meshsim.results.intervals import Estimate
+from meshsim.results.judge import Check
 from meshsim.results.manifest import Manifest, Timing, versions
 from meshsim.results.measured import pool
 from meshsim.results.services import ServiceResult, Totals, service_results, totals
@@ -51,6 +53,8 @@ class Result:
         What it was made from.
     request_rows
         By replication, rows of ``REQUESTS`` (see `meshsim.engines.record`), when they were asked for.
+    check
+        Queueing theory beside every station, when it was asked for.
     """
 
     total: Traffic
@@ -63,6 +67,7 @@ class Result:
     inert: tuple[Inert, ...]
     manifest: Manifest
     request_rows: tuple[npt.NDArray[np.void], ...] = ()
+    check: Check | None = None
 
     @property
     def architecture(self) -> str:
@@ -117,6 +122,7 @@ class Result:
             "inert": [asdict(inert) for inert in self.inert],
             "verdict": self.verdict.word,
             "notes": list(self.verdict.notes),
+            **({} if self.check is None else {"check": self.check.to_dict()}),
             "manifest": self.manifest.to_dict(),
         }
 
@@ -212,6 +218,8 @@ class Origin:
         For every tenant, besides its own.
     controllers
         Names of the control processes.
+    check
+        Set queueing theory beside it.
     """
 
     engine: str
@@ -223,6 +231,7 @@ class Origin:
     unsettled: bool = False
     objectives: tuple[Objective, ...] = ()
     controllers: tuple[str, ...] = ()
+    check: bool = False
 
 
 def build(topology: Topology, plane: Plane, records: Sequence[Record], cut: int, origin: Origin) -> Result:
@@ -246,6 +255,7 @@ def build(topology: Topology, plane: Plane, records: Sequence[Record], cut: int,
     services = service_results(plane, measured, level=level)
     bounded = all(stream.arrivals.kind == "closed" for stream in streams)
     verdict = judge(total, services, measured, bounded=bounded, unsettled=origin.unsettled)
+    unstable, controlled = verdict.word == "unstable", bool(origin.controllers)
     return Result(
         total=total,
         by_tenant={
@@ -265,6 +275,7 @@ def build(topology: Topology, plane: Plane, records: Sequence[Record], cut: int,
         inert=plane.inert,
         manifest=_manifest(topology, plane, records, cut, origin),
         request_rows=tuple(record.requests for record in records if record.requests is not None),
+        check=check(plane, measured, unstable=unstable, controlled=controlled) if origin.check else None,
     )
 
 
