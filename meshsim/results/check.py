@@ -3,9 +3,9 @@
 Three *laws* hold at every station, whatever happens there (P. J. Denning and J. P. Buzen, "The operational analysis of
 queueing network models", ACM Computing Surveys 10, 1978): what comes in and does not go out is still there. The check
 looks at the difference of the two, batch by batch. What is there does not grow for ever, so the differences have mean
-0, and each takes back what the one before it brought: Student's interval of their mean, which takes them as
-independent, is wider than it has to be. They are averaged over replications first, so that a start without anybody
-there counts once.
+0, and sooner or later each is taken back: Student's interval of their mean, which takes them as independent, is at
+least as wide as it has to be. They are averaged over replications first, so that a start without anybody there counts
+once.
 
 *Theory* predicts means from the topology alone (`meshsim.results.flows`). It is exact where arrivals at a queue are
 known to be a Poisson process; elsewhere it may be an approximation, which is marked and never counts against a run; or
@@ -38,11 +38,10 @@ LITTLE: Final = "Little's law"  # J. D. C. Little, "A proof for the queuing form
 UTILIZATION: Final = "utilization law"
 LAWS: Final = (FLOW_BALANCE, LITTLE, UTILIZATION)
 EQUATIONS: Final = "traffic equations"
-_PILES_UP: Final = "the run is unstable: requests pile up"
 _ROUNDING_S: Final = 2e-9  # times are whole nanoseconds, and work that is shared ends up to one late (rule C4)
 
 
-def check(plane: Plane, measured: Measured, *, unstable: bool, controlled: bool) -> Check:
+def check(plane: Plane, measured: Measured, *, unsteady: str = "", controlled: bool = False) -> Check:
     """Set theory beside a run.
 
     Parameters
@@ -51,17 +50,18 @@ def check(plane: Plane, measured: Measured, *, unstable: bool, controlled: bool)
         What was simulated.
     measured
         What was measured of it.
-    unstable
-        The verdict says that requests pile up: nothing is in balance then.
+    unsteady
+        Why nothing is in balance: the verdict says that the run is unstable, or shorter than its warm-up.
     controlled
         Control processes may have changed the plane on the way.
     """
-    return judge_all(list(_claims(plane, measured, unstable, controlled)), LAWS)
+    return judge_all(list(claims(plane, measured, unsteady, controlled)), LAWS)
 
 
-def _claims(plane: Plane, measured: Measured, unstable: bool, controlled: bool) -> Iterator[Claim | Row]:
+def claims(plane: Plane, measured: Measured, unsteady: str, controlled: bool) -> Iterator[Claim | Row]:
+    """Everything that is to be judged, and what there is no theory for; parameters as of `check`."""
     equations = flows(plane)
-    changed = "control processes may change it" if controlled else _PILES_UP if unstable else ""
+    changed = unsteady or ("control processes may change it" if controlled else "")
     disturbed = _disturbed(plane, measured, equations)
     entering = math.fsum(float(flow.visits.sum()) for flow in equations.values() if flow.from_clients)
     under_way = float(measured.occupancy.mean()) / entering if entering > 0.0 else 0.0
@@ -71,7 +71,7 @@ def _claims(plane: Plane, measured: Measured, unstable: bool, controlled: bool) 
             yield Row(service.name, "requests per second", "per_s", note="no request reached it")
             continue
         station = _Station(service, flow, counters, measured.batch_s)
-        yield from station.laws(_PILES_UP if unstable else "")
+        yield from station.laws(unsteady)
         yield from station.predictions(changed, disturbed, float(flow.visits.sum()) * under_way + 1.0)
 
 

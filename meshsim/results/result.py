@@ -23,7 +23,7 @@ from meshsim.results.measured import pool
 from meshsim.results.services import ServiceResult, Totals, service_results, totals
 from meshsim.results.text import duration_interval
 from meshsim.results.traffic import Traffic, traffic
-from meshsim.results.verdict import Verdict, judge, pins_note
+from meshsim.results.verdict import UNSTEADY, Verdict, judge, pins_note
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -255,7 +255,7 @@ def build(topology: Topology, plane: Plane, records: Sequence[Record], cut: int,
     services = service_results(plane, measured, level=level)
     bounded = all(stream.arrivals.kind == "closed" for stream in streams)
     verdict = judge(total, services, measured, bounded=bounded, unsettled=origin.unsettled)
-    unstable, controlled = verdict.word == "unstable", bool(origin.controllers)
+    unsteady = f"the run is {verdict.word}" if verdict.word in UNSTEADY else ""
     return Result(
         total=total,
         by_tenant={
@@ -275,7 +275,7 @@ def build(topology: Topology, plane: Plane, records: Sequence[Record], cut: int,
         inert=plane.inert,
         manifest=_manifest(topology, plane, records, cut, origin),
         request_rows=tuple(record.requests for record in records if record.requests is not None),
-        check=check(plane, measured, unstable=unstable, controlled=controlled) if origin.check else None,
+        check=check(plane, measured, unsteady=unsteady, controlled=bool(origin.controllers)) if origin.check else None,
     )
 
 
