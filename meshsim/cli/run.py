@@ -27,7 +27,7 @@ EXAMPLES = (
     "meshsim run bookinfo --arch sidecar",
     "meshsim run bookinfo -o json >before.json && meshsim run bookinfo --baseline before.json --tolerance 5%",
     "meshsim run bookinfo --arch ambient --slo 'p99<250ms' --slo 'errors<0.1%'",
-    "meshsim run bookinfo --check --seed 7",
+    "meshsim run bookinfo --check --until 'mean±5%' --seed 7",
 )
 
 Slo = Annotated[

@@ -206,9 +206,10 @@ def stored(document: Mapping[str, Any], source: str) -> Stored:
             if not isinstance(document[key], str):
                 raise TypeError(f"{key} must be a text")
         manifest = document["manifest"]
-        if not 0.0 < manifest["level"] < 1.0 or manifest["replications"] < 1:
-            raise ValueError("manifest.level or manifest.replications is out of range")
-        manifest["digest"], manifest["duration_s"], manifest["engine"]
+        if not (0.0 < manifest["level"] < 1.0 and manifest["replications"] >= 1 and manifest["duration_s"] > 0.0):
+            raise ValueError("manifest.level, replications or duration_s is out of range")
+        if not {"digest", "engine"} <= manifest.keys():
+            raise KeyError("digest")
     except KeyError as error:
         raise StoreError(f"baseline {source} is damaged: it has no {error.args[0]!r}; write it again") from None
     except (TypeError, ValueError, AttributeError) as error:
@@ -350,7 +351,8 @@ def _notes(then: Stored, now: Stored) -> list[str]:
     before, after = then.document["manifest"], now.document["manifest"]
     found: list[str] = []
     pairs = {"architecture": (then.document["architecture"], now.document["architecture"])}
-    pairs |= {key: (before[key], after[key]) for key in ("duration_s", "replications", "engine")}
+    pairs["duration"] = (duration(before["duration_s"]), duration(after["duration_s"]))
+    pairs |= {key: (before[key], after[key]) for key in ("replications", "engine")}
     found += [f"{key}: {one} then, {other} now" for key, (one, other) in pairs.items() if one != other]
     if before["digest"] != after["digest"]:
         found.append("the topology is not the same as then")

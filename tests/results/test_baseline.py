@@ -9,22 +9,22 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from queue_records import mm1_record, queue_plane, queue_topology
+from queue_records import SPEC
 from scipy import stats
 
+import meshsim
 from meshsim.errors import StoreError, UsageError
 from meshsim.results.baseline import READS, BaselineComparison, Number, compare_with_baseline, judged, read_baseline
-from meshsim.results.manifest import Timing
-from meshsim.results.result import SCHEMA_VERSION, Origin, build
+from meshsim.results.result import SCHEMA_VERSION
 
-REPLICATIONS, RUNS = 8, 24
+RUNS = 24
 
 
-def document(seed: int, *, replications: int = REPLICATIONS, **changes: float) -> dict[str, Any]:
-    """M/M/1 as `meshsim run -o json` would write it; records are made by Lindley's recursion, not by an engine."""
-    records = [mm1_record(1000 * seed + r, utilization=0.6, duration_s=30.0, **changes) for r in range(replications)]
-    origin = Origin("compiled", seed, "given", "", Timing(1.0, 1))
-    result = build(queue_topology(), queue_plane(), records, 4, origin)
+def document(seed: int, *, slower: float = 1.0, failing: float = 0.0) -> dict[str, Any]:
+    """M/M/1 at 0.6, as `meshsim run -o json` writes it."""
+    steps = [{"work": {"exp": f"{6000.0 * slower:g}us"}}, {"fail": {"p": failing}}]
+    services = {"shop": {"cpu": 1, "memory": "1GiB", "discipline": "fifo", "endpoints": {"get": steps}}}
+    result = meshsim.run(SPEC | {"services": services}, seed=seed, duration_s=30.0, warmup_s=3.0, quiet=True)
     return json.loads(json.dumps(result.to_dict()))
 
 
@@ -141,7 +141,7 @@ def test_notes_tell_what_else_differs(runs) -> None:
     found = beside(other, runs[0])
     assert found.notes == (
         "architecture: none then, sidecar now",
-        "duration_s: 30.0 then, 99.0 now",
+        "duration: 30.0 s then, 99.0 s now",
         "the topology is not the same as then",
         "service sidecar@shop is not in the baseline",
     )
