@@ -27,7 +27,7 @@ from meshsim.architectures.walk import calls_in
 from meshsim.engines.record import OK
 from meshsim.results.flows import Demand, Flow, flows
 from meshsim.results.histogram import COARSE_BITS, FINE_BITS, lower_edge_ns
-from meshsim.results.intervals import Statistic, per_batch, ratio
+from meshsim.results.intervals import FEW_EVENTS, Statistic, per_batch, ratio
 from meshsim.results.judge import Check, Claim, Row, judge_all
 from meshsim.results.measured import Measured
 from meshsim.results.text import percent
@@ -67,7 +67,8 @@ def claims(plane: Plane, measured: Measured, unsteady: str, controlled: bool) ->
     under_way = float(measured.occupancy.mean()) / entering if entering > 0.0 else 0.0
     for number, service in enumerate(plane.services):
         counters, flow = measured.services[number], equations[service.name]
-        if not counters["requests"].any():
+        expected = float(flow.visits.sum()) * measured.span_s
+        if not counters["requests"].any() and (flow.unknown or expected < FEW_EVENTS):
             yield Row(service.name, "requests per second", "per_s", note="no request reached it")
             continue
         station = _Station(service, flow, counters, measured.batch_s)
@@ -157,7 +158,8 @@ class _Station:
         edge_per_s = edges / (self.batch_s * self.counters.shape[1])
         rate = Row(service.name, "requests per second", "per_s", EQUATIONS)
         visits = float(flow.visits.sum())
-        yield self.claim(rate, visits, per_batch(self.counters["requests"] / self.batch_s), why, edge_per_s)
+        found = per_batch(self.counters["requests"] / self.batch_s)
+        yield self.claim(rate, visits, found, why, edge_per_s, events=visits * self.span_s)
         if not flow.demands:
             return
         why = why or self.work_unknown(disturbed)
@@ -168,14 +170,19 @@ class _Station:
         if service.concurrency is not None:
             yield self.wait_for_slot(why)
 
+    @property
+    def span_s(self) -> float:
+        """Measured time, all replications together."""
+        return self.batch_s * self.counters.size
+
     def claim(
-        self, row: Row, predicted: float, found: Statistic, why: str, slack: float, note: str = ""
+        self, row: Row, predicted: float, found: Statistic, why: str, slack: float, *, events: float, note: str = ""
     ) -> Claim | Row:
         if why:
             return _without(row, why)
         if found.influence is None or found.estimate.value is None:
             return _without(row, found.estimate.method)
-        return Claim(_predicted(row, predicted, note), found.estimate.value, found.influence, slack, bool(note))
+        return Claim(_predicted(row, predicted, note), found.estimate.value, found.influence, slack, bool(note), events)
 
     def work_unknown(self, disturbed: str) -> str:
         """Why the CPU demands are not those of the topology."""
@@ -195,12 +202,12 @@ class _Station:
 
     def busy(self, why: str, slack: float) -> Claim | Row:
         load, cores = float(self.flow.load.sum()), self.service.cores
-        used = self.counters["busy_ns"] / (self.batch_s * 1e9)
+        used, events = self.counters["busy_ns"] / (self.batch_s * 1e9), float(self.flow.visits.sum()) * self.span_s
         if self.unlimited or math.isinf(cores):
             row = Row(self.service.name, "busy cores", "number", "M/G/∞" if self.unlimited else EQUATIONS)
-            return self.claim(row, load, per_batch(used), why, slack)
+            return self.claim(row, load, per_batch(used), why, slack, events=events)
         row = Row(self.service.name, "utilization", "share", EQUATIONS)
-        return self.claim(row, load / cores, per_batch(used / cores), why, slack / cores)
+        return self.claim(row, load / cores, per_batch(used / cores), why, slack / cores, events=events)
 
     def may_wait_for_cpu(self) -> bool:
         """The CPU is limited, and more requests may want it than it serves at full speed."""
@@ -254,9 +261,10 @@ class _Station:
         note = "; ".join(filter(None, notes))
         requests = self.counters["requests"]
         found = ratio(self.counters[counter], requests, scale=1e-9)
-        slack = _ROUNDING_S * float(self.counters["work_items"].sum() / requests.sum())
+        slack = _ROUNDING_S * float(self.counters["work_items"].sum() / max(1, requests.sum()))
+        events = math.fsum(queue.waits_per_s() for queue in queues) * self.span_s
         named = replace(row, theory=_model(queues, bool(note)))
-        return self.claim(named, waiting / float(self.flow.visits.sum()), found, "", slack, note)
+        return self.claim(named, waiting / float(self.flow.visits.sum()), found, "", slack, events=events, note=note)
 
     def assumptions(self) -> Iterator[str]:
         """What is taken for granted about the arrivals of jobs at the CPU."""
@@ -323,6 +331,15 @@ class _Queue:
         """What the model itself takes for granted."""
         exact = self.discipline == "ps" or self.exponential or self.servers == 1
         return "" if exact else "M/G/c has no closed form"
+
+    def waits_per_s(self) -> float:
+        """How many jobs find no core free, in all queues like this one, as if their times were exponential."""
+        if self.load == 0.0:
+            return math.inf  # that nobody waits is sure
+        whole = self.cores if self.discipline == "ps" else float(self.servers)
+        load = self.load * whole / self.cores
+        share = waiting_ps(load, whole) * (whole - load) / load
+        return self.alike * share * math.fsum(job.rate for job in self.jobs)
 
     def waiting(self) -> float:
         """Mean number of jobs that wait, in all queues like this one."""

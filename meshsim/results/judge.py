@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from meshsim.results.intervals import Estimate, Floats, finite, spread, t_quantile
+from meshsim.results.intervals import FEW_EVENTS, Estimate, Floats, finite, spread, t_quantile
 from meshsim.results.text import amount, duration, duration_interval, number, percent, table
 
 LEVEL: Final = 0.999  # of all judgements of a run together: a right run is called wrong once in a thousand
@@ -39,7 +39,8 @@ class Row:
         What came out, with an interval as wide as the whole check needs.
     judgement
         ``agrees``, ``disagrees``, ``apart`` (from an approximation, which counts for nothing), ``too short`` (half of
-        the interval is more than `WIDE` of what is predicted, or there is no interval), ``no theory``.
+        the interval is more than `WIDE` of what is predicted, or there is no interval, or too little happened), ``no
+        theory``.
     note
         Why there is no theory, or what it takes for granted.
     """
@@ -89,6 +90,9 @@ class Claim:
         By how much they may differ for reasons that are no chance: rounding, and what is under way at the edges.
     approximate
         The theory is an approximation here.
+    events
+        How often that which is counted should have happened: when that is seldom, batches cannot tell how seldom (where
+        it never happened their interval has no length), and the run is too short.
     """
 
     row: Row
@@ -96,6 +100,7 @@ class Claim:
     influence: Floats
     slack: float = 0.0
     approximate: bool = False
+    events: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,14 +169,12 @@ class Check:
         for row in self.rows:
             if row.judgement == "no theory":
                 reasons.setdefault(row.note, {}).setdefault(row.quantity, []).append(row.station)
-        return [
-            f"{why}: {'; '.join(f'{quantity} of {_some(stations)}' for quantity, stations in by_quantity.items())}"
-            for why, by_quantity in reasons.items()
-        ]
+        return [f"{why}: {'; '.join(_gathered(by_quantity))}" for why, by_quantity in reasons.items()]
 
     def summary(self) -> str:
         """Text for a terminal."""
-        return "\n".join([*table(self.table(), indent=""), "", *self.sentences()])
+        rows = self.table()
+        return "\n".join([*([*table(rows, indent=""), ""] if len(rows) > 1 else []), *self.sentences()])
 
 
 def judge_all(found: Sequence[Claim | Row], laws: tuple[str, ...] = (), level: float = LEVEL) -> Check:
@@ -189,6 +192,9 @@ def _judged(claim: Claim, level: float) -> Row:
     row = claim.row
     assert row.predicted is not None
     estimate = _interval(claim, level)
+    if claim.events < FEW_EVENTS:
+        why = f"too short: {claim.events:.2g} events expected, {FEW_EVENTS} needed"
+        estimate = replace(estimate, low=None, high=None, method=why)
     found = replace(row, simulated=estimate)
     if estimate.low is None or estimate.high is None:
         return replace(found, judgement="too short")
@@ -223,6 +229,14 @@ def _stations(count: int) -> str:
 def _some(names: Sequence[str]) -> str:
     more = len(names) - _NAMED
     return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _gathered(by_quantity: Mapping[str, list[str]]) -> list[str]:
+    """``quantities of stations``, those of the same stations together."""
+    by_stations: dict[tuple[str, ...], list[str]] = {}
+    for quantity, stations in by_quantity.items():
+        by_stations.setdefault(tuple(stations), []).append(quantity)
+    return [f"{', '.join(quantities)} of {_some(stations)}" for stations, quantities in by_stations.items()]
 
 
 def _cells(row: Row) -> list[str]:

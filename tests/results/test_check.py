@@ -263,6 +263,21 @@ def test_an_approximation_counts_for_nothing() -> None:
     assert "apart" in found.summary() and "≈ is an approximation" in found.summary()
 
 
+def test_what_should_hardly_ever_happen_is_too_short_when_it_did_not() -> None:
+    """15 a second over 40 queues, each used for 0.375 % of the time, for 8 · 3.6 s: 1.6 should have to wait."""
+    what = plane(service("a", work(exp(MEAN_S)), replicas=40), arrivals=poisson(15.0))
+    row = row_of(check(what, measure(what, 4.0)), "wait for the CPU")
+    assert row.judgement == "too short" and row.predicted == pytest.approx(MEAN_S * 0.00375 / 0.99625)
+    assert row.simulated is not None and "1.6 events expected" in row.simulated.method
+
+
+def test_whom_nobody_asks_although_the_topology_says_so_disagrees() -> None:
+    ran = plane(service("a", work(exp(MEAN_S))), service("b", work(exp(MEAN_S))), arrivals=poisson(50.0))
+    thought = plane(service("a", work(exp(MEAN_S)), call("b")), ran.services[1], arrivals=poisson(50.0))
+    assert row_of(check(thought, measure(ran, 10.0)), "requests per second", "b").judgement == "disagrees"
+    assert [row.note for row in check(ran, measure(ran, 10.0)).rows if row.station == "b"] == ["no request reached it"]
+
+
 def test_a_single_batch_is_too_short() -> None:
     what = station()
     found = check(what, measure(what, 1.0, replications=1, cut=39))
