@@ -170,7 +170,9 @@ def _due_ns(state: Any) -> int:
 
 
 @compiled(
-    types.int64(*_TABLES, table_type(DISTRIBUTIONS), table_type(np.dtype("f8")), _STATES, types.int64, types.uint64),
+    types.int64(
+        *_TABLES, table_type(DISTRIBUTIONS), table_type(np.dtype("f8")), _STATES, types.int64, types.uint64
+    ),
     inline=False,
 )
 def next_event(
