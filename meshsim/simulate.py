@@ -95,6 +95,7 @@ class Settings:
     objectives: tuple[Objective, ...] = ()
     controllers: tuple[Controller, ...] = ()
     active: Mapping[str, int] | None = None  # replicas at first, of services that have room for more
+    check: bool = False
 
 
 def run(
@@ -115,6 +116,7 @@ def run(
     max_replicas: Mapping[str, int] | None = None,
     record_requests: bool = False,
     record_traces: bool = False,
+    check: bool = False,
     progress: Progress | None = None,
     quiet: bool = False,
     repeat: Repeat | None = None,
@@ -152,6 +154,8 @@ def run(
     record_traces
         Keep the spans of the sampled requests for `Result.traces`: about 100 bytes a span, of about 20,000 requests a
         replication.
+    check
+        Set queueing theory beside every station where it applies, in `Result.check`.
     progress
         Called whenever a replication is done; without it, notebooks show a bar.
     quiet
@@ -184,6 +188,7 @@ def run(
         objectives=tuple(objectives),
         controllers=controllers_given(controllers),
         active=active,
+        check=check,
     )
     planes = [lower_with_room(spec, room, architecture, same_policies=same_policies)]
     compile_engine(engine, planes[0], quiet)
@@ -211,6 +216,7 @@ def compare(
     max_replicas: Mapping[str, int] | None = None,
     record_requests: bool = False,
     record_traces: bool = False,
+    check: bool = False,
     progress: Progress | None = None,
     quiet: bool = False,
     repeat: Repeat | None = None,
@@ -245,6 +251,7 @@ def compare(
         objectives=tuple(objectives),
         controllers=controllers_given(controllers),
         active=active,
+        check=check,
     )
     planes = [lower_with_room(spec, room, one, same_policies=same_policies) for one in architectures]
     labels = [plane.architecture for plane in planes]
@@ -279,6 +286,7 @@ def _repeat(
         until=None if settings.until is None else settings.until.text,
         same_policies=same_policies,
         objectives=settings.objectives,
+        check=settings.check,
         controllers=tuple(map(name_of, settings.controllers)),
         max_replicas=None if max_replicas is None else tuple((k, int(n)) for k, n in max_replicas.items()),
     )
@@ -325,6 +333,7 @@ def settings_of(
     objectives: tuple[Objective, ...] = (),
     controllers: tuple[Controller, ...] = (),
     active: Mapping[str, int] | None = None,
+    check: bool = False,
 ) -> Settings:
     """Fill in what the topology says where an argument does not, and check it."""
     settings = Settings(
@@ -340,6 +349,7 @@ def settings_of(
         objectives=objectives,
         controllers=controllers,
         active=active,
+        check=check,
     )
     _check(settings)
     if controllers and engine == "simpy" and jobs != 1:
@@ -428,6 +438,7 @@ def build_results(
         controllers=tuple(map(name_of, settings.controllers)),
         record_requests=settings.record_requests,
         record_traces=settings.record_traces,
+        check=settings.check,
     )
     return [
         build(spec, plane, runs, cut, replace(origin, unsettled=automatic and unsettled(runs)))

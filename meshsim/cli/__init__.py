@@ -15,7 +15,7 @@ from meshsim.cli.failures import CommandGroup
 _EXIT_CODES = r"""[bold]Exit codes[/bold]
 
 0    done
-1    a verdict that you asked for went against you (--slo, --strict)
+1    a verdict that you asked for went against you (--slo, --strict, --check, --baseline)
 2    the topology or the usage is wrong
 3    a limit of the engine was met, or a bug
 4    a file could not be read or written

@@ -9,7 +9,7 @@ import typer
 from meshsim.cli import options
 from meshsim.cli.objectives import conclude
 from meshsim.cli.options import Engine, Format, help_text, split_architectures
-from meshsim.cli.output import as_json, as_markdown, frame_as_csv, write
+from meshsim.cli.output import as_json, as_markdown, check_as_markdown, frame_as_csv, write
 from meshsim.cli.reading import read_topology
 from meshsim.cli.simulation import Simulation
 from meshsim.cli.terminal import progress
@@ -35,6 +35,7 @@ def compare(
     until: options.Until = None,
     same_policies: options.SamePolicies = False,
     engine: options.EngineOption = Engine.COMPILED,
+    check: options.Check = False,
     jobs: options.Jobs = None,
     output: options.ResultOutput = Format.TABLE,
     strict: options.Strict = False,
@@ -54,6 +55,7 @@ def compare(
         until,
         same_policies,
         engine,
+        check=check,
     )
     spec = read_topology(topology, simulation.changes, quiet=quiet)
     keywords = simulation.keywords(spec, jobs, quiet=quiet)
@@ -73,7 +75,12 @@ def _text(found: Comparison, output: Format) -> str:
         return as_json(found.to_dict())
     if output is Format.CSV:
         return frame_as_csv(found.frame())
-    return found.summary() if output is Format.TABLE else _markdown(found)
+    return _table(found) if output is Format.TABLE else _markdown(found)
+
+
+def _table(found: Comparison) -> str:
+    checks = [f"{name}\n{result.check.summary()}" for name, result in found.results.items() if result.check]
+    return "\n\n".join([found.summary(), *checks])
 
 
 def _markdown(found: Comparison) -> str:
@@ -81,7 +88,8 @@ def _markdown(found: Comparison) -> str:
     header, *rows = found.table()
     sentences = [*found.sentences(), *found.verdict]
     lines = [f"**{found.headline()}**", "", as_markdown(header, rows), ""]
-    return "\n".join([*lines, *(f"- {sentence}" for sentence in sentences), "", f"`{found.command}`"])
+    checks = [f"\n**{name}**\n\n{check_as_markdown(r.check)}" for name, r in found.results.items() if r.check]
+    return "\n".join([*lines, *(f"- {sentence}" for sentence in sentences), *checks, "", f"`{found.command}`"])
 
 
 def register(app: typer.Typer) -> None:

@@ -77,15 +77,34 @@ def _limit_value(text: str, quantity: str, limit: str) -> float:
     return value
 
 
-def conclude(results: Sequence[Result], asked: Mapping[Objective, str], *, strict: bool, quiet: bool) -> None:
+def conclude(
+    results: Sequence[Result],
+    asked: Mapping[Objective, str],
+    *,
+    strict: bool,
+    quiet: bool,
+    regressions: Sequence[str] = (),
+) -> None:
     """Say on stderr what speaks against the results, and leave with exit code 1 if it was asked for.
+
+    Parameters
+    ----------
+    results
+        What came out.
+    asked, strict
+        See `complaints`.
+    quiet
+        No warnings.
+    regressions
+        What is worse than a baseline, each a sentence.
 
     Raises
     ------
     typer.Exit
-        When there are complaints (see `complaints`).
+        When there are complaints (see `complaints`) or regressions.
     """
     wrong = [sentence for result in results for sentence in complaints(result, asked, strict=strict)]
+    wrong += regressions
     if not quiet and not (wrong and strict):  # `strict` makes complaints of what would be warnings
         found = warning(results, asked)
         if found:
@@ -97,7 +116,7 @@ def conclude(results: Sequence[Result], asked: Mapping[Objective, str], *, stric
 
 
 def complaints(result: Result, asked: Mapping[Objective, str], *, strict: bool) -> list[str]:
-    """What speaks against the user in this result: each a sentence, none if all is well.
+    """What speaks against the user in this result: each a sentence, none if all is well. A failed check always does.
 
     Parameters
     ----------
@@ -110,6 +129,8 @@ def complaints(result: Result, asked: Mapping[Objective, str], *, strict: bool) 
     """
     texts = _texts(asked)
     found = [] if result.verdict.ok or not strict else [f"{result.architecture}: the run is {result.verdict.word}"]
+    if result.check is not None:
+        found += [f"{result.architecture}: {row.sentence()}" for row in result.check.disagreements]
     for tenant, traffic in result.by_tenant.items():
         for judged in traffic.objectives:
             limit = (judged.quantity, judged.limit)

@@ -174,6 +174,14 @@ SamePolicies = Annotated[
     bool,
     typer.Option("--same-policies", help="Applications enforce every policy where no proxy does (in_app)."),
 ]
+Check = Annotated[
+    bool,
+    typer.Option(
+        "--check",
+        help="Set queueing theory beside every station where it applies; exit 1 if a station disagrees. "
+        "Shown as table, md and json.",
+    ),
+]
 Strict = Annotated[
     bool, typer.Option("--strict", help="Exit 1 on a missed objective, and on an unstable or too short run.")
 ]

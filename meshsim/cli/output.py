@@ -14,6 +14,8 @@ from meshsim.cli.options import Format
 if TYPE_CHECKING:
     import pandas as pd
 
+    from meshsim.results.judge import Check
+
 _COUNTS = ("requests", "tries", "rejected", "replicas")
 
 Rows = Sequence[Sequence[str]]
@@ -58,6 +60,12 @@ def as_markdown(header: Sequence[str], rows: Rows) -> str:
     cells = [[cell.replace("|", "\\|").replace("\n", " ") for cell in row] for row in (header, *rows)]
     lines = [f"| {' | '.join(row)} |" for row in cells]
     return "\n".join([lines[0], "|" + "---|" * len(header), *lines[1:]])
+
+
+def check_as_markdown(check: Check) -> str:
+    """Queueing theory beside a run."""
+    header, *rows = check.table()
+    return "\n".join([as_markdown(header, rows), "", *(f"- {sentence}" for sentence in check.sentences())])
 
 
 def as_columns(rows: Rows) -> str:

@@ -33,6 +33,7 @@ class Simulation:
     same_policies: bool
     engine: Engine
     objectives: Sequence[Objective] = ()
+    check: bool = False
 
     def __post_init__(self) -> None:
         if self.duration is not None:
@@ -54,6 +55,7 @@ class Simulation:
             "until": self.until,
             "same_policies": self.same_policies,
             "objectives": self.objectives,
+            "check": self.check,
             "jobs": jobs or os.cpu_count() or 1,
             "quiet": quiet,
             "repeat": self._repeat(spec),
@@ -73,6 +75,7 @@ class Simulation:
             until=self.until,
             same_policies=self.same_policies,
             objectives=tuple(self.objectives),
+            check=self.check,
         )
 
 

@@ -28,6 +28,8 @@ class Repeat:
         Instead of the topology's own.
     objectives
         Of every tenant, besides its own.
+    check
+        Queueing theory was set beside it.
     controllers, max_replicas
         Names of control processes, which only Python can pass on, and the room that they have.
     """
@@ -43,6 +45,7 @@ class Repeat:
     until: str | None = None
     same_policies: bool = False
     objectives: tuple[Objective, ...] = ()
+    check: bool = False
     controllers: tuple[str, ...] = ()
     max_replicas: tuple[tuple[str, int], ...] | None = None
 
@@ -67,6 +70,7 @@ class Repeat:
         words += [] if self.until is None else ["--until", self.until]
         words += ["--same-policies"] * self.same_policies
         words += [word for objective in self.objectives for word in ("--slo", _slo(objective))]
+        words += ["--check"] * self.check
         return shlex.join(words) + ("  # with the same topology on stdin" if self.source == "-" else "")
 
     def _call(self, verb: str, labels: Sequence[str]) -> str:
@@ -77,6 +81,7 @@ class Repeat:
         arguments += [f"overrides={list(self.overrides)!r}"] if self.overrides else []
         arguments += ["same_policies=True"] * self.same_policies
         arguments += [f"objectives={list(self.objectives)!r}"] if self.objectives else []
+        arguments += ["check=True"] * self.check
         arguments += [f"controllers=[{', '.join(self.controllers)}]"] if self.controllers else []
         arguments += [f"max_replicas={dict(self.max_replicas)!r}"] if self.max_replicas else []
         source, told = ("topology", f"  # topology: {self.name}") if self.source is None else (repr(self.source), "")

@@ -16,13 +16,15 @@ from meshsim.model.topology import Topology
 from meshsim.model.traffic import Objective
 from meshsim.results import html, report, traces
 from meshsim.results.breakdown import Breakdown, break_down
+from meshsim.results.check import check
 from meshsim.results.intervals import Estimate
+from meshsim.results.judge import Check
 from meshsim.results.manifest import Manifest, Timing, versions
 from meshsim.results.measured import pool
 from meshsim.results.services import ServiceResult, Totals, service_results, totals
 from meshsim.results.text import duration_interval
 from meshsim.results.traffic import Traffic, traffic
-from meshsim.results.verdict import Verdict, judge, pins_note
+from meshsim.results.verdict import UNSTEADY, Verdict, judge, pins_note
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,6 +61,8 @@ class Result:
         By replication, rows of ``REQUESTS`` (see `meshsim.engines.record`), when they were asked for.
     sampled
         What `traces` chooses from, when it was asked for.
+    check
+        Queueing theory beside every station, when it was asked for.
     """
 
     total: Traffic
@@ -73,6 +77,7 @@ class Result:
     plane: Plane
     request_rows: tuple[npt.NDArray[np.void], ...] = ()
     sampled: traces.Sampled | None = None
+    check: Check | None = None
 
     @property
     def architecture(self) -> str:
@@ -128,6 +133,7 @@ class Result:
             "inert": [asdict(inert) for inert in self.inert],
             "verdict": self.verdict.word,
             "notes": list(self.verdict.notes),
+            **({} if self.check is None else {"check": self.check.to_dict()}),
             "manifest": self.manifest.to_dict(),
         }
 
@@ -272,6 +278,8 @@ class Origin:
         Names of the control processes.
     record_requests, record_traces
         Whether the result is to have the rows of all requests, and the spans of sampled ones.
+    check
+        Set queueing theory beside it.
     """
 
     engine: str
@@ -285,6 +293,7 @@ class Origin:
     controllers: tuple[str, ...] = ()
     record_requests: bool = False
     record_traces: bool = False
+    check: bool = False
 
 
 def build(topology: Topology, plane: Plane, records: Sequence[Record], cut: int, origin: Origin) -> Result:
@@ -308,6 +317,7 @@ def build(topology: Topology, plane: Plane, records: Sequence[Record], cut: int,
     services = service_results(plane, measured, level=level)
     bounded = all(stream.arrivals.kind == "closed" for stream in streams)
     verdict = judge(total, services, measured, bounded=bounded, unsettled=origin.unsettled)
+    unsteady = f"the run is {verdict.word}" if verdict.word in UNSTEADY else ""
     return Result(
         total=total,
         by_tenant={
@@ -329,6 +339,7 @@ def build(topology: Topology, plane: Plane, records: Sequence[Record], cut: int,
         plane=plane,
         request_rows=_request_rows(records) if origin.record_requests else (),
         sampled=traces.keep(plane, records, cut, origin.seed) if origin.record_traces else None,
+        check=check(plane, measured, unsteady=unsteady, controlled=bool(origin.controllers)) if origin.check else None,
     )
 
 

@@ -19,6 +19,8 @@ from meshsim.results.services import ServiceResult
 from meshsim.results.text import number, percent
 from meshsim.results.traffic import Traffic
 
+UNSTEADY: Final = ("unstable", "too short for the warm-up")  # verdicts over runs that show no equilibrium
+
 _PARTS: Final = 10  # of the measured time, whose mean occupancies the line is fitted to
 _LEVEL: Final = 0.999  # one-sided: a stable run is called unstable at most once in a thousand, were parts independent
 _RISE: Final = 0.5  # of the mean occupancy: busy but stable queues drift less (a backlog that starts empty: 2)
@@ -111,10 +113,10 @@ def judge(
     if not bounded and (grows.growing or full):
         where = f"; the busiest station is {name} at {percent(busiest)} of its CPU" if name else ""
         rate = f"requests pile up by {number(grows.per_s)} per second" if grows.growing else "requests pile up"
-        return Verdict("unstable", (f"{rate} (t = {number(grows.t)}){where}; latencies grow with the run", *notes))
+        return Verdict(UNSTEADY[0], (f"{rate} (t = {number(grows.t)}){where}; latencies grow with the run", *notes))
     if unsettled:
         why = "the warm-up may last longer than the half of the run that was cut off (MSER-5 has its minimum there)"
-        return Verdict("too short for the warm-up", (f"{why}; make run.duration longer or give run.warmup", *notes))
+        return Verdict(UNSTEADY[1], (f"{why}; make run.duration longer or give run.warmup", *notes))
     short = [name for name, estimate in total.latency_s.items() if estimate.low is None]
     if short and math.inf not in (estimate.value for estimate in total.latency_s.values()):
         method = total.latency_s[short[0]].method
