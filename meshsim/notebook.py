@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
+from typing import Any
 
 Progress = Callable[[int, int], None]
 
@@ -27,7 +28,7 @@ def progress_shown(given: Progress | None, quiet: bool) -> Iterator[Progress | N
 
     bar, label = IntProgress(), HTML()
     box = HBox([bar, label])
-    display(box)  # type: ignore[no-untyped-call]
+    shown: Any = display(box, display_id=True)  # type: ignore[no-untyped-call]
 
     def move(done: int, total: int) -> None:
         bar.max, bar.value = total, done
@@ -37,3 +38,4 @@ def progress_shown(given: Progress | None, quiet: bool) -> Iterator[Progress | N
         yield move
     finally:
         box.close()
+        shown.update({"text/plain": ""}, raw=True)  # nothing is left of it in the saved notebook

@@ -35,7 +35,7 @@ found = ms.compare(bookinfo, duration_s=30)
 found
 
 # %%
-found.plot_differences()
+_ = found.plot_differences()
 
 # %% [markdown]
 # ## Why
@@ -43,19 +43,19 @@ found.plot_differences()
 # Where the time of a mean request goes, and of the slowest 1 %, with sidecars:
 
 # %%
-found["sidecar"].plot_time()
+_ = found["sidecar"].plot_time()
 
 # %% [markdown]
 # The same calls, and which service is busiest:
 
 # %%
-found["sidecar"].plot_topology()
+_ = found["sidecar"].plot_topology()
 
 # %% [markdown]
 # ## The whole distribution
 
 # %%
-found.plot_latency()
+_ = found.plot_latency()
 
 # %% [markdown]
 # ## Up to which load?
@@ -69,13 +69,13 @@ swept = ms.sweep(
 swept
 
 # %%
-swept.plot_load(objective_s=0.25)
+_ = swept.plot_load(objective_s=0.25)
 
 # %% [markdown]
 # ## The answer
 
 # %%
-p99 = found.difference("sidecar", "p99")
+p99 = found.differences["sidecar"].latency_s["p99"]
 print(
     f"At 150 requests per second sidecars add {p99.value * 1e3:.2f} ms to Bookinfo's p99 "
     f"(95 % interval {p99.low * 1e3:.2f} to {p99.high * 1e3:.2f} ms)."

@@ -76,8 +76,8 @@ Source = Annotated[
     typer.Argument(
         metavar="SOURCE",
         help="latency, time, topology, difference: a topology to simulate, or (not for topology) a .json file that "
-        "`meshsim run` or `meshsim compare` wrote with -o json. load, heatmap: a .csv or .parquet file, a row a point "
-        "of a sweep. Or - for stdin.",
+        "`meshsim run` or `meshsim compare` wrote with -o json. load, heatmap: the store of a sweep, or a .csv or "
+        ".parquet file with a row a point. Or - for stdin.",
         show_default=False,
     ),
 ]
@@ -357,19 +357,26 @@ def _of_sweep(asked: _Asked, columns: Sequence[str | None], objective: str | Non
     x, y, value = columns
     if asked.kind is Kind.HEATMAP and (x is None or y is None):
         raise UsageError("a heatmap needs --x and --y, e.g. --x run.load --y services.cart.replicas")
-    frame = _only(_rows(asked.source), asked.architectures)
+    frame = _only(_rows(asked.source, asked.quiet), asked.architectures)
     if asked.kind is Kind.HEATMAP:
         return sweep_heatmap(frame, str(x), str(y), value or "p99_s", **look)
     return load_curve(frame, objective_s=None if objective is None else _objective_s(objective), **look)
 
 
-def _rows(source: str) -> pd.DataFrame:
-    """Read a table; `-` is CSV."""
+def _rows(source: str, quiet: bool) -> pd.DataFrame:
+    """Read a table; `-` is CSV, a folder the store of sweeps."""
     import pandas as pd
 
+    if Path(source).is_dir():
+        from meshsim.cli.results import stored_runs
+        from meshsim.sweeps.table import frame as table_of
+
+        return table_of(stored_runs(Path(source), quiet))
     ending = Path(source).suffix.lower()
     if source != "-" and ending not in (".csv", ".parquet"):
-        raise UsageError(f"{source}: rows of a sweep are in a .csv or .parquet file, or - for CSV on stdin")
+        raise UsageError(
+            f"{source}: rows of a sweep are in its store, in a .csv or .parquet file, or - for CSV on stdin"
+        )
     content = io.BytesIO(sys.stdin.buffer.read() if source == "-" else _read(source))
     try:
         frame: pd.DataFrame = pd.read_parquet(content) if ending == ".parquet" else pd.read_csv(content)

@@ -73,7 +73,7 @@ def results(
     from meshsim.sweeps.table import frame
     from meshsim.sweeps.table import where as rows_where
 
-    runs = _runs(folder, quiet)
+    runs = stored_runs(folder, quiet)
     found = rows_where(frame(runs, by.value, manifest=manifest), where or ())
     if file is not None:
         write_file(found, file)
@@ -84,7 +84,7 @@ def results(
     write(_text(found, by, manifest, output))
 
 
-def _runs(folder: Path, quiet: bool) -> list[Stored]:
+def stored_runs(folder: Path, quiet: bool) -> list[Stored]:
     """All runs that can be read; damaged ones are named."""
     from meshsim.sweeps.store import Damaged, Store
 

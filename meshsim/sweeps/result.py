@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from meshsim.results.html import plain_table
 from meshsim.results.text import table
@@ -13,6 +13,9 @@ from meshsim.sweeps.store import Stored
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
+
+    from meshsim.charts.style import Look
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -37,6 +40,18 @@ class SweepResult:
     def summary(self) -> str:
         """A line a run: its point, architecture, latencies, availability and verdict."""
         return "\n".join(table(shown(self.frame()), indent=""))
+
+    def plot_load(self, ax: Axes | None = None, *, objective_s: float | None = None, **look: Unpack[Look]) -> Axes:
+        """Draw p99 latency and goodput against ``run.load``; see `meshsim.charts.load_curve`."""
+        from meshsim import charts
+
+        return charts.load_curve(self.frame(), ax, objective_s=objective_s, **look)
+
+    def plot_heatmap(self, x: str, y: str, value: str = "p99_s", ax: Axes | None = None, **look: Unpack[Look]) -> Axes:
+        """Draw a quantity over two of the paths; see `meshsim.charts.sweep_heatmap`."""
+        from meshsim import charts
+
+        return charts.sweep_heatmap(self.frame(), x, y, value, ax, **look)
 
     def __repr__(self) -> str:
         return f"<SweepResult {len(self.runs)} runs over {', '.join(self.paths)}>"

@@ -26,7 +26,7 @@ ALLOWED = {
     "notebook": set(),
     "simulate": BELOW_ALL | {"model", "architectures", "engines", "control", "results", "workers", "notebook"},
     "futures": BELOW_ALL | {"model", "architectures", "engines", "control", "results", "workers", "simulate"},
-    "sweeps": BELOW_ALL | {"model", "architectures", "engines", "results", "workers", "notebook", "simulate"},
+    "sweeps": BELOW_ALL | {"model", "architectures", "engines", "results", "workers", "notebook", "simulate", "charts"},
     "__init__": BELOW_ALL
     | {"model", "architectures", "engines", "control", "results", "simulate", "futures", "sweeps"},
     "bench": BELOW_ALL | {"model", "architectures", "engines"},

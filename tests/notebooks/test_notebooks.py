@@ -1,0 +1,54 @@
+"""Notebooks run from top to bottom; ``pytest tests/notebooks --update-golden`` writes them anew with their outputs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jupytext
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+FOLDER = Path(__file__).parents[2] / "notebooks"
+TEXTS = sorted(FOLDER.glob("*.py"))
+
+
+def executed(text: Path) -> Any:
+    notebook = jupytext.read(text)
+    NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(FOLDER)}}).execute()
+    return notebook
+
+
+def outputs(notebook: Any) -> list[Any]:
+    return [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+
+
+def test_there_are_notebooks() -> None:
+    assert [text.stem for text in TEXTS] == ["01-first-answer"]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("text", TEXTS, ids=[text.stem for text in TEXTS])
+def test_a_notebook_runs_and_ends_with_its_answer(text: Path, request: pytest.FixtureRequest) -> None:
+    notebook = executed(text)
+    if request.config.getoption("--update-golden"):
+        for cell in notebook.cells:
+            cell.metadata.pop("execution", None)  # when it was run
+        nbformat.write(notebook, text.with_suffix(".ipynb"))
+    found = outputs(notebook)
+    assert not [output for output in found if output.output_type == "error" or output.get("name") == "stderr"]
+    pictures = [output for output in found if "image/png" in output.get("data", {})]
+    tables = [output for output in found if "<table" in output.get("data", {}).get("text/html", "")]
+    bars = [output for output in found if output.get("data") == {"text/plain": ""}]  # what is left of them
+    assert (len(pictures), len(tables), len(bars)) == (5, 2, 2)
+    answer = found[-1]["text"]
+    assert answer.count(".\n") == 1
+    assert "interval" in answer
+
+
+@pytest.mark.parametrize("text", TEXTS, ids=[text.stem for text in TEXTS])
+def test_the_pair_says_the_same_and_has_outputs(text: Path) -> None:
+    ours, paired = jupytext.read(text), nbformat.read(text.with_suffix(".ipynb"), as_version=4)
+    assert [cell.source for cell in ours.cells] == [cell.source for cell in paired.cells]
+    assert outputs(paired)[-1]["text"].startswith("At 150 requests per second")
