@@ -14,7 +14,7 @@ Work = Callable[[int, int], Count]
 
 _BATCHES = 40  # a duration that they divide; see meshsim.engines.record
 _DRAIN_NS = 10**12
-_SAMPLED, _MOST_SAMPLED = 50, 20_000  # one request in so many keeps its spans, at most the default number
+_SAMPLED = 2_000  # requests that keep their spans, few and many alike, so that runs differ in their length alone
 _PEERS = {
     "simpy-processes": "simpy_processes",
     "simpy-callbacks": "simpy_callbacks",
@@ -59,8 +59,7 @@ def _ours(source: Any, architecture: str, engine: Any) -> Work:
 
     def work(requests: int, seed: int) -> Count:
         duration_ns = max(1, round(requests / rate * 1e9 / _BATCHES)) * _BATCHES
-        sample = min(requests // _SAMPLED, _MOST_SAMPLED)  # so that engines do the same work on few and on many
-        record = simulate(plane, engine=engine, seed=seed, duration_ns=duration_ns, drain_ns=_DRAIN_NS, sample=sample)
+        record = simulate(plane, engine=engine, seed=seed, duration_ns=duration_ns, drain_ns=_DRAIN_NS, sample=_SAMPLED)
         answered = int(record.counts.sum())
         mean_s = float(record.latency_all_sum_ns.sum()) / max(answered, 1) / 1e9
         return Count(answered, record.events, mean_s)
