@@ -9,8 +9,9 @@ from matplotlib import pyplot
 from matplotlib.colors import to_hex
 from traced import trace_of
 
-from meshsim.charts import waterfall as chart
-from meshsim.charts.waterfall import waterfall
+from meshsim.charts import waterfall
+from meshsim.charts.style import PART_COLOURS, THEMES
+from meshsim.charts.waterfall import MOST_ROWS
 
 matplotlib.use("agg")
 
@@ -21,8 +22,16 @@ def close_figures():
     pyplot.close("all")
 
 
+COLOURS = {
+    "CPU": PART_COLOURS["service"],
+    "network": PART_COLOURS["network"],
+    "waiting for others": THEMES["light"].grid,
+}
+BELOW = 0.42  # rows, from a bar to the critical path
+
+
 def looks(part: str) -> str:
-    return to_hex(chart._LOOKS[part]["color"])
+    return to_hex(COLOURS[part])
 
 
 def bars(ax) -> list[tuple[int, float, float, str]]:
@@ -35,8 +44,8 @@ def bars(ax) -> list[tuple[int, float, float, str]]:
 
 def critical(ax) -> list[tuple[float, float, int]]:
     """(from, to, row) of the thick lines."""
-    thick = [line for line in ax.lines if line.get_linewidth() == chart._PATH["linewidth"]]
-    return [(*line.get_xdata(), round(line.get_ydata()[0] - chart._BELOW)) for line in thick]
+    thick = [line for line in ax.lines if line.get_linewidth() > 2]
+    return [(*line.get_xdata(), round(line.get_ydata()[0] - BELOW)) for line in thick]
 
 
 def test_bars_and_critical_path_of_a_call() -> None:
@@ -68,8 +77,8 @@ def test_tries_that_were_given_up_have_a_cross_and_a_number() -> None:
 
 def test_it_draws_where_it_is_told_and_leaves_out_what_cannot_be_read() -> None:
     _, mine = pyplot.subplots()
-    many = [call("b") for _ in range(chart.MOST_ROWS + 9)]
+    many = [call("b") for _ in range(MOST_ROWS + 9)]
     drawn = waterfall(trace_of(service("a", *many), service("b", wait_ms(1))), mine)
     assert drawn is mine
-    assert len(mine.get_yticks()) == chart.MOST_ROWS
+    assert len(mine.get_yticks()) == MOST_ROWS
     assert "10 short calls left out" in mine.get_xlabel()
