@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +140,14 @@ def test_a_run_that_fails_costs_no_other(tmp_path: Path) -> None:
     assert told[0].startswith("failed: none at call_depth=1: calls nest deeper")
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Whoever runs the tests in the background has let them ignore Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def interrupt_after(runs: int, times: int = 1) -> Any:
     """Progress that presses Ctrl-C once so many runs are done."""
 
@@ -150,6 +159,7 @@ def interrupt_after(runs: int, times: int = 1) -> Any:
     return progress
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_the_first_interruption_saves_what_runs(tmp_path: Path, jobs: int) -> None:
     told: list[str] = []
@@ -163,6 +173,7 @@ def test_the_first_interruption_saves_what_runs(tmp_path: Path, jobs: int) -> No
     assert numbers_in(tmp_path) == numbers_in(tmp_path / "whole")
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_the_second_interruption_stops_at_once(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         small(tmp_path, jobs=2, progress=interrupt_after(2, times=2))
