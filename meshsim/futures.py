@@ -20,15 +20,13 @@ from meshsim.model.load import load
 from meshsim.model.topology import Topology
 from meshsim.results.manifest import Timing
 from meshsim.results.result import Result
+from meshsim.settings import MOST_SEED, Settings, settings_of
 from meshsim.simulate import (
-    MOST_SEED,
-    Settings,
     Source,
     begin_replication,
     build_results,
     compile_engine,
     pauses,
-    settings_of,
 )
 from meshsim.workers import Stop, Submit, workers
 

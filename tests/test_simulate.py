@@ -24,7 +24,8 @@ from meshsim.engines.running import Run
 from meshsim.errors import UsageError
 from meshsim.model.load import load
 from meshsim.model.traffic import Objective
-from meshsim.simulate import MOST_REPLICATIONS, compare, parse_until, run
+from meshsim.settings import MOST_REPLICATIONS, parse_until
+from meshsim.simulate import compare, run
 
 SPEC = {
     "meshsim": 1,

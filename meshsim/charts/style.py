@@ -209,9 +209,10 @@ class Canvas:
         """The part of the figure that this chart has: all of it, or the place of the axes that were given."""
         return self.axes[0].figure
 
-    def set_title(self, own: str) -> None:
-        """Write the title over the first panel, broken where the figure ends."""
-        room = self.figure.get_figwidth() * self.axes[0].get_position().width / 0.077  # inches of a bold letter
+    def set_title(self, own: str, width_inches: float | None = None) -> None:
+        """Write the title over the first panel, broken where the figure ends, or after so many inches."""
+        width_inches = width_inches or self.figure.get_figwidth() * self.axes[0].get_position().width
+        room = width_inches / 0.077  # of a bold letter
         text = self.title if self.title is not None else own
         self.axes[0].set_title(textwrap.fill(text, max(20, int(room))), loc="left")
 

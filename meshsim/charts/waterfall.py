@@ -119,14 +119,16 @@ def _label(trace: Trace, shown: Sequence[tuple[Span, int]], left_out: int, found
     ax = found.axes[0]
     ax.set_yticks(range(len(shown)), [_name(span, depth) for span, depth in shown], fontsize=_FONT, ha="left")
     longest = max(len(_name(span, depth)) for span, depth in shown)
-    ax.tick_params(axis="y", length=0, pad=longest * _FONT * 0.56)
+    pad = longest * _FONT * 0.56
+    ax.tick_params(axis="y", length=0, pad=pad)
     ax.set_ylim(len(shown) - 0.3, -0.7)
     ax.set_xlim(0, trace.latency_ns / 1e6)
     ax.set_xlabel("ms since the request was sent" + (f" · {left_out} short calls left out" if left_out else ""))
     tries = f"{trace.tries} {'try' if trace.tries == 1 else 'tries'} of calls"
     found.set_title(
         f"{trace.topology} under {trace.architecture} · request {trace.number} of {trace.stream}, "
-        f"arrived at {trace.arrival_ns / 1e9:.3f} s · {trace.outcome} after {trace.latency_ns / 1e6:.4g} ms · {tries}"
+        f"arrived at {trace.arrival_ns / 1e9:.3f} s · {trace.outcome} after {trace.latency_ns / 1e6:.4g} ms · {tries}",
+        max(found.figure.get_figwidth() - pad / 72 - 0.4, 2.0),
     )
     ax.grid(visible=False, axis="y")
     ax.spines["left"].set_visible(False)

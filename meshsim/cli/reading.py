@@ -6,8 +6,6 @@ import re
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from meshsim.cli.terminal import colour, say
@@ -39,20 +37,10 @@ def read_topology(source: str, overrides: Sequence[str] | None, *, quiet: bool =
 
 
 def check_topology(source: str, overrides: Sequence[str] | None) -> Checked:
-    """Read a topology with all mistakes; shipped files are called by their name, wherever they are installed."""
+    """Read a topology with all mistakes."""
     from meshsim.model.load import check
 
-    found = check(source, overrides or ())
-    topology = found.topology
-    if topology is not None:
-        origins = {path: _shown(origin) for path, origin in topology.origins.items()}
-        topology = topology.model_copy(update={"origins": origins})
-    return replace(
-        found,
-        topology=topology,
-        diagnostics=tuple(replace(diagnostic, file=_shown(diagnostic.file)) for diagnostic in found.diagnostics),
-        sources={_shown(file): text for file, text in found.sources.items()},
-    )
+    return check(source, overrides or ())
 
 
 def _is_isotope(checked: Checked) -> bool:
@@ -75,21 +63,6 @@ def _assumed(topology: Topology) -> str:
         f"the CPU time of a call ({work}), cpu {cores} of each replica (services.{service}.cpu), "
         f"{client} to the clients (network.client)"
     )
-
-
-def _shown(place: str) -> str:
-    """Name of a file, or ``file:line``: without its folder when it came with meshsim."""
-    path = Path(place)
-    return path.name if path.is_absolute() and path.parent in _shipped_folders() else place
-
-
-@cache
-def _shipped_folders() -> frozenset[Path]:
-    """Folders in which an installation, or a checkout, keeps the shipped topologies."""
-    import meshsim
-
-    package = Path(meshsim.__file__).resolve().parent
-    return frozenset((package / "topologies", package.parent / "topologies"))
 
 
 def _warn(warnings: Sequence[Diagnostic], source: str) -> None:

@@ -108,7 +108,8 @@ def sweep(
 ) -> None:
     """Simulate a grid."""
     del debug
-    from meshsim.simulate import DEFAULT_ARCHITECTURES, parse_until
+    from meshsim.settings import parse_until
+    from meshsim.simulate import DEFAULT_ARCHITECTURES
 
     design, architectures = _design(axis, let, sample, axes)
     architectures = split_architectures(arch) or architectures or list(DEFAULT_ARCHITECTURES)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 EngineName = Literal["simpy", "compiled"]
 ENGINES: tuple[EngineName, ...] = ("simpy", "compiled")
+SAMPLED = 20_000  # requests of a replication that keep their spans (assumed: the slowest 1 % are 200 of them)
 _SLICES = 40  # of the duration, in which Ctrl-C waits (assumed: a second or so of the largest runs)
 
 
@@ -28,7 +29,7 @@ def begin(
     duration_ns: int,
     drain_ns: int,
     record_requests: bool = False,
-    sample: int = 20_000,
+    sample: int = SAMPLED,
     active: Mapping[str, int] | None = None,
 ) -> Run:
     """Make one replication of a Plane ready to run, at time 0.
@@ -80,7 +81,7 @@ def simulate(
     duration_ns: int,
     drain_ns: int,
     record_requests: bool = False,
-    sample: int = 20_000,
+    sample: int = SAMPLED,
     stop: Callable[[], bool] | None = None,
 ) -> Record:
     """Run one replication of a Plane from its beginning to its end; parameters as of `begin`.

@@ -5,7 +5,9 @@ from __future__ import annotations
 import getpass
 import hashlib
 import os
+import shutil
 import tempfile
+import time
 from collections.abc import Callable
 from functools import cache, wraps
 from pathlib import Path
@@ -28,6 +30,8 @@ OPTIONS: dict[str, Any] = {
     "_nrt": False,
     "forceinline": True,
 }
+
+_OLD_S = 30 * 24 * 3600.0  # compiled code is removed when a newer version has been compiled and it is older (assumed)
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -58,12 +62,13 @@ def compiled(signature: Any = None, *, inline: bool = True, entry: bool = False)
     """Compile a function with `OPTIONS`; for the given types at once, or for those of its first call.
 
     Python may call those with a signature (keys are unsigned, and Numba would guess otherwise by their size) and those
-    that are an `entry`; the others have no wrapper that Python could call, which saves a third of the compile time.
+    that are an `entry`; the others have no wrapper that Python could call and are not kept: they are within those that
+    call them.
     With ``inline=False`` the function is called: for long ones that are needed in many places and take few arguments.
     """
     inner = signature is None and not entry
     options = {**OPTIONS, "forceinline": inline, "no_cpython_wrapper": inner, "no_cfunc_wrapper": True}
-    options["pipeline_class"] = _StraightIndices
+    options |= {"cache": not inner, "pipeline_class": _StraightIndices}
     arguments = () if signature is None else (signature,)
 
     def decorate(function: Function) -> Function:
@@ -104,13 +109,15 @@ _CONVERSIONS: dict[Any, Callable[[Any], Any]] = {
 def cache_folder() -> Path:
     """Folder of compiled code: below NUMBA_CACHE_DIR if it is set, else in the user's cache, else a temporary one.
 
-    Its name holds a digest of the engines' sources. Numba would only notice a change of the file that a function stands
-    in, not of those that were inlined into it.
+    Its name holds a digest of the engines' sources, of where they are and when they were written. Numba would only
+    notice a change of the file that a function stands in, not of those that were inlined into it; and code of another
+    installation would be found there, but not taken.
     """
-    digest = hashlib.sha256()
     here = Path(__file__).parent
+    digest = hashlib.sha256(str(here).encode())
     for source in sorted([*here.glob("*.py"), *here.glob("compiled/*.py")]):
         digest.update(source.read_bytes())
+        digest.update(str(source.stat().st_mtime_ns).encode())
     name = f"compiled-{digest.hexdigest()[:16]}"
     if "NUMBA_CACHE_DIR" in os.environ:
         return Path(os.environ["NUMBA_CACHE_DIR"]) / name
@@ -131,6 +138,17 @@ def _temporary_folder() -> Path:
     except OSError:
         pass  # something else has this name
     return Path(tempfile.mkdtemp(prefix="meshsim-"))
+
+
+def forget_old() -> None:
+    """Remove code that other versions compiled long ago beside the cache folder, and mark the present one as used."""
+    folder = cache_folder()
+    if "NUMBA_CACHE_DIR" in os.environ or not folder.is_dir():
+        return
+    os.utime(folder)
+    for other in folder.parent.glob("compiled-*"):
+        if time.time() - other.stat().st_mtime > _OLD_S:
+            shutil.rmtree(other, ignore_errors=True)
 
 
 def is_writable(folder: Path) -> bool:

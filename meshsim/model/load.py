@@ -155,7 +155,9 @@ def _read_file(path: Path, reading: Reading) -> Node | None:
 
 
 def _label(path: Path) -> str:
-    """Name of a file in messages: relative when it is below the current directory."""
+    """Name of a file in messages: without its folder when it came with meshsim, relative when it is below this one."""
+    if path.is_absolute() and path.parent in _shipped_directories():
+        return path.name
     try:
         return str(path.resolve().relative_to(Path.cwd())) if path.is_absolute() else str(path)
     except (ValueError, OSError):

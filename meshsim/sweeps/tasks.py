@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -12,6 +13,7 @@ from typing import Any
 
 from meshsim.architectures import lower
 from meshsim.engines import EngineName
+from meshsim.engines.streams import expected_requests
 from meshsim.model.load import load
 from meshsim.model.topology import Topology
 from meshsim.model.traffic import Objective
@@ -19,13 +21,14 @@ from meshsim.results.manifest import versions
 from meshsim.results.repeat import Repeat
 from meshsim.results.result import Result, rows
 from meshsim.results.services import Totals
-from meshsim.simulate import Settings, settings_of, simulate_planes
+from meshsim.settings import Settings, settings_of
+from meshsim.simulate import simulate_planes
 from meshsim.sweeps.store import FORMAT, Row, Stored
 from meshsim.workers import Stop, here
 
 Source = str | Path | Mapping[str, Any] | Topology
 #: What a run depends on, besides the engines: parts of this package whose change makes it another run.
-_PARTS = ("model", "architectures", "engines", "control", "results", "simulate.py")
+_PARTS = ("model", "architectures", "engines", "control", "results", "settings.py", "simulate.py")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,10 @@ class Task:
         Of the topology at this point.
     name
         Of the topology.
+    seed, replications
+        What is used.
+    requests
+        That are expected in all replications: what is longest is begun first.
     """
 
     asked: Asked
@@ -67,6 +74,7 @@ class Task:
     name: str
     seed: int
     replications: int
+    requests: float
 
     @property
     def key(self) -> str:
@@ -96,9 +104,9 @@ class Task:
         return f"{self.architecture} at {values}"
 
     def settings(self, spec: Topology) -> Settings:
-        """How it is simulated."""
+        """How it is simulated; no spans are kept, because the split of time is no column."""
         asked = self.asked
-        return settings_of(
+        settings = settings_of(
             spec,
             engine=asked.engine,
             seed=asked.seed,
@@ -109,6 +117,7 @@ class Task:
             until=asked.until,
             objectives=asked.objectives,
         )
+        return replace(settings, sampled=0)
 
     def load(self) -> Topology:
         """Read the topology as it is at this point."""
@@ -122,6 +131,8 @@ def load_at(asked: Asked, point: Mapping[str, str]) -> Topology:
 
 def task_of(asked: Asked, spec: Topology, point: Mapping[str, str], architecture: str) -> Task:
     """Make a task of a topology that was read already."""
+    replications = spec.run.replications if asked.replications is None else asked.replications
+    each = math.fsum(expected_requests(stream, spec.run.load, spec.run.duration_s) for stream in spec.traffic)
     return Task(
         asked=asked,
         point=tuple(point.items()),
@@ -129,7 +140,8 @@ def task_of(asked: Asked, spec: Topology, point: Mapping[str, str], architecture
         digest=spec.digest,
         name=spec.name,
         seed=spec.run.seed if asked.seed is None else asked.seed,
-        replications=spec.run.replications if asked.replications is None else asked.replications,
+        replications=replications,
+        requests=each * replications,
     )
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import matplotlib
 import pytest
 from builders import call, network, service, wait_ms, work_ms
 from matplotlib import pyplot
 from matplotlib.colors import to_hex
+from reading import defects
 from traced import trace_of
 
 from meshsim.charts import waterfall
@@ -82,3 +85,11 @@ def test_it_draws_where_it_is_told_and_leaves_out_what_cannot_be_read() -> None:
     assert drawn is mine
     assert len(mine.get_yticks()) == MOST_ROWS
     assert "10 short calls left out" in mine.get_xlabel()
+
+
+def test_long_names_leave_room_for_the_title() -> None:
+    """Labels take a third of the width; the title is broken before the edge."""
+    names = [f"a-service-with-a-rather-long-name-for-a-service-{i}" for i in range(14)]
+    chain = [service(name, work_ms(1), call(below)) for name, below in pairwise(names)]
+    ax = waterfall(trace_of(*chain, service(names[-1], work_ms(1))))
+    assert defects(ax) == []

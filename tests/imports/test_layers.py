@@ -24,15 +24,19 @@ ALLOWED = {
     "charts": BELOW_ALL | {"model", "architectures", "engines", "results"},
     "workers": BELOW_ALL | {"engines"},
     "notebook": set(),
-    "simulate": BELOW_ALL | {"model", "architectures", "engines", "control", "results", "workers", "notebook"},
-    "futures": BELOW_ALL | {"model", "architectures", "engines", "control", "results", "workers", "simulate"},
-    "sweeps": BELOW_ALL | {"model", "architectures", "engines", "results", "workers", "notebook", "simulate", "charts"},
+    "settings": BELOW_ALL | {"model", "engines", "control", "results"},
+    "simulate": BELOW_ALL
+    | {"model", "architectures", "engines", "control", "results", "workers", "notebook", "settings"},
+    "futures": BELOW_ALL
+    | {"model", "architectures", "engines", "control", "results", "workers", "settings", "simulate"},
+    "sweeps": BELOW_ALL
+    | {"model", "architectures", "engines", "results", "charts", "workers", "notebook", "settings", "simulate"},
     "__init__": BELOW_ALL
     | {"model", "architectures", "engines", "control", "results", "simulate", "futures", "sweeps"},
     "bench": BELOW_ALL | {"model", "architectures", "engines"},
     "cli": BELOW_ALL
     | {"importers", "model", "architectures", "engines", "results", "charts", "simulate"}
-    | {"bench", "sweeps", "__init__"},
+    | {"bench", "settings", "sweeps", "__init__"},
     "__main__": {"cli"},
 }
 

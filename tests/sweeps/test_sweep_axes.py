@@ -49,6 +49,7 @@ def test_values_of_an_axis(text: str, values: list[str]) -> None:
         ("a=1:8:*1", "has no values: go upwards"),
         ("a=10ms:1s:10ms", "give all numbers the same unit"),
         ("a=0:1:0.00001", "has more than 10,000 values"),
+        ("a=1..1e999", "axis a: '1e999' is no number"),
         ("a=1..", "axis a: '' is no number"),
         ("a=5..5", "the second end has to be above the first"),
         ("a=1ms..2s", "give both ends the same unit"),

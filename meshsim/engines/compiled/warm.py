@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from numba import config
 
-from meshsim.engines.jit import cache_folder, is_writable
+from meshsim.engines.jit import cache_folder, forget_old, is_writable
 from meshsim.engines.program import Program
 from meshsim.engines.record import BATCHES
 
@@ -30,3 +30,4 @@ def warm(program: Program) -> None:
     run.advance(BATCHES)
     run.bring_to(BATCHES)
     run.record()
+    forget_old()
