@@ -147,13 +147,13 @@ def _target(hop: Hop) -> str:
 def _choice(hop: Hop) -> str:
     """What the sender of a message does about who gets it; told on the sender's line."""
     if hop.pick == "balance":
-        return f"chooses by {hop.load_balancer} over {hop.among}" + (", by split" if hop.enforce_split else "")
+        return f"chooses by {hop.cluster.balancer} over {hop.among}" + (", by split" if hop.enforce_split else "")
     return f"its connection leads to one of {hop.among}" if hop.pick == "connection" else ""
 
 
 def _manner(hop: Hop) -> str:
     """How a message gets to its target."""
-    return ", ".join(name for name in ("tls", "loopback", "cancellation") if getattr(hop, name))
+    return ", ".join(name for name in ("tls", "loopback", "inside", "cancellation", "deadline") if getattr(hop, name))
 
 
 def _enforcer(sender: str, chain: tuple[Hop, ...]) -> str:

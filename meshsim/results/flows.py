@@ -313,8 +313,8 @@ def _uneven(among: PlaneService, hop: Hop) -> list[str]:
         return []
     if hop.pick == "connection":
         return [f"connections are pinned to replicas of {among.name}"] if hop.connections.pool else []
-    rule = hop.load_balancer.replace("_", " ")
-    return [] if hop.load_balancer == "random" else [f"{rule} among {most} replicas of {among.name}"]
+    rule = hop.cluster.balancer.replace("_", " ")
+    return [] if hop.cluster.balancer == "random" else [f"{rule} among {most} replicas of {among.name}"]
 
 
 def _pinned_threads(service: PlaneService, hop: Hop) -> list[str]:

@@ -56,6 +56,8 @@ class Plant:
         self.services = changeable_rows(program.services)
         self.versions = changeable_rows(program.versions)
         self.views = rows("View", program.views)
+        self.policies = changeable_rows(program.policies)
+        self.limits = rows("Limit", program.limits)
         self.streams = rows("Stream", program.streams)
         self.endpoints = rows("Endpoint", program.endpoints)
         self.endpoint_names: list[int] = program.endpoints["name"].tolist()
