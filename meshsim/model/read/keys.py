@@ -7,8 +7,8 @@ TOP = (
     "policy_defaults", "routes", "prices", "run", "call_depth",
 )  # fmt: skip
 SERVICE = (
-    "namespace", "replicas", "cpu", "memory", "concurrency", "queue", "max_wait", "discipline", "connections", "versions",
-    "split", "endpoints",
+    "namespace", "replicas", "cpu", "memory", "concurrency", "queue", "max_wait", "discipline", "connections",
+    "versions", "split", "endpoints",
 )  # fmt: skip
 VERSION = ("replicas", "cpu", "endpoints")
 STEPS = ("work", "wait", "call", "parallel", "choose", "fail")
@@ -98,9 +98,7 @@ ELSEWHERE_POLICY = {
     **dict.fromkeys(("retry_budget", "retryBudget"), "write retries: {budget: 20%}"),
     **dict.fromkeys(("hedging", "hedge_policy"), "write retries: {per_try: 200ms, hedge: on}"),
     **dict.fromkeys(("local_rate_limit", "ratelimit"), "write rate_limit: {local: {rate: 100/s, burst: 20}}"),
-    **dict.fromkeys(
-        ("match", "tenant", "split", "subset", "mirror", "rewrite", "fault"), "routes have it, see routes:"
-    ),
+    **dict.fromkeys(("match", "tenant", "split", "subset", "mirror", "rewrite", "fault"), "that belongs to routes:"),
 }
 ELSEWHERE_RETRIES = {
     **dict.fromkeys(("retry_on", "retryOn"), "write on: [5xx]"),
@@ -129,4 +127,4 @@ ELSEWHERE_OUTLIER = {
     "max_ejection_time": "write max_ejection: 300s",
     **dict.fromkeys(("max_ejection_percent", "maxEjectionPercent"), "write max_ejected: 10%"),
 }
-ELSEWHERE_ROUTE = dict.fromkeys(("timeout", "retries"), "policies have it, see policies:")
+ELSEWHERE_ROUTE = dict.fromkeys(("timeout", "retries"), "that belongs to policies:")
