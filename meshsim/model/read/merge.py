@@ -160,7 +160,7 @@ class Override:
         new = self._place(Scalar(None, "", mark), depth + 1, value)
         above = self.parts[depth - 1] if depth else ""
         kept = _without_rivals(node, above, [part]).entries
-        if part in _KINDS and len(node.entries) == 1 and set(node.entries) <= _KINDS:
+        if above not in _NAMES and part in _KINDS and len(node.entries) == 1 and set(node.entries) <= _KINDS:
             kept = {}
         return MapNode({**kept, part: (mark, new)}, node.mark)
 

@@ -67,9 +67,7 @@ def _stream(name: str, at: Cursor) -> Stream | None:
     request, response = sizes(found)
     connections = read_connections(found["connections"]) if "connections" in found else CLIENT_CONNECTIONS
     headers = read_headers(found["headers"]) if "headers" in found else {}
-    patience = (
-        time_to_wait(found["patience"], "a client that never waits sends nothing") if "patience" in found else None
-    )
+    patience = time_to_wait(found["patience"], "remove patience to wait for ever") if "patience" in found else None
     dimensions = _keys(found["keys"]) if "keys" in found else {}
     target = endpoint_of(found["entry"]) if "entry" in found else None
     if target is None:
