@@ -131,7 +131,11 @@ def _of_kind(kind: BalancerKind, at: Cursor) -> LoadBalancer:
 
 
 def _choices(at: Cursor) -> int:
-    return 0 if at.node_text() == "full_scan" else at.integer(2, MAX_CHOICES)
+    text = at.node_text()
+    if text is not None and not text.lstrip("-").isdigit():
+        at.choice(("full_scan",))
+        return 0
+    return at.integer(2, MAX_CHOICES)
 
 
 def _dimension(at: Cursor) -> str:

@@ -64,6 +64,9 @@ def _check_queue(found: dict[str, Cursor], concurrency: int | None, queue: int |
             hint = f"add concurrency: 64 (requests at once on a replica), or remove {key}"
             message = f"{what} has no meaning without a limit of concurrency"
             found[key].error("M120", message, hint, found[key].key_mark)
+    if queue == 0 and "max_wait" in found:
+        at, hint = found["max_wait"], "remove max_wait, or give the queue places"
+        at.error("M120", "max_wait has no meaning where nobody may wait", hint, at.key_mark)
     if concurrency is not None and queue is None and not {"queue", "max_wait"} & set(found):
         hint = "add e.g. queue: 256: one more request is then rejected instead of waiting without end"
         found["concurrency"].warning("M201", "the queue for the limit of concurrency is unbounded", hint)
