@@ -55,7 +55,8 @@ policies:
       always_eject_one_host: on
     rate_limit: {local: {rate: 100/s, burst: 20}, global: {rate: 1000/s, burst: 100, delay: {exp: 1ms}}}
   - {name: reviews, to: reviews, zone_aware: on, load_balancer: {least_request: {choices: full_scan}},
-     retries: {on: [unavailable], backoff: {exp: 10ms}, budget: 10%}, circuit_breaker: none, outlier: none, rate_limit: none}
+     retries: {on: [unavailable], backoff: {exp: 10ms}, budget: 10%},
+     circuit_breaker: none, outlier: none, rate_limit: none}
 routes:
   - name: jason
     to: reviews

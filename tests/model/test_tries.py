@@ -35,7 +35,7 @@ def _policy(name: str, retries: Any, **selection: str) -> dict[str, Any]:
         ([_policy("p", {"attempts": 3, "on": ["connect-failure", "reset"]})], {}, 4),  # the last call alone
         ([_policy("p", {"attempts": 3, "on": ["connect-failure", "503"]})], {}, 4**3),
         ([_policy("p", 3), _policy("q", "none", to="c")], {}, 4**2),
-        ([_policy("p", 3), _policy("q", 1, to="c"), _policy("r", {"attempts": 9}, to="c", **{"from": "a"})], {}, 4 * 2 * 4),
+        ([_policy("p", 3), _policy("q", 1, to="c"), _policy("r", 9, to="c", **{"from": "a"})], {}, 4 * 2 * 4),
         ([_policy("p", {"attempts": 1, "on": ["reset"]}), _policy("q", {"attempts": 2, "on": ["5xx"]}, to="b")], {}, 6),
     ],
 )  # fmt: skip
