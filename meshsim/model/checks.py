@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from meshsim.model import graph
 from meshsim.model.policies import Policy
+from meshsim.model.policy_choice import FIELDS
 from meshsim.model.read.cursor import Reading
 from meshsim.model.topology import MAX_CALL_DEPTH, Service, Topology
 from meshsim.model.traffic import STATIONARY
@@ -82,7 +83,7 @@ def _policies(topology: Topology, reading: Reading) -> None:
     for policy in topology.policies:
         by_selection.setdefault((policy.to, policy.from_), []).append(policy)
     for policies in by_selection.values():
-        for field in ("load_balancer", "in_app", "cancellation"):
+        for field in FIELDS:
             _contradictions(policies, field, reading)
 
 
@@ -95,7 +96,8 @@ def _contradictions(policies: Iterable[Policy], field: str, reading: Reading) ->
         if first is None:
             first = policy
         elif said != getattr(first, field):
-            message = f"policies '{first.name}' and '{policy.name}' differ in {field}, and select the same calls"
+            what = field.removesuffix("_s")
+            message = f"policies '{first.name}' and '{policy.name}' differ in {what}, and select the same calls"
             hint = "give one of them a narrower `to` or `from`, or take the field out of one"
             path = f"policies.{policy.name}"
             reading.report.error("M123", message, hint, reading.mark(path), path)
