@@ -31,12 +31,8 @@ def _calls(topology: Topology) -> _Calls:
     rewritten = [route for route in topology.routes if route.rewrite is not None]
     for route in rewritten:
         target = ".".join(route.rewrite or ())
-        found |= {(caller, target): None for caller, callee in list(found) if _addresses(route, caller, callee)}
+        found |= {(caller, target): None for caller, callee in list(found) if route.addresses(caller, callee)}
     return found
-
-
-def _addresses(route: Route, caller: str, callee: str) -> bool:
-    return route.to in (callee, callee.partition(".")[0]) and route.from_ in (None, caller)
 
 
 # -- what is not used --------------------------------------------------------------------------------------------
@@ -103,7 +99,10 @@ def _timeouts(topology: Topology, reading: Reading) -> Warnings:
     """Warn of limits of time, of policies and clients, below what every answer takes; once for each policy."""
     least, choice = timing.least_s(topology), PolicyChoice(topology.policies)
     told: set[tuple[str, str]] = set()
+    rewritten = [route for route in topology.routes if route.rewrite is not None]
     for caller, callee in _calls(topology):
+        if any(route.addresses(caller, callee) for route in rewritten):
+            continue  # something else answers
         for field, name, seconds in _limits(choice, caller, callee):
             if least[callee] > seconds and (field, name) not in told:
                 told.add((field, name))
