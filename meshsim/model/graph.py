@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from meshsim.model.policies import Match, Route
+from meshsim.model.policy_choice import RouteTable
 from meshsim.model.steps import Call, Choose, Fail, Parallel, Step, Work
 from meshsim.model.topology import Service, Topology, Version
 from meshsim.model.traffic import Stream
@@ -273,19 +274,19 @@ def certain_cycle(services: dict[str, Service], routes: Sequence[Route] = ()) ->
 
 def certain_calls(services: dict[str, Service], routes: Sequence[Route] = ()) -> dict[str, list[str]]:
     """Callees that every request to an endpoint reaches, where the routes let them."""
+    table = RouteTable(routes)
     return {
-        f"{name}.{endpoint}": _routed(name, _certain_targets(service, endpoint), routes)
+        f"{name}.{endpoint}": _routed(name, _certain_targets(service, endpoint), table)
         for name, service in services.items()
         for endpoint in service.versions[0].endpoints
     }
 
 
-def _routed(caller: str, targets: list[str], routes: Sequence[Route]) -> list[str]:
+def _routed(caller: str, targets: list[str], table: RouteTable) -> list[str]:
     """What is surely reached: a route that takes some requests only, or aborts some, leaves nothing certain."""
     found: list[str] = []
     for target in targets:
-        addressed = (route for route in routes if route.addresses(caller, target))
-        route = next(addressed, None)
+        route = next(iter(table.routes(caller, target)), None)
         if route is None:
             found.append(target)
         elif route.match == Match() and (route.abort is None or route.abort.share == 0.0):

@@ -170,7 +170,3 @@ class Route(_Frozen):
     rewrite: tuple[str, str] | None = None  # service, endpoint
     delay: Delay | None = None
     abort: Abort | None = None
-
-    def addresses(self, caller: str, callee: str) -> bool:
-        """Tell whether calls of service `caller` to `callee`, a ``service.endpoint``, come to this route."""
-        return self.to in (callee, callee.partition(".")[0]) and self.from_ in (None, caller)
