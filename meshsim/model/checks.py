@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from meshsim.model import graph
-from meshsim.model.policies import Policy
+from meshsim.model.policies import Policy, Route
 from meshsim.model.policy_choice import FIELDS
 from meshsim.model.read.cursor import Reading
 from meshsim.model.topology import MAX_CALL_DEPTH, Service, Topology
@@ -14,9 +14,9 @@ from meshsim.model.traffic import STATIONARY
 MAX_CALLS_PER_REQUEST = 1e6
 
 
-def check_cycles(services: dict[str, Service], reading: Reading) -> None:
+def check_cycles(services: dict[str, Service], routes: Sequence[Route], reading: Reading) -> None:
     """Report endpoints that call each other in a circle without a way out."""
-    cycle = graph.certain_cycle(services)
+    cycle = graph.certain_cycle(services, routes)
     if not cycle:
         return
     service, _, endpoint = cycle[0].partition(".")
@@ -51,7 +51,7 @@ def _depth(topology: Topology, reading: Reading) -> None:
     possible = graph.edges(topology, possible=True)
     reached = {name: possible[name] for name in graph.reached(topology)}
     certain = bool(graph.any_cycle(reached))
-    chains = graph.longest_chains(graph.certain_calls(topology.services) if certain else reached)
+    chains = graph.longest_chains(graph.certain_calls(topology.services, topology.routes) if certain else reached)
     for stream in topology.traffic:
         entry = f"{stream.service}.{stream.endpoint}"
         length = chains[entry][0]

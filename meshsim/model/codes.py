@@ -110,7 +110,7 @@ CODES: dict[str, Code] = {
     ),
     "M104": Code(
         "An unknown name",
-        "A service, endpoint, version or tenant is named that is not defined in this topology.",
+        "A service, endpoint, version, tenant or dimension of keys is named that is not defined in this topology.",
         "- call: chekout.pay",
         "- call: checkout.pay",
     ),
@@ -179,7 +179,8 @@ CODES: dict[str, Code] = {
     "M120": Code(
         "A setting that has no meaning here",
         "It would be ignored: a queue without a limit of concurrency, a split without versions, sessions of closed "
-        "arrivals, a fallback of a call that nobody waits for.",
+        "arrivals, a fallback of a call that nobody waits for, max_backoff beside a distribution, max_retries beside a "
+        "budget.",
         "shop: {queue: 10}",
         "shop: {concurrency: 64, queue: 10}",
     ),

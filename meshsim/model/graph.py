@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from meshsim.model.policies import Match, Route
+from meshsim.model.policy_choice import RouteTable
 from meshsim.model.steps import Call, Choose, Fail, Parallel, Step, Work
 from meshsim.model.topology import Service, Topology, Version
 from meshsim.model.traffic import Stream
@@ -265,18 +267,31 @@ def show_chain(names: list[str]) -> str:
     return " -> ".join(names)
 
 
-def certain_cycle(services: dict[str, Service]) -> list[str]:
+def certain_cycle(services: dict[str, Service], routes: Sequence[Route] = ()) -> list[str]:
     """Find endpoints that surely call each other in a circle, e.g. ``[a.x, b.y, a.x]``; empty if there are none."""
-    return any_cycle(certain_calls(services))
+    return any_cycle(certain_calls(services, routes))
 
 
-def certain_calls(services: dict[str, Service]) -> dict[str, list[str]]:
-    """Callees that every request to an endpoint reaches."""
+def certain_calls(services: dict[str, Service], routes: Sequence[Route] = ()) -> dict[str, list[str]]:
+    """Callees that every request to an endpoint reaches, where the routes let them."""
+    table = RouteTable(routes)
     return {
-        f"{name}.{endpoint}": _certain_targets(service, endpoint)
+        f"{name}.{endpoint}": _routed(name, _certain_targets(service, endpoint), table)
         for name, service in services.items()
         for endpoint in service.versions[0].endpoints
     }
+
+
+def _routed(caller: str, targets: list[str], table: RouteTable) -> list[str]:
+    """What is surely reached: a route that takes some requests only, or aborts some, leaves nothing certain."""
+    found: list[str] = []
+    for target in targets:
+        route = next(iter(table.routes(caller, target)), None)
+        if route is None:
+            found.append(target)
+        elif route.match == Match() and (route.abort is None or route.abort.share == 0.0):
+            found.append(".".join(route.rewrite) if route.rewrite else target)
+    return found
 
 
 def _certain_targets(service: Service, endpoint: str) -> list[str]:

@@ -244,7 +244,8 @@ def _read(at: Cursor, name: str) -> Topology | None:
     if "traffic" in found and found["traffic"].is_list() and not streams and not at.reading.report.errors:
         hint = "add - {name: web, entry: service.endpoint, arrivals: {poisson: 100/s}}"
         found["traffic"].error("M119", "there is no traffic", hint)
-    check_cycles(described, at.reading)
+    described_routes = routes.read_routes(found.get("routes"))
+    check_cycles(described, described_routes, at.reading)
     defaults = policies.read_policy_defaults(found.get("policy_defaults"))
     topology = Topology(
         name=_name(found.get("name"), name),
@@ -256,7 +257,7 @@ def _read(at: Cursor, name: str) -> Topology | None:
         mesh=platform.read_mesh(found.get("mesh")),
         policies=policies.read_policies(found.get("policies"), defaults),
         policy_defaults=defaults,
-        routes=routes.read_routes(found.get("routes")),
+        routes=described_routes,
         prices=platform.read_prices(found.get("prices")),
         call_depth=found["call_depth"].integer(1, MAX_CALL_DEPTH) if "call_depth" in found else 32,
         run=platform.read_run(found.get("run")),

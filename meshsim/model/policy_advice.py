@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from meshsim.model import graph, timing
 from meshsim.model.policies import Policy, Route
-from meshsim.model.policy_choice import PolicyChoice
+from meshsim.model.policy_choice import PolicyChoice, RouteTable
 from meshsim.model.read.cursor import Reading
 from meshsim.model.topology import Topology
 from meshsim.model.tries import is_braked, multiplied_tries, policy_tries, written_retries
@@ -28,15 +28,11 @@ def _calls(topology: Topology) -> _Calls:
     found: _Calls = {(graph.CLIENT, f"{stream.service}.{stream.endpoint}"): None for stream in topology.traffic}
     for caller, out in graph.edges(topology).items():
         found |= {(caller.partition(".")[0], callee): None for callee in out}
-    rewritten = [route for route in topology.routes if route.rewrite is not None]
-    for route in rewritten:
-        target = ".".join(route.rewrite or ())
-        found |= {(caller, target): None for caller, callee in list(found) if _addresses(route, caller, callee)}
+    table = RouteTable(topology.routes)
+    for caller, callee in list(found):
+        rewrites = (route.rewrite for route in table.routes(caller, callee))
+        found |= {(caller, ".".join(target)): None for target in rewrites if target is not None}
     return found
-
-
-def _addresses(route: Route, caller: str, callee: str) -> bool:
-    return route.to in (callee, callee.partition(".")[0]) and route.from_ in (None, caller)
 
 
 # -- what is not used --------------------------------------------------------------------------------------------
@@ -103,7 +99,10 @@ def _timeouts(topology: Topology, reading: Reading) -> Warnings:
     """Warn of limits of time, of policies and clients, below what every answer takes; once for each policy."""
     least, choice = timing.least_s(topology), PolicyChoice(topology.policies)
     told: set[tuple[str, str]] = set()
+    table = RouteTable(topology.routes)
     for caller, callee in _calls(topology):
+        if any(route.rewrite for route in table.routes(caller, callee)):
+            continue  # something else answers
         for field, name, seconds in _limits(choice, caller, callee):
             if least[callee] > seconds and (field, name) not in told:
                 told.add((field, name))

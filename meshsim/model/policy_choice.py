@@ -1,10 +1,10 @@
-"""Which policy says what holds for a call: the most specific one, field by field."""
+"""Which policy and which routes hold for a call: the most specific policy, field by field; routes in their order."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from meshsim.model.policies import Policy
+from meshsim.model.policies import Policy, Route
 
 FIELDS = tuple(field for field in Policy.model_fields if field not in ("name", "to", "from_"))
 """What policies say of the calls that they select."""
@@ -36,3 +36,25 @@ class PolicyChoice:
                     if getattr(policy, field) is not None:
                         return policy
         return None
+
+
+class RouteTable:
+    """Routes by what they address, so that asking for one call does not look at all of them.
+
+    Examples
+    --------
+    >>> table = RouteTable([Route(name="one", to="geo.lookup"), Route(name="two", to="geo", from_="shop")])
+    >>> [route.name for route in table.routes("shop", "geo.lookup")], table.routes("client", "geo.near")
+    (['one', 'two'], [])
+    """
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self._by_address: dict[str, list[tuple[int, Route]]] = {}
+        for position, route in enumerate(routes):
+            self._by_address.setdefault(route.to, []).append((position, route))
+
+    def routes(self, caller: str, callee: str) -> list[Route]:
+        """Give the routes to which calls of service `caller` to `callee`, a ``service.endpoint``, come, in order."""
+        found = [*self._by_address.get(callee, ()), *self._by_address.get(callee.partition(".")[0], ())]
+        found.sort(key=lambda entry: entry[0])
+        return [route for _, route in found if route.from_ in (None, caller)]

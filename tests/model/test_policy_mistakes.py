@@ -290,3 +290,26 @@ def test_what_only_a_rewrite_calls_is_called(tmp_path: Path) -> None:
     assert [d.code for d in _diagnostics(text, tmp_path)] == ["M204"]
     rewrite = "routes: [{name: r, to: cart.get, rewrite: db.get}]\npolicies: [{name: p, to: db, timeout: 1s}]\n"
     assert _diagnostics(text + rewrite, tmp_path) == []
+
+
+def test_a_circle_that_a_rewrite_closes(tmp_path: Path) -> None:
+    rewrite = "routes: [{name: r, to: cart, rewrite: shop.get}]\n"
+    errors = [d for d in _diagnostics(SHOP + rewrite, tmp_path) if d.severity == "error"]
+    assert [d.code for d in errors] == ["M117"] and "shop.get -> shop.get" in errors[0].message
+    for way_out in ("match: {tenant: web}, ", "fault: {abort: {as: 503, share: 1%}}, ", "from: db, "):
+        text = SHOP + rewrite.replace("rewrite:", f"{way_out}rewrite:")
+        assert not [d for d in _diagnostics(text, tmp_path) if d.severity == "error"], way_out
+
+
+def test_a_circle_that_a_rewrite_opens(tmp_path: Path) -> None:
+    text = SHOP.replace("endpoints: {get: [{work: 1ms}],", "endpoints: {get: [{call: shop.get}],")
+    assert "M117" in [d.code for d in _diagnostics(text, tmp_path)]
+    text += "routes: [{name: r, to: shop.get, from: cart, rewrite: db.get}]\n"
+    assert not [d for d in _diagnostics(text, tmp_path) if d.severity == "error"]
+
+
+def test_a_limit_is_not_held_against_what_is_rewritten(tmp_path: Path) -> None:
+    text = SHOP.replace("{call: cart.get}", "{call: db.get}") + "policies: [{name: p, from: shop, timeout: 1500us}]\n"
+    assert "M212" in [d.code for d in _diagnostics(text, tmp_path)]  # db.get takes 2 ms
+    text += "routes: [{name: r, to: db, from: shop, rewrite: cart.get}]\n"
+    assert _diagnostics(text, tmp_path) == []

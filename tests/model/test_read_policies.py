@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 from good_policies import POLICIES
+from hypothesis import given
+from hypothesis import strategies as st
 
 from meshsim.errors import SpecError
 from meshsim.model.diagnostics import Report
@@ -295,3 +297,24 @@ def test_the_order_of_routes_is_part_of_the_system_and_that_of_policies_is_not()
     spec = _spec(POLICIES)
     assert load({**spec, "policies": spec["policies"][::-1]}).digest == load(spec).digest
     assert load({**spec, "routes": spec["routes"][::-1]}).digest != load(spec).digest
+
+
+JUNK: list[Any] = [None, True, -1, 3, 1e308, "", "x", "5%", "7s", "none", "100/s", [], ["x"], {}, {"x": 1}]
+
+
+def _places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path, *(place for key, part in inner for place in _places(part, (*path, key)))]
+
+
+@given(st.sampled_from(_places(_spec(POLICIES))[1:]), st.sampled_from(JUNK))
+def test_whatever_stands_somewhere_is_read_or_reported(place: tuple[Any, ...], junk: Any) -> None:
+    spec = _spec(POLICIES)
+    at: Any = spec
+    for part in place[:-1]:
+        at = at[part]
+    at[place[-1]] = junk
+    topology, told = validate(spec)
+    errors = [d for d in told if d.severity == "error"]
+    assert (topology is None) == bool(errors)
+    assert all(error.hint or error.code in ("M107", "M108") for error in errors), errors

@@ -194,6 +194,8 @@ class Cursor:
         """Check the letters of a name."""
         if pattern.fullmatch(name):
             return True
+        if self._no_text(name):
+            return False
         slash = ", '/'" if pattern is ENDPOINT_NAME else ""
         hint = f"use letters, digits, '_'{slash} and '-'; dots separate the parts of a path"
         self.error("M110", f"'{name[:60]}' is not {what}", hint, mark)
@@ -205,9 +207,15 @@ class Cursor:
         """Check that `name` is defined (`of`: in which service)."""
         if name in names:
             return True
+        if self._no_text(name):
+            return False
         where = f" of {of}" if of else ""
         self.error("M104", f"unknown {what} '{name[:60]}'{where}", self.reading.report.suggestion(name, names), mark)
         return False
+
+    def _no_text(self, name: str) -> bool:
+        """Tell whether an empty name stands for something that was no text, which has been reported."""
+        return not name and (not isinstance(self.node, Scalar) or self.node.value is None)
 
     def later(self, what: str) -> None:
         """Report something that is planned."""

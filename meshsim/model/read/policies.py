@@ -52,7 +52,7 @@ def read_policies(at: Cursor | None, defaults: DefaultSet) -> tuple[Policy, ...]
 
 def _policy(name: str, at: Cursor, defaults: DefaultSet) -> Policy:
     found = at.fields(keys.POLICY, later=keys.LATER_POLICY, elsewhere=keys.ELSEWHERE_POLICY)
-    if at.is_map() and set(at.keys()) <= {"name", "to", "from"}:
+    if at.has("name") and set(at.keys()) <= {"name", "to", "from"}:
         at.error("M102", f"policy '{name}' says nothing", f"add one of {', '.join(keys.POLICY[3:])}")
 
     def read(key: str, reader: Callable[[Cursor], _Value]) -> _Value | None:
@@ -169,6 +169,8 @@ def _outlier(at: Cursor) -> Outlier | Literal["none"]:
         keys.OUTLIER, later=keys.LATER_OUTLIER, example="consecutive_5xx: 5", elsewhere=keys.ELSEWHERE_OUTLIER
     )
 
+    before = at.reading.report.errors
+
     def count(key: str) -> int | None:
         return found[key].integer(1, MAX_LIMIT) if key in found else None
 
@@ -186,7 +188,7 @@ def _outlier(at: Cursor) -> Outlier | Literal["none"]:
         always_eject_one_host=found["always_eject_one_host"].switch() if "always_eject_one_host" in found else None,
     )
     base, most = outlier.base_ejection_s or 0.0, outlier.max_ejection_s
-    if most is not None and most < base:
+    if most is not None and most < base and at.reading.report.errors == before:
         hint = "raise max_ejection, or lower base_ejection"
         found["max_ejection"].error("M108", "max_ejection is below base_ejection", hint)
     return outlier

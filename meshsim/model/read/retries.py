@@ -28,6 +28,7 @@ def read_retries(at: Cursor, defaults: DefaultSet) -> Retries | Literal["none"]:
         if attempts and defaults != "istio":
             _without_conditions(at, f"{{attempts: {attempts}, on: [5xx]}}", defaults)
         return Retries(attempts=attempts) if attempts else "none"
+    before = at.reading.report.errors
     found = at.fields(keys.RETRIES, example=_EXAMPLE, elsewhere=keys.ELSEWHERE_RETRIES)
     if not at.has("on") and defaults != "istio":
         _without_conditions(at, f"{{{_EXAMPLE}}}", defaults)
@@ -41,7 +42,8 @@ def read_retries(at: Cursor, defaults: DefaultSet) -> Retries | Literal["none"]:
         budget=_budget(found["budget"]) if "budget" in found else None,
         hedge=found["hedge"].switch() if "hedge" in found else None,
     )
-    _check_together(retries, found, defaults)
+    if at.reading.report.errors == before:  # what stands in for a mistake is not judged
+        _check_together(retries, found, defaults)
     return retries
 
 
@@ -91,9 +93,6 @@ def _backoff(found: dict[str, Cursor]) -> Backoff | Literal["none"] | None:
     if at is None and cap is None:
         return None
     base = quantities.duration(at, positive=True, instead_of_0="write none to retry at once") if at else None
-    if cap is not None and most is not None and most < (base or BASE_S):
-        shown = format_duration(base or BASE_S)
-        cap.error("M108", f"max_backoff is below the base of the back-off ({shown})", f"write {shown} or more")
     return Backoff(base_s=base, max_s=most)
 
 
@@ -108,6 +107,11 @@ def _budget(at: Cursor) -> Budget:
 
 
 def _check_together(retries: Retries, found: dict[str, Cursor], defaults: DefaultSet) -> None:
+    backoff = retries.backoff
+    if isinstance(backoff, Backoff) and backoff.max_s is not None and backoff.max_s < (backoff.base_s or BASE_S):
+        shown = format_duration(backoff.base_s or BASE_S)
+        message = f"max_backoff is below the base of the back-off ({shown})"
+        found["max_backoff"].error("M108", message, f"write {shown} or more")
     if retries.hedge and "per_try" not in found:
         at = found["hedge"]
         hint = "add per_try: 200ms: when a try takes longer, a further one sets out beside it"
