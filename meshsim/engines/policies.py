@@ -66,7 +66,7 @@ class PolicyRows:
         self.zone_callers: list[int] = []
         self.dimensions = sorted({name for stream, _ in plane.entries for name in stream.keys})
         self._policy_number: dict[Trying | None, int] = {}
-        self._view_number: dict[tuple[str, str, Cluster], int] = {}
+        self._view_number: dict[tuple[str, str, Cluster, bool], int] = {}
         self._limit_number: dict[tuple[str, Limit, str], int] = {}
         self._take_number: dict[frozenset[str], int] = {}
         self._share_number: dict[tuple[float, ...], int] = {}
@@ -87,7 +87,7 @@ class PolicyRows:
         assert hop.among is not None
         is_policy = hop.trying is not None or hop.cluster.is_tracked
         return {
-            "view": self._view(caller, hop.among, hop.cluster),
+            "view": self._view(caller, hop.among, hop.cluster, hop.enforce_split),
             "policy": self._policy(hop.trying) if is_policy else -1,
             "shares": -1 if hop.split is None else self._shares(hop.split),
             "balancer": BALANCERS[hop.cluster.balancer],
@@ -126,14 +126,14 @@ class PolicyRows:
             self.shares.extend(2.0 if i >= last else float(x) for i, x in enumerate(upto))
         return self._share_number[split]
 
-    def _view(self, caller: str, among: str, cluster: Cluster) -> int:
+    def _view(self, caller: str, among: str, cluster: Cluster, split: bool) -> int:
         """All calls of one service to another that are balanced alike share the caller's view (Envoy's cluster)."""
-        key = caller, among, cluster
+        key = caller, among, cluster, split
         if key not in self._view_number:
-            self._view_number[key] = self._new_view(caller, self.by_name[among], cluster)
+            self._view_number[key] = self._new_view(caller, self.by_name[among], cluster, split)
         return self._view_number[key]
 
-    def _new_view(self, caller: str, among: PlaneService, cluster: Cluster) -> int:
+    def _new_view(self, caller: str, among: PlaneService, cluster: Cluster, split: bool) -> int:
         callers = len(self.by_name[caller].replicas) if caller else 1
         cursors, counts = callers * len(among.versions), callers * len(among.replicas)
         tracked = cluster.is_tracked
@@ -144,6 +144,7 @@ class PolicyRows:
             callers=callers,
             first_cursor=self.cursors,
             first_count=self.counts,
+            split=int(split),
             choices=cluster.choices,
             dimension=self.dimensions.index(cluster.hash_on) if is_hashed else -1,  # type: ignore[arg-type]
             first_ring=self._rings(among, cluster) if is_hashed else -1,

@@ -96,7 +96,7 @@ SPANS = np.dtype(
         ("reached_ns", "i8"),  # it reached the replica
         ("admitted_ns", "i8"),  # it got a slot
         ("left_ns", "i8"),  # it was answered by the replica
-        ("returned_ns", "i8"),  # the answer reached the caller; -1 if the caller no longer waited
+        ("returned_ns", "i8"),  # the answer reached the caller (or a client gave up); -1 if the caller no longer waited
         ("demand_ns", "i8"),  # time that the frame's own CPU work takes alone
         ("cpu_wait_ns", "i8"),  # waited for or shared the CPU
         ("wait_ns", "i8"),  # `wait` steps

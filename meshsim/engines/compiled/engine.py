@@ -10,6 +10,7 @@ from meshsim.engines import arrivals, keyed, order, record
 from meshsim.engines.compiled import clients, counters, loop
 from meshsim.engines.compiled import state as st
 from meshsim.engines.nesting import circle_text
+from meshsim.engines.policies import ring_tables
 from meshsim.engines.program import CLOSED, Program
 from meshsim.engines.record import BATCHES, Record
 from meshsim.engines.running import Changeable, Totals, summed
@@ -106,6 +107,16 @@ class CompiledRun:
         row["replicas"] = replicas
         self.kernel.meters["replicas"][service] = replicas
         self.kernel.versions["replicas"][row["first_version"]] = replicas
+        self._build_rings()
+
+    def _build_rings(self) -> None:
+        """Make the tables of consistent hashing for the replicas that get requests now (rule G3)."""
+        if not len(self.program.rings):
+            return
+        k = self.kernel
+        rows, at, host = ring_tables(self.program.rings, k.services, k.versions, self.program.replicas)
+        shared = {"rings": rows, "ring_at": at, "ring_host": host}
+        self.kernel = k._replace(**{name: st.shared(array) for name, array in shared.items()})
 
     def _note_scaling(self, service: int, before: int, after: int) -> None:
         s, number = self.kernel.scalars[0], int(self.kernel.scalars["scalings"][0])

@@ -82,6 +82,7 @@ SCALARS = np.dtype(
         ("step", "i8"),  # frames (and entries of heap and ring) that one step may take
         ("arrivals", "i8"),  # requests that the coming arrival event will bring at most
         ("depth", "i8"),
+        ("zones", "i8"),
         ("first_count", "i8"),  # where the outstanding counters begin in `seen`
         ("culprit", "i8"),  # frame or call that met a limit
         ("scalings", "i8"),  # changes of replicas written
@@ -152,10 +153,52 @@ FRAMES = _in_lines(
         ("sibling", "i4"),  # next live branch of the same fork
         ("elder", "i4"),  # the one before
     ],
+    [
+        ("deadline_ns", "i8"),  # that came with the request
+        ("limit_ns", "i8"),  # overall, of an enforcer
+        ("retry_ns", "i8"),  # when it has backed off; NONE: it does not
+        ("group", "i4"),  # of a try: what its enforcer remembers; of an enforcer: of its last try
+        ("host", "i4"),  # of a try
+        ("choices", "i4"),  # replicas that there were to choose from
+        ("list", "i4"),  # of timers that the try's is in; NONE: it is in the heap
+        ("holds_retry", "i1"),  # one of the group's retries under way is this enforcer's
+        ("backing_off", "i1"),
+    ],
 )
 RPC, FORKED, DETACHED = range(3)
-#: What a frame waits for.
+#: What a frame waits for; a try may wait for a connection, and for its turn when it has got one.
 IDLE, IN_LINE, ON_CPU, WORKED, WAITING, AWAITING, JOINING, ENDED = range(8)
+FORWARDING, PENDING, GRANTED, TURNED_AWAY = range(8, 12)
+REMEMBERED = 8  # replicas that a request remembers to have tried
+
+#: One replica of an upstream, and an upstream (or a version of it), as one enforcer sees them.
+HOSTS = np.dtype(
+    [
+        ("until_ns", "i8"),  # ejected until then
+        ("multiplier", "i4"),  # of the next ejection, before it falls with time
+        ("row_5xx", "i4"),  # failures in a row
+        ("row_gateway", "i4"),
+        ("row_local", "i4"),
+        ("open", "i4"),  # connections
+        ("busy", "i4"),
+        ("first", "i4"),  # tries that wait for a connection
+        ("last", "i4"),
+    ]
+)
+GROUPS = np.dtype(
+    [
+        ("return_ns", "i8"),  # when the next ejected replica returns
+        ("active", "i4"),  # tries that have a connection
+        ("pending", "i4"),
+        ("connections", "i4"),
+        ("retries", "i4"),  # from the decision to the answer
+        ("ejected", "i4"),
+        ("of_view", "i4"),
+        ("first_host", "i4"),
+        ("hosts", "i4"),
+        ("service", "i4"),  # of the enforcer
+    ]
+)
 
 LIVE_REQUESTS = np.dtype(
     [
@@ -219,13 +262,24 @@ class Kernel(NamedTuple):
     points: Any
     distributions: Any
     table: Any
+    policies: Any
+    limits: Any
+    shares: Any
+    takes: Any
+    zone_callers: Any
+    keys: Any
+    dimensions: Any
     network: Any
+    rings: Any  # of consistent hashing, made anew when a service is scaled
+    ring_at: Any
+    ring_host: Any
     scalars: Any
     heap: Any
     lane_of: Any  # each place of the network; NONE: its delay is random
     lanes: Any
     ready: Any
     frames: Any
+    tried: Any  # (frames, REMEMBERED): replicas that an enforcer has tried
     live: Any
     users: Any
     stations: Any
@@ -233,6 +287,9 @@ class Kernel(NamedTuple):
     meters: Any
     scalings: Any
     timers: Any
+    hosts: Any
+    groups: Any
+    buckets: Any  # of tokens: when each would have been empty, had it only filled since
     seen: Any  # round robin cursors, and from `first_count` on the outstanding counters of all views
     arrival_states: Any
     counts: Any  # (streams, batches + 1, outcomes, then sums of latency and tries)
@@ -263,10 +320,10 @@ def sparse_zeros(shape: tuple[int, ...]) -> npt.NDArray[np.uint32]:
     return np.frombuffer(mmap.mmap(-1, 4 * max(size, 1), **private), dtype=np.uint32)[:size].reshape(shape)
 
 
-def _shared(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def shared(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Give a table of the Program as the kernel takes it: never empty and always read-only, so of one type."""
     if not len(array):
-        array = np.zeros(1, dtype=array.dtype)
+        array = np.zeros((1, *array.shape[1:]), dtype=array.dtype)
     array.flags.writeable = False
     return array
 
@@ -283,7 +340,17 @@ _OF_PROGRAM = (
     "points",
     "distributions",
     "table",
+    "policies",
+    "limits",
+    "shares",
+    "takes",
+    "zone_callers",
+    "keys",
+    "dimensions",
     "network",
+    "rings",
+    "ring_at",
+    "ring_host",
 )
 
 
@@ -295,11 +362,11 @@ def allocate(program: Program) -> Kernel:
     counters = int((views["callers"] * program.services["most"][views["among"]]).sum())
     threads = np.maximum(program.services["threads"][program.replicas["service"]], 1)
     lane_of = _lanes(program)
-    shared: dict[str, Any] = {name: _shared(getattr(program, name)) for name in _OF_PROGRAM}
+    of_program: dict[str, Any] = {name: shared(getattr(program, name)) for name in _OF_PROGRAM}
     own: dict[str, Any] = {name: _own(getattr(program, name)) for name in _CHANGEABLE}
     kernel = Kernel(
         **own,
-        **shared,
+        **of_program,
         scalars=_table(1, SCALARS),
         heap=_table(1024, HEAP),
         lane_of=lane_of,
@@ -312,7 +379,11 @@ def allocate(program: Program) -> Kernel:
         queues=_table(int(threads.sum()), QUEUES),
         meters=_table(services, METERS),
         scalings=_table(1, SCALINGS),
-        timers=_table(len(program.calls), TIMERS),
+        timers=_table(len(program.calls) + len(program.policies), TIMERS),
+        tried=np.full((256, REMEMBERED), NONE, dtype=np.int32),
+        hosts=_table(_rows_of_hosts(program), HOSTS),
+        groups=_table(_rows_of_groups(program), GROUPS),
+        buckets=np.full(_rows_of_buckets(program) + 1, -NEVER_NS, dtype=np.int64),
         seen=np.concatenate([np.full(cursors, NONE, dtype=np.int32), np.zeros(counters + 1, dtype=np.int32)]),
         arrival_states=_table(streams, ARRIVAL_STATE),
         counts=np.zeros((streams, BATCHES + 1, len(OUTCOMES) + 3), dtype=np.int64),
@@ -383,7 +454,7 @@ def _fill_lists(kernel: Kernel, program: Program) -> None:
     kernel.live["number"] = NONE
     kernel.frames["number"] = NONE
     kernel.lanes["time"] = kernel.lanes["key"] = NEVER_NS
-    for lists in (kernel.lanes, kernel.stations, kernel.queues, kernel.timers):
+    for lists in (kernel.lanes, kernel.stations, kernel.queues, kernel.timers, kernel.hosts):
         lists["first"] = NONE
         lists["last"] = NONE
     kernel.meters["replicas"][: len(program.services)] = program.services["replicas"]
@@ -398,11 +469,49 @@ def _fill_lists(kernel: Kernel, program: Program) -> None:
             queue["speed"] = replica["cores"] / max(int(queue["servers"]), 1)
             queue["end_ns"] = NONE
             queue["slow"] = 1.0
+    _fill_groups(kernel, program)
     scalars["depth"] = program.depth
+    scalars["zones"] = 1 + int(program.replicas["zone"].max())
     scalars["first_count"] = int(
         (program.views["callers"] * program.services["versions"][program.views["among"]]).sum()
     )
     scalars["step"] = _most_of_a_step(program)
+
+
+def _tracked(program: Program) -> npt.NDArray[np.void]:
+    return program.views[program.views["tracked"] == 1]
+
+
+def _rows_of_hosts(program: Program) -> int:
+    views = _tracked(program)
+    return int((views["callers"] * program.services["most"][views["among"]]).sum())
+
+
+def _rows_of_groups(program: Program) -> int:
+    views = _tracked(program)
+    return int((views["callers"] * program.services["versions"][views["among"]]).sum())
+
+
+def _rows_of_buckets(program: Program) -> int:
+    """One for all instances, or one for each: a limit's rows are followed by those of the next one."""
+    most = int(program.services["most"].max())
+    return int((program.limits["first"] + np.where(program.limits["shared"], 1, most)).max(initial=0))
+
+
+def _fill_groups(kernel: Kernel, program: Program) -> None:
+    for number in np.flatnonzero(program.views["tracked"]):
+        view = program.views[number]
+        service = program.services[view["among"]]
+        for mine in range(int(view["callers"])):
+            for version in range(int(service["versions"])):
+                row = program.versions[int(service["first_version"]) + version]
+                first, n = (int(row["first_replica"]), int(row["replicas"])) if view["split"] else (0, service["most"])
+                group = kernel.groups[int(view["first_group"]) + mine * int(service["versions"]) + version]
+                group["return_ns"] = NEVER_NS
+                group["of_view"] = number
+                group["first_host"] = int(view["first_host"]) + mine * int(service["most"]) + first
+                group["hosts"] = n
+                group["service"] = view["caller"]
 
 
 def _most_of_a_step(program: Program) -> int:
@@ -412,7 +521,8 @@ def _most_of_a_step(program: Program) -> int:
     """
     forks = program.instructions["op"] == p.FORK
     asynchronous = program.calls["asynchronous"][program.instructions["a"][program.instructions["op"] == p.CALL]]
-    return int(program.instructions["b"][forks].sum() + asynchronous.sum()) + 8
+    mirrors = program.instructions["op"] == p.DETACH
+    return int(program.instructions["b"][forks].sum() + asynchronous.sum() + mirrors.sum()) + 8
 
 
 #: Tables that grow, by their number in `SCALARS.full`.
@@ -433,6 +543,10 @@ def grow(kernel: Kernel, number: int) -> Kernel:
         scalars["ready"] = 0
     else:
         new[: len(old)] = old
+    if name == "frames":
+        tried = np.full((length, REMEMBERED), NONE, dtype=np.int32)
+        tried[: len(old)] = kernel.tried
+        kernel = kernel._replace(tried=tried)
     free = {"frames": "frame", "live": "request", "users": "user"}.get(name)
     if free:
         new["next"][len(old) :] = np.arange(len(old) + 1, length + 1)

@@ -209,7 +209,7 @@ class Chooser:
         """Zone aware routing with spill-over (rule B12): those of the zone that takes this request."""
         if len(hosts) < _LEAST_HOSTS or caller.zone < 0:
             return hosts
-        zones = 1 + max(replica.zone for replica in self.plant.replicas)
+        zones = self.plant.zones
         first = self.plant.services[call.among].first_replica
         zone_of = [self.plant.replicas[first + number].zone for number in hosts]
         callers = [int(self.plant.program.zone_callers[view.first_zone + zone]) for zone in range(zones)]
@@ -224,8 +224,8 @@ class Chooser:
             spare = [max(there[z] - here[z], 0) if z != mine else 0 for z in range(zones)]
             if sum(spare) and unit(key, keyed.ZONE, 0, 0) * _WHOLE >= local:
                 mark = unit(key, keyed.ZONE, 0, 1) * sum(spare)
-                for zone in range(zones):
+                for zone in (z for z in range(zones) if spare[z]):
                     mark -= spare[zone]
-                    if spare[zone] and mark < 0.0:
+                    if mark < 0.0:
                         break
         return [number for number, z in zip(hosts, zone_of, strict=True) if z == zone]

@@ -114,9 +114,10 @@ class Clients:
 
     def _impatient(self, exchange: Exchange) -> None:
         """The client gives up (rule A8)."""
-        if exchange.open:
-            self.engine.messages.abandon(exchange)
-            exchange.conclude(TIMEOUT)
+        self.engine.messages.abandon(exchange)
+        if exchange.span is not None:
+            exchange.span.returned_ns = self.env.now_ns
+        exchange.conclude(TIMEOUT)
 
     # -- requests ------------------------------------------------------------------------------------------------
 
@@ -140,8 +141,10 @@ class Clients:
         exchange = messages.send(call, None, request, request.key, sizes, deadline_ns=limit_ns)
         if limit_ns < order.NEVER_NS:
             key = order.event_key(request.number, order.PATIENCE_END, 0)
-            self.env.at(limit_ns, key, lambda _: self._impatient(exchange))
+            patience = self.env.at(limit_ns, key, lambda _: self._impatient(exchange))
         outcome = yield exchange
+        if limit_ns < order.NEVER_NS:
+            patience.cancel()
         self.engine.finished(request, outcome)
         if request.user >= 0:
             self._next_of_user(request)

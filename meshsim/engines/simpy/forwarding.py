@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from meshsim.engines.simpy.upstreams import Group
 
 _MS = 1_000_000
+REMEMBERED = 8  # replicas that a request remembers to have tried
 
 
 class News(NamedTuple):
@@ -83,14 +84,15 @@ class Forwarding:
                 self._try()
                 return None
             case "hedge":
-                self._decide(TIMEOUT, is_per_try=True, failed=0)
+                self._decide(wanted=True, failed=0)  # whatever `on` says, as in Envoy
                 return None
             case "answer" if news.outcome <= DEGRADED:
                 return news.outcome
             case "refused":  # by this enforcer itself, which does not try that again
                 self._release_retry()
             case _:
-                self._decide(news.outcome, is_per_try=news.what == "try too late", failed=1)
+                late = news.what == "try too late"
+                self._decide(wanted=self.policy.on_per_try if late else self.policy.on >> news.outcome & 1, failed=1)
         return None if self.tries or self.backing_off else news.outcome
 
     # -- tries ---------------------------------------------------------------------------------------------------
@@ -106,7 +108,7 @@ class Forwarding:
             frame.request,
             key,
             sizes,
-            tried=self.tried if self.policy.avoid else [],
+            tried=self.tried[-REMEMBERED:] if self.policy.avoid else [],
             deadline_ns=self.limit_ns,
         )
         if exchange is None:
@@ -139,11 +141,10 @@ class Forwarding:
 
     # -- retries -------------------------------------------------------------------------------------------------
 
-    def _decide(self, outcome: int, *, is_per_try: bool, failed: int) -> None:
+    def _decide(self, *, wanted: bool, failed: int) -> None:
         """Begin to back off for another try, if there shall and may be one (rule Y4)."""
         policy = self.policy
         self._release_retry()
-        wanted = policy.on_per_try if is_per_try else policy.on >> outcome & 1
         if not wanted or self.attempt >= policy.attempts:
             return
         if self.group is not None:
@@ -162,6 +163,8 @@ class Forwarding:
         else:
             key = order.event_key(self.frame.request.number, order.BACKOFF_END, self.frame.serial)
             at_ns = self.env.now_ns + self._backoff_ns()
+            if self.retry is not None:  # there is one clock for it: a hedge that backs off is put off
+                self.retry.cancel()
             self.retry = self.env.at(at_ns, key, lambda _: self._tell(News("try again")))
 
     def _backoff_ns(self) -> int:
@@ -214,11 +217,11 @@ class Forwarding:
 
     def _try_too_late(self, exchange: Exchange) -> None:
         del self.timers[exchange]
-        self.meter.timeouts += 1
         self._blame(exchange)
         if self.policy.hedge:
             self._tell(News("hedge"))
         else:
+            self.meter.timeouts += 1
             self.tries.remove(exchange)
             self.messages.abandon(exchange)
             self._tell(News("try too late"))

@@ -85,9 +85,10 @@ class Interpreter:
                 if not frame.admitted:
                     station.take_slot(frame)
                 try:
-                    outcome = TIMEOUT  # too late to begin
                     if exchange.deadline_ns > self.env.now_ns:
                         outcome = yield from self._run(frame, self._first_instruction(exchange))
+                    else:
+                        outcome = TIMEOUT  # too late to begin
                 finally:
                     station.release()
         except simpy.Interrupt:

@@ -65,6 +65,7 @@ class Plant:
         distributions = rows("Distribution", program.distributions)
         self.exact_draws = [make_draw(program, number, row) for number, row in enumerate(distributions)]
         self.draws = [make_whole(*pair) for pair in zip(self.exact_draws, distributions, strict=True)]
+        self.zones = 1 + max(program.replicas["zone"].tolist())
         self.replicas = [
             Replica(i, row, i - self.services[row.service].first_replica)
             for i, row in enumerate(rows("ReplicaRow", program.replicas))

@@ -37,10 +37,10 @@ class Host:
 class Group:
     """The replicas of one upstream (or of one of its versions) as one enforcer sees them."""
 
-    def __init__(self, env: Environment, view: Any, hosts: list[Host], meter: Meter) -> None:
+    def __init__(self, env: Environment, view: Any, hosts: dict[int, Host], meter: Meter) -> None:
         self.env = env
         self.view = view
-        self.hosts = hosts
+        self.hosts = hosts  # by number within the service
         self.meter = meter  # of the enforcer
         self.active = 0  # tries that have a connection
         self.pending = 0
@@ -94,7 +94,7 @@ class Group:
         now = self.env.now_ns
         if self.ejected and now >= self.return_ns:
             self.ejected, self.return_ns = 0, NEVER_NS
-            for host in self.hosts:
+            for host in self.hosts.values():
                 if host.until_ns > now:
                     self.ejected += 1
                     self.return_ns = min(self.return_ns, host.until_ns)
@@ -157,15 +157,18 @@ class Upstreams:
         self.plant = plant
         self.meters = meters
         self.groups: dict[tuple[int, int, int], Group] = {}
-        self.hosts: dict[tuple[int, int], list[Host]] = {}
 
     def group(self, number: int, caller: Replica, version: int) -> Group:
         """What `caller` remembers of a version (0 without a split) of the upstream of a view."""
         key = number, caller.number, version
         if key not in self.groups:
             view = self.plant.views[number]
-            most = self.plant.services[view.among].most
-            hosts = self.hosts.setdefault((number, caller.number), [Host() for _ in range(most)])
+            service = self.plant.services[view.among]
+            first, n = 0, service.most
+            if view.split:
+                row = self.plant.versions[service.first_version + version]
+                first, n = row.first_replica, row.replicas
+            hosts = {host: Host() for host in range(first, first + n)}
             self.groups[key] = Group(self.env, view, hosts, self.meters[caller.service])
         return self.groups[key]
 
