@@ -29,7 +29,7 @@ def begin(k: Kernel, frame: int, call: int) -> None:
     f.calling = call
     f.state = FORWARDING
     f.attempt = 0
-    f.group = NONE
+    f.last_group = NONE
     f.holds_retry = 0
     f.backing_off = 0
     f.retry_ns = NONE
@@ -56,7 +56,7 @@ def send_try(k: Kernel, frame: int, key: int) -> int:
     if k.calls[f.calling].deadline:
         t.deadline_ns = f.limit_ns
     t.attempt = f.attempt
-    f.group = t.group
+    f.last_group = t.group
     k.tried[frame, f.attempt % REMEMBERED] = t.carried
     if t.group != NONE:
         found = upstreams.connect(k, t.group, t.host)
@@ -113,7 +113,7 @@ def take(k: Kernel, frame: int, news: int) -> int:
 def _release_retry(k: Kernel, frame: int) -> None:
     f = k.frames[frame]
     if f.holds_retry:
-        k.groups[f.group].retries -= 1
+        k.groups[f.last_group].retries -= 1
         f.holds_retry = 0
 
 
@@ -131,11 +131,11 @@ def _decide(k: Kernel, frame: int, outcome: int, news: int, failed: int) -> None
     if not wanted or f.attempt >= policy.attempts:
         return
     c = k.counters[k.scalars[0].batch, k.replicas[f.replica].service]
-    if f.group != NONE:
-        if not upstreams.may_retry(k, f.group, failed):
+    if f.last_group != NONE:
+        if not upstreams.may_retry(k, f.last_group, failed):
             c.retries_refused += 1
             return
-        k.groups[f.group].retries += 1
+        k.groups[f.last_group].retries += 1
         f.holds_retry = 1
     f.attempt += 1
     c.retries += 1

@@ -259,7 +259,7 @@ def give_up_tries(k: Kernel, enforcer: int) -> None:
     """Abandon all tries of an enforcer that may still be answered, in the order in which they were sent."""
     e = k.frames[enforcer]
     if e.holds_retry:
-        k.groups[e.group].retries -= 1
+        k.groups[e.last_group].retries -= 1
         e.holds_retry = 0
     one = e.first
     while one != NONE:

@@ -157,7 +157,8 @@ FRAMES = _in_lines(
         ("deadline_ns", "i8"),  # that came with the request
         ("limit_ns", "i8"),  # overall, of an enforcer
         ("retry_ns", "i8"),  # when it has backed off; NONE: it does not
-        ("group", "i4"),  # of a try: what its enforcer remembers; of an enforcer: of its last try
+        ("group", "i4"),  # of a try: what its enforcer remembers of the upstream
+        ("last_group", "i4"),  # of an enforcer: that of its last try
         ("host", "i4"),  # of a try
         ("choices", "i4"),  # replicas that there were to choose from
         ("list", "i4"),  # of timers that the try's is in; NONE: it is in the heap
