@@ -63,7 +63,7 @@ def choose(k: Kernel, frame: int, caller: int, path_key: int, tried: int) -> boo
     return True
 
 
-@compiled(inline=False)
+@compiled()
 def _version(k: Kernel, call: int, key: int) -> int:
     """Draw the version by cumulative shares: the route's, or those of the service."""
     c = k.calls[call]
@@ -78,7 +78,7 @@ def _version(k: Kernel, call: int, key: int) -> int:
     return version
 
 
-@compiled(inline=False)
+@compiled()
 def _considered(k: Kernel, frame: int, first: int, n: int) -> int:
     """Count those that are not ejected; all of them where that are too few (rule B11)."""
     f = k.frames[frame]
@@ -92,7 +92,7 @@ def _considered(k: Kernel, frame: int, first: int, n: int) -> int:
     return healthy
 
 
-@compiled(inline=False)
+@compiled()
 def _was_tried(k: Kernel, enforcer: int, tried: int, picked: int) -> bool:
     for place in range(min(tried, REMEMBERED)):
         if k.tried[enforcer, place] == picked:
@@ -127,35 +127,32 @@ def _select(
         zone = _zone(k, frame, caller, first, n, left, ejects, key)
         if zone != NONE:
             left = _count_in_zone(k, frame, first, n, ejects, zone)
-    if c.balancer == ROUND_ROBIN:
-        turn = _turn(k, view.first_cursor + mine * service.versions + version, c.among, caller, version, left)
-        return _nth(k, frame, first, n, ejects, zone, turn)
     position = 0
     purpose = keyed.BALANCE
     if service.role != APP:  # an application's replica is drawn by the call's path alone, whoever chooses
         position = service.name
         purpose = keyed.PROXY_PICK
-    picked = _nth(k, frame, first, n, ejects, zone, int(unit(key, purpose, position, 0) * left))
+    base = k.scalars[0].first_count + view.first_count + mine * service.most
+    choices = 1
     if c.balancer == LEAST_REQUEST:
-        base = k.scalars[0].first_count + view.first_count + mine * service.most
-        if view.choices == 0:
+        choices = view.choices
+        if choices == 0:
             return _least(k, frame, first, n, ejects, zone, base, key, purpose, position)
-        for choice in range(1, view.choices):
-            other = _nth(k, frame, first, n, ejects, zone, int(unit(key, purpose, position, choice) * left))
-            if k.seen[base + other] < k.seen[base + picked]:
-                picked = other
+    picked = NONE
+    for choice in range(choices):
+        if c.balancer == ROUND_ROBIN:
+            turn = _turn(k, view.first_cursor + mine * service.versions + version, c.among, caller, version, left)
+        else:
+            turn = int(unit(key, purpose, position, choice) * left)
+        other = first + turn
+        if ejects or zone != NONE:
+            other = _nth_of_some(k, frame, first, n, ejects, zone, turn)
+        if picked == NONE or k.seen[base + other] < k.seen[base + picked]:
+            picked = other
     return picked
 
 
 @compiled()
-def _nth(k: Kernel, frame: int, first: int, n: int, ejects: bool, zone: int, turn: int) -> int:
-    """The replica number `turn` of those that may be chosen."""
-    if ejects or zone != NONE:
-        return _nth_of_some(k, frame, first, n, ejects, zone, turn)
-    return first + turn
-
-
-@compiled(inline=False)
 def _may_be_chosen(k: Kernel, frame: int, number: int, ejects: bool, zone: int) -> bool:
     """Tell whether a replica is neither ejected (if that counts) nor in another zone (if one was chosen)."""
     f = k.frames[frame]
@@ -164,8 +161,9 @@ def _may_be_chosen(k: Kernel, frame: int, number: int, ejects: bool, zone: int) 
     return zone == NONE or k.replicas[k.services[k.calls[f.call].among].first_replica + number].zone == zone
 
 
-@compiled(inline=False)
+@compiled()
 def _nth_of_some(k: Kernel, frame: int, first: int, n: int, ejects: bool, zone: int, turn: int) -> int:
+    """The replica number `turn` of those that may be chosen."""
     for number in range(first, first + n):
         if _may_be_chosen(k, frame, number, ejects, zone):
             if turn == 0:
@@ -185,7 +183,7 @@ def _turn(k: Kernel, slot: int, among: int, caller: int, version: int, n: int) -
     return turn
 
 
-@compiled(inline=False)
+@compiled()
 def _least(
     k: Kernel,
     frame: int,
@@ -217,7 +215,7 @@ def _least(
 # -- consistent hashing ------------------------------------------------------------------------------------------
 
 
-@compiled(inline=False)
+@compiled()
 def _hashed(
     k: Kernel, frame: int, version: int, first: int, n: int, ejects: bool, selection: int, number: int
 ) -> int:
@@ -247,13 +245,13 @@ def _hashed(
         host = k.ring_host[table.first + int(word % _MAGLEV_ENTRIES)]
         if _may_be_chosen(k, frame, host, ejects, NONE):
             return host
-    return _nth(k, frame, first, n, ejects, NONE, 0)
+    return first
 
 
 # -- zones -------------------------------------------------------------------------------------------------------
 
 
-@compiled(inline=False)
+@compiled()
 def _count_in_zone(k: Kernel, frame: int, first: int, n: int, ejects: bool, zone: int) -> int:
     found = 0
     for number in range(first, first + n):
@@ -268,7 +266,7 @@ def _share_here(k: Kernel, view: int, zone: int) -> int:
     return _WHOLE * k.zone_callers[k.views[view].first_zone + zone] // callers
 
 
-@compiled(inline=False)
+@compiled()
 def _zone(k: Kernel, frame: int, caller: int, first: int, n: int, left: int, ejects: bool, key: int) -> int:
     """Zone aware routing with spill-over (rule B12): the zone that takes this request; NONE: any."""
     mine = k.replicas[caller].zone

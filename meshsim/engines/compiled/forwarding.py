@@ -6,7 +6,7 @@ from meshsim.engines import keyed, order
 from meshsim.engines.compiled import upstreams
 from meshsim.engines.compiled.draws import draw_whole
 from meshsim.engines.compiled.heap import BACKED_OFF, TOO_LATE, event_key, push
-from meshsim.engines.compiled.messages import give_up_tries, join_family, prepare
+from meshsim.engines.compiled.messages import give_up_tries, join_family
 from meshsim.engines.compiled.pool import free_frame
 from meshsim.engines.compiled.ready import HEDGE, REFUSED, TIMED_OUT, TRY_AGAIN, TRY_TIMED_OUT, tell
 from meshsim.engines.compiled.state import FORWARDING, IDLE, NONE, REMEMBERED, Kernel
@@ -43,12 +43,12 @@ def begin(k: Kernel, frame: int, call: int) -> None:
 
 
 @compiled()
-def send_try(k: Kernel, frame: int, key: int) -> int:
-    """Prepare a try; its record if it is to be sent at once, NONE if it waits or was turned away (rules Y3, Y5)."""
+def send_try(k: Kernel, frame: int, at: int) -> int:
+    """Find a connection for a prepared try (NONE: there is no replica for it), rules Y3 and Y5.
+
+    Gives its record if it is to be sent at once, NONE if it waits or was turned away.
+    """
     f = k.frames[frame]
-    policy = k.policies[k.calls[f.calling].policy]
-    tried = f.attempt if policy.avoid else 0
-    at = prepare(k, f.calling, frame, f.request, key, f.key, tried, f.request_bytes, f.response_bytes)
     if at == NONE:
         tell(k, frame, REFUSED + NO_HOST)
         return NONE
@@ -117,7 +117,7 @@ def _release_retry(k: Kernel, frame: int) -> None:
         f.holds_retry = 0
 
 
-@compiled(inline=False)
+@compiled()
 def _decide(k: Kernel, frame: int, outcome: int, news: int, failed: int) -> None:
     """Begin to back off for another try, if there shall and may be one (rule Y4)."""
     f = k.frames[frame]

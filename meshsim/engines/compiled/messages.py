@@ -126,6 +126,13 @@ def answer(k: Kernel, frame: int, outcome: int) -> None:
     travel(k, frame, place, delay_ns(k, f.call, place, f.key, keyed.DELAY_BACK), True)
 
 
+@compiled(inline=False)
+def refuse(k: Kernel, frame: int, outcome: int) -> None:
+    """Answer a request without any work: for the rare cases."""
+    leaves(k, frame, outcome)
+    answer(k, frame, outcome)
+
+
 @compiled()
 def _close(k: Kernel, frame: int, outcome: int) -> None:
     """Count an exchange that was sent no longer; the outcome is NONE if nobody waited for it."""
@@ -204,7 +211,7 @@ def timed_out(k: Kernel, frame: int) -> None:
     ready_frame(k, RUN, caller)
 
 
-@compiled(inline=False)
+@compiled()
 def try_timed_out(k: Kernel, frame: int) -> None:
     """A try has taken longer than its enforcer allows: the enforcer gives it up, or hedges (rules Y3, Y9)."""
     f = k.frames[frame]
@@ -221,7 +228,7 @@ def try_timed_out(k: Kernel, frame: int) -> None:
     tell(k, enforcer, TRY_TIMED_OUT)
 
 
-@compiled(inline=False)
+@compiled()
 def too_late(k: Kernel, enforcer: int) -> None:
     """The time that an enforcer has for a request is over (rule Y1)."""
     e = k.frames[enforcer]
@@ -254,7 +261,7 @@ def abandon(k: Kernel, frame: int) -> None:
         push(k, at_ns, event_key(f.number, order.CANCEL, f.serial), CANCELLED, frame)
 
 
-@compiled(inline=False)
+@compiled()
 def give_up_tries(k: Kernel, enforcer: int) -> None:
     """Abandon all tries of an enforcer that may still be answered, in the order in which they were sent."""
     e = k.frames[enforcer]

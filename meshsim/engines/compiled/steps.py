@@ -15,6 +15,7 @@ from meshsim.engines.compiled.messages import (
     join_family,
     new_branch,
     prepare,
+    refuse,
     stop_branches,
 )
 from meshsim.engines.compiled.ready import RUN, ready_frame
@@ -53,15 +54,12 @@ def reached(k: Kernel, frame: int) -> None:
     f = k.frames[frame]
     service = k.services[k.replicas[f.replica].service]
     if service.fault_share > 0.0 and unit(f.key, keyed.FAULT, service.name, 0) < service.fault_share:  # rule G7
-        leaves(k, frame, int(service.fault))
-        answer(k, frame, int(service.fault))
+        refuse(k, frame, int(service.fault))
     elif stations.full(k, f.replica):
         k.counters[k.scalars[0].batch, k.replicas[f.replica].service].rejected += 1
-        leaves(k, frame, QUEUE_FULL)
-        answer(k, frame, QUEUE_FULL)
+        refuse(k, frame, QUEUE_FULL)
     elif f.deadline_ns <= k.scalars[0].now_ns:
-        leaves(k, frame, TIMEOUT)
-        answer(k, frame, TIMEOUT)
+        refuse(k, frame, TIMEOUT)
     elif stations.taken(k, f.replica):
         f.state = IN_LINE
         stations.join_line(k, frame)
@@ -73,7 +71,7 @@ def reached(k: Kernel, frame: int) -> None:
         ready_frame(k, RUN, frame)
 
 
-@compiled(inline=False)
+@compiled()
 def waited_too_long(k: Kernel, frame: int) -> None:
     """A request has stood in line for as long as it may: it is turned away as a consequence (rule S2)."""
     stations.leave_line(k, frame)
@@ -98,8 +96,7 @@ def woken(k: Kernel, frame: int, news: int) -> bool:
     f = k.frames[frame]
     if f.state == TURNED_AWAY:
         k.counters[k.scalars[0].batch, k.replicas[f.replica].service].rejected += 1
-        leaves(k, frame, MAX_WAIT)
-        answer(k, frame, MAX_WAIT)
+        refuse(k, frame, MAX_WAIT)
         return False
     if f.kind == RPC and f.pc == NONE:
         waited_ns = k.scalars[0].now_ns - f.reached_ns
@@ -107,8 +104,7 @@ def woken(k: Kernel, frame: int, news: int) -> bool:
         _begin(k, frame)
         if f.deadline_ns <= k.scalars[0].now_ns:
             stations.release(k, f.replica)
-            leaves(k, frame, TIMEOUT)
-            answer(k, frame, TIMEOUT)
+            refuse(k, frame, TIMEOUT)
             return False
     outcome = _go_on(k, frame, news)
     if outcome != _SENDING and outcome != _SUSPENDED:
@@ -214,7 +210,7 @@ def _resumed(k: Kernel, frame: int, news: int) -> int:
     return UNFINISHED
 
 
-@compiled(inline=False)
+@compiled()
 def _has_token(k: Kernel, frame: int, number: int) -> bool:
     """Take a token from an enforcer's bucket, if there is one; tokens come continuously (rule Y10)."""
     limit = k.limits[number]
@@ -230,7 +226,7 @@ def _has_token(k: Kernel, frame: int, number: int) -> bool:
     return has_one
 
 
-@compiled(inline=False)
+@compiled()
 def _match(k: Kernel, frame: int, pc: int) -> None:
     """Go on at the first case that takes the request's stream; the last one takes all (rule Y11)."""
     f, i = k.frames[frame], k.instructions[pc]
@@ -335,9 +331,14 @@ def send_try(k: Kernel, frame: int, request: int) -> int:
     else:  # passed on
         request_bytes = k.frames[frame].request_bytes
         response_bytes = k.frames[frame].response_bytes
+    path_key = key
+    tried = 0
     if enforces:
-        return forwarding.send_try(k, frame, key)
-    child = prepare(k, call, frame, request, key, key, 0, request_bytes, response_bytes)
+        path_key = k.frames[frame].key
+        tried = k.frames[frame].attempt if k.policies[c.policy].avoid else 0
+    child = prepare(k, call, frame, request, key, path_key, tried, request_bytes, response_bytes)
+    if enforces:
+        return forwarding.send_try(k, frame, child)
     now = k.scalars[0].now_ns
     if frame == NONE:
         _limit_by_patience(k, child)
@@ -359,7 +360,7 @@ def send_try(k: Kernel, frame: int, request: int) -> int:
     return child
 
 
-@compiled(inline=False)
+@compiled()
 def _limit_by_patience(k: Kernel, frame: int) -> None:
     """A client waits for as long as its patience lasts (rule A8)."""
     f = k.frames[frame]

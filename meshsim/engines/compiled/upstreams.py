@@ -126,7 +126,7 @@ def next_in_line(k: Kernel, group: int, host: int) -> int:
 # -- ejections ---------------------------------------------------------------------------------------------------
 
 
-@compiled(inline=False)
+@compiled()
 def refresh(k: Kernel, group: int) -> None:
     """Let those return whose time has come (rule Y8)."""
     g = k.groups[group]
@@ -157,33 +157,32 @@ def result(k: Kernel, frame: int, outcome: int, here: bool) -> None:
         h.row_gateway = 0
         h.row_local = 0
         return
-    if here or outcome == RESET or outcome == CONNECT_FAILURE:
-        if view.consecutive_local:
-            h.row_local = h.row_local + 1 if outcome == CONNECT_FAILURE else 1
-            if h.row_local == view.consecutive_local:
-                _detected(k, f.group, f.host, f.choices)
-            return
+    detected = False
+    if view.consecutive_local and (here or outcome == RESET or outcome == CONNECT_FAILURE):
+        h.row_local = h.row_local + 1 if outcome == CONNECT_FAILURE else 1
+        detected = h.row_local == view.consecutive_local
     else:
-        h.row_local = 0
-    h.row_5xx += 1
-    h.row_gateway = 0 if outcome == E500 else h.row_gateway + 1
-    if view.consecutive_gateway and h.row_gateway == view.consecutive_gateway:
-        h.row_gateway = 0
-        _detected(k, f.group, f.host, f.choices)
-    if view.consecutive_5xx and h.row_5xx == view.consecutive_5xx:
-        h.row_5xx = 0
+        if not here and outcome != RESET and outcome != CONNECT_FAILURE:
+            h.row_local = 0
+        h.row_5xx += 1
+        h.row_gateway = 0 if outcome == E500 else h.row_gateway + 1
+        if view.consecutive_gateway and h.row_gateway == view.consecutive_gateway:
+            h.row_gateway = 0
+            detected = True
+        if view.consecutive_5xx and h.row_5xx == view.consecutive_5xx:
+            h.row_5xx = 0
+            detected = True
+    if detected:
         _detected(k, f.group, f.host, f.choices)
 
 
-@compiled(inline=False)
+@compiled()
 def _detected(k: Kernel, group: int, host: int, n: int) -> None:
-    """Eject a replica of `n`, unless too many are or it is already."""
+    """Eject a replica of `n`, unless too many are."""
     g, h = k.groups[group], k.hosts[host]
     view = k.views[g.of_view]
     now = k.scalars[0].now_ns
     h.row_local = 0
-    if h.until_ns > now:
-        return
     if 100.0 * (g.ejected + 1) / n > 100.0 * view.max_ejected and not (view.always_one and g.ejected == 0):
         return
     if h.until_ns:

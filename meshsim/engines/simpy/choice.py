@@ -189,7 +189,10 @@ class Chooser:
         return mix(mix(stream.tenant, name), value)
 
     def _hashed(self, call: Any, view: Any, version: int, hosts: Any, hashed: int, selection: int) -> int:
-        """The replica that a ring or a Maglev table has for a hash (rule B10)."""
+        """The replica that a ring or a Maglev table has for a hash (rule B10).
+
+        After a thousand rehashes that all met ejected replicas: the first one, ejected or not.
+        """
         *_, first, entries = self.rings[view.first_ring + (1 + version if call.split else 0)]
         if call.balancer == p.RING_HASH:
             at = bisect_left(self.ring_at, hashed, first, first + entries) - first + selection
@@ -201,7 +204,7 @@ class Chooser:
             host = self.ring_host[first + word % entries]
             if host in hosts:
                 return host
-        return int(hosts[0])
+        return int(self.plant.versions[self.plant.services[call.among].first_version + version].first_replica)
 
     # -- zones -------------------------------------------------------------------------------------------------
 

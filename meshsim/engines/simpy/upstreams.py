@@ -121,19 +121,20 @@ class Group:
             host.in_a_row_local = 0
         host.in_a_row_5xx += 1
         host.in_a_row_gateway = 0 if outcome == E500 else host.in_a_row_gateway + 1
+        detected = False
         if view.consecutive_gateway and host.in_a_row_gateway == view.consecutive_gateway:
             host.in_a_row_gateway = 0
-            self._detected(host, n)
+            detected = True
         if view.consecutive_5xx and host.in_a_row_5xx == view.consecutive_5xx:
             host.in_a_row_5xx = 0
+            detected = True
+        if detected:
             self._detected(host, n)
 
     def _detected(self, host: Host, n: int) -> None:
-        """Eject a replica of `n`, unless too many are or it is already."""
+        """Eject a replica of `n`, unless too many are."""
         view, now = self.view, self.env.now_ns
         host.in_a_row_local = 0
-        if host.until_ns > now:
-            return
         if 100.0 * (self.ejected + 1) / n > 100.0 * view.max_ejected and not (view.always_one and not self.ejected):
             return
         if host.until_ns:
