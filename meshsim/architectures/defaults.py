@@ -46,7 +46,13 @@ _OPEN_RETRIES: dict[DefaultSet, Retries] = {
 
 
 def trying(
-    absent: DefaultSet, inside: DefaultSet, timeout_s: float | str | None, retries: Retries | str | None, edge: str
+    absent: DefaultSet,
+    inside: DefaultSet,
+    timeout_s: float | str | None,
+    retries: Retries | str | None,
+    *,
+    is_hashed: bool,
+    edge: str,
 ) -> Trying | None:
     """Fill in what policies say of time and retries on an edge; None if nothing is done.
 
@@ -54,6 +60,8 @@ def trying(
     ----------
     absent, inside
         The sets that fields are taken from that no policy has, and those that a written one leaves open.
+    is_hashed
+        The load balancer hashes: then Istio does not avoid previous hosts (its retry.go).
 
     Raises
     ------
@@ -70,7 +78,9 @@ def trying(
         raise UsageError(f"retries of {edge}: nothing says what is retried; add e.g. `on: [5xx]`")
     attempts = written.attempts if written.attempts is not None else open_ones.attempts
     host_attempts = written.host_attempts if written.host_attempts is not None else open_ones.host_attempts
-    avoid = written.avoid_previous_hosts if written.avoid_previous_hosts is not None else open_ones.avoid_previous_hosts
+    avoid = written.avoid_previous_hosts
+    if avoid is None:
+        avoid = open_ones.avoid_previous_hosts and not is_hashed
     return Trying(
         timeout_s=limit_s,
         attempts=attempts or 0,

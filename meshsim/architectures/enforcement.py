@@ -37,15 +37,25 @@ class Enforcement:
         edge = f"{caller or 'any caller'} -> {callee}.{endpoint}"
         written = policy.value("rate_limit")
         limit = written if isinstance(written, RateLimit) else RateLimit()
+        cluster = self._cluster(policy, absent)
         return Enforced(
-            cluster=self._cluster(policy, absent),
-            trying=defaults.trying(absent, inside, policy.value("timeout_s"), policy.value("retries"), edge),
+            cluster=cluster,
+            trying=defaults.trying(
+                absent,
+                inside,
+                policy.value("timeout_s"),
+                policy.value("retries"),
+                is_hashed=cluster.hash_on is not None,
+                edge=edge,
+            ),
             limits=tuple(_limits(limit)),
             limit_delay=limit.delay,
             limit_name=policy.fields["rate_limit"].policy if written is not None else "",
             deadline=bool(policy.value("deadline")),
             cancellation=bool(policy.value("cancellation")),
-            routes=tuple(self._rule(route, caller, endpoint, absent) for route in self.routes_of(caller, callee, endpoint)),
+            routes=tuple(
+                self._rule(route, caller, endpoint, absent) for route in self.routes_of(caller, callee, endpoint)
+            ),
         )
 
     def _cluster(self, policy: EdgePolicy, absent: DefaultSet) -> Cluster:

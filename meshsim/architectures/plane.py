@@ -164,7 +164,9 @@ class Routed:
     cases: tuple[Case, ...]
 
 
-PlaneStep = Work | Wait | PlaneCall | PlaneParallel | PlaneChoose | Fail | ProxyWork | Forward | Mirrored | Limited | Routed
+PlaneStep = (
+    Work | Wait | PlaneCall | PlaneParallel | PlaneChoose | Fail | ProxyWork | Forward | Mirrored | Limited | Routed
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,7 +109,8 @@ def _tie(one: Policy, other: Policy, field: str, edge: str, origins: Mapping[str
         f"policy '{policy.name}'{_where(policy.name, origins)} says {_text(getattr(policy, field))}"
         for policy in (first, second)
     )
-    return f"{field.removesuffix('_s')} of {edge}: {said}, and neither is more specific; give one of them a narrower `to` or `from`"
+    cure = "neither is more specific; give one of them a narrower `to` or `from`"
+    return f"{field.removesuffix('_s')} of {edge}: {said}, and {cure}"
 
 
 def _text(value: Any) -> str:

@@ -100,10 +100,10 @@ def _compile_once(function: Any) -> None:
 
 
 def _wide(kind: Any) -> Any:
-    kind = types.unliteral(kind)
-    if isinstance(kind, types.Integer) and kind.bitwidth < 64:
-        return types.int64 if kind.signed else types.uint64
-    return kind
+    wide: Any = types.unliteral(kind)  # type: ignore[no-untyped-call]
+    if wide in types.integer_domain and wide.bitwidth < 64:
+        return types.int64 if wide.signed else types.uint64
+    return wide
 
 
 def _as_typed(function: Function, signature: Any) -> Function:

@@ -160,7 +160,7 @@ VIEWS = np.dtype(
 )
 #: Tables of consistent hashing: entries [first, first + entries) of `ring_at` (hashes, ascending; RING_HASH) and
 #: `ring_host` (replica within the service).
-#: The first three fields say of what: a service, one of its versions (-1: all), the least number of entries (0: Maglev).
+#: The first three fields say of what: a service, one of its versions (-1: all), how many entries at least (0: Maglev).
 RINGS = np.dtype([("service", "i4"), ("version", "i4"), ("least", "i4"), ("first", "i4"), ("entries", "i4")])
 
 # -- traffic ---------------------------------------------------------------------------------------------------

@@ -90,6 +90,7 @@ SPANS = np.dtype(
         ("serial", "i4"),
         ("parent", "i4"),  # serial of the calling frame; -1 for the entry
         ("endpoint", "i4"),  # number of the endpoint in the Program; -1 for a branch (it runs in its parent's)
+        ("joined", "i4"),  # of a branch: 1 if a fork waits for it, 0 if nobody does (asynchronous calls, copies)
         ("replica", "i4"),  # number of the replica in the Program
         ("attempt", "i4"),
         ("sent_ns", "i8"),  # the caller sent it

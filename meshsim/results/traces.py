@@ -99,7 +99,7 @@ class Span:
     parent: int | None
     service: str
     endpoint: str
-    role: Literal["app", "proxy"]
+    role: Literal["app", "proxy", "library"]
     replica: int
     version: str
     attempt: int

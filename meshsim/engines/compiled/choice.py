@@ -6,7 +6,7 @@ import numpy as np
 
 from meshsim.engines import keyed
 from meshsim.engines.compiled.draws import draw_whole
-from meshsim.engines.compiled.state import NONE, REMEMBERED, Kernel
+from meshsim.engines.compiled.state import NONE, TRIED_BITS, Kernel
 from meshsim.engines.compiled.upstreams import refresh
 from meshsim.engines.jit import compiled
 from meshsim.engines.keyed import mix, unit
@@ -23,8 +23,7 @@ _MAGLEV_ENTRIES = np.uint64(MAGLEV_ENTRIES)
 def choose(k: Kernel, frame: int, caller: int, path_key: int, tried: int) -> bool:
     """Choose for one try; False if every replica is ejected.
 
-    `path_key` is the key of the request at its caller, `tried` how many replicas its caller's frame has tried and
-    shall avoid.
+    `path_key` is the key of the request at its caller; `tried` has a bit for each replica that shall be avoided.
     """
     f = k.frames[frame]
     c = k.calls[f.call]
@@ -53,7 +52,7 @@ def choose(k: Kernel, frame: int, caller: int, path_key: int, tried: int) -> boo
     selection = 0
     while True:
         picked = _select(k, frame, caller, mine, version, first, n, left, ejects, selection)
-        if tried == 0 or selection >= k.policies[c.policy].host_attempts or not _was_tried(k, f.parent, tried, picked):
+        if not (tried >> picked % TRIED_BITS) & 1 or selection >= k.policies[c.policy].host_attempts:
             break
         selection += 1
     f.carried = picked
@@ -90,14 +89,6 @@ def _considered(k: Kernel, frame: int, first: int, n: int) -> int:
         k.counters[k.scalars[0].batch, k.groups[f.group].service].panics += 1
         return n
     return healthy
-
-
-@compiled()
-def _was_tried(k: Kernel, enforcer: int, tried: int, picked: int) -> bool:
-    for place in range(min(tried, REMEMBERED)):
-        if k.tried[enforcer, place] == picked:
-            return True
-    return False
 
 
 @compiled()
@@ -216,9 +207,7 @@ def _least(
 
 
 @compiled()
-def _hashed(
-    k: Kernel, frame: int, version: int, first: int, n: int, ejects: bool, selection: int, number: int
-) -> int:
+def _hashed(k: Kernel, frame: int, version: int, first: int, n: int, ejects: bool, selection: int, number: int) -> int:
     """The replica that a ring or a Maglev table has for what a request is about (rule B10)."""
     f = k.frames[frame]
     c = k.calls[f.call]

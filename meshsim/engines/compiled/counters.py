@@ -146,7 +146,7 @@ def leaves(k: Kernel, frame: int, outcome: int) -> None:
 
 
 @compiled()
-def begin_span(k: Kernel, frame: int, parent_serial: int, endpoint: int) -> None:
+def begin_span(k: Kernel, frame: int, parent_serial: int, endpoint: int, joined: int) -> None:
     """Begin the row of a frame of a sampled request."""
     f = k.frames[frame]
     r = k.live[f.request]
@@ -160,6 +160,7 @@ def begin_span(k: Kernel, frame: int, parent_serial: int, endpoint: int) -> None
     row.serial = f.serial
     row.parent = parent_serial
     row.endpoint = endpoint
+    row.joined = joined
     row.replica = f.replica
     row.attempt = 0
     row.sent_ns = s.now_ns

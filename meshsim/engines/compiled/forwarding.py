@@ -9,7 +9,7 @@ from meshsim.engines.compiled.heap import BACKED_OFF, TOO_LATE, event_key, push
 from meshsim.engines.compiled.messages import give_up_tries, join_family
 from meshsim.engines.compiled.pool import free_frame
 from meshsim.engines.compiled.ready import HEDGE, REFUSED, TIMED_OUT, TRY_AGAIN, TRY_TIMED_OUT, tell
-from meshsim.engines.compiled.state import FORWARDING, IDLE, NONE, REMEMBERED, Kernel
+from meshsim.engines.compiled.state import FORWARDING, IDLE, NONE, TRIED_BITS, Kernel
 from meshsim.engines.jit import compiled
 from meshsim.engines.keyed import unit
 from meshsim.engines.order import NEVER_NS
@@ -30,6 +30,7 @@ def begin(k: Kernel, frame: int, call: int) -> None:
     f.state = FORWARDING
     f.attempt = 0
     f.last_group = NONE
+    f.tried = 0
     f.holds_retry = 0
     f.backing_off = 0
     f.retry_ns = NONE
@@ -57,7 +58,7 @@ def send_try(k: Kernel, frame: int, at: int) -> int:
         t.deadline_ns = f.limit_ns
     t.attempt = f.attempt
     f.last_group = t.group
-    k.tried[frame, f.attempt % REMEMBERED] = t.carried
+    f.tried |= 1 << t.carried % TRIED_BITS
     if t.group != NONE:
         found = upstreams.connect(k, t.group, t.host)
         if found == upstreams.REFUSED or (found == upstreams.CONNECTED and upstreams.is_full(k, t.group)):

@@ -97,7 +97,7 @@ def dispatch(k: Kernel, frame: int) -> None:
     c = k.calls[f.call]
     if f.counted != NONE:
         k.seen[f.counted] += 1
-    begin_span(k, frame, NONE if f.parent == NONE else k.frames[f.parent].serial, c.endpoint)
+    begin_span(k, frame, NONE if f.parent == NONE else k.frames[f.parent].serial, c.endpoint, 0)
     place = place_of(k, f.call, f.origin, f.replica)
     f.delay_ns = delay_ns(k, f.call, place, f.key, keyed.DELAY)
     fresh = is_fresh(k, f.call, f.key)
@@ -328,7 +328,7 @@ def new_branch(k: Kernel, frame: int, kind: int, pc: int) -> int:
     b.request_bytes = f.request_bytes
     b.response_bytes = f.response_bytes
     b.pc = pc
-    begin_span(k, at, f.serial, NONE)
+    begin_span(k, at, f.serial, NONE, kind == FORKED)
     return at
 
 

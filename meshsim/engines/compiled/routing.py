@@ -50,7 +50,7 @@ def _uniform_for(k: Kernel, among: int, key: int, index: int) -> float:
 def pick(
     k: Kernel, frame: int, caller: int, pin: int, carried: int, connection: int, path_key: int, tried: int
 ) -> bool:
-    """Choose the replica that a try is for; `caller` is a replica, NONE a client (rules B1-B6). False: there is none."""
+    """Choose the replica that a try is for; `caller` is a replica, NONE a client (rules B1-B6). False: none."""
     f = k.frames[frame]
     c = k.calls[f.call]
     if c.pick == BALANCE:

@@ -156,6 +156,7 @@ FRAMES = _in_lines(
     [
         ("deadline_ns", "i8"),  # that came with the request
         ("limit_ns", "i8"),  # overall, of an enforcer
+        ("tried", "i8"),  # a bit for each replica that an enforcer has tried
         ("retry_ns", "i8"),  # when it has backed off; NONE: it does not
         ("group", "i4"),  # of a try: what its enforcer remembers of the upstream
         ("last_group", "i4"),  # of an enforcer: that of its last try
@@ -170,7 +171,7 @@ RPC, FORKED, DETACHED = range(3)
 #: What a frame waits for; a try may wait for a connection, and for its turn when it has got one.
 IDLE, IN_LINE, ON_CPU, WORKED, WAITING, AWAITING, JOINING, ENDED = range(8)
 FORWARDING, PENDING, GRANTED, TURNED_AWAY = range(8, 12)
-REMEMBERED = 8  # replicas that a request remembers to have tried
+TRIED_BITS = 62  # a request remembers the replicas that it has tried by their numbers modulo this
 
 #: One replica of an upstream, and an upstream (or a version of it), as one enforcer sees them.
 HOSTS = np.dtype(
@@ -280,7 +281,6 @@ class Kernel(NamedTuple):
     lanes: Any
     ready: Any
     frames: Any
-    tried: Any  # (frames, REMEMBERED): replicas that an enforcer has tried
     live: Any
     users: Any
     stations: Any
@@ -381,7 +381,6 @@ def allocate(program: Program) -> Kernel:
         meters=_table(services, METERS),
         scalings=_table(1, SCALINGS),
         timers=_table(len(program.calls) + len(program.policies), TIMERS),
-        tried=np.full((256, REMEMBERED), NONE, dtype=np.int32),
         hosts=_table(_rows_of_hosts(program), HOSTS),
         groups=_table(_rows_of_groups(program), GROUPS),
         buckets=np.full(_rows_of_buckets(program) + 1, -NEVER_NS, dtype=np.int64),
@@ -544,10 +543,6 @@ def grow(kernel: Kernel, number: int) -> Kernel:
         scalars["ready"] = 0
     else:
         new[: len(old)] = old
-    if name == "frames":
-        tried = np.full((length, REMEMBERED), NONE, dtype=np.int32)
-        tried[: len(old)] = kernel.tried
-        kernel = kernel._replace(tried=tried)
     free = {"frames": "frame", "live": "request", "users": "user"}.get(name)
     if free:
         new["next"][len(old) :] = np.arange(len(old) + 1, length + 1)

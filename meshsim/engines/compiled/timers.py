@@ -1,7 +1,8 @@
 """Timeouts of tries. Those of one call last equally long, so they expire in the order in which they were set.
 
-Each call (and each policy, for its tries) has a list of them, and only the head of a list has an event: an answer takes its timer out of the list at no
-cost, and an event that finds another head than it was made for is set anew for that one.
+Each call (and each policy, for its tries) has a list of them, and only the head of a list has an event: an answer takes
+its timer out of the list at no cost, and an event that finds another head than it was made for is set anew for that
+one. What is left of a caller's time is different for each try, which then has an event of its own.
 """
 
 from __future__ import annotations

@@ -103,7 +103,7 @@ def closed(k: Kernel, frame: int, outcome: int) -> None:
     g, h = k.groups[f.group], k.hosts[f.host]
     g.active -= 1
     h.busy -= 1
-    if _counts_connections(k, f.group) and (outcome == NONE or outcome == CONNECT_FAILURE):
+    if _counts_connections(k, f.group) and outcome in (NONE, CONNECT_FAILURE):
         h.open -= 1
         g.connections -= 1
     if outcome != NONE:
@@ -158,11 +158,11 @@ def result(k: Kernel, frame: int, outcome: int, here: bool) -> None:
         h.row_local = 0
         return
     detected = False
-    if view.consecutive_local and (here or outcome == RESET or outcome == CONNECT_FAILURE):
+    if view.consecutive_local and (here or outcome in (RESET, CONNECT_FAILURE)):
         h.row_local = h.row_local + 1 if outcome == CONNECT_FAILURE else 1
         detected = h.row_local == view.consecutive_local
     else:
-        if not here and outcome != RESET and outcome != CONNECT_FAILURE:
+        if not here and outcome not in (RESET, CONNECT_FAILURE):
             h.row_local = 0
         h.row_5xx += 1
         h.row_gateway = 0 if outcome == E500 else h.row_gateway + 1

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _LEAST_HOSTS = 6  # of an upstream, for zone aware routing (Envoy's min_cluster_size)
 _WHOLE = 10_000  # Envoy's percentages have two digits behind the point
 _REHASHES = 1000
+TRIED_BITS = 62  # a request remembers the replicas that it has tried by their numbers modulo this
 
 
 class Choice(NamedTuple):
@@ -59,11 +60,12 @@ class Chooser:
     # -- choosing ----------------------------------------------------------------------------------------------
 
     def choose(
-        self, call: Any, caller: Replica | None, request: Request, key: int, path_key: int, tried: list[int]
+        self, call: Any, caller: Replica | None, request: Request, key: int, path_key: int, tried: int
     ) -> Choice | None:
         """Choose for one try; None if every replica is ejected.
 
-        `path_key` is the key of the request at its caller, the same for all tries; `tried` are those to be avoided.
+        `path_key` is the key of the request at its caller, the same for all tries; `tried` has a bit for each replica
+        that shall be avoided.
         """
         view = self.plant.views[call.view]
         version, first, n = self._candidates(call, path_key)
@@ -78,7 +80,7 @@ class Chooser:
         picked = -1
         for selection in range(1 + (self._host_attempts(call) if tried else 0)):
             picked = self._select(call, view, caller, version, hosts, request, key, selection)
-            if picked not in tried:
+            if not tried >> picked % TRIED_BITS & 1:
                 break
         mine = caller.number if caller is not None else 0
         counted = view.first_count + mine * self.plant.services[call.among].most + picked

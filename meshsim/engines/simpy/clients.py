@@ -10,8 +10,8 @@ import simpy
 
 from meshsim.engines import arrivals, keyed, order
 from meshsim.engines import program as p
-from meshsim.engines.simpy.environment import Timed
 from meshsim.engines.record import TIMEOUT
+from meshsim.engines.simpy.environment import Timed
 from meshsim.engines.simpy.requests import Exchange, Request
 
 if TYPE_CHECKING:

@@ -75,7 +75,7 @@ class Connections:
             group.pending -= 1
             host.busy += 1
             turn = simpy.Event(self.env)
-            turn.callbacks.append(lambda _, one=following: self._goes(one, group, host))  # type: ignore[union-attr,misc]
+            turn.callbacks.append(lambda _, one=following: self._goes(one, group, host))  # type: ignore[misc]
             turn.succeed()
 
     def _goes(self, exchange: Exchange, group: Group, host: Host) -> None:

@@ -79,9 +79,7 @@ class SimpyRun:
         for replica in self.plant.replicas:
             service = self.plant.services[replica.service]
             meter = self.meters[replica.service]
-            self.stations.append(
-                Station(self.env, meter, service.concurrency, service.queue, self._max_wait(service))
-            )
+            self.stations.append(Station(self.env, meter, service.concurrency, service.queue, self._max_wait(service)))
             for _ in range(max(service.threads, 1)):
                 cpu_meter = _CpuMeter(self.clock, meter)
                 cpu = make_cpu(self.env, service.discipline, replica.cores, cpu_meter.settle)

@@ -11,6 +11,7 @@ import simpy
 from meshsim.engines import keyed, order
 from meshsim.engines.order import NEVER_NS
 from meshsim.engines.record import DEGRADED, NO_HOST, OVERFLOW, TIMEOUT
+from meshsim.engines.simpy.choice import TRIED_BITS
 
 if TYPE_CHECKING:
     from meshsim.engines.simpy.engine import SimpyRun
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from meshsim.engines.simpy.upstreams import Group
 
 _MS = 1_000_000
-REMEMBERED = 8  # replicas that a request remembers to have tried
 
 
 class News(NamedTuple):
@@ -42,7 +42,7 @@ class Forwarding:
         self.meter = frame.station.meter
         self.attempt = 0  # retries so far
         self.tries: list[Exchange] = []  # that may still be answered
-        self.tried: list[int] = []  # replicas
+        self.tried = 0  # a bit for each replica
         self.group: Group | None = None
         self.holds_retry = False  # one of the group's retries under way is this one's
         self.backing_off = False
@@ -108,14 +108,15 @@ class Forwarding:
             frame.request,
             key,
             sizes,
-            tried=self.tried[-REMEMBERED:] if self.policy.avoid else [],
+            path_key=frame.key,
+            tried=self.tried if self.policy.avoid else 0,
             deadline_ns=self.limit_ns,
         )
         if exchange is None:
             self._tell(News("refused", NO_HOST))
             return
         self.group = exchange.route.group
-        self.tried.append(exchange.carried)
+        self.tried |= 1 << exchange.carried % TRIED_BITS
         self.tries.append(exchange)
         exchange.listener = lambda outcome: self._ended(exchange, outcome)
         attempt = self.attempt

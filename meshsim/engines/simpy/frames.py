@@ -130,7 +130,7 @@ class Interpreter:
             elif op == p.MATCH:
                 pc = self._match(frame, i)
             elif op == p.DETACH:
-                branch = self._branch(frame)
+                branch = self._branch(frame, joined=False)
                 simpy.Process(self.env, self._run_detached(branch, self._run(branch, i.a)))
             elif op == p.CALL:
                 call = self.calls[i.a]
@@ -278,17 +278,17 @@ class Interpreter:
 
     # -- branches ------------------------------------------------------------------------------------------------
 
-    def _branch(self, frame: Frame) -> Frame:
+    def _branch(self, frame: Frame, *, joined: bool) -> Frame:
         """A branch of a frame: same replica, same draws, a serial and a span of its own (rule F1)."""
         serial = frame.request.next_serial(self.env.now_ns)
-        span = self.engine.spans.begin_branch(frame, serial, self.env.now_ns)
+        span = self.engine.spans.begin_branch(frame, serial, self.env.now_ns, joined=joined)
         return Frame(frame.exchange, serial, span, frame.station)
 
     def _fork(self, frame: Frame, i: Any) -> Steps:
         """Run branches at the same time until their join is decided (rules F1-F4)."""
         join = Join(simpy.Event(self.env), need=i.c, branches=i.b)
         for target in self.plant.targets[i.a : i.a + i.b]:
-            branch = self._branch(frame)
+            branch = self._branch(frame, joined=True)
             join.live[branch] = simpy.Process(self.env, self._run_branch(branch, target.pc, join))
         try:
             outcome = yield join.decided
@@ -315,7 +315,7 @@ class Interpreter:
 
     def _detach(self, frame: Frame, i: Any) -> None:
         """Make an asynchronous call in a branch that nobody waits for (rule L5)."""
-        branch = self._branch(frame)
+        branch = self._branch(frame, joined=False)
         steps = self._call(branch, self.calls[i.a], i.position)
         simpy.Process(self.env, self._run_detached(branch, steps))
 

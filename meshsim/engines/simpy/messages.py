@@ -65,21 +65,31 @@ class Messages:
         key: int,
         sizes: tuple[int, int],
         *,
-        tried: list[int] | None = None,
+        path_key: int | None = None,
+        tried: int = 0,
         deadline_ns: int = NEVER_NS,
     ) -> Exchange | None:
-        """Choose where a try goes, without sending it yet; None if every replica is ejected."""
+        """Choose where a try goes, without sending it yet; None if every replica is ejected.
+
+        `path_key` and `tried` as of the chooser.
+        """
         env = self.env
         if caller is None:
             at, pin, carried = None, self.plant.streams[request.stream].name, -1
         else:
             at, carried = caller.exchange.replica, caller.exchange.carried
             pin = at.name
-        path_key = key if tried is None or caller is None else caller.key
         depth = self._depth(caller, call)
         serial = request.next_serial(env.now_ns)
         route = self.network.route(
-            call, at, request, pin=pin, key=key, path_key=path_key, carried=carried, tried=tried or []
+            call,
+            at,
+            request,
+            pin=pin,
+            key=key,
+            path_key=key if path_key is None else path_key,
+            carried=carried,
+            tried=tried,
         )
         if route is None:
             return None

@@ -51,7 +51,7 @@ class Network:
         key: int,
         path_key: int,
         carried: int,
-        tried: list[int],
+        tried: int,
     ) -> Route | None:
         """Find the way of one try of `call`; None if every replica is ejected.
 

@@ -126,7 +126,19 @@ class Exchange(simpy.Event):
 class Frame:
     """A running RPC (`exchange` is what it will answer) or a branch of one."""
 
-    __slots__ = ("admitted", "answer", "deadline_ns", "depth", "exchange", "key", "reached_ns", "request", "serial", "span", "station")
+    __slots__ = (
+        "admitted",
+        "answer",
+        "deadline_ns",
+        "depth",
+        "exchange",
+        "key",
+        "reached_ns",
+        "request",
+        "serial",
+        "span",
+        "station",
+    )
 
     def __init__(self, exchange: Exchange, serial: int, span: Span | None, station: Station) -> None:
         self.exchange = exchange

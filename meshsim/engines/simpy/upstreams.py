@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-
 from meshsim.engines.order import NEVER_NS
 from meshsim.engines.record import CONNECT_FAILURE, DEGRADED, E500, RATE_LIMIT, RESET
 
@@ -172,5 +171,3 @@ class Upstreams:
             hosts = {host: Host() for host in range(first, first + n)}
             self.groups[key] = Group(self.env, view, hosts, self.meters[caller.service])
         return self.groups[key]
-
-
