@@ -266,9 +266,11 @@ def _via_waypoint(edge: Edge, wiring: Wiring, waypoint: str) -> tuple[Hop, ...]:
 
 def _to_library(edge: Edge) -> Hop:
     """From a caller's code to its library: within the process, without a delay."""
+    mine = edge.connections  # those of a service are all alike, those of clients belong to their stream
+    kept = f"|pool={mine.pool},fresh={mine.fresh:g}" if edge.caller == CLIENT else ""
     return Hop(
         to=library_of(edge.caller),
-        endpoint=f"{edge.target}",
+        endpoint=f"{edge.target}{kept}",
         pick="none",
         among=None,
         via="caller_peer",
