@@ -11,10 +11,14 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from meshsim.architectures.enforced import Trying
 from meshsim.architectures.plane import Hop, Inert, Plane, PlaneService
 from meshsim.architectures.walk import Message, calls_in, chain_of
+from meshsim.units import format_duration
 
 _WIDTH = 100
+_INDENT = " " * 46  # of what follows the target of a message
+_BREAKERS = ("max_connections", "max_pending", "max_requests", "max_retries")
 _SHOWN_EDGES = 4  # of an inert policy; the rest is counted
 
 
@@ -126,8 +130,10 @@ def _calls(plane: Plane) -> Iterator[str]:
         if choice := _choice(chain[0]):
             yield f"    {edge.sender:<41} {choice}"
         for hop, following in zip(chain, (*chain[1:], None), strict=True):
-            notes = [_manner(hop), _choice(following) if following is not None else ""]
-            yield f"    -> {_target(hop):<38} {'; '.join(filter(None, notes))}".rstrip()
+            notes = [_manner(hop), *((_choice(following), _policies(following)) if following is not None else ())]
+            lines = textwrap.wrap("; ".join(filter(None, notes)), _WIDTH - len(_INDENT)) or [""]
+            yield f"    -> {_target(hop):<38} {lines[0]}".rstrip()
+            yield from (_INDENT + line for line in lines[1:])
 
 
 def edges(plane: Plane) -> list[Message]:
@@ -149,6 +155,24 @@ def _choice(hop: Hop) -> str:
     if hop.pick == "balance":
         return f"chooses by {hop.cluster.balancer} over {hop.among}" + (", by split" if hop.enforce_split else "")
     return f"its connection leads to one of {hop.among}" if hop.pick == "connection" else ""
+
+
+def _policies(hop: Hop) -> str:
+    """What the sender of a message does beside choosing: time, retries, breakers, ejection."""
+    cluster, trying = hop.cluster, hop.trying or Trying()
+    parts = [
+        f"timeout {format_duration(trying.timeout_s)}" if trying.timeout_s is not None else "",
+        f"{trying.attempts} retr{'y' if trying.attempts == 1 else 'ies'} on {', '.join(trying.on)}"
+        if trying.attempts
+        else "",
+        f"per try {format_duration(trying.per_try_s)}" if trying.per_try_s is not None else "",
+        "hedges" if trying.hedge else "",
+        "zone aware" if cluster.zone_aware else "",
+        *(f"{name} {limit}" for name in _BREAKERS if (limit := getattr(cluster, name)) is not None),
+        f"retry budget {cluster.budget_share:.0%}" if cluster.budget_share is not None else "",
+        "ejects" if cluster.outlier is not None else "",
+    ]
+    return ", ".join(filter(None, parts))
 
 
 def _manner(hop: Hop) -> str:

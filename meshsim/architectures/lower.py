@@ -145,12 +145,12 @@ class _Lowering:
             threads=1,
             concurrency=service.concurrency,
             queue=service.queue,
-            max_wait=service.max_wait,
             endpoints={
                 name: tuple(rewrite_steps(version.endpoints.get(name, ()), hop_of) for version in service.versions)
                 for name in endpoints
             },
             memory_bytes=service.memory_bytes,
+            max_wait=service.max_wait,
         )
 
     def application_replicas(self, service: Service) -> tuple[Replica, ...]:

@@ -200,6 +200,8 @@ class PlaneService:
         Requested per replica. memory_used_bytes: what a proxy needs for what it must know (proxies only).
     idle_cores
         What each replica takes without any request; results add it to what the engine counts.
+    max_wait
+        How long (seconds) a request stands in line for a slot; None: for ever.
     """
 
     name: str
@@ -212,11 +214,11 @@ class PlaneService:
     threads: int | None
     concurrency: int | None
     queue: int | None
-    max_wait: Distribution | None
     endpoints: dict[str, tuple[tuple[PlaneStep, ...], ...]]
     memory_bytes: int
     memory_used_bytes: int = 0
     idle_cores: float = 0.0
+    max_wait: Distribution | None = None
 
     @property
     def cores(self) -> float:

@@ -100,7 +100,6 @@ def proxy_service(
         threads=settings.threads,
         concurrency=None,
         queue=None,
-        max_wait=None,
         endpoints={endpoint: (endpoints[endpoint],) for endpoint in sorted(endpoints)},
         memory_bytes=settings.memory_bytes,
         idle_cores=settings.idle_cores,

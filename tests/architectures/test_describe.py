@@ -8,7 +8,7 @@ import pytest
 from hand_made import call, service, topology
 
 from meshsim.architectures import NAMED, describe, lower, to_dict
-from meshsim.model.policies import Policy
+from meshsim.model.policies import LoadBalancer, Policy
 from meshsim.model.topology import Cores, Topology
 
 
@@ -22,7 +22,7 @@ def test_it_fits_a_hundred_columns_and_names_every_service(three: Topology, arch
 
 
 def test_the_text_of_a_small_plane() -> None:
-    policies = (Policy(name="calm", to="b", load_balancer="round_robin"),)
+    policies = (Policy(name="calm", to="b", load_balancer=LoadBalancer(kind="round_robin")),)
     system = topology(
         service("a", steps=(call("b.x"),)),
         service("b", versions={"v1": 1, "v2": 2}, concurrency=8, queue=4),
