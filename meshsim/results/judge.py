@@ -130,11 +130,29 @@ class Check:
         """Rows that speak against the run."""
         return tuple(row for row in self.rows if row.judgement == "disagrees")
 
+    def shows(self) -> dict[str, float]:
+        """How large an error has to be to show, on average: half of an interval as a share of what is predicted.
+
+        By law, and by quantity for what the topology predicts; of rows that agree.
+        """
+        found: dict[str, list[float]] = {}
+        for row in self.rows:
+            half = None if row.judgement != "agrees" or row.simulated is None else _half(row.simulated)
+            if half is not None and row.predicted:
+                found.setdefault(row.theory if row.theory in self.laws else row.quantity, []).append(
+                    half / abs(row.predicted)
+                )
+        return {name: math.fsum(found[name]) / len(found[name]) for name in sorted(found, key=self._place)}
+
+    def _place(self, name: str) -> int:
+        return self.laws.index(name) if name in self.laws else len(self.laws)
+
     def to_dict(self) -> dict[str, object]:
         """For JSON."""
         return {
             "passed": not self.disagreements,
             "level": self.level,
+            "shows": self.shows(),
             "counts": {name: self.count(name) for name in JUDGEMENTS},
             "rows": [row.to_dict() for row in self.rows],
         }
@@ -151,13 +169,15 @@ class Check:
         return [head, *(_cells(row) for row in shown)]
 
     def sentences(self) -> list[str]:
-        """Where the laws hold, what there is no theory for, what the signs mean, and the count."""
+        """Where the laws hold, what there is no theory for, what the signs mean, what would show, and the count."""
         held = [row.theory for row in self.rows if self._is_held_law(row)]
         counts = ", ".join(f"{self.count(name)} {name}" for name in JUDGEMENTS if self.count(name))
         said = [f"laws: {', '.join(f'{law} holds at {_stations(held.count(law))}' for law in self.laws)}"]
         said += [f"no theory: {line}" for line in self._without()]
         if any(row.theory.startswith("≈") for row in self.rows):
             said.append("≈ is an approximation: it counts for nothing if it is apart; -o json says what it assumes")
+        shows = ", ".join(f"{name} {percent(least)}" for name, least in self.shows().items())
+        said += [f"errors that would show, on average: {shows}"] if shows else []
         return [*said, f"check: {counts}; {self.level * 100:g} % sure of all together"]
 
     def _is_held_law(self, row: Row) -> bool:
@@ -202,6 +222,10 @@ def _judged(claim: Claim, level: float) -> Row:
         return replace(found, judgement="apart" if claim.approximate else "disagrees")
     half = (estimate.high - estimate.low) / 2 - claim.slack
     return replace(found, judgement="too short" if half > WIDE * abs(row.predicted) else "agrees")
+
+
+def _half(estimate: Estimate) -> float | None:
+    return None if estimate.low is None or estimate.high is None else (estimate.high - estimate.low) / 2
 
 
 def _interval(claim: Claim, level: float) -> Estimate:
