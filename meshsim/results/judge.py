@@ -165,7 +165,8 @@ class Check:
         judged = [row for row in self.rows if row.judgement != "no theory" and not self._is_held_law(row)]
         agreeing = [row for row in judged if row.judgement == "agrees"][:_MOST]
         shown = [row for row in judged if row.judgement != "agrees" or row in agreeing]
-        head = ["station", "quantity", "theory", "predicted", "simulated", "judgement"]
+        simulated = f"simulated ({self.level * 100:g} % jointly)"
+        head = ["station", "quantity", "theory", "predicted", simulated, "judgement"]
         return [head, *(_cells(row) for row in shown)]
 
     def sentences(self) -> list[str]:
@@ -176,7 +177,7 @@ class Check:
         said += [f"no theory: {line}" for line in self._without()]
         if any(row.theory.startswith("≈") for row in self.rows):
             said.append("≈ is an approximation: it counts for nothing if it is apart; -o json says what it assumes")
-        shows = ", ".join(f"{name} {percent(least)}" for name, least in self.shows().items())
+        shows = ", ".join(f"{name} {number(100.0 * least, 2)} %" for name, least in self.shows().items())
         said += [f"errors that would show, on average: {shows}"] if shows else []
         return [*said, f"check: {counts}; {self.level * 100:g} % sure of all together"]
 

@@ -34,7 +34,6 @@ from meshsim.model.traffic import Arrivals, Sessions
 from meshsim.results.check import EQUATIONS, FLOW_BALANCE, LAWS, LITTLE, UTILIZATION, check, claims
 from meshsim.results.judge import Check, Claim, Row, judge_all
 from meshsim.results.measured import Measured, pool
-from meshsim.results.text import percent
 
 MEAN_S = 0.01  # of a service time
 
@@ -352,7 +351,7 @@ def test_it_says_how_small_an_error_would_show() -> None:
     assert max(seen[law] for law in LAWS) < seen["requests per second"]
     assert found.to_dict()["shows"] == seen
     (told,) = [line for line in found.sentences() if line.startswith("errors that would show, on average: ")]
-    assert f"wait for the CPU {percent(seen['wait for the CPU'])}" in told
+    assert told.endswith(f"wait for the CPU {100 * seen['wait for the CPU']:.1f} %")
     assert found.summary().splitlines()[-2] == told
 
 
