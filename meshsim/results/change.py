@@ -23,6 +23,7 @@ from meshsim.results.stored_result import Number
 
 Arms = tuple[float, float]
 _ROUNDING: Final = 2.0**-FINE_BITS  # of two quantiles, each of half a bucket of a histogram
+_TINY: Final = 1e-6  # relative: times are whole nanoseconds, and what differs by that alone is not worse (assumed)
 _LONGEST: Final = 700.0  # logarithm of the largest factor that is told: e to the 709 is no number
 
 
@@ -72,7 +73,7 @@ def _paired(quantity: str, then: Number, now: Number, level: float) -> Number:
     n = len(before)
     squares = math.fsum((b - a) ** 2 for a, b in zip(before, after, strict=True))
     half = t_quantile(0.5 + level / 2, n - 1) * math.sqrt(squares / (n * (n - 1)))
-    half += _ROUNDING if quantity.startswith("latency_s.p") else 0.0
+    half += _ROUNDING if quantity.startswith("latency_s.p") else _TINY * (1.0 if logs else abs(then.value))
     return _interval(quantity, then.value, now.value, (half, half), logs=logs)
 
 

@@ -133,19 +133,15 @@ class Check:
     def shows(self) -> dict[str, float]:
         """How large an error has to be to show, on average: half of an interval as a share of what is predicted.
 
-        By law, and by quantity for what the topology predicts; of rows that agree.
+        Of rows that agree: the laws together, and by quantity what the topology predicts.
         """
         found: dict[str, list[float]] = {}
         for row in self.rows:
             half = None if row.judgement != "agrees" or row.simulated is None else _half(row.simulated)
             if half is not None and row.predicted:
-                found.setdefault(row.theory if row.theory in self.laws else row.quantity, []).append(
-                    half / abs(row.predicted)
-                )
-        return {name: math.fsum(found[name]) / len(found[name]) for name in sorted(found, key=self._place)}
-
-    def _place(self, name: str) -> int:
-        return self.laws.index(name) if name in self.laws else len(self.laws)
+                name = "laws" if row.theory in self.laws else row.quantity
+                found.setdefault(name, []).append(half / abs(row.predicted))
+        return {name: math.fsum(shares) / len(shares) for name, shares in found.items()}
 
     def to_dict(self) -> dict[str, object]:
         """For JSON."""
