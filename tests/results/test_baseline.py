@@ -207,6 +207,9 @@ def test_no_difference_is_below_what_is_possible(runs) -> None:
         for one in found.differences:
             if one.difference.low is not None and one.baseline.value is not None:
                 assert one.difference.low >= -one.baseline.value
+    unknown = runs[0] | {"availability": {"value": 0.5, "low": 0.0, "high": 1.0}}
+    (found,) = (one for one in beside(unknown, seeded(unknown, 9)).differences if one.quantity == "availability")
+    assert (found.difference.low, found.difference.high) == (-1.0, 1.0)
     noisy = copy.deepcopy(runs[0])
     noisy["by_replication"]["latency_s"]["mean"] = [0.0, 300.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
     row = beside(runs[0], noisy).table()[1]
