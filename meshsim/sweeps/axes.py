@@ -11,11 +11,11 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from math import ceil, log10
 
 from meshsim.errors import UsageError
 
@@ -79,7 +79,7 @@ class Range:
             return f"{int(self.low) + int(u * (self.high - self.low + 1))}{self.unit}"
         width = self.high - self.low
         narrow = max(abs(self.low), abs(self.high)) / width  # the narrower the range, the more digits its values need
-        digits = _DIGITS + max(0, math.ceil(math.log10(narrow)))
+        digits = _DIGITS + max(0, ceil(log10(narrow)))
         return f"{_plain(Decimal(f'{self.low + u * width:.{digits}g}'))}{self.unit}"
 
 

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -19,7 +16,7 @@ from small_sweep import ARCHITECTURES, AXES, RUNS, SHOP, numbers_in, small
 import meshsim as ms
 from meshsim.errors import EngineLimit, SpecError, StoreError, UsageError
 from meshsim.model.traffic import Objective
-from meshsim.sweeps import sweeping, tasks
+from meshsim.sweeps import sweeping
 from meshsim.sweeps.store import Store
 
 
@@ -65,29 +62,6 @@ def test_the_number_of_workers_changes_no_byte(
     assert (max(run.about["replications"] for run in result.runs) > 2) == (until is not None)  # it did go on
 
 
-def test_points_that_are_drawn_twice_are_simulated_once(tmp_path: Path) -> None:
-    told: list[str] = []
-    done: list[tuple[int, int]] = []
-    axes = {"run.load": "1..2", "services.web.replicas": "1..2"}
-    found = ms.sweep(
-        SHOP, axes, ["none"], sample=8, store=tmp_path, say=told.append, progress=lambda *now: done.append(now)
-    )
-    frame = found.frame()
-    assert len(frame) == len(frame.drop_duplicates(list(axes))) == len(numbers_in(tmp_path)) == 4
-    assert done[-1] == (4, 4)
-    assert told == ["note: 4 of 8 points were drawn before: 4 are left"]
-    assert found.plot_heatmap(*axes) is not None
-
-
-def test_the_seed_draws_the_hypercube() -> None:
-    def points(seed: int | None) -> list[tuple[tuple[str, str], ...]]:
-        asked = sweeping.Asked(SHOP, (), "compiled", seed, None, None, False, ())
-        design = sweeping.design_of({"run.load": "0.5..1.5"}, sample=3)
-        return [task.point for task in sweeping.tasks_of(asked, design, ["none"])]
-
-    assert points(None) == points(1) != points(2)  # 1 is that of the topology
-
-
 def test_engines_find_the_same_numbers() -> None:
     compiled, simpy = (small(engine=engine).frame() for engine in ("compiled", "simpy"))
     pd.testing.assert_frame_equal(compiled, simpy, check_exact=True)
@@ -126,47 +100,6 @@ def test_whatever_decides_numbers_makes_another_run(tmp_path: Path, change: dict
     ms.sweep(SHOP, {"run.load": [1]}, ["none"], store=tmp_path, quiet=True)
     ms.sweep(SHOP, {"run.load": [1]}, ["none"], store=tmp_path, quiet=True, **change)
     assert len(numbers_in(tmp_path)) == 2
-
-
-_KEY = """
-from meshsim.sweeps import sweeping, tasks
-{change}
-asked = sweeping.Asked({source!r}, (), "compiled", None, None, None, False, ())
-(task,) = sweeping.tasks_of(asked, sweeping.design_of({{"run.load": [1]}}), ["none"])
-print(task.key)
-"""
-
-
-@pytest.mark.parametrize(
-    "change", ["tasks.sources_digest = lambda: 'newer'", "tasks.versions = lambda: {'numba': 'newer'}"]
-)
-def test_another_version_makes_another_run(change: str) -> None:
-    """In processes of their own, because these are computed once in each."""
-    keys = [
-        subprocess.run(
-            [sys.executable, "-c", _KEY.format(change=one, source=SHOP)], capture_output=True, text=True, check=True
-        ).stdout
-        for one in ("", "", change)
-    ]
-    assert keys[0] == keys[1] != keys[2]
-
-
-@pytest.mark.parametrize(
-    ("found", "worst"),
-    [
-        (("met", "undecided", "missed"), "missed"),
-        (("undecided", "met"), "undecided"),
-        (("missed", "undecided"), "missed"),
-        (("met", "met"), "met"),
-        ((), ""),
-    ],
-)
-def test_the_worst_judgement_is_told(found: tuple[str, ...], worst: str) -> None:
-    tenants = {
-        str(number): SimpleNamespace(objectives=[SimpleNamespace(judgement=judgement)])
-        for number, judgement in enumerate(found)
-    }
-    assert tasks._judgement(SimpleNamespace(by_tenant=tenants)) == worst  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("ending", [".parquet", ".json"])
@@ -276,19 +209,9 @@ def test_a_store_that_is_a_file_is_told(tmp_path: Path) -> None:
 
 def test_estimates_count_what_is_missing(tmp_path: Path) -> None:
     asked = sweeping.Asked(SHOP, (), "compiled", None, None, None, False, ())
-    all_of_them = sweeping.tasks_of(asked, sweeping.design_of(AXES), ARCHITECTURES)
+    tasks = sweeping.tasks_of(asked, sweeping.design_of(AXES), ARCHITECTURES)
     ms.sweep(SHOP, AXES, ["none"], store=tmp_path, quiet=True)
-    found = sweeping.estimate(all_of_them, Store(tmp_path), jobs=1)
+    found = sweeping.estimate(tasks, Store(tmp_path), jobs=1)
     assert (found.points, found.runs, found.stored) == (8, 16, 8)
     assert found.requests == pytest.approx(8 * 2 * 200 * (0.25 + 0.5 + 0.75 + 1) / 4)
     assert found.seconds > 0.0
-
-
-def test_workers_share_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A tenth of a second a run, and a millisecond a request."""
-    asked = sweeping.Asked(SHOP, (), "compiled", None, None, None, False, ())
-    two = sweeping.tasks_of(asked, sweeping.design_of({"run.load": [1, 2]}), ["none"])
-    monkeypatch.setattr(sweeping, "_pace", lambda _: (0.1, 0.001))
-    seconds = 2 * 0.1 + (400 + 800) * 0.001  # two replications of 200 and 400 requests
-    assert sweeping.estimate(two, None, jobs=1).seconds == pytest.approx(seconds)
-    assert sweeping.estimate(two, None, jobs=4).seconds == pytest.approx(seconds / 4)
