@@ -80,7 +80,8 @@ class Range:
         width = self.high - self.low
         narrow = max(abs(self.low), abs(self.high)) / width  # the narrower the range, the more digits its values need
         digits = _DIGITS + max(0, ceil(log10(narrow)))
-        return f"{_plain(Decimal(f'{self.low + u * width:.{digits}g}'))}{self.unit}"
+        rounded = Decimal(f"{self.low + u * width:.{digits}g}")
+        return f"{_plain(min(max(rounded, Decimal(repr(self.low))), Decimal(repr(self.high))))}{self.unit}"
 
 
 def parse_axis(text: str) -> Axis | Range:

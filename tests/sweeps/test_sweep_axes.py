@@ -116,6 +116,12 @@ def test_points_of_narrow_ranges_are_apart_and_within(text: str) -> None:
     assert found.low <= min(numbers) and max(numbers) <= found.high
 
 
+def test_rounding_leaves_no_range() -> None:
+    found = axis_of("a", "0.1000000001..0.9999999999")
+    assert isinstance(found, Range)
+    assert [found.at(0.0), found.at(1.0 - 1e-15)] == ["0.1000000001", "0.9999999999"]
+
+
 def test_lists_are_crossed_with_the_hypercube() -> None:
     points = design_of({"a": [1, 2], "b": "0.0..1.0"}, sample=3).points(1)
     assert [point["a"] for point in points] == ["1"] * 3 + ["2"] * 3
