@@ -15,10 +15,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from math import ceil, log10
 
 from meshsim.errors import UsageError
 
 MOST_VALUES = 10_000  # of one axis (assumed: more is a typing mistake in the step)
+_DIGITS = 6  # to which a value drawn from a range is told, of the range's width (assumed)
 _NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d{1,2})?)\s*([a-zA-Z%/]*)", re.IGNORECASE)
 _EXAMPLES = "'run.load=0.2:1.4:0.1', 'mesh.gateway.replicas=2,4,8' or, with --sample, 'run.load=0.2..1.4'"
 
@@ -70,10 +72,16 @@ class Range:
         '0.75'
         >>> [parse_axis("mesh.gateway.replicas=1..4").at(u) for u in (0.0, 0.24, 0.26, 0.99)]
         ['1', '1', '2', '4']
+        >>> parse_axis("run.load=0.999999..1.000001").at(0.25)
+        '0.9999995'
         """
         if self.whole:
             return f"{int(self.low) + int(u * (self.high - self.low + 1))}{self.unit}"
-        return f"{self.low + u * (self.high - self.low):.6g}{self.unit}"
+        width = self.high - self.low
+        narrow = max(abs(self.low), abs(self.high)) / width  # the narrower the range, the more digits its values need
+        digits = _DIGITS + max(0, ceil(log10(narrow)))
+        rounded = Decimal(f"{self.low + u * width:.{digits}g}")
+        return f"{_plain(min(max(rounded, Decimal(repr(self.low))), Decimal(repr(self.high))))}{self.unit}"
 
 
 def parse_axis(text: str) -> Axis | Range:
@@ -179,7 +187,7 @@ def _range(path: str, text: str) -> Range:
         unit = unit_high  # 10..50ms
     elif unit != unit_high:
         raise UsageError(f"axis {path}: '{text}': give both ends the same unit, e.g. 10ms..50ms")
-    if high <= low:
+    if float(high) <= float(low):
         raise UsageError(f"axis {path}: '{text}': the second end has to be above the first")
     whole = "." not in low_text.strip() and "." not in high_text.strip() and low == int(low) and high == int(high)
     return Range(path, float(low), float(high), unit, whole and not unit)

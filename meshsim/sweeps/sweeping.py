@@ -110,6 +110,7 @@ def sweep(
     design = axes if isinstance(axes, Design) else design_of(axes, let, sample)
     asked = Asked(topology, tuple(overrides), engine, seed, replications, until, same_policies, tuple(objectives))
     tasks = tasks_of(asked, design, architectures)
+    _tell_repeats(design, tasks, say or _silent)
     kept = Store(store) if store is not None else None
     compile_engine(engine, lower(tasks[0].load(), tasks[0].architecture), quiet)
     with (
@@ -284,6 +285,13 @@ class _Work:
     def _tell(self) -> None:
         if self.progress is not None:
             self.progress(len(self.found) + len(self.failed), len(self.tasks))
+
+
+def _tell_repeats(design: Design, tasks: Sequence[Task], say: Say) -> None:
+    """Say so when a hypercube drew points several times: whole numbers have only so many."""
+    points = len({task.point for task in tasks})
+    if points < design.size:
+        say(f"note: {design.size - points} of {design.size} points were drawn before: {points} are left")
 
 
 def _raise_failures(failed: Sequence[tuple[Task, EngineLimit]], runs: int) -> None:

@@ -51,6 +51,7 @@ def test_values_of_an_axis(text: str, values: list[str]) -> None:
         ("a=0:1:0.00001", "has more than 10,000 values"),
         ("a=1..1e999", "axis a: '1e999' is no number"),
         ("a=1..", "axis a: '' is no number"),
+        ("a=1..1.00000000000000000001", "the second end has to be above the first"),
         ("a=5..5", "the second end has to be above the first"),
         ("a=1ms..2s", "give both ends the same unit"),
     ],
@@ -79,6 +80,46 @@ def test_a_latin_hypercube_has_one_point_in_every_stratum() -> None:
     assert sorted(np.floor(shares * 10).tolist()) == list(range(10))
     assert sorted(int(point["b"]) for point in points) == list(range(10, 20))  # ten whole numbers, ten strata
     assert points == design.points(3) != design.points(4)
+
+
+def test_a_latin_hypercube_is_one_in_every_dimension() -> None:
+    """Its columns are permutations that have nothing to do with each other, and places within strata are chance."""
+    points = design_of({"a": "0.0..1.0", "b": "0.0..1.0", "c": "0.0..1.0"}, sample=200).points(3)
+    shares = np.array([[float(point[path]) for path in "abc"] for point in points])
+    strata = np.floor(shares * 200)
+    assert np.sort(strata, axis=0).tolist() == np.repeat(np.arange(200.0)[:, None], 3, axis=1).tolist()
+    apart = np.corrcoef(shares, rowvar=False)[np.triu_indices(3, 1)]
+    assert np.abs(apart).max() < 4 / np.sqrt(199)  # four standard deviations of permutations by chance
+    within = shares * 200 - strata
+    assert within.mean() == pytest.approx(0.5, abs=4 / np.sqrt(12 * 600))
+    assert within.var() == pytest.approx(1 / 12, abs=4 / np.sqrt(180 * 600))
+
+
+def test_points_of_whole_numbers_are_there_once() -> None:
+    points = design_of({"a": "1..2", "b": "1..2"}, sample=8).points(1)
+    assert sorted((point["a"], point["b"]) for point in points) == [(a, b) for a in "12" for b in "12"]
+    crossed = design_of({"c": ["x", "y"], "a": "1..4"}, sample=8).points(1)
+    assert sorted((point["c"], point["a"]) for point in crossed) == [(c, a) for c in "xy" for a in "1234"]
+
+
+@pytest.mark.parametrize("text", ["0.999999..1.000001", "-0.000001..0.000001", "1e6ms..1000000.5ms", "0.0001..1000.0"])
+def test_points_of_narrow_ranges_are_apart_and_within(text: str) -> None:
+    found = axis_of("a", text)
+    assert isinstance(found, Range)
+    values = [found.at(u) for u in np.linspace(0.0, 1.0, 1000, endpoint=False)]
+    numbers = [float(value.removesuffix("ms")) for value in values]
+    assert len(set(values)) == 1000 and "e" not in "".join(values)
+    assert numbers == sorted(numbers)
+    assert numbers == pytest.approx(
+        np.linspace(found.low, found.high, 1000, endpoint=False), abs=1e-5 * (found.high - found.low)
+    )
+    assert found.low <= min(numbers) and max(numbers) <= found.high
+
+
+def test_rounding_leaves_no_range() -> None:
+    found = axis_of("a", "0.1000000001..0.9999999999")
+    assert isinstance(found, Range)
+    assert [found.at(0.0), found.at(1.0 - 1e-15)] == ["0.1000000001", "0.9999999999"]
 
 
 def test_lists_are_crossed_with_the_hypercube() -> None:

@@ -15,6 +15,7 @@ from small_sweep import ARCHITECTURES, AXES, RUNS, SHOP, numbers_in, small
 
 import meshsim as ms
 from meshsim.errors import EngineLimit, SpecError, StoreError, UsageError
+from meshsim.model.traffic import Objective
 from meshsim.sweeps import sweeping
 from meshsim.sweeps.store import Store
 
@@ -39,14 +40,26 @@ def test_points_meet_the_same_arrivals() -> None:
     assert len(frame) == RUNS == len(frame.drop_duplicates(["run.load", "services.web.replicas", "architecture"]))
 
 
-@pytest.mark.parametrize("engine", ["compiled", "simpy"])
-def test_the_number_of_workers_changes_no_byte(tmp_path: Path, engine: Any) -> None:
+@pytest.mark.parametrize(
+    ("engine", "architectures", "until"),
+    [
+        ("compiled", ["none"], None),
+        ("simpy", ["none"], None),
+        ("compiled", ["none", "gateway", "sidecar", "ambient"], None),
+        ("compiled", ["none", "sidecar"], "mean±8%"),
+    ],
+)
+def test_the_number_of_workers_changes_no_byte(
+    tmp_path: Path, engine: Any, architectures: list[str], until: str | None
+) -> None:
     found = []
     for jobs in (1, 2):
-        ms.sweep(SHOP, AXES, ["none"], store=tmp_path / str(jobs), engine=engine, jobs=jobs, quiet=True)
-        found.append(numbers_in(tmp_path / str(jobs)))
-    assert len(found[0]) == RUNS / 2
+        folder = tmp_path / str(jobs)
+        result = ms.sweep(SHOP, AXES, architectures, store=folder, engine=engine, jobs=jobs, until=until, quiet=True)
+        found.append(numbers_in(folder))
+    assert len(found[0]) == 8 * len(architectures)
     assert found[0] == found[1]
+    assert (max(run.about["replications"] for run in result.runs) > 2) == (until is not None)  # it did go on
 
 
 def test_engines_find_the_same_numbers() -> None:
@@ -73,7 +86,15 @@ def test_finished_runs_are_taken_from_the_store(tmp_path: Path, monkeypatch: pyt
 
 @pytest.mark.parametrize(
     "change",
-    [{"seed": 5}, {"replications": 3}, {"until": "mean±50%"}, {"engine": "simpy"}, {"overrides": ["run.duration=2s"]}],
+    [
+        {"seed": 5},
+        {"replications": 3},
+        {"until": "mean±50%"},
+        {"engine": "simpy"},
+        {"overrides": ["run.duration=2s"]},
+        {"objectives": [Objective(quantity="p99", limit=0.1)]},
+        {"same_policies": True},
+    ],
 )
 def test_whatever_decides_numbers_makes_another_run(tmp_path: Path, change: dict[str, Any]) -> None:
     ms.sweep(SHOP, {"run.load": [1]}, ["none"], store=tmp_path, quiet=True)
