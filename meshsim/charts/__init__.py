@@ -8,6 +8,7 @@ from meshsim.charts.heatmap import sweep_heatmap
 from meshsim.charts.latency import latency_cdf
 from meshsim.charts.load import knee, load_curve
 from meshsim.charts.saving import save
+from meshsim.charts.scatter import sweep_scatter
 from meshsim.charts.time_split import time_split
 from meshsim.charts.told import read_json
 from meshsim.charts.topology import topology_map
@@ -21,6 +22,7 @@ __all__ = [
     "read_json",
     "save",
     "sweep_heatmap",
+    "sweep_scatter",
     "time_split",
     "topology_map",
     "waterfall",

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _MOST_CELLS: Final = 20  # along an axis; numbers in more cannot be read
+_LEAST_FILLED: Final = 0.5  # of the cells (assumed)
 _MOST_ACROSS: Final = 2  # panels beside each other
 _CELL_INCHES = (0.62, 0.42)
 _LETTER_INCHES: Final = 0.085  # width of a letter of the axes' labels
@@ -57,7 +58,7 @@ def sweep_heatmap(
     Raises
     ------
     UsageError
-        A column is missing, a combination is there twice, or there is no value at all.
+        A column is missing, a combination is there twice, most are not there, or there is no value at all.
     """
     largest = _check(frame, x, y, value)
     shown = quantity(value, largest)
@@ -87,6 +88,13 @@ def _check(frame: pd.DataFrame, x: str, y: str, value: str) -> float:
     finite = found[np.isfinite(found)]
     if not finite.size:
         raise UsageError(f"column '{value}' of the sweep has no number: there is nothing to draw")
+    cells = frame[x].nunique() * frame[y].nunique()
+    filled = len(frame[[x, y]].drop_duplicates())
+    if filled < _LEAST_FILLED * cells:
+        raise UsageError(
+            f"the sweep has {filled} of the {cells} combinations of {x} and {y}, too few for a heatmap: points that a "
+            "Latin hypercube drew are for a scatter"
+        )
     for axis in (x, y):
         count = frame[axis].nunique()
         if count > _MOST_CELLS:

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from meshsim.charts import frames
-from meshsim.charts.quantities import Quantity, arms, axis_label, logarithmic, plain, quantity
+from meshsim.charts.quantities import Quantity, arms, axis_label, logarithmic, numbers_of, plain, quantity
 from meshsim.charts.style import Canvas, Look, canvas, folded, mark_of
 from meshsim.errors import UsageError
 from meshsim.results.text import duration
@@ -49,7 +49,8 @@ def load_curve(
     Raises
     ------
     UsageError
-        A column is missing, a load is there twice, or there are no latencies at all.
+        A column is missing, a load is there twice, there are no latencies at all, or points of a line differ in more
+        than their load: other axes have to rise or fall with it.
     """
     _check(points, objective_s)
     largest = max(_finite(points[name]).max(initial=0.0) for name in (_LATENCY, f"{_LATENCY}_high"))
@@ -97,10 +98,32 @@ def _check(points: pd.DataFrame, objective_s: float | None) -> None:
     needed = [frames.ARCHITECTURE, frames.LOAD, frames.VERDICT, *columns]
     frames.check(points, needed, (frames.ARCHITECTURE, frames.LOAD))
     frames.check_numbers(points, [frames.LOAD, *columns, _OFFERED])
+    _check_lines(points)
     if not _finite(points[_LATENCY]).size:
         raise UsageError(f"column '{_LATENCY}' of the sweep has no number: there is no latency to draw")
     if objective_s is not None and not objective_s > 0:
         raise UsageError(f"the objective must be longer than 0 s, not {objective_s:g} s")
+
+
+def _check_lines(points: pd.DataFrame) -> None:
+    """A line joins points of one system at several loads, or of one that grows with its load."""
+    for name in frames.architectures(points):
+        rows = points[points[frames.ARCHITECTURE] == name].sort_values(frames.LOAD)
+        for other in frames.varying(rows):
+            if other != frames.LOAD and not _follows(rows[other]):
+                raise UsageError(
+                    f"points of {name} differ in {other} too, so that no line joins them: keep one value of it "
+                    "(--where), or draw a heatmap or a scatter"
+                )
+
+
+def _follows(column: pd.Series) -> bool:
+    """Whether values rise or fall with the load that they are sorted by."""
+    found = numbers_of(column.tolist())
+    if found is None:
+        return False
+    steps = np.diff(found[0])
+    return bool((steps >= 0).all() or (steps <= 0).all())
 
 
 def _finite(column: pd.Series) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
