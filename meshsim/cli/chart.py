@@ -270,6 +270,8 @@ def _found(asked: _Asked) -> Result | Comparison | Told | ToldComparison:
 
 def _text_of_results(source: str) -> str | None:
     """Text of a file of results; None when the source is a topology, which stdin then still holds."""
+    if Path(source).is_dir():
+        raise UsageError(f"{source} is a folder: of the store of a sweep there is {', '.join(_OF_SWEEPS)}")
     if source != "-":
         return read_source(source).decode("utf-8", "replace") if source.lower().endswith(".json") else None
     content = sys.stdin.buffer.read()

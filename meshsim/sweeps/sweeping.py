@@ -281,7 +281,7 @@ class _Work:
             found = self.store.find(task.key)
         except Damaged as error:
             aside = ", ".join(path.name for path in self.store.set_aside(task.key))
-            self.say(f"warning: {error}; set aside as {aside}, and simulated again")
+            self.say(f"warning: {error}; set aside as {aside} (which you may delete), and simulated again")
             return False
         if found is None:
             return False
