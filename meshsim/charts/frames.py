@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 ARCHITECTURE, VERDICT, LOAD = "architecture", "verdict", "run.load"
 _SECTIONS: Final = {*TOP, *LATER_TOP} - {"name"}
+_QUANTILE: Final = re.compile(r"p(\d+(?:\.\d+)?)_s")
 #: What runs of one sweep have in common, as `meshsim.sweeps.table` calls it.
 _COMMON: Final = ("topology", "settings", "engine", "duration_s", "seed", "replications", "spec", "version")
 
@@ -112,6 +114,16 @@ def _number(value: Any) -> float | None:
 def unstable(row: pd.Series) -> bool:
     """Whether the point has no steady state: its latencies grow with the run."""
     return bool(row[VERDICT] == "unstable")
+
+
+def failed(row: pd.Series, name: str) -> bool:
+    """Whether so many requests failed that a quantile of all, failed ones being infinitely slow, is infinite.
+
+    Quantiles of the tables are of the answered requests: p99 of half of them says nothing about an objective.
+    """
+    match = _QUANTILE.fullmatch(name)
+    answered = _number(row.get("availability"))
+    return match is not None and answered is not None and answered < float(match[1]) / 100 - 1e-12
 
 
 def values(frame: pd.DataFrame, column: str) -> list[Hashable]:

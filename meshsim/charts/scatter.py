@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _MOST_PANELS: Final = 6  # more are too small to be read
 _MOST_ACROSS: Final = 3  # panels beside each other
+_BESIDE_INCHES: Final = 2.2  # of the figure's width, for the label and the legend
+_LETTER_INCHES: Final = 0.082  # width of a letter of the axes' labels, with some room
 _WIDE: Final = 10.0  # ratio of the largest value to the smallest from which the axis is logarithmic
 
 
@@ -34,7 +36,8 @@ def sweep_scatter(
     """Draw a quantity against the axes of a sweep, a panel an axis, a point a run.
 
     Points of a panel differ in the other axes too: what spreads them where they have the same place across is those.
-    Unstable points, and those without an interval, are hollow.
+    Unstable points, and those without an interval, are hollow. Crossed are those of a quantile that is infinite because
+    so many requests failed; what is drawn is that of the answered ones.
 
     Parameters
     ----------
@@ -67,10 +70,11 @@ def sweep_scatter(
     lines = math.ceil(len(across) / columns)
     inches = (max(5.0, 1.9 + 3.0 * columns), 0.9 + 2.9 * lines)
     with canvas(ax, look, inches, shape=(lines, columns), sharey=True) as found:
+        room = int((found.part.bbox.width / found.figure.dpi - _BESIDE_INCHES) / columns / _LETTER_INCHES)
         for place, path in zip(found.axes, across, strict=False):
             places, unit = _across(place, frames.values(frame, path))
             _draw(found, place, frame, frame[path].map(places), value, shown)
-            place.set_xlabel(folded(axis_label(path, unit), 34))
+            place.set_xlabel(folded(axis_label(path, unit), room))
         for place in found.axes[len(across) :]:
             place.set_visible(False)
         _label(found, frame, value, shown, columns)
@@ -123,6 +127,8 @@ def _draw(found: Canvas, ax: Axes, frame: pd.DataFrame, across: pd.Series, value
                 lw=0.9,
                 gid=name,
             )
+            if frames.failed(row, value):
+                ax.plot(across[at], estimate.value * shown.unit.scale, "x", color=found.theme.ink, ms=9, gid="failed")
 
 
 def _label(found: Canvas, frame: pd.DataFrame, value: str, shown: Quantity, columns: int) -> None:
@@ -142,6 +148,12 @@ def _label(found: Canvas, frame: pd.DataFrame, value: str, shown: Quantity, colu
         hollow = Line2D([], [], color=found.theme.muted, marker="o", mfc=found.theme.paper, ls="none")
         hollow.set_label("hollow: unstable,\nor no interval")
         handles.append(hollow)
+    if any(frames.failed(row, value) for _, row in frame.iterrows()):
+        handles.append(
+            Line2D(
+                [], [], color=found.theme.ink, marker="x", ls="none", label="crossed: infinite, if\nfailed ones count"
+            )
+        )
     found.part.legend(handles=handles, loc="outside right upper")
     title = found.title if found.title is not None else f"{shown.label} of each point, against each axis"
     found.part.suptitle(title, x=0.01, ha="left", fontsize=10, fontweight="bold")

@@ -224,7 +224,7 @@ def stored(task: Task, result: Result) -> Stored:
         "notes": list(result.verdict.notes),
         "objectives": _judgement(result),
     }
-    return Stored(task.key, about, (*rows(result), *_provisioned(result)), manifest.to_dict())
+    return Stored(task.key, about, (*rows(result), _offered(result), *_provisioned(result)), manifest.to_dict())
 
 
 def _command(task: Task) -> str:
@@ -247,6 +247,13 @@ def _judgement(result: Result) -> str:
     """The worst judgement of all tenants' objectives; empty if there are none."""
     found = {judged.judgement for tenant in result.by_tenant.values() for judged in tenant.objectives}
     return next((word for word in ("missed", "undecided", "met") if word in found), "")
+
+
+def _offered(result: Result) -> Row:
+    """Requests that arrived per second of the time that counts: what goodput cannot exceed."""
+    manifest = result.manifest
+    measured_s = (manifest.duration_s - manifest.warmup_s) * manifest.replications
+    return "total", "", "offered_per_s", result.requests / measured_s, None, None
 
 
 def _provisioned(result: Result) -> Sequence[Row]:
