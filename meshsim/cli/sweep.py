@@ -192,7 +192,9 @@ def _estimate(asked: Asked, design: Design, architectures: Sequence[str], folder
 
 
 def _long(seconds: float) -> str:
-    return f"{max(seconds, 1.0):.0f} s" if seconds < 90 else f"{seconds / 60:.1f} minutes"
+    if seconds < 90:
+        return f"{max(seconds, 1.0):.0f} s"
+    return f"{seconds / 60:.1f} minutes" if seconds < 3 * 3600 else f"{seconds / 3600:,.0f} hours"
 
 
 def _simulate(

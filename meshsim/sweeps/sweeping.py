@@ -29,7 +29,7 @@ from meshsim.sweeps.tasks import Asked, Source, Task, load_at, simulate_task, ta
 from meshsim.workers import Submit, here, workers
 
 _FIRST_TRIAL, _GROWTH = 20.0, 4.0  # requests of the first trial of an estimate; each next one has so many times more
-_TRIAL_S = 0.5  # of wall clock that the trials of an architecture may take together (assumed), the first apart
+_TRIALS_S = 1.0  # of wall clock that the trials of an architecture may take together (assumed), the first apart
 
 
 def sweep(
@@ -197,19 +197,21 @@ def estimate(tasks: Sequence[Task], store: Store | None, jobs: int) -> Estimate:
 def _pace(task: Task) -> tuple[float, float]:
     """Seconds that a run takes however short it is, and for each request; from trials that take a moment."""
     compile_engine(task.asked.engine, lower(task.load(), task.architecture), quiet=True)
-    expected = max(task.requests / task.replications, 1.0)
-    share = min(_FIRST_TRIAL / expected, 1.0)
-    _trial(task, share)  # what is done once and never again
-    took, spent = [(share, _trial(task, share))], 0.0
-    while share < 1.0 and spent + _GROWTH * took[-1][1] < _TRIAL_S:
-        share = min(_GROWTH * share, 1.0)
-        took.append((share, _trial(task, share)))
-        spent += took[-1][1]
-    if len(took) == 1:  # even twenty requests take long, or are all
-        return 0.0, took[0][1] / (expected * took[0][0])
-    (shorter, shorter_s), (longer, longer_s) = took[-2:]
-    request_s = max(longer_s - shorter_s, 0.0) / (expected * (longer - shorter))
-    return max(longer_s - expected * longer * request_s, 0.0), request_s
+    whole = max(task.requests / task.replications, 1.0)
+    requests = min(_FIRST_TRIAL, whole)
+    _trial(task, requests / whole)  # what is done once and never again
+    fixed_s, request_s = _trial(task, requests / whole), 0.0
+    first, last_s, spent_s = requests, fixed_s, fixed_s
+    while requests < whole:
+        more = min(_GROWTH * requests, whole)
+        if spent_s + last_s + (more - requests) * request_s > _TRIALS_S:
+            break
+        last_s = _trial(task, more / whole)
+        requests, spent_s = more, spent_s + last_s
+        request_s = max(last_s - fixed_s, 0.0) / (requests - first)
+    if requests == first:  # even so few take long, or they are all
+        return 0.0, fixed_s / requests
+    return max(fixed_s - first * request_s, 0.0), request_s
 
 
 def _trial(task: Task, share: float) -> float:
@@ -217,7 +219,10 @@ def _trial(task: Task, share: float) -> float:
     began = time.perf_counter()
     spec = task.load()
     settings = task.settings(spec)
-    short = replace(settings, replications=1, duration_s=settings.duration_s * share, until=None, warmup_s=0.0)
+    duration_s = settings.duration_s * share
+    # while an overloaded system drains, arrivals go on: a trial would simulate far more than its share
+    drain_s = min(settings.drain_s, duration_s)
+    short = replace(settings, replications=1, duration_s=duration_s, drain_s=drain_s, until=None, warmup_s=0.0)
     plane = lower(spec, task.architecture, same_policies=task.asked.same_policies)
     simulate_planes(spec, [plane], short, here(None), jobs=1)
     return time.perf_counter() - began

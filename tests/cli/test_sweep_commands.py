@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 import meshsim
+from meshsim.sweeps import sweeping
 
 AXIS = ("--axis", "run.load=1,2,3")
 SHORT = ("--arch", "none,sidecar", "--replications", "2", "--jobs", "1")
@@ -189,6 +190,21 @@ def test_the_command_of_a_run_gives_its_numbers(process, shop, shell, store) -> 
     row = rows_of(shell("results", store, "--manifest", "-o", "csv").stdout)[3]
     found = json.loads(process(row["command"] + " -o json --quiet").stdout)
     assert found["latency_s"]["p99"]["value"] == float(row["p99_s"])
+
+
+def test_an_interrupted_sweep_says_what_is_kept(shell, shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = sweeping.simulate_task
+
+    def interrupted(task: object, **words: object) -> object:
+        if task.point[0][1] == "1":
+            raise KeyboardInterrupt
+        return made(task, **words)
+
+    monkeypatch.setattr(sweeping, "simulate_task", interrupted)
+    answer = shell("sweep", shop, *AXIS, *SHORT, "--store", tmp_path / "s", "-q")
+    assert answer.exit_code == 130
+    kept = f"4 of 6 runs are finished, and kept in {tmp_path / 's'}"
+    assert answer.stderr == f"interrupted: {kept}; the same command goes on from there\n"
 
 
 def test_a_dry_run_counts_and_stores_nothing(shell, shop, tmp_path: Path) -> None:

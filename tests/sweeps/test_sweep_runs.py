@@ -346,6 +346,22 @@ def test_an_estimate_takes_a_moment_however_long_a_run_is(monkeypatch: pytest.Mo
     asked = sweeping.Asked(SHOP, ("run.duration=10h",), "compiled", None, None, None, False, ())
     tasks = sweeping.tasks_of(asked, sweeping.design_of({"run.load": [1]}), ["none"])
     found = sweeping.estimate(tasks, None, jobs=1)
-    assert now_s < 0.6 + 2 * 20 * a_request_s
+    assert now_s < 1.1 + 2 * 20 * a_request_s
     assert found.seconds == pytest.approx(2 * 36000 * 200 * a_request_s, rel=0.25)
     assert sweeping.estimate(tasks, None, jobs=2).seconds == pytest.approx(found.seconds / 2)
+
+
+def test_an_estimate_of_an_overload_drains_for_a_moment_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Arrivals go on while the measured requests are finished, which an overloaded system never does."""
+    simulated: list[float] = []
+    real = sweeping.simulate_planes
+
+    def watched(spec: Any, planes: Any, settings: Any, *arguments: Any, **words: Any) -> Any:
+        simulated.append(settings.drain_s / settings.duration_s)
+        return real(spec, planes, settings, *arguments, **words)
+
+    monkeypatch.setattr(sweeping, "simulate_planes", watched)
+    asked = sweeping.Asked(SHOP, (), "compiled", None, None, None, False, ())
+    tasks = sweeping.tasks_of(asked, sweeping.design_of({"run.load": [10000]}), ["none"])
+    assert sweeping.estimate(tasks, None, jobs=1).seconds > 0
+    assert max(simulated) <= 1.0
