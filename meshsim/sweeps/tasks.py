@@ -16,6 +16,8 @@ from typing import Any
 from meshsim.architectures import lower
 from meshsim.engines import EngineName
 from meshsim.engines.streams import expected_requests
+from meshsim.errors import SpecError
+from meshsim.model.diagnostics import render_all
 from meshsim.model.load import load
 from meshsim.model.topology import Topology
 from meshsim.model.traffic import Objective
@@ -153,8 +155,26 @@ class Task:
 
 
 def load_at(asked: Asked, point: Mapping[str, str]) -> Topology:
-    """Read the topology as it is at a point."""
-    return load(asked.source, overrides=[*asked.overrides, *(f"{path}={value}" for path, value in point.items())])
+    """Read the topology as it is at a point.
+
+    Raises
+    ------
+    SpecError
+        It is no topology; mistakes in the values of an axis name the axis.
+    """
+    overrides = [*asked.overrides, *(f"{path}={value}" for path, value in point.items())]
+    try:
+        return load(asked.source, overrides=overrides)
+    except SpecError as error:
+        raise _of_axes(error, point) from None
+
+
+def _of_axes(error: SpecError, point: Mapping[str, str]) -> SpecError:
+    """Let mistakes in a point name its axes, which reach the topology as ``--set`` does."""
+    named = {f"--set {path}=…": f"axis {path}=…" for path in point}
+    diagnostics = [replace(one, file=named.get(one.file, one.file)) for one in error.diagnostics]
+    sources = {named.get(file, file): text for file, text in error.sources.items()}
+    return SpecError(render_all(diagnostics, sources, False), diagnostics=diagnostics, sources=sources)
 
 
 def tasks_at(

@@ -19,6 +19,7 @@ from meshsim.errors import EngineLimit, SpecError, StoreError, UsageError
 from meshsim.model.traffic import Objective
 from meshsim.sweeps import store as stores
 from meshsim.sweeps import sweeping
+from meshsim.sweeps import tasks as sweep_tasks
 from meshsim.sweeps.store import Store
 from meshsim.workers import workers
 
@@ -131,6 +132,22 @@ def test_columns_tell_sweeps_of_one_store_apart(tmp_path: Path) -> None:
     assert frame["version"].str.fullmatch(r".+\+[0-9a-f]{8}").all()
     heading = ms.open_store(tmp_path).summary().splitlines()[0].split()
     assert heading[:6] == ["settings", "engine", "duration_s", "replications", "spec", "run.load"]
+
+
+def test_versions_of_one_store_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for digest in ("1" * 64, "2" * 64):
+        monkeypatch.setattr(sweep_tasks, "version_digest", lambda digest=digest: digest)
+        ms.sweep(SHOP, {"run.load": [0.5, 1]}, ["none"], store=tmp_path, quiet=True)
+    frame = ms.open_store(tmp_path).frame()
+    assert [text[-8:] for text in frame["version"]] == ["11111111"] * 2 + ["22222222"] * 2
+    with pytest.raises(UsageError, match=r"they differ in version; keep one value, e\.g\. --where 'version="):
+        ms.open_store(tmp_path).plot_load()
+
+
+def test_what_decides_numbers_is_part_of_the_version() -> None:
+    package = Path(ms.__file__).parent
+    assert {"units.py", "sweeps/tasks.py", "model", "engines", "results"} <= set(sweep_tasks._PARTS)
+    assert all((package / part).exists() for part in sweep_tasks._PARTS)
 
 
 def test_a_store_is_opened_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -253,6 +270,10 @@ def test_mistakes_come_before_anything_runs(tmp_path: Path) -> None:
         ms.sweep(SHOP, {"services.web.replicas": [1, 2, "many"]}, ["none"], store=tmp_path, quiet=True)
     with pytest.raises(SpecError, match=r"services\.wbe"):
         ms.sweep(SHOP, {"services.wbe.replicas": [1]}, ["none"], store=tmp_path, quiet=True)
+    with pytest.raises(SpecError, match=r"axis run\.laod=…:1:5: error"):
+        ms.sweep(SHOP, {"run.laod": [1]}, ["none"], overrides=["run.load=2"], store=tmp_path, quiet=True)
+    with pytest.raises(SpecError, match=r"--set run\.laod=…:1:5: error"):
+        ms.sweep(SHOP, {"run.load": [1]}, ["none"], overrides=["run.laod=2"], store=tmp_path, quiet=True)
     with pytest.raises(UsageError, match="sidecat"):
         ms.sweep(SHOP, {"run.load": [1]}, ["none", "sidecat"], store=tmp_path, quiet=True)
     with pytest.raises(UsageError, match="cannot read the precision"):
