@@ -19,7 +19,7 @@ ARCHITECTURE, VERDICT, LOAD = "architecture", "verdict", "run.load"
 _SECTIONS: Final = {*TOP, *LATER_TOP} - {"name"}
 _QUANTILE: Final = re.compile(r"p(\d+(?:\.\d+)?)_s")
 #: What runs of one sweep have in common, as `meshsim.sweeps.table` calls it.
-_COMMON: Final = ("topology", "settings", "engine", "duration_s", "seed", "replications", "spec", "version")
+_COMMON: Final = ("topology", "settings", "engine", "duration_s", "seed", "spec", "version")
 
 
 def check(frame: pd.DataFrame, columns: Sequence[str], keys: Sequence[str] = ()) -> None:
@@ -51,6 +51,13 @@ def check(frame: pd.DataFrame, columns: Sequence[str], keys: Sequence[str] = ())
         same = twice[(texts == texts.iloc[0]).all(axis=1)]
         where = ", ".join(f"{key}={same.iloc[0][key]}" for key in keys)
         raise UsageError(f"the sweep has several rows with {where}: {_difference(same)}")
+
+
+def check_one_sweep(frame: pd.DataFrame) -> None:
+    """Hold that all rows are of one sweep, or of several that differ in axes alone."""
+    several = [name for name in _COMMON if name in varying(frame)]
+    if several and "run.duration" not in axes(frame) and "run.seed" not in axes(frame):
+        raise UsageError(f"the rows are of several sweeps: {_difference(frame[several])}")
 
 
 def _difference(rows: pd.DataFrame) -> str:

@@ -61,7 +61,8 @@ def sweep_scatter(
     Raises
     ------
     UsageError
-        A column is missing, no axis has several values, more than six have, or there is no value at all.
+        A column is missing, rows are of several sweeps, no axis has several values, more than six have, or there is no
+        value at all.
     """
     frame = frame.reset_index(drop=True)
     across, largest = _check(frame, value, axes)
@@ -85,6 +86,7 @@ def _check(frame: pd.DataFrame, value: str, axes: Sequence[str]) -> tuple[list[s
     """Hold that the frame can be drawn; give the axes and the largest value."""
     across = list(axes) or [name for name in frames.axes(frame) if frame[name].nunique() > 1]
     frames.check(frame, [frames.ARCHITECTURE, frames.VERDICT, value, *across])
+    frames.check_one_sweep(frame)
     frames.check_numbers(frame, frames.interval_columns(value))
     if not across:
         raise UsageError("no axis of the sweep has several values: there is nothing to draw a quantity against")

@@ -34,7 +34,7 @@ _TOLD: Final[dict[str, tuple[tuple[str, str, Callable[[Estimate], str]], ...]]] 
 def shown(frame: pd.DataFrame, scope: str = "total", *, manifest: bool = False) -> list[list[str]]:
     """A heading and the rows of the table of `meshsim.sweeps.table.frame`; what is the same in all is left out."""
     named = [] if scope == "total" else [scope]
-    varies = [name for name in COMMON if frame[name].nunique(dropna=False) > 1]
+    varies = [name for name in (*COMMON, "replications") if frame[name].nunique(dropna=False) > 1]
     axes = list(frame.columns[: list(frame.columns).index("topology")])
     plain = [*varies, *axes, "architecture", *named]
     told = _TOLD.get(scope, _TOLD["total"])

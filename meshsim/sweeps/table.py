@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 Scope = Literal["total", "tenant", "service"]
 #: Columns that tell sweeps apart which share a store: what their runs have in common.
-COMMON: Final = ("topology", "settings", "engine", "duration_s", "seed", "replications", "spec", "version")
+COMMON: Final = ("topology", "settings", "engine", "duration_s", "seed", "spec", "version")
 #: Columns that every table begins with, besides the axes.
-FIRST: Final = (*COMMON, "architecture", "verdict", "objectives")
+FIRST: Final = (*COMMON, "replications", "architecture", "verdict", "objectives")
 #: Columns of ``manifest=True``: they may differ between two makings of the same numbers.
 MADE: Final = ("key", "command", "elapsed_s", "meshsim", "python")
 _COUNTS: Final = ("requests", "tries", "rejected")

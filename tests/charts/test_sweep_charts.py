@@ -125,6 +125,17 @@ def test_what_follows_the_load_may_change_along_a_line(values: list[object]) -> 
     assert charts.load_curve(frame) is not None
 
 
+def test_runs_of_a_line_may_be_repeated_more_or_less_often() -> None:
+    """As `until` does."""
+    assert charts.load_curve(load_sweep().assign(replications=[8, 64, 8, 16] * 4)) is not None
+
+
+def test_a_scatter_is_of_one_sweep() -> None:
+    frame = pd.concat([drawn_sweep().assign(settings=text) for text in ("", "services.a.cpu=2")])
+    with pytest.raises(ms.UsageError, match="of several sweeps: they differ in settings; keep one value"):
+        charts.sweep_scatter(frame)
+
+
 def test_the_message_says_in_what_rows_differ() -> None:
     frame = pd.concat([load_sweep().assign(settings="a=1", spec="x"), load_sweep().assign(settings="b=2", spec="y")])
     wanted = "they differ in settings, spec; keep one value, e.g. --where 'settings=a=1'"

@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import meshsim as ms
 from meshsim.errors import EngineLimit, SpecError, StoreError, UsageError
 from meshsim.model.traffic import Objective
 from meshsim.sweeps import store as stores
-from meshsim.sweeps import sweeping
+from meshsim.sweeps import sweeping, table
 from meshsim.sweeps import tasks as sweep_tasks
 from meshsim.sweeps.store import Store
 from meshsim.workers import workers
@@ -52,6 +53,20 @@ def test_the_number_of_workers_changes_no_byte(tmp_path: Path, engine: Any) -> N
         found.append(numbers_in(tmp_path / str(jobs)))
     assert len(found[0]) == RUNS / 2
     assert found[0] == found[1]
+
+
+def test_rows_are_in_the_order_of_the_points_however_often_each_was_repeated() -> None:
+    """`until` doubles the replications of each run for itself."""
+    runs = small().runs
+    repeated = [replace(run, about={**run.about, "replications": 2 ** (5 * n % 4)}) for n, run in enumerate(runs)]
+    found = table.frame(repeated)
+    assert found["run.load"].is_monotonic_increasing
+    assert found["replications"].nunique() == 4
+
+
+def test_goodput_is_what_is_offered_and_answered() -> None:
+    found = small().frame()
+    assert (found["offered_per_s"] * found["availability"]).tolist() == pytest.approx(found["goodput_per_s"].tolist())
 
 
 def test_engines_find_the_same_numbers() -> None:
@@ -131,7 +146,7 @@ def test_columns_tell_sweeps_of_one_store_apart(tmp_path: Path) -> None:
     assert told["spec"].nunique() == 3
     assert frame["version"].str.fullmatch(r".+\+[0-9a-f]{8}").all()
     heading = ms.open_store(tmp_path).summary().splitlines()[0].split()
-    assert heading[:6] == ["settings", "engine", "duration_s", "replications", "spec", "run.load"]
+    assert heading[:6] == ["settings", "engine", "duration_s", "spec", "replications", "run.load"]
 
 
 def test_versions_of_one_store_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
