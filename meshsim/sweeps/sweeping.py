@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -258,6 +258,13 @@ class _Work:
         if self.store is not None:
             self.store.sweep_up()
         missing = [task for task in self.tasks if fresh or not self._take(task)]
+        stored = len(self.tasks) - len(missing)
+
+        def tell() -> None:
+            if progress is not None and missing:
+                progress(len(self.found) + len(self.failed) - stored, len(missing))
+
+        tell()
         # What takes longest is begun first, so that no worker is alone with it in the end (R. L. Graham, SIAM J. Appl.
         # Math. 17, 1969). Of one point, architectures that come later tend to have more hops.
         waiting = deque(sorted(reversed(missing), key=lambda task: -task.requests))
@@ -265,18 +272,19 @@ class _Work:
         # one more than there are workers, so that none of them waits while a run is saved
         most = 1 if jobs == 1 else jobs + 1
         while (waiting and not stopping.asked) or running:
-            if progress is not None:
-                progress(len(missing) - len(waiting) - len(running), len(missing))
             while waiting and len(running) < most and not stopping.asked:
                 task = waiting.popleft()
                 if fresh or not self._take(task):  # another writer may have been faster
                     running[submit(simulate_task, task)] = task
+                else:
+                    tell()
             if stopping.asked:
                 for future in running:
                     future.cancel()  # those that have begun are finished
-            self._save(running, wait(running, return_when=FIRST_COMPLETED).done)
-        if progress is not None and missing and not stopping.asked:
-            progress(len(missing) - len(waiting), len(missing))
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                self._save(running.pop(future), future)
+                if not future.cancelled():
+                    tell()
 
     def _take(self, task: Task) -> bool:
         """Take a run that is in the store; set it aside if it is damaged."""
@@ -293,20 +301,18 @@ class _Work:
         self.found[task.key] = found
         return True
 
-    def _save(self, running: dict[Future[Stored], Task], done: Iterable[Future[Stored]]) -> None:
-        for future in done:
-            task = running.pop(future)
-            try:
-                run = future.result()
-            except CancelledError:
-                continue
-            except EngineLimit as error:
-                self.failed.append((task, error))
-                self.say(f"failed: {task.told}: {error}")
-                continue
-            if self.store is not None:
-                self.store.add(run)
-            self.found[task.key] = run
+    def _save(self, task: Task, done: Future[Stored]) -> None:
+        try:
+            run = done.result()
+        except CancelledError:
+            return
+        except EngineLimit as error:
+            self.failed.append((task, error))
+            self.say(f"failed: {task.told}: {error}")
+            return
+        if self.store is not None:
+            self.store.add(run)
+        self.found[task.key] = run
 
 
 def _raise_failures(failed: Sequence[tuple[Task, EngineLimit]], runs: int) -> None:
