@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -84,6 +85,18 @@ class Range:
         return f"{_plain(min(max(rounded, Decimal(repr(self.low))), Decimal(repr(self.high))))}{self.unit}"
 
 
+def canonical(value: str) -> str:
+    """One spelling for all of the same number, with its unit if it has one; other texts stay.
+
+    Examples
+    --------
+    >>> [canonical(text) for text in ("1.0", "1e3", "0.50ms", "random")]
+    ['1', '1000', '0.5ms', 'random']
+    """
+    match = _NUMBER.fullmatch(value.strip())
+    return value if match is None else f"{_plain(Decimal(match[1]))}{match[2]}"
+
+
 def parse_axis(text: str) -> Axis | Range:
     """Read ``path=values``.
 
@@ -122,13 +135,14 @@ def axis_of(path: str, values: str | Sequence[object]) -> Axis | Range:
 
 
 def _text(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, bool | dict | list) else str(value)
 
 
 def _axis(path: str, values: Sequence[str]) -> Axis:
-    twice = sorted({value for value in values if values.count(value) > 1})
-    if twice:
-        raise UsageError(f"axis {path}: {twice[0]} is given twice")
+    same = [canonical(value) for value in values]
+    if len(set(same)) < len(same):
+        twice = next(value for at, value in enumerate(values) if same[at] in same[:at])
+        raise UsageError(f"axis {path}: {twice} is given twice")
     if not all(values):
         raise UsageError(f"axis {path}: a value is empty; write e.g. 2,4,8")
     return Axis(path, tuple(values))

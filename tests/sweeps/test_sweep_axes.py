@@ -42,6 +42,7 @@ def test_values_of_an_axis(text: str, values: list[str]) -> None:
         ("a=", "write 'run.load"),
         ("a=1,,2", "axis a: a value is empty"),
         ("a=1,2,1", "axis a: 1 is given twice"),
+        ("a=1,2,1.0", "axis a: 1.0 is given twice"),
         ("a=1:2", "axis a: '1:2': write from:to:step"),
         ("a=1:x:1", "axis a: 'x' is no number"),
         ("a=2:1:1", "has no values: go upwards"),
@@ -162,6 +163,10 @@ def test_mistakes_in_a_design_are_told(axes: dict, let: dict, sample: int | None
         ("({n} * 10)ms", "40ms"),
         ("max(1, round({load}))", "1"),
         ("{n} / 3", "1.33333333333"),
+        ("({n} * 2)GiB", "8GiB"),
+        ("({n}) / (2)", "2"),
+        ("({n} * 10)/s", "40/s"),
+        ("({n} + 1) %", "5%"),
     ],
 )
 def test_expressions(text: str, value: str) -> None:
@@ -208,10 +213,25 @@ def test_a_file_says_the_same_as_options(tmp_path: Path) -> None:
     assert architectures == ["none", "sidecar"]
 
 
+def test_a_file_has_no_numbers_of_base_60(tmp_path: Path) -> None:
+    """YAML 1.1 reads 1:8:1 as 4081."""
+    file = tmp_path / "axes.yaml"
+    file.write_text(
+        "axes:\n  services.a.replicas: 1:3:1\n  run.load: 1:2:0.5\n  n: [010ms, 1:30, {exp: 5ms}, yes, 1.10]\n"
+    )
+    design, _ = read_design(file)
+    assert design.axes == (
+        Axis("services.a.replicas", ("1", "2", "3")),
+        Axis("run.load", ("1", "1.5", "2")),
+        Axis("n", ("010ms", "1:30", '{"exp": "5ms"}', "yes", "1.10")),
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("axes: [", "no YAML"),
+        ("axes: [", "2:1: not YAML"),
+        ("axes: {a: 1, a: 2}", "1:14: 'a' is here twice"),
         ("- 1", "write e.g. axes:"),
         ("axes: {a: 1}\nlett: {}", "unknown key 'lett'; there is axes, let, sample, arch"),
         ("axes: {a: {b: 1}}", "axis a: write a list"),
