@@ -5,8 +5,9 @@
 'bookinfo'
 
 The functions in the order in which they are used: `load` and `validate` read a topology, `lower` shows what an
-architecture makes of it, `run` simulates one architecture, `compare` several, `sweep` many points, `snapshot` several
-futures of one past. A name is imported when it is first used, so that ``import meshsim`` costs milliseconds.
+architecture makes of it, `run` simulates one architecture, `compare` several, `sweep` many points (`open_store` reads
+them again), `snapshot` several futures of one past. A name is imported when it is first used, so that ``import
+meshsim`` costs milliseconds.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from meshsim.results.comparison import Comparison
     from meshsim.results.result import Result
     from meshsim.simulate import compare, run
+    from meshsim.sweeps.opening import open_store
     from meshsim.sweeps.result import SweepResult
     from meshsim.sweeps.sweeping import sweep
 
@@ -61,6 +63,7 @@ __all__ = [
     "compare",
     "load",
     "lower",
+    "open_store",
     "run",
     "snapshot",
     "sweep",
@@ -79,6 +82,7 @@ _HOME = {
     "Result": "meshsim.results.result",
     "SweepResult": "meshsim.sweeps.result",
     "Topology": "meshsim.model.topology",
+    "open_store": "meshsim.sweeps.opening",
     "sweep": "meshsim.sweeps.sweeping",
 }
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, Final
 
 Progress = Callable[[int, int], None]
+PATIENCE_S: Final = 0.5  # of wall clock without a bar (assumed): what is over sooner needs none
 
 
 def in_notebook() -> bool:
@@ -26,16 +28,19 @@ def progress_shown(given: Progress | None, quiet: bool) -> Iterator[Progress | N
     from IPython.display import display
     from ipywidgets import HTML, HBox, IntProgress
 
+    began = time.monotonic()
     bar, label = IntProgress(), HTML()
-    box = HBox([bar, label])
-    shown: Any = display(box, display_id=True)  # type: ignore[no-untyped-call]
+    shown: Any = None
 
     def move(done: int, total: int) -> None:
+        nonlocal shown
         bar.max, bar.value = total, done
         label.value = f"{done} of {total} simulations"
+        if shown is None and time.monotonic() - began >= PATIENCE_S:
+            shown = display(HBox([bar, label]), display_id=True)  # type: ignore[no-untyped-call]
 
     try:
         yield move
     finally:
-        box.close()
-        shown.update({"text/plain": ""}, raw=True)  # nothing is left of it in the saved notebook
+        if shown is not None:  # the widget stays: JupyterLab may not have drawn it yet, and would miss it
+            shown.update({"text/plain": ""}, raw=True)  # nothing is left of it in the saved notebook

@@ -53,7 +53,7 @@ def parse_until(text: str) -> Precision:
     match = re.fullmatch(r"\s*(\S+?)\s*(?:±|\+/?-)\s*(\d+(?:\.\d+)?)\s*%\s*", text)
     if match is None or match[1] not in QUANTITIES or not 0 < float(match[2]) < 100:
         raise UsageError(f"cannot read the precision {text!r}; write e.g. 'p99±2%' with one of {', '.join(QUANTITIES)}")
-    return Precision(f"{match[1]}±{match[2]}%", match[1], float(match[2]) / 100)
+    return Precision(f"{match[1]}±{float(match[2]):g}%", match[1], float(match[2]) / 100)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ from meshsim.settings import MOST_REPLICATIONS, Precision, Settings, settings_of
 from meshsim.workers import Stop, Submit, workers
 
 Source = str | Path | Mapping[str, Any] | Topology
-#: Called with (replications done, replications asked for) whenever one is done.
+#: Called with (replications done, replications asked for) in the beginning, and whenever one is done.
 Progress = Callable[[int, int], None]
 
 DEFAULT_ARCHITECTURES: Final = ("none", "gateway", "sidecar", "ambient")
@@ -100,7 +100,7 @@ def run(
     check
         Set queueing theory beside every station where it applies, in `Result.check`.
     progress
-        Called whenever a replication is done; without it, notebooks show a bar.
+        Called in the beginning, and whenever a replication is done; without it, notebooks show a bar.
     quiet
         Show no bar, and say nothing on stderr, not even that the engine is compiled first.
     repeat
@@ -355,6 +355,8 @@ def _extend(
         if progress is not None:
             progress(done, everything)
 
+    if done == 0 and progress is not None:
+        progress(0, everything)  # compiling is over: whoever tells how long it takes begins to count
     futures = []
     for i, replication in missing:
         future = submit(_replication, planes[i], settings, replication)

@@ -6,11 +6,12 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from meshsim.engines import EngineName
-from meshsim.errors import UsageError
+from meshsim.errors import EngineLimit, UsageError
 
 Found = TypeVar("Found")
 #: Asked now and then by whoever works, who gives up when it says so.
@@ -27,6 +28,8 @@ def workers(jobs: int, engine: EngineName) -> Iterator[Submit]:
     ------
     UsageError
         When `jobs` is less than 1.
+    EngineLimit
+        When somebody else ended a worker process, as systems do when memory runs out.
     """
     if jobs < 1:
         raise UsageError(f"jobs must be at least 1, not {jobs}")
@@ -71,6 +74,13 @@ def _processes(jobs: int) -> Iterator[Submit]:
     executor = ProcessPoolExecutor(jobs, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN))
     try:
         yield lambda work, *arguments: executor.submit(work, *arguments, stop=None)
+    except BrokenProcessPool:
+        _abandon(executor)
+        raise EngineLimit(
+            f"one of {jobs} worker processes was ended from outside, most likely because memory ran out: "
+            "use fewer --jobs, or the compiled engine, which needs no processes",
+            limit=f"jobs {jobs}",
+        ) from None
     except BaseException:
         _abandon(executor)
         raise

@@ -155,7 +155,7 @@ def test_comparing_needs_two_different_sides() -> None:
 def test_progress_is_told_once_a_replication() -> None:
     told: list[tuple[int, int]] = []
     compare(SPEC, ["none", "sidecar"], progress=lambda done, total: told.append((done, total)))
-    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert told == [(0, 4), (1, 4), (2, 4), (3, 4), (4, 4)]
 
 
 def test_a_duration_given_here_is_that_of_the_result() -> None:

@@ -6,8 +6,9 @@ See ``docs/charts.md``. Results draw themselves too: ``result.plot_latency()`` a
 from meshsim.charts.difference import difference_forest
 from meshsim.charts.heatmap import sweep_heatmap
 from meshsim.charts.latency import latency_cdf
-from meshsim.charts.load import knee, load_curve
+from meshsim.charts.load import knee, knee_range, load_curve
 from meshsim.charts.saving import save
+from meshsim.charts.scatter import sweep_scatter
 from meshsim.charts.time_split import time_split
 from meshsim.charts.told import read_json
 from meshsim.charts.topology import topology_map
@@ -16,11 +17,13 @@ from meshsim.charts.waterfall import waterfall
 __all__ = [
     "difference_forest",
     "knee",
+    "knee_range",
     "latency_cdf",
     "load_curve",
     "read_json",
     "save",
     "sweep_heatmap",
+    "sweep_scatter",
     "time_split",
     "topology_map",
     "waterfall",

@@ -32,8 +32,8 @@ def difference_forest(comparison: Comparison | ToldComparison, ax: Axes | None =
     """Draw the paired differences from the baseline: latency, availability, and CPU of proxies.
 
     A row a quantity, a mark an architecture with its interval. An interval that does not touch the zero line shows a
-    difference; one that does shows none that can be told. An architecture that is unstable is named, not drawn, since
-    its latencies grow with the run.
+    difference; one that does shows none that can be told. Each interval holds for itself at 95 %; none is corrected for
+    how many are looked at. An architecture that is unstable is named, not drawn, since its latencies grow with the run.
 
     Parameters
     ----------

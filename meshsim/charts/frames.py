@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Hashable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from meshsim.errors import UsageError
 from meshsim.model.diagnostics import suggestion
+from meshsim.model.read.keys import LATER_TOP, TOP
 from meshsim.results.intervals import Estimate
 
 if TYPE_CHECKING:
     import pandas as pd
 
 ARCHITECTURE, VERDICT, LOAD = "architecture", "verdict", "run.load"
+_SECTIONS: Final = {*TOP, *LATER_TOP} - {"name"}
+_QUANTILE: Final = re.compile(r"p(\d+(?:\.\d+)?)_s")
+#: What runs of one sweep have in common, as `meshsim.sweeps.table` calls it.
+_COMMON: Final = ("topology", "settings", "engine", "duration_s", "seed", "spec", "version")
 
 
-def check(frame: pd.DataFrame, columns: Sequence[str], keys: Sequence[str]) -> None:
+def check(frame: pd.DataFrame, columns: Sequence[str], keys: Sequence[str] = ()) -> None:
     """Hold that a frame can be drawn.
 
     Parameters
@@ -26,7 +32,7 @@ def check(frame: pd.DataFrame, columns: Sequence[str], keys: Sequence[str]) -> N
     columns
         That must be there.
     keys
-        Of these, each combination may be there once.
+        Of these, each combination may be there once; none: rows are as they are.
 
     Raises
     ------
@@ -39,10 +45,41 @@ def check(frame: pd.DataFrame, columns: Sequence[str], keys: Sequence[str]) -> N
             raise UsageError(f"the sweep has no column '{column}': {suggestion(column, known)}")
     if not len(frame):
         raise UsageError("the sweep has no rows: there is nothing to draw")
-    twice = frame[frame.duplicated(list(keys))]
+    twice = frame[frame.duplicated(list(keys), keep=False)] if keys else frame.iloc[:0]
     if len(twice):
-        where = ", ".join(f"{key}={twice.iloc[0][key]}" for key in keys)
-        raise UsageError(f"the sweep has several rows with {where}: it has a further axis; keep one value of that")
+        texts = twice[list(keys)].astype(str)
+        same = twice[(texts == texts.iloc[0]).all(axis=1)]
+        where = ", ".join(f"{key}={same.iloc[0][key]}" for key in keys)
+        raise UsageError(f"the sweep has several rows with {where}: {_difference(same)}")
+
+
+def check_one_sweep(frame: pd.DataFrame) -> None:
+    """Hold that all rows are of one sweep, or of several that differ in axes alone."""
+    several = [name for name in _COMMON if name in varying(frame)]
+    if several and "run.duration" not in axes(frame) and "run.seed" not in axes(frame):
+        raise UsageError(f"the rows are of several sweeps: {_difference(frame[several])}")
+
+
+def _difference(rows: pd.DataFrame) -> str:
+    """In what rows differ that should be one, and how to keep one of them."""
+    names = varying(rows)
+    if not names:
+        return "the same point is there twice; keep one of the rows"
+    value = rows.iloc[0][names[0]]
+    kept = "" if value is None or value != value else str(value)  # CSV has no empty texts
+    return f"they differ in {', '.join(names)}; keep one value, e.g. --where '{names[0]}={kept}'"
+
+
+def varying(frame: pd.DataFrame) -> list[str]:
+    """Columns with several values, of those that tell points or sweeps apart."""
+    return [
+        name for name in (*axes(frame), *_COMMON) if name in frame.columns and frame[name].nunique(dropna=False) > 1
+    ]
+
+
+def axes(frame: pd.DataFrame) -> list[str]:
+    """Columns of swept values: those named by a dotted path of a topology."""
+    return [str(name) for name in frame.columns if str(name).partition(".")[0] in _SECTIONS]
 
 
 def check_numbers(frame: pd.DataFrame, columns: Sequence[str]) -> None:
@@ -84,6 +121,16 @@ def _number(value: Any) -> float | None:
 def unstable(row: pd.Series) -> bool:
     """Whether the point has no steady state: its latencies grow with the run."""
     return bool(row[VERDICT] == "unstable")
+
+
+def failed(row: pd.Series, name: str) -> bool:
+    """Whether so many requests failed that a quantile of all, failed ones being infinitely slow, is infinite.
+
+    Quantiles of the tables are of the answered requests: p99 of half of them says nothing about an objective.
+    """
+    match = _QUANTILE.fullmatch(name)
+    answered = _number(row.get("availability"))
+    return match is not None and answered is not None and answered < float(match[1]) / 100 - 1e-12
 
 
 def values(frame: pd.DataFrame, column: str) -> list[Hashable]:

@@ -15,15 +15,19 @@ from meshsim.charts import frames
 from meshsim.charts.quantities import Quantity, arms, axis_label, plain, quantity
 from meshsim.charts.style import COLOUR_MAP, Canvas, Look, canvas, folded
 from meshsim.errors import UsageError
+from meshsim.results.intervals import Estimate
 from meshsim.results.text import number
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _MOST_CELLS: Final = 20  # along an axis; numbers in more cannot be read
+_LEAST_FILLED: Final = 0.5  # of the cells (assumed)
 _MOST_ACROSS: Final = 2  # panels beside each other
 _CELL_INCHES = (0.62, 0.42)
 _LETTER_INCHES: Final = 0.085  # width of a letter of the axes' labels
+_LOPSIDED: Final = 1.5  # ratio of the arms of an interval from which ± would mislead (assumed)
+_NEARLY_ALL: Final = 99.0  # per cent
 _DARK: Final = 0.45  # luminance of a cell below which its number is white
 
 
@@ -32,8 +36,10 @@ def sweep_heatmap(
 ) -> Axes:
     """Draw a quantity over two axes of a sweep, a panel for each architecture, all with the same colours.
 
-    Cells hold the value and, below it, the longer arm of its interval. Hatched cells are unstable, and the scale of
-    colours leaves them out. Combinations that the sweep does not have stay empty.
+    Cells hold the value and, below it, ± its interval, or the ends of one that is not symmetric. Hatched cells are
+    unstable, and the scale of colours leaves them out. Where so many requests failed that a quantile of all of them is
+    infinite, the cell says so, and has that of the answered ones in brackets. Combinations that the sweep does not have
+    stay empty.
 
     Parameters
     ----------
@@ -57,7 +63,7 @@ def sweep_heatmap(
     Raises
     ------
     UsageError
-        A column is missing, a combination is there twice, or there is no value at all.
+        A column is missing, a combination is there twice, most are not there, or there is no value at all.
     """
     largest = _check(frame, x, y, value)
     shown = quantity(value, largest)
@@ -73,7 +79,7 @@ def sweep_heatmap(
             place.set_title(folded(name), fontsize=9, loc="left")
         for place in found.axes[len(names) :]:
             place.set_visible(False)
-        _label(found, frame, (x, y), shown, found.axes[: len(names)], across)
+        _label(found, frame, (x, y), value, shown, found.axes[: len(names)], across)
     return found.axes[0]
 
 
@@ -87,6 +93,13 @@ def _check(frame: pd.DataFrame, x: str, y: str, value: str) -> float:
     finite = found[np.isfinite(found)]
     if not finite.size:
         raise UsageError(f"column '{value}' of the sweep has no number: there is nothing to draw")
+    cells = frame[x].nunique() * frame[y].nunique()
+    filled = len(frame[[x, y]].drop_duplicates())
+    if filled < _LEAST_FILLED * cells:
+        raise UsageError(
+            f"the sweep has {filled} of the {cells} combinations of {x} and {y}, too few for a heatmap: points that a "
+            "Latin hypercube drew are for a scatter"
+        )
     for axis in (x, y):
         count = frame[axis].nunique()
         if count > _MOST_CELLS:
@@ -96,7 +109,8 @@ def _check(frame: pd.DataFrame, x: str, y: str, value: str) -> float:
 
 def _norm(frame: pd.DataFrame, value: str, scale: float) -> Normalize:
     """Colours from the lowest to the highest value of stable points, if there are any: others grow with the run."""
-    stable = frame[frame[frames.VERDICT] != "unstable"][value].dropna()
+    kept = [not frames.unstable(row) and not frames.failed(row, value) for _, row in frame.iterrows()]
+    stable = frame[kept][value].dropna()
     found = stable if len(stable) else frame[value].dropna()
     finite = found[np.isfinite(found)] * scale
     return Normalize(float(finite.min()), float(finite.max()))
@@ -121,7 +135,8 @@ def _draw(
     grid = np.full((len(lines), len(columns)), np.nan)
     cells = {(columns.index(row[x]), lines.index(row[y])): row for _, row in rows.iterrows()}
     for (column, line), row in cells.items():
-        grid[line, column] = (frames.estimate(row, value).value or math.nan) * shown.unit.scale
+        known = frames.estimate(row, value).value
+        grid[line, column] = math.nan if known is None or frames.failed(row, value) else known * shown.unit.scale
     image = ax.pcolormesh(grid, cmap=COLOUR_MAP, norm=norm, edgecolors=found.theme.paper, lw=0.8)
     for (column, line), row in cells.items():
         _write(found, ax, (column, line), row, value, shown, image)
@@ -141,27 +156,49 @@ def _write(
 ) -> None:
     """Number, interval and hatch of a cell."""
     estimate, scale = frames.estimate(row, value), shown.unit.scale
+    text, failed = _words(estimate, shown), frames.failed(row, value)
     colour = found.theme.ink
-    text = "none"
-    if estimate.value is not None:
+    if failed:
+        text = f"∞\n({text.partition(chr(10))[0]})"
+    elif estimate.value is not None:
         red, green, blue, _ = image.cmap(image.norm(estimate.value * scale))
         colour = "white" if 0.2126 * red + 0.7152 * green + 0.0722 * blue < _DARK else "black"
-        text = number(estimate.value * scale)
-    bars = arms(estimate, scale)
     at = (cell[0] + 0.5, cell[1] + 0.5)
     hatched = frames.unstable(row)
     if hatched:
         ax.add_patch(Rectangle(cell, 1, 1, fill=False, hatch="////", ec=colour, lw=0, alpha=0.55, gid="unstable"))
     behind: dict[str, Any] = {}
     if hatched and estimate.value is not None:  # the hatch would run through the number
-        behind = {"bbox": {"fc": image.cmap(image.norm(estimate.value * scale)), "ec": "none", "pad": 1.0}}
-    if bars is not None:
-        text += f"\n± {number(float(bars.max()), 2)}"
+        fill = found.theme.paper if failed else image.cmap(image.norm(estimate.value * scale))
+        behind = {"bbox": {"fc": fill, "ec": "none", "pad": 1.0}}
     ax.text(*at, text, ha="center", va="center", fontsize=7, color=colour, gid=value, linespacing=1.1, **behind)
 
 
+def _words(estimate: Estimate, shown: Quantity) -> str:
+    """A value and its interval: ± an arm, the ends where the arms differ much, a question mark where it is unknown."""
+    if estimate.value is None:
+        return "none"
+    value = estimate.value * shown.unit.scale
+    # 99.96 % and 99.9 % are not the same
+    digits = 5 if shown.unit.name == "%" and value > _NEARLY_ALL else 3
+    bars = arms(estimate, shown.unit.scale)
+    if bars is None or estimate.low is None or estimate.high is None:
+        return f"{number(value, digits)}\n± ?"
+    below, above = sorted(bars.ravel().tolist())
+    if above > _LOPSIDED * below:
+        ends = [number(end * shown.unit.scale, digits) for end in (estimate.low, estimate.high)]
+        return f"{number(value, digits)}\n{ends[0]}–{ends[1]}"
+    return f"{number(value, digits)}\n± {number(above, 2)}"
+
+
 def _label(
-    found: Canvas, frame: pd.DataFrame, axes: tuple[str, str], shown: Quantity, panels: Sequence[Axes], across: int
+    found: Canvas,
+    frame: pd.DataFrame,
+    axes: tuple[str, str],
+    value: str,
+    shown: Quantity,
+    panels: Sequence[Axes],
+    across: int,
 ) -> None:
     bar = found.part.colorbar(panels[0].collections[0], ax=found.axes, aspect=30, pad=0.02)
     bar.set_label(shown.label)
@@ -173,6 +210,10 @@ def _label(
     found.part.supylabel(folded(axis_label(axes[1]), int(size[1])), fontsize=9)
     title = found.title if found.title is not None else shown.label
     found.part.suptitle(title, x=0.01, ha="left", fontsize=10, fontweight="bold")
+    handles = []
     if (frame[frames.VERDICT] == "unstable").any():
-        hatch = Patch(fc="none", ec=found.theme.muted, hatch="////", lw=0, label="unstable: grows with the run")
-        found.part.legend(handles=[hatch], loc="outside upper right")
+        handles.append(Patch(fc="none", ec=found.theme.muted, hatch="////", lw=0, label="unstable: grows with the run"))
+    if any(frames.failed(row, value) for _, row in frame.iterrows()):
+        handles.append(Patch(fc="none", lw=0, label="∞: failed requests count as infinitely slow (of the others)"))
+    if handles:
+        found.part.legend(handles=handles, loc="outside upper right")

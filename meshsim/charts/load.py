@@ -9,9 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from meshsim.charts import frames
-from meshsim.charts.quantities import Quantity, arms, axis_label, logarithmic, plain, quantity
+from meshsim.charts.quantities import Quantity, arms, axis_label, logarithmic, numbers_of, plain, quantity
 from meshsim.charts.style import Canvas, Look, canvas, folded, mark_of
 from meshsim.errors import UsageError
+from meshsim.results.intervals import Estimate
 from meshsim.results.text import duration
 
 if TYPE_CHECKING:
@@ -26,14 +27,18 @@ def load_curve(
 ) -> Axes:
     """Draw p99 latency and goodput against load, a line an architecture.
 
-    The knee of each line is marked by a vertical line; see `knee` for what it is. Points without a steady state are
-    hollow: their latency grows with the length of the run, so only that it is too high means anything.
+    The knee of each line is marked by a vertical line, or by a band where intervals leave it open; see `knee_range`.
+    Points without a steady state are hollow: their latency grows with the length of the run, so only that it is too
+    high means anything. So are points without an interval. Points at which more than 1 % of the requests failed are
+    crossed: what is drawn is p99 of the answered ones, and counting failed ones as infinitely slow, as objectives do,
+    p99 is infinite.
 
     Parameters
     ----------
     points
         A row a point: columns ``architecture``, ``run.load``, ``verdict``, ``p99_s`` and ``goodput_per_s`` with their
-        ``_low`` and ``_high``; ``offered_per_s``, if there, is what goodput cannot exceed.
+        ``_low`` and ``_high``; ``availability``, if there, tells where requests failed, and ``offered_per_s`` is what
+        goodput cannot exceed.
     ax
         Axes whose place is taken; None for a new figure.
     objective_s
@@ -49,7 +54,8 @@ def load_curve(
     Raises
     ------
     UsageError
-        A column is missing, a load is there twice, or there are no latencies at all.
+        A column is missing, a load is there twice, there are no latencies at all, or points of a line differ in more
+        than their load: other axes have to rise or fall with it.
     """
     _check(points, objective_s)
     largest = max(_finite(points[name]).max(initial=0.0) for name in (_LATENCY, f"{_LATENCY}_high"))
@@ -86,10 +92,50 @@ def knee(points: pd.DataFrame) -> float | None:
     for _, row in rows.iterrows():
         p99 = frames.estimate(row, _LATENCY).value
         limit = limit if limit is not None or p99 is None else _KNEE * p99
-        if frames.unstable(row) or p99 is None or limit is None or p99 >= limit:
+        if _is_beyond(row) or p99 is None or limit is None or p99 >= limit:
             break
         found = float(row[frames.LOAD])
     return found
+
+
+def knee_range(points: pd.DataFrame) -> tuple[float, float] | None:
+    """Loads between which the knee is, as far as the intervals tell: equal where they decide it.
+
+    Parameters
+    ----------
+    points
+        Rows of one architecture; see `load_curve`.
+
+    Returns
+    -------
+    tuple of float, or None
+        The last load before the first point that may be beyond the knee, and before the first that surely is. None
+        where the lowest load is beyond it already.
+    """
+    rows = [row for _, row in points.sort_values(frames.LOAD).iterrows()]
+    base = frames.estimate(rows[0], _LATENCY)
+    if _is_beyond(rows[0]) or base.value is None:
+        return None
+    surely_below = possibly_below = float(rows[0][frames.LOAD])
+    open_end = False
+    for row in rows[1:]:
+        p99 = frames.estimate(row, _LATENCY)
+        if _is_beyond(row) or p99.value is None or (_ends(p99)[0] >= _KNEE * _ends(base)[1]):
+            break
+        open_end = open_end or not _ends(p99)[1] < _KNEE * _ends(base)[0]
+        possibly_below = float(row[frames.LOAD])
+        surely_below = surely_below if open_end else possibly_below
+    return surely_below, possibly_below
+
+
+def _is_beyond(row: pd.Series) -> bool:
+    return frames.unstable(row) or frames.failed(row, _LATENCY)
+
+
+def _ends(estimate: Estimate) -> tuple[float, float]:
+    """Ends of the interval; anything if it is unknown."""
+    low, high = estimate.low, estimate.high
+    return (0.0, np.inf) if low is None or high is None else (low, high)
 
 
 def _check(points: pd.DataFrame, objective_s: float | None) -> None:
@@ -97,10 +143,32 @@ def _check(points: pd.DataFrame, objective_s: float | None) -> None:
     needed = [frames.ARCHITECTURE, frames.LOAD, frames.VERDICT, *columns]
     frames.check(points, needed, (frames.ARCHITECTURE, frames.LOAD))
     frames.check_numbers(points, [frames.LOAD, *columns, _OFFERED])
+    _check_lines(points)
     if not _finite(points[_LATENCY]).size:
         raise UsageError(f"column '{_LATENCY}' of the sweep has no number: there is no latency to draw")
     if objective_s is not None and not objective_s > 0:
         raise UsageError(f"the objective must be longer than 0 s, not {objective_s:g} s")
+
+
+def _check_lines(points: pd.DataFrame) -> None:
+    """A line joins points of one system at several loads, or of one that grows with its load."""
+    for name in frames.architectures(points):
+        rows = points[points[frames.ARCHITECTURE] == name].sort_values(frames.LOAD)
+        for other in frames.varying(rows):
+            if other != frames.LOAD and not _follows(rows[other]):
+                raise UsageError(
+                    f"points of {name} differ in {other} too, so that no line joins them: keep one value of it "
+                    "(--where), or draw a heatmap or a scatter"
+                )
+
+
+def _follows(column: pd.Series) -> bool:
+    """Whether values rise or fall with the load that they are sorted by."""
+    found = numbers_of(column.tolist())
+    if found is None:
+        return False
+    steps = np.diff(found[0])
+    return bool((steps >= 0).all() or (steps <= 0).all())
 
 
 def _finite(column: pd.Series) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
@@ -114,26 +182,33 @@ def _draw(found: Canvas, ax: Axes, rows: pd.DataFrame, name: str, column: str, s
     known = rows[np.isfinite(rows[column].astype(float))]
     ax.plot(known[frames.LOAD], known[column] * scale, color=mark.colour, ls=mark.dash, lw=1.3, label=folded(name))
     for _, row in known.iterrows():
-        hollow = frames.unstable(row)
+        bars = arms(frames.estimate(row, column), scale)
+        hollow = bars is None or frames.unstable(row)
         ax.errorbar(
             *(row[frames.LOAD], row[column] * scale),
-            yerr=arms(frames.estimate(row, column), scale),
+            yerr=bars,
             color=mark.colour,
             marker=mark.marker,
             mfc=found.theme.paper if hollow else mark.colour,
             lw=1.0,
             zorder=3,
-            label="_unstable" if hollow else "_stable",
+            label="_hollow" if hollow else "_sure",
             gid=name,
         )
+        if frames.failed(row, column):
+            ax.plot(row[frames.LOAD], row[column] * scale, "x", color=found.theme.ink, ms=9, zorder=4, gid="failed")
 
 
 def _draw_knee(found: Canvas, rows: pd.DataFrame, name: str) -> None:
-    at = knee(rows)
-    if at is None or at == rows[frames.LOAD].max():
+    between = knee_range(rows)
+    if between is None or between[0] == rows[frames.LOAD].max():
         return
+    colour = mark_of(name).colour
     for ax in found.axes:
-        ax.axvline(at, color=mark_of(name).colour, ls=(0, (1, 2)), lw=1.2, zorder=1, gid=f"knee {name}")
+        if between[0] == between[1]:
+            ax.axvline(between[0], color=colour, ls=(0, (1, 2)), lw=1.2, zorder=1, gid=f"knee {name}")
+        else:
+            ax.axvspan(*between, color=colour, alpha=0.1, lw=0, zorder=0, gid=f"knee {name}")
 
 
 def _draw_offered(found: Canvas, points: pd.DataFrame) -> None:
@@ -158,17 +233,30 @@ def _label(found: Canvas, points: pd.DataFrame, latency: Quantity, objective_s: 
         }
         top.annotate(f"objective {duration(objective_s)}", (0, limit), (4, 2), **text)
     logarithmic(top.yaxis, *top.get_ylim())
-    top.set_ylabel(latency.label)
+    top.set_ylabel(latency.label.replace(")", ", logarithmic)"))
     top.tick_params(labelbottom=False)
     bottom.set_ylim(bottom=0)
     bottom.set_ylabel("goodput (requests/s)")
     bottom.set_xlabel(axis_label(frames.LOAD))
     top.legend(handles=_handles(found, points), loc="upper left", bbox_to_anchor=(1.0, 1.0))
     found.set_title("p99 latency and goodput against load")
-    note = "Bars: intervals. Dotted vertical lines: knee, the last load before p99 doubles or the system is unstable"
-    if (points[frames.VERDICT] == "unstable").any():
-        note += ". Hollow: unstable, the latency grows with the run"
-    found.note(note + ".", bottom)
+    found.note(_note(points), bottom)
+
+
+def _note(points: pd.DataFrame) -> str:
+    note = (
+        "Bars: 95 % intervals. Dotted vertical lines: knee, the last load before p99 doubles or the system is unstable"
+    )
+    note += "; bands: the intervals leave it open there."
+    rows = [row for _, row in points.iterrows()]
+    if any(frames.unstable(row) for row in rows):
+        note += " Hollow: unstable, the latency grows with the run"
+        note += ", or no interval." if any(frames.estimate(row, _LATENCY).low is None for row in rows) else "."
+    elif any(frames.estimate(row, _LATENCY).low is None for row in rows):
+        note += " Hollow: too short for an interval."
+    if any(frames.failed(row, _LATENCY) for row in rows):
+        note += " Crossed: more than 1 % of the requests failed; p99 is of the others, and misses every objective."
+    return note
 
 
 def _handles(found: Canvas, points: pd.DataFrame) -> list[Line2D]:
@@ -176,11 +264,16 @@ def _handles(found: Canvas, points: pd.DataFrame) -> list[Line2D]:
     handles = []
     for name in frames.architectures(points):
         rows, mark = points[points[frames.ARCHITECTURE] == name], mark_of(name)
-        at = knee(rows)
-        if at is None:
-            words = "beyond its knee from the start"
-        else:
-            words = f"no knee up to {plain(at)}" if at == rows[frames.LOAD].max() else f"knee at {plain(at)}"
+        words = _knee_words(knee_range(rows), rows[frames.LOAD].max())
         label = f"{folded(name, 22)}\n{folded(words, 22)}"
         handles.append(Line2D([], [], color=mark.colour, marker=mark.marker, ls=mark.dash, label=label))
     return handles
+
+
+def _knee_words(between: tuple[float, float] | None, largest: float) -> str:
+    if between is None:
+        return "beyond its knee from the start"
+    low, high = between
+    if high == largest:
+        return f"no knee up to {plain(high)}" if low == high else f"knee from {plain(low)} on, or none: undecided"
+    return f"knee at {plain(low)}" if low == high else f"knee between {plain(low)} and {plain(high)}"

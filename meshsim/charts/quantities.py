@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,6 +13,7 @@ import numpy.typing as npt
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from meshsim.results.intervals import Estimate
+from meshsim.units import UnitError, parse_duration_s
 
 _NAMES: Final = {
     "goodput_per_s": "goodput (requests answered per second)",
@@ -19,6 +22,7 @@ _NAMES: Final = {
     "proxy_cores": "CPU of proxies (cores in use)",
 }
 _LATENCIES: Final = {"mean_s": "mean latency"}
+_MEASURED = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*([a-zA-Zµμ%/]*)")
 _NARROW, _SHORT = 3.0, 30.0  # ratios of the ends of a logarithmic axis: below them its ticks are closer
 
 
@@ -78,8 +82,33 @@ def _duration_name(column: str) -> str:
     return f"{word} latency" if word[:1] == "p" and word[1:].replace(".", "").isdigit() else word
 
 
-def axis_label(path: str) -> str:
-    """Label of a swept value: its dotted path, and what a bare number there means."""
+def numbers_of(values: Sequence[Hashable]) -> tuple[list[float], str] | None:
+    """Read swept values as numbers of one unit; None where they are none, such as names.
+
+    Examples
+    --------
+    >>> numbers_of([1, 2.5]), numbers_of(["5ms", "10ms"]), numbers_of(["500us", "1ms"]), numbers_of(["a", "1"])
+    (([1.0, 2.5], ''), ([5.0, 10.0], 'ms'), ([0.5, 1.0], 'ms'), None)
+    """
+    matches = [_MEASURED.fullmatch(str(value)) for value in values]
+    found = [match for match in matches if match is not None]
+    if len(found) < len(values) or not values:
+        return None
+    units = {match[2] for match in found}
+    if len(units) == 1:
+        return [float(match[1]) for match in found], units.pop()
+    try:
+        seconds = [parse_duration_s(str(value)) for value in values]
+    except UnitError:
+        return None
+    unit = time_unit(max(seconds))
+    return [value * unit.scale for value in seconds], unit.name
+
+
+def axis_label(path: str, unit: str = "") -> str:
+    """Label of a swept value: its dotted path, and its unit or what a bare number there means."""
+    if unit:
+        return f"{path} ({unit})"
     if path == "run.load":
         return "load (run.load, multiples of the arrivals in the topology)"
     last = path.rpartition(".")[2]

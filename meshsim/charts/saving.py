@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,14 +43,27 @@ def save(ax: Axes, path: str | Path, *, command: str = "") -> None:
     ending = target.suffix.lower()
     if ending not in ENDINGS:
         raise UsageError(f"{target}: the name of a chart must end in {', '.join(ENDINGS)}")
-    figure = root(ax)
+    figure, content = root(ax), io.BytesIO()
     try:
         with mpl.rc_context({"svg.hashsalt": _SALT}), room_or_error(figure):
-            figure.savefig(target, dpi=_DPI, metadata=_metadata(ending, command))
-    except OSError as error:
-        raise StoreError(f"cannot write {target}: {error.strerror}; give a file that you may write") from None
+            figure.savefig(content, format=ending[1:], dpi=_DPI, metadata=_metadata(ending, command))
     finally:
         plt.close(figure)
+    _write(target, content.getvalue())
+
+
+def _write(target: Path, content: bytes) -> None:
+    """Write a file as a whole or not at all: a full disk leaves what was there before."""
+    part = target.with_name(f".{target.name}.part")
+    try:
+        if target.exists() and not target.is_file():  # a device or a pipe
+            target.write_bytes(content)
+            return
+        part.write_bytes(content)
+        part.replace(target)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise StoreError(f"cannot write {target}: {error.strerror}; give a file that you may write") from None
 
 
 def _metadata(ending: str, command: str) -> dict[str, Any]:

@@ -209,9 +209,14 @@ class Canvas:
         """The part of the figure that this chart has: all of it, or the place of the axes that were given."""
         return self.axes[0].figure
 
+    def _inches(self, ax: Axes) -> float:
+        """Width of a panel before its labels have taken their room."""
+        width: float = self.part.bbox.width / self.figure.dpi * ax.get_position().width
+        return width
+
     def set_title(self, own: str, width_inches: float | None = None) -> None:
         """Write the title over the first panel, broken where the figure ends, or after so many inches."""
-        width_inches = width_inches or self.figure.get_figwidth() * self.axes[0].get_position().width
+        width_inches = width_inches or self._inches(self.axes[0])
         room = width_inches / 0.077  # of a bold letter
         text = self.title if self.title is not None else own
         self.axes[0].set_title(textwrap.fill(text, max(20, int(room))), loc="left")
@@ -219,7 +224,7 @@ class Canvas:
     def note(self, text: str, ax: Axes | None = None) -> None:
         """Write what a reader must know below the label of the horizontal axis."""
         label = (ax or self.axes[0]).xaxis
-        room = self.figure.get_figwidth() * (ax or self.axes[0]).get_position().width / 0.062
+        room = self._inches(ax or self.axes[0]) / 0.062
         at: dict[str, Any] = {"xycoords": label.label, "textcoords": "offset points", "ha": "center", "va": "top"}
         (ax or self.axes[0]).annotate(
             textwrap.fill(text, max(30, int(room))), (0.5, 0), (0, -3), fontsize=7, color=self.theme.muted, **at

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, Unpack
 
+from matplotlib.transforms import ScaledTranslation
+
 from meshsim.charts.style import PART_COLOURS, Canvas, Look, Theme, canvas
 from meshsim.results.paths import CPU, CPU_WAIT, NETWORK, SLOT, WAIT
 from meshsim.results.traces import GOES_ON, OTHERS, PARTS, Segment, Span, Trace
@@ -20,6 +22,7 @@ _NAMES: Final = {PARTS[WAIT]: "wait step (disk, third party)", PARTS[GOES_ON]: "
 _BAR, _ROW_INCHES, _WIDTH_INCHES, _MARGIN_INCHES = 0.62, 0.22, 11.0, 1.6
 _BELOW: Final = 0.42  # rows from the middle of a bar to its critical path
 _FONT: Final = 8
+_LEGEND_POINTS: Final = 34  # below the axis: ticks and label are in between
 
 
 def _looks(theme: Theme) -> dict[str, dict[str, Any]]:
@@ -68,7 +71,7 @@ def waterfall(trace: Trace, ax: Axes | None = None, **look: Unpack[Look]) -> Axe
         _draw_path(trace, shown, main, ink)
         _label(trace, shown, left_out, found)
         given_up = any(span.ending in ("timeout", "cancelled") for span, _ in shown)
-        _legend(main, {part: one for part, one in looks.items() if part in used}, ink, given_up)
+        _legend(found, {part: one for part, one in looks.items() if part in used}, ink, given_up)
     return main
 
 
@@ -143,7 +146,7 @@ def _name(span: Span, depth: int) -> str:
     return "  " * depth + f"{called} #{span.replica}{again}{failed}"
 
 
-def _legend(ax: Axes, looks: dict[str, dict[str, Any]], ink: str, given_up: bool) -> None:
+def _legend(found: Canvas, looks: dict[str, dict[str, Any]], ink: str, given_up: bool) -> None:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
@@ -151,11 +154,20 @@ def _legend(ax: Axes, looks: dict[str, dict[str, Any]], ink: str, given_up: bool
     handles.append(Line2D([], [], label="critical path", **_path(ink)))
     if given_up:
         handles.append(Line2D([], [], color=ink, marker="x", linestyle="", label="caller gave up"))
+    ax, below = found.axes[0], ScaledTranslation(0, -_LEGEND_POINTS / 72, found.figure.dpi_scale_trans)
     ax.legend(
         handles=handles,
         loc="upper center",
-        bbox_to_anchor=(0.5, -0.6 / (_ROW_INCHES * max(1.0, ax.get_ylim()[0]) + 0.4)),
-        ncols=len(handles),
+        bbox_to_anchor=(0.5, 0.0),
+        bbox_transform=ax.transAxes + below,
+        borderaxespad=0.0,
+        ncols=_columns(handles, found),
         frameon=False,
         fontsize=_FONT,
     )
+
+
+def _columns(handles: Sequence[Any], found: Canvas) -> int:
+    """As many beside each other as have room."""
+    longest = max(len(handle.get_label()) for handle in handles) + 7  # letters, with the patch and the gap
+    return max(1, min(len(handles), int(found.figure.get_figwidth() * 72 / (longest * _FONT * 0.56))))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -17,13 +17,12 @@ from meshsim.cli import options
 from meshsim.cli.objectives import conclude
 from meshsim.cli.options import Engine, help_text, split_architectures
 from meshsim.cli.pictures import check_picture, parse_length_cm, save_picture, use_files_only
-from meshsim.cli.reading import read_topology
+from meshsim.cli.reading import read_source, read_topology, shown_source
 from meshsim.cli.simulation import Simulation
 from meshsim.cli.terminal import progress, say
 from meshsim.errors import UsageError
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.axes import Axes
 
     from meshsim.charts.told import Told, ToldComparison
@@ -47,6 +46,7 @@ class Kind(StrEnum):
     DIFFERENCE = "difference"
     LOAD = "load"
     HEATMAP = "heatmap"
+    SCATTER = "scatter"
 
 
 class Theme(StrEnum):
@@ -56,9 +56,17 @@ class Theme(StrEnum):
     DARK = "dark"
 
 
-_OF_SWEEPS: Final = (Kind.LOAD, Kind.HEATMAP)
+_OF_SWEEPS: Final = (Kind.LOAD, Kind.HEATMAP, Kind.SCATTER)
+#: Kinds that an option of the command is for.
+_OWNERS: Final = {
+    "--x": (Kind.HEATMAP, Kind.SCATTER),
+    "--y": (Kind.HEATMAP,),
+    "--value": (Kind.HEATMAP, Kind.SCATTER),
+    "--objective": (Kind.LOAD,),
+    "--where": _OF_SWEEPS,
+}
 _SIMULATING = "Simulating: latency, time, topology, difference"
-_SWEEPING = "Rows of a sweep: load, heatmap"
+_SWEEPING = "Rows of a sweep: load, heatmap, scatter"
 _PICTURE = "The picture"
 
 What = Annotated[
@@ -67,7 +75,7 @@ What = Annotated[
         metavar="KIND",
         help="latency: its distribution. time: where it goes, by hop. topology: services and how busy they are. "
         "difference: paired differences from the first architecture. load: p99 and goodput against load. "
-        "heatmap: two axes of a sweep.",
+        "heatmap: a quantity over two axes of a sweep. scatter: a quantity against each axis, for Latin hypercubes.",
         show_default=False,
     ),
 ]
@@ -76,8 +84,8 @@ Source = Annotated[
     typer.Argument(
         metavar="SOURCE",
         help="latency, time, topology, difference: a topology to simulate, or (not for topology) a .json file that "
-        "`meshsim run` or `meshsim compare` wrote with -o json. load, heatmap: the store of a sweep, or a .csv or "
-        ".parquet file with a row a point. Or - for stdin.",
+        "`meshsim run` or `meshsim compare` wrote with -o json. load, heatmap, scatter: the store of a sweep, or a "
+        ".csv or .parquet file with a row a point. Or - for stdin.",
         show_default=False,
     ),
 ]
@@ -99,16 +107,33 @@ Title = Annotated[
 ]
 X = Annotated[
     str | None,
-    typer.Option("--x", metavar="COLUMN", help="heatmap: column across, a dotted path.", rich_help_panel=_SWEEPING),
+    typer.Option(
+        "--x",
+        metavar="COLUMN",
+        help="heatmap: column across, a dotted path. scatter: that axis alone. "
+        r"\[default: heatmap: the first of two axes; scatter: every axis]",
+        rich_help_panel=_SWEEPING,
+        show_default=False,
+    ),
 ]
 Y = Annotated[
     str | None,
-    typer.Option("--y", metavar="COLUMN", help="heatmap: column upwards.", rich_help_panel=_SWEEPING),
+    typer.Option(
+        "--y",
+        metavar="COLUMN",
+        help=r"heatmap: column upwards. \[default: the second of two axes]",
+        rich_help_panel=_SWEEPING,
+        show_default=False,
+    ),
 ]
 Value = Annotated[
     str | None,
     typer.Option(
-        "--value", metavar="COLUMN", help=r"heatmap: what is shown. \[default: p99_s]", rich_help_panel=_SWEEPING
+        "--value",
+        metavar="COLUMN",
+        help=r"heatmap, scatter: what is shown, e.g. p99, availability. \[default: p99]",
+        rich_help_panel=_SWEEPING,
+        show_default=False,
     ),
 ]
 ObjectiveOption = Annotated[
@@ -161,6 +186,7 @@ def chart(
     y: Y = None,
     value: Value = None,
     objective: ObjectiveOption = None,
+    where: options.Where = None,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
@@ -183,11 +209,16 @@ def chart(
         "engine": engine,
         "jobs": jobs,
     }
-    _refuse_others(kind, simulation, {"--x": x, "--y": y, "--value": value}, objective)
+    given = {"--x": x, "--y": y, "--value": value, "--objective": objective, "--where": where}
+    _refuse_others(kind, simulation, given)
     use_files_only()
     asked = _Asked(kind, source, split_architectures(arch), simulation, quiet)
     if kind in _OF_SWEEPS:
-        save_picture(_of_sweep(asked, (x, y, value), objective, look), output)
+        from meshsim.cli.sweep_charts import draw_sweep, sweep_rows
+
+        words = {"x": x, "y": y, "value": value, "objective": objective}
+        rows = sweep_rows(source, asked.architectures, where or (), quiet=quiet)
+        save_picture(draw_sweep(kind.value, rows, words, look), output)
     else:
         found = _found(asked)
         save_picture(_DRAWN[kind](found, look), output, _command(found))
@@ -195,13 +226,11 @@ def chart(
         say(f"wrote {output}")
 
 
-def _refuse_others(
-    kind: Kind, simulation: Mapping[str, Any], columns: Mapping[str, str | None], objective: str | None
-) -> None:
+def _refuse_others(kind: Kind, simulation: Mapping[str, Any], given: Mapping[str, object]) -> None:
     """Refuse options of other kinds, which would do nothing."""
-    foreign = {} if kind is Kind.HEATMAP else {name: "heatmap" for name, given in columns.items() if given is not None}
-    if objective is not None and kind is not Kind.LOAD:
-        foreign["--objective"] = "load"
+    foreign = {
+        name: ", ".join(kinds) for name, kinds in _OWNERS.items() if given[name] is not None and kind not in kinds
+    }
     if kind in _OF_SWEEPS:
         foreign |= dict.fromkeys(_given(simulation), "charts that simulate")
     for name, owner in foreign.items():
@@ -211,7 +240,8 @@ def _refuse_others(
 def _given(simulation: Mapping[str, Any]) -> list[str]:
     """Names of the options of a simulation that differ from their defaults."""
     names = {"overrides": "--set"}
-    given = [name for name, value in simulation.items() if value not in (None, False, Engine.COMPILED)]
+    defaults = (None, False, Engine.COMPILED)  # by identity: 0 == False, and --seed 0 is given
+    given = [name for name, value in simulation.items() if not any(value is one for one in defaults)]
     return [names.get(name, f"--{name.replace('_', '-')}") for name in given]
 
 
@@ -228,20 +258,22 @@ def _found(asked: _Asked) -> Result | Comparison | Told | ToldComparison:
     given = _given(asked.simulation)
     if given:
         raise UsageError(
-            f"{given[0]} does nothing: {_shown(asked.source)} holds numbers that are there already; leave it out"
+            f"{given[0]} does nothing: {shown_source(asked.source)} holds numbers that are there already; leave it out"
         )
     if asked.kind is Kind.TOPOLOGY:
         raise UsageError(
-            f"{_shown(asked.source)} holds numbers without the graph that they belong to: give the topology "
+            f"{shown_source(asked.source)} holds numbers without the graph that they belong to: give the topology "
             "itself to meshsim chart topology"
         )
-    return _chosen(read_json(text, _shown(asked.source)), asked)
+    return _chosen(read_json(text, shown_source(asked.source)), asked)
 
 
 def _text_of_results(source: str) -> str | None:
     """Text of a file of results; None when the source is a topology, which stdin then still holds."""
+    if Path(source).is_dir():
+        raise UsageError(f"{source} is a folder: of the store of a sweep there is {', '.join(_OF_SWEEPS)}")
     if source != "-":
-        return _read(source).decode("utf-8", "replace") if source.lower().endswith(".json") else None
+        return read_source(source).decode("utf-8", "replace") if source.lower().endswith(".json") else None
     content = sys.stdin.buffer.read()
     text = content.decode("utf-8", "replace")
     try:
@@ -254,17 +286,6 @@ def _text_of_results(source: str) -> str | None:
     return None
 
 
-def _shown(source: str) -> str:
-    return "stdin" if source == "-" else source
-
-
-def _read(source: str) -> bytes:
-    try:
-        return Path(source).read_bytes()
-    except OSError as error:
-        raise UsageError(f"cannot read {source}: {error.strerror}; check the name and the permissions") from None
-
-
 def _chosen(found: Told | ToldComparison, asked: _Asked) -> Told | ToldComparison:
     """Keep the architectures that were asked for."""
     from meshsim.charts.told import ToldComparison, sides
@@ -272,7 +293,7 @@ def _chosen(found: Told | ToldComparison, asked: _Asked) -> Told | ToldCompariso
     names = [side.architecture for side in sides(found)]
     for name in asked.architectures:
         if name not in names:
-            raise UsageError(f"--arch {name}: {_shown(asked.source)} has {', '.join(names)}")
+            raise UsageError(f"--arch {name}: {shown_source(asked.source)} has {', '.join(names)}")
     if not asked.architectures or not isinstance(found, ToldComparison):
         return found
     if asked.kind is Kind.TIME and len(asked.architectures) == 1:
@@ -348,64 +369,7 @@ _DRAWN: Final[Mapping[Kind, Callable[[Any, Mapping[str, Any]], Axes]]] = {
 }
 
 
-# -- sweeps ----------------------------------------------------------------------------------------------------
-
-
-def _of_sweep(asked: _Asked, columns: Sequence[str | None], objective: str | None, look: Mapping[str, Any]) -> Axes:
-    from meshsim.charts import load_curve, sweep_heatmap
-
-    x, y, value = columns
-    if asked.kind is Kind.HEATMAP and (x is None or y is None):
-        raise UsageError("a heatmap needs --x and --y, e.g. --x run.load --y services.cart.replicas")
-    frame = _only(_rows(asked.source, asked.quiet), asked.architectures)
-    if asked.kind is Kind.HEATMAP:
-        return sweep_heatmap(frame, str(x), str(y), value or "p99_s", **look)
-    return load_curve(frame, objective_s=None if objective is None else _objective_s(objective), **look)
-
-
-def _rows(source: str, quiet: bool) -> pd.DataFrame:
-    """Read a table; `-` is CSV, a folder the store of sweeps."""
-    import pandas as pd
-
-    if Path(source).is_dir():
-        from meshsim.cli.results import stored_runs
-        from meshsim.sweeps.table import frame as table_of
-
-        return table_of(stored_runs(Path(source), quiet))
-    ending = Path(source).suffix.lower()
-    if source != "-" and ending not in (".csv", ".parquet"):
-        raise UsageError(
-            f"{source}: rows of a sweep are in its store, in a .csv or .parquet file, or - for CSV on stdin"
-        )
-    content = io.BytesIO(sys.stdin.buffer.read() if source == "-" else _read(source))
-    try:
-        frame: pd.DataFrame = pd.read_parquet(content) if ending == ".parquet" else pd.read_csv(content)
-    except (ValueError, OSError) as error:  # pandas' and pyarrow's own errors are among these
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UsageError(f"cannot read {_shown(source)} as a table: {first}") from None
-    return frame
-
-
-def _only(frame: pd.DataFrame, architectures: Sequence[str]) -> pd.DataFrame:
-    if not architectures or "architecture" not in frame.columns:
-        return frame
-    known = frame["architecture"].drop_duplicates().tolist()
-    for name in architectures:
-        if name not in known:
-            raise UsageError(f"--arch {name}: the sweep has {', '.join(map(str, known))}")
-    return frame[frame["architecture"].isin(architectures)]
-
-
-def _objective_s(text: str) -> float:
-    from meshsim.units import UnitError, parse_duration_s
-
-    try:
-        return parse_duration_s(text)
-    except UnitError as error:
-        raise UsageError(f"--objective {text}: {error}" + (f"; {error.hint}" if error.hint else "")) from None
-
-
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    sentence = "Draw a chart: latencies, where time goes, the topology, differences, load curves or a heatmap."
+    sentence = "Draw a chart: latencies, where time goes, the topology, differences, or the rows of a sweep."
     app.command(help=help_text(sentence, EXAMPLES))(chart)

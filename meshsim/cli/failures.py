@@ -97,7 +97,7 @@ def _explain_usage(error: Any) -> int:  # typer's classes of errors moved betwee
 
 def _explain(error: BaseException) -> None:
     if isinstance(error, KeyboardInterrupt):
-        say("interrupted: nothing was written")
+        say(f"interrupted: {error}" if error.args else "interrupted: nothing was written")
     elif isinstance(error, SpecError) and error.diagnostics:
         from meshsim.model.diagnostics import render_all
 

@@ -126,6 +126,15 @@ Overrides = Annotated[
         show_default=False,
     ),
 ]
+Where = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--where",
+        metavar="CONDITION",
+        help="Only such rows of a sweep, e.g. 'p99>250ms', 'verdict!=ok', 'run.load<=0.8'; repeatable: all must hold.",
+        show_default=False,
+    ),
+]
 Duration = Annotated[
     str | None,
     typer.Option(

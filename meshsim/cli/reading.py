@@ -6,10 +6,11 @@ import re
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from meshsim.cli.terminal import colour, say
-from meshsim.errors import Diagnostic, SpecError
+from meshsim.errors import Diagnostic, SpecError, UsageError
 
 if TYPE_CHECKING:
     from meshsim.model.load import Checked
@@ -34,6 +35,21 @@ def read_topology(source: str, overrides: Sequence[str] | None, *, quiet: bool =
         if _is_isotope(checked):
             say(_assumed(checked.topology))
     return checked.topology
+
+
+def read_source(source: str) -> bytes:
+    """Read a file that the user named, or stdin."""
+    if source == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return Path(source).read_bytes()
+    except OSError as error:
+        raise UsageError(f"cannot read {source}: {error.strerror}; check the name and the permissions") from None
+
+
+def shown_source(source: str) -> str:
+    """Name of a file, or of stdin, in messages."""
+    return "stdin" if source == "-" else source
 
 
 def check_topology(source: str, overrides: Sequence[str] | None) -> Checked:

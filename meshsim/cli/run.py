@@ -20,8 +20,9 @@ from meshsim.cli.terminal import progress
 from meshsim.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
-    from meshsim.results.baseline import BaselineComparison, Stored
+    from meshsim.results.baseline import BaselineComparison
     from meshsim.results.result import Result
+    from meshsim.results.stored_result import Stored
 
 EXAMPLES = (
     "meshsim run bookinfo --arch sidecar",
@@ -123,7 +124,7 @@ def _read_baseline(baseline: str | None, topology: str) -> Stored | None:
         return None
     if baseline == topology == "-":
         raise UsageError("--baseline -: the topology is read from stdin already; give the baseline as a file")
-    from meshsim.results.baseline import read_baseline
+    from meshsim.results.stored_result import read_baseline
 
     try:
         text = sys.stdin.read() if baseline == "-" else Path(baseline).read_text(encoding="utf-8")

@@ -118,9 +118,9 @@ def sweep(
     if duration is not None:
         check_duration(duration, overrides or ())
     changes = [*(overrides or ()), *([] if duration is None else [f"run.duration={duration}"])]
-    with _readable(topology) as source:
-        from meshsim.sweeps.tasks import Asked
+    from meshsim.sweeps.tasks import Asked
 
+    with _readable(topology) as source:
         read_topology(source, changes, quiet=quiet)  # its warnings are told once, not for every point
         asked = Asked(
             source=source,
@@ -131,6 +131,7 @@ def sweep(
             until=until,
             same_policies=same_policies,
             objectives=tuple(parse_slo(text) for text in slo or ()),
+            named=topology,
         )
         workers = jobs or os.cpu_count() or 1
         if dry_run:
@@ -191,7 +192,9 @@ def _estimate(asked: Asked, design: Design, architectures: Sequence[str], folder
 
 
 def _long(seconds: float) -> str:
-    return f"{max(seconds, 1.0):.0f} s" if seconds < 90 else f"{seconds / 60:.1f} minutes"
+    if seconds < 90:
+        return f"{max(seconds, 1.0):.0f} s"
+    return f"{seconds / 60:.1f} minutes" if seconds < 3 * 3600 else f"{seconds / 3600:,.0f} hours"
 
 
 def _simulate(
@@ -217,6 +220,7 @@ def _simulate(
             progress=shown,
             say=say,
             quiet=quiet,
+            named=asked.named,
         )
 
 

@@ -70,9 +70,11 @@ def _lines() -> Callable[[int, int], None]:
     last = started
 
     def show(done: int, total: int) -> None:
-        nonlocal last
+        nonlocal started, last
         now = time.monotonic()
-        if done < total and now - last >= PLAIN_EVERY_S:
+        if done == 0:  # whatever took its time before (compiling, reading the points) is no pace of simulations
+            started = last = now
+        elif done < total and now - last >= PLAIN_EVERY_S:
             last = now
             left = (now - started) / done * (total - done)
             say(f"simulated {done} of {total}, about {left:.0f} s left")

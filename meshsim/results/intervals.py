@@ -109,6 +109,14 @@ class Statistic:
     resolution: float = 0.0
     hits: int | None = None
 
+    def by_replication(self) -> list[float] | None:
+        """What each replication by itself says, linearised: the mean of these is the value. None when unknown."""
+        value = self.estimate.value
+        if self.influence is None or value is None or not math.isfinite(value):
+            return None
+        parts: list[float] = (value + self.influence.shape[0] * self.influence.sum(axis=1)).tolist()
+        return parts
+
 
 @dataclass(frozen=True, slots=True)
 class Spread:

@@ -130,11 +130,25 @@ class Check:
         """Rows that speak against the run."""
         return tuple(row for row in self.rows if row.judgement == "disagrees")
 
+    def shows(self) -> dict[str, float]:
+        """How large an error has to be to show, on average: half of an interval as a share of what is predicted.
+
+        Of rows that agree: the laws together, and by quantity what the topology predicts.
+        """
+        found: dict[str, list[float]] = {}
+        for row in self.rows:
+            half = None if row.judgement != "agrees" or row.simulated is None else _half(row.simulated)
+            if half is not None and row.predicted:
+                name = "laws" if row.theory in self.laws else row.quantity
+                found.setdefault(name, []).append(half / abs(row.predicted))
+        return {name: math.fsum(shares) / len(shares) for name, shares in found.items()}
+
     def to_dict(self) -> dict[str, object]:
         """For JSON."""
         return {
             "passed": not self.disagreements,
             "level": self.level,
+            "shows": self.shows(),
             "counts": {name: self.count(name) for name in JUDGEMENTS},
             "rows": [row.to_dict() for row in self.rows],
         }
@@ -147,17 +161,20 @@ class Check:
         judged = [row for row in self.rows if row.judgement != "no theory" and not self._is_held_law(row)]
         agreeing = [row for row in judged if row.judgement == "agrees"][:_MOST]
         shown = [row for row in judged if row.judgement != "agrees" or row in agreeing]
-        head = ["station", "quantity", "theory", "predicted", "simulated", "judgement"]
+        simulated = f"simulated ({self.level * 100:g} % jointly)"
+        head = ["station", "quantity", "theory", "predicted", simulated, "judgement"]
         return [head, *(_cells(row) for row in shown)]
 
     def sentences(self) -> list[str]:
-        """Where the laws hold, what there is no theory for, what the signs mean, and the count."""
+        """Where the laws hold, what there is no theory for, what the signs mean, what would show, and the count."""
         held = [row.theory for row in self.rows if self._is_held_law(row)]
         counts = ", ".join(f"{self.count(name)} {name}" for name in JUDGEMENTS if self.count(name))
         said = [f"laws: {', '.join(f'{law} holds at {_stations(held.count(law))}' for law in self.laws)}"]
         said += [f"no theory: {line}" for line in self._without()]
         if any(row.theory.startswith("≈") for row in self.rows):
             said.append("≈ is an approximation: it counts for nothing if it is apart; -o json says what it assumes")
+        shows = ", ".join(f"{name} {number(100.0 * least, 2)} %" for name, least in self.shows().items())
+        said += [f"errors that would show, on average: {shows}"] if shows else []
         return [*said, f"check: {counts}; {self.level * 100:g} % sure of all together"]
 
     def _is_held_law(self, row: Row) -> bool:
@@ -202,6 +219,10 @@ def _judged(claim: Claim, level: float) -> Row:
         return replace(found, judgement="apart" if claim.approximate else "disagrees")
     half = (estimate.high - estimate.low) / 2 - claim.slack
     return replace(found, judgement="too short" if half > WIDE * abs(row.predicted) else "agrees")
+
+
+def _half(estimate: Estimate) -> float | None:
+    return None if estimate.low is None or estimate.high is None else (estimate.high - estimate.low) / 2
 
 
 def _interval(claim: Claim, level: float) -> Estimate:

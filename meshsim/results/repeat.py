@@ -69,7 +69,7 @@ class Repeat:
         words += [] if self.duration_s is None else ["--duration", format_duration(self.duration_s)]
         words += [] if self.until is None else ["--until", self.until]
         words += ["--same-policies"] * self.same_policies
-        words += [word for objective in self.objectives for word in ("--slo", _slo(objective))]
+        words += [word for objective in self.objectives for word in ("--slo", slo_text(objective))]
         words += ["--check"] * self.check
         return shlex.join(words) + ("  # with the same topology on stdin" if self.source == "-" else "")
 
@@ -88,7 +88,8 @@ class Repeat:
         return f"meshsim.{verb}({source}, {which}, {', '.join(arguments)}){told}"
 
 
-def _slo(objective: Objective) -> str:
+def slo_text(objective: Objective) -> str:
+    """Write an objective as ``--slo`` reads it."""
     if objective.quantity == "availability":
         return f"availability>{objective.limit!r}"
     return f"{objective.quantity}<{format_duration(objective.limit)}"

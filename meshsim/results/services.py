@@ -55,6 +55,8 @@ class ServiceResult:
         Of all replicas: what a proxy needs, what an application requests.
     memory_requested_bytes
         Of all replicas.
+    utilization_by_replication
+        As of `meshsim.results.intervals.Statistic.by_replication`.
     """
 
     role: str
@@ -71,6 +73,7 @@ class ServiceResult:
     cpu_s: float
     memory_bytes: int
     memory_requested_bytes: int
+    utilization_by_replication: tuple[float, ...] | None = None
 
     def to_dict(self) -> dict[str, object]:
         """For JSON: plain numbers, and the ends of their intervals under ``intervals``."""
@@ -88,6 +91,7 @@ class ServiceResult:
             "memory_bytes": self.memory_bytes,
             "memory_requested_bytes": self.memory_requested_bytes,
             "intervals": {name: {"low": e["low"], "high": e["high"]} for name, e in estimates.items()},
+            "by_replication": {"utilization": self.utilization_by_replication},
         }
 
 
@@ -138,6 +142,8 @@ def _service(service: PlaneService, measured: Measured, number: int, level: floa
     slots = math.inf if service.concurrency is None else service.concurrency * active
     waits = counters["slot_wait_ns"] + counters["cpu_wait_ns"]
     refused = rejected if service.concurrency is None else rejected + counters["cancelled"]
+    used = _used(counters["busy_ns"] / batch_ns, service.cores / len(service.replicas) * active, level)
+    each = used.by_replication()
     return ServiceResult(
         role=service.role,
         replicas=_count(float(active.mean())),
@@ -145,14 +151,15 @@ def _service(service: PlaneService, measured: Measured, number: int, level: floa
         requests=int(requests.sum()),
         rejected=int(rejected.sum()),
         offered_load=per_batch(counters["demand_ns"] / batch_ns, level=level).estimate,
-        utilization=_used(counters["busy_ns"] / batch_ns, service.cores / len(service.replicas) * active, level),
-        concurrency_utilization=_used(counters["slots_ns"] / batch_ns, slots, level),
+        utilization=used.estimate,
+        concurrency_utilization=_used(counters["slots_ns"] / batch_ns, slots, level).estimate,
         waited=share(counters["waited"], requests, level=level).estimate,
         wait_s=ratio(waits, np.maximum(requests - refused, 0), level=level, scale=1e-9).estimate,
         latency_s=_latency(measured, number, level),
         cpu_s=float(counters["busy_ns"].sum()) * 1e-9 + service.idle_cores * float(active.sum()) * measured.batch_s,
         memory_bytes=round(_memory(service, used=True) * scaled),
         memory_requested_bytes=round(_memory(service, used=False) * scaled),
+        utilization_by_replication=None if each is None else tuple(each),
     )
 
 
@@ -167,15 +174,16 @@ def _count(replicas: float) -> float:
     return round(replicas) if abs(replicas - round(replicas)) < 1e-9 else replicas
 
 
-def _used(busy: npt.NDArray[np.float64], capacity: npt.NDArray[np.float64] | float, level: float) -> Estimate:
+def _used(busy: npt.NDArray[np.float64], capacity: npt.NDArray[np.float64] | float, level: float) -> Statistic:
     """Share in use; an interval from few batches is cut where a share ends."""
     if np.isinf(capacity).any() or not np.all(capacity):
-        return _UNKNOWN
+        return Statistic(_UNKNOWN, None)
     # a ratio of integrals: while there are few replicas, their utilization counts for little
-    found = ratio(busy, np.broadcast_to(capacity, busy.shape), level=level).estimate
+    statistic = ratio(busy, np.broadcast_to(capacity, busy.shape), level=level)
+    found = statistic.estimate
     if found.low is None or found.high is None:
-        return found
-    return replace(found, low=max(found.low, 0.0), high=min(found.high, 1.0))
+        return statistic
+    return replace(statistic, estimate=replace(found, low=max(found.low, 0.0), high=min(found.high, 1.0)))
 
 
 def _latency(measured: Measured, number: int, level: float) -> dict[str, Estimate]:

@@ -124,6 +124,11 @@ class Traffic:
             "goodput_per_s": self.goodput.estimate.to_dict(),
             "tries": self.tries,
             "objectives": [judged.to_dict() for judged in self.objectives],
+            "by_replication": {
+                "latency_s": {name: statistic.by_replication() for name, statistic in self.latency.items()},
+                "availability": self.availability.by_replication(),
+                "goodput_per_s": self.goodput.by_replication(),
+            },
         }
 
 

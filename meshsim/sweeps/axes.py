@@ -11,14 +11,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from math import ceil, log10
 
 from meshsim.errors import UsageError
 
 MOST_VALUES = 10_000  # of one axis (assumed: more is a typing mistake in the step)
+_DIGITS = 6  # to which a value drawn from a range is told, of the range's width (assumed)
 _NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d{1,2})?)\s*([a-zA-Z%/]*)", re.IGNORECASE)
 _EXAMPLES = "'run.load=0.2:1.4:0.1', 'mesh.gateway.replicas=2,4,8' or, with --sample, 'run.load=0.2..1.4'"
 
@@ -70,10 +73,28 @@ class Range:
         '0.75'
         >>> [parse_axis("mesh.gateway.replicas=1..4").at(u) for u in (0.0, 0.24, 0.26, 0.99)]
         ['1', '1', '2', '4']
+        >>> parse_axis("run.load=0.999999..1.000001").at(0.25)
+        '0.9999995'
         """
         if self.whole:
             return f"{int(self.low) + int(u * (self.high - self.low + 1))}{self.unit}"
-        return f"{self.low + u * (self.high - self.low):.6g}{self.unit}"
+        width = self.high - self.low
+        narrow = max(abs(self.low), abs(self.high)) / width  # the narrower the range, the more digits its values need
+        digits = _DIGITS + max(0, ceil(log10(narrow)))
+        rounded = Decimal(f"{self.low + u * width:.{digits}g}")
+        return f"{_plain(min(max(rounded, Decimal(repr(self.low))), Decimal(repr(self.high))))}{self.unit}"
+
+
+def canonical(value: str) -> str:
+    """One spelling for all of the same number, with its unit if it has one; other texts stay.
+
+    Examples
+    --------
+    >>> [canonical(text) for text in ("1.0", "1e3", "0.50ms", "random")]
+    ['1', '1000', '0.5ms', 'random']
+    """
+    match = _NUMBER.fullmatch(value.strip())
+    return value if match is None else f"{_plain(Decimal(match[1]))}{match[2]}"
 
 
 def parse_axis(text: str) -> Axis | Range:
@@ -114,13 +135,14 @@ def axis_of(path: str, values: str | Sequence[object]) -> Axis | Range:
 
 
 def _text(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, bool | dict | list) else str(value)
 
 
 def _axis(path: str, values: Sequence[str]) -> Axis:
-    twice = sorted({value for value in values if values.count(value) > 1})
-    if twice:
-        raise UsageError(f"axis {path}: {twice[0]} is given twice")
+    same = [canonical(value) for value in values]
+    if len(set(same)) < len(same):
+        twice = next(value for at, value in enumerate(values) if same[at] in same[:at])
+        raise UsageError(f"axis {path}: {twice} is given twice")
     if not all(values):
         raise UsageError(f"axis {path}: a value is empty; write e.g. 2,4,8")
     return Axis(path, tuple(values))
@@ -179,7 +201,7 @@ def _range(path: str, text: str) -> Range:
         unit = unit_high  # 10..50ms
     elif unit != unit_high:
         raise UsageError(f"axis {path}: '{text}': give both ends the same unit, e.g. 10ms..50ms")
-    if high <= low:
+    if float(high) <= float(low):
         raise UsageError(f"axis {path}: '{text}': the second end has to be above the first")
     whole = "." not in low_text.strip() and "." not in high_text.strip() and low == int(low) and high == int(high)
     return Range(path, float(low), float(high), unit, whole and not unit)

@@ -51,7 +51,7 @@ class Design:
 
     @property
     def size(self) -> int:
-        """How many points there are."""
+        """How many points there are, if none is drawn twice."""
         return math.prod(len(axis.values) for axis in self.axes if isinstance(axis, Axis)) * (self.sample or 1)
 
     @property
@@ -61,6 +61,8 @@ class Design:
 
     def points(self, seed: int) -> list[dict[str, str]]:
         """All points: value by path, the last axis changes fastest.
+
+        What is drawn twice, because ranges have few whole numbers, is there once.
 
         Parameters
         ----------
@@ -83,7 +85,9 @@ class Design:
         from scipy.stats import qmc
 
         shares = qmc.LatinHypercube(d=len(ranges), rng=seed).random(self.sample or 1)
-        return [tuple(axis.at(float(u)) for axis, u in zip(ranges, row, strict=True)) for row in shares]
+        return list(
+            dict.fromkeys(tuple(axis.at(float(u)) for axis, u in zip(ranges, row, strict=True)) for row in shares)
+        )
 
     def _point(self, listed: Sequence[str], ranged: Sequence[str]) -> dict[str, str]:
         lists, ranges = iter(listed), iter(ranged)

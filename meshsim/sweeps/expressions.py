@@ -31,6 +31,7 @@ _FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
     "sqrt": math.sqrt,
     "log2": math.log2,
 }
+_WITH_UNIT = re.compile(r"(.*\))\s*([A-Za-zµ%/]+)", re.DOTALL)
 _LONGEST = 500  # characters (assumed): longer ones are no arithmetic that people write
 
 
@@ -41,7 +42,7 @@ def evaluate(text: str, values: Mapping[str, str]) -> str:
     ----------
     text
         Numbers, ``+ - * / // %``, brackets, ``ceil floor round min max sqrt log2`` and paths in braces. A unit may
-        follow the whole: ``(2 * {run.load})ms``.
+        follow the whole, which is in brackets then: ``(2 * {run.load})ms``, ``({run.load} * 2)GiB``.
     values
         Of the axes at this point, by path.
 
@@ -67,10 +68,8 @@ def evaluate(text: str, values: Mapping[str, str]) -> str:
         return name
 
     body = _REFERENCE.sub(named, text.strip())
-    unit = ""
-    if body.endswith(tuple("smh")) and ")" in body:
-        at = body.rindex(")") + 1
-        body, unit = body[:at], body[at:]
+    with_unit = _WITH_UNIT.fullmatch(body)
+    body, unit = (with_unit[1], with_unit[2]) if with_unit is not None else (body, "")
     try:
         found = _value(ast.parse(body, mode="eval").body, names)
     except (SyntaxError, ValueError, TypeError, ZeroDivisionError, OverflowError, RecursionError, KeyError) as error:

@@ -35,7 +35,7 @@ class SweepResult:
 
     def frame(self, scope: tables.Scope = "total") -> pd.DataFrame:
         """A row a run (``total``), or one for each ``tenant`` or ``service``: see `meshsim.sweeps.table.frame`."""
-        return tables.frame(self.runs, scope)
+        return tables.frame(self.runs, scope, paths=self.paths)
 
     def summary(self) -> str:
         """A line a run: its point, architecture, latencies, availability and verdict."""
@@ -46,6 +46,12 @@ class SweepResult:
         from meshsim import charts
 
         return charts.load_curve(self.frame(), ax, objective_s=objective_s, **look)
+
+    def plot_scatter(self, value: str = "p99_s", ax: Axes | None = None, **look: Unpack[Look]) -> Axes:
+        """Draw a quantity against every path, a panel each; see `meshsim.charts.sweep_scatter`."""
+        from meshsim import charts
+
+        return charts.sweep_scatter(self.frame(), value, ax, **look)
 
     def plot_heatmap(self, x: str, y: str, value: str = "p99_s", ax: Axes | None = None, **look: Unpack[Look]) -> Axes:
         """Draw a quantity over two of the paths; see `meshsim.charts.sweep_heatmap`."""

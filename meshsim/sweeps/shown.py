@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from meshsim.results.intervals import Estimate
 from meshsim.results.text import amount, duration_interval, percent_interval
-from meshsim.sweeps.table import MADE
+from meshsim.sweeps.table import COMMON, MADE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,8 +34,7 @@ _TOLD: Final[dict[str, tuple[tuple[str, str, Callable[[Estimate], str]], ...]]] 
 def shown(frame: pd.DataFrame, scope: str = "total", *, manifest: bool = False) -> list[list[str]]:
     """A heading and the rows of the table of `meshsim.sweeps.table.frame`; what is the same in all is left out."""
     named = [] if scope == "total" else [scope]
-    same = ("topology", "seed", "replications")
-    varies = [name for name in same if frame[name].nunique() > 1]
+    varies = [name for name in (*COMMON, "replications") if frame[name].nunique(dropna=False) > 1]
     axes = list(frame.columns[: list(frame.columns).index("topology")])
     plain = [*varies, *axes, "architecture", *named]
     told = _TOLD.get(scope, _TOLD["total"])
@@ -59,4 +58,6 @@ def _known(value: Any) -> float | None:
 
 
 def _text(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return "" if math.isnan(value) else f"{value:g}"  # another sweep of the store has that axis
+    return str(value)

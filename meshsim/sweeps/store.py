@@ -26,7 +26,7 @@ from meshsim.errors import StoreError
 #: Scope, name, quantity, value, low, high: as of `meshsim.results.result.rows`.
 Row = tuple[str, str, str, float | None, float | None, float | None]
 
-FORMAT: Final = 1  # of the files; goes up when they change
+FORMAT: Final = 2  # of the files; goes up when they change
 _COLUMNS: Final = ("scope", "name", "quantity", "value", "low", "high")
 _STALE_S: Final = 3600.0  # a half-written file that is older was left by a process that was killed (assumed)
 
@@ -77,7 +77,7 @@ class Store:
             raise StoreError(f"the store {self.folder} is a file; give a folder")
 
     def find(self, key: str) -> Stored | None:
-        """Give a finished run, or None.
+        """Give a finished run, or None; runs in the format of another version count as none.
 
         Raises
         ------
@@ -95,6 +95,8 @@ class Store:
             raise Damaged(f"{manifest} is damaged: it is no JSON") from None
         except OSError as error:
             raise StoreError(f"cannot read {manifest}: {error.strerror}") from None
+        if isinstance(told, dict) and told.get("format", FORMAT) != FORMAT:
+            return None
         try:
             content = numbers.read_bytes()
         except FileNotFoundError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,12 +23,13 @@ from meshsim.simulate import (
 from meshsim.sweeps.design import Design, design_of
 from meshsim.sweeps.patience import Patience, patience
 from meshsim.sweeps.result import SweepResult
+from meshsim.sweeps.saying import Say, to_stderr, unsaid
 from meshsim.sweeps.store import Damaged, Store, Stored
-from meshsim.sweeps.tasks import Asked, Source, Task, load_at, simulate_task, task_of
+from meshsim.sweeps.tasks import Asked, Source, Task, load_at, simulate_task, tasks_at
 from meshsim.workers import Submit, here, workers
 
-_TRIALS = (0.02, 0.02, 0.1)  # of a run, simulated to estimate how long it takes; the first warms up (assumed)
-Say = Callable[[str], None]
+_FIRST_TRIAL, _GROWTH = 20.0, 4.0  # requests of the first trial of an estimate; each next one has so many times more
+_TRIALS_S = 1.0  # of wall clock that the trials of an architecture may take together (assumed), the first apart
 
 
 def sweep(
@@ -51,6 +52,7 @@ def sweep(
     progress: Progress | None = None,
     say: Say | None = None,
     quiet: bool = False,
+    named: str | None = None,
 ) -> SweepResult:
     """Simulate a topology at many points under several architectures.
 
@@ -77,11 +79,14 @@ def sweep(
     jobs
         Threads (compiled engine) or processes; runs are spread over them. The numbers do not depend on it.
     progress
-        Called with (runs done, runs in all); without it, notebooks show a bar.
+        Called with (runs done, runs to simulate), without those that the store has; without it, notebooks show a bar.
     say
-        Called with what a user should know at once: a damaged file, an interruption.
+        Called with what a user should know at once: a damaged file, an interruption, a run that failed. Without it,
+        these go to stderr.
     quiet
-        Say nothing on stderr while the engine is compiled.
+        Show no bar, and say nothing on stderr.
+    named
+        What the commands of the runs call the topology, where that is not `topology` itself.
 
     Returns
     -------
@@ -108,25 +113,33 @@ def sweep(
     [[0.5, 'none', ...], [1.0, 'none', ...]]
     """
     design = axes if isinstance(axes, Design) else design_of(axes, let, sample)
-    asked = Asked(topology, tuple(overrides), engine, seed, replications, until, same_policies, tuple(objectives))
+    asked = Asked(
+        topology, tuple(overrides), engine, seed, replications, until, same_policies, tuple(objectives), named
+    )
     tasks = tasks_of(asked, design, architectures)
-    kept = Store(store) if store is not None else None
+    say = say or (unsaid if quiet else to_stderr)
+    _tell_repeats(design, tasks, say)
+    work = _Work(tasks, Store(store) if store is not None else None, say)
     compile_engine(engine, lower(tasks[0].load(), tasks[0].architecture), quiet)
-    with (
-        patience(say or _silent) as stopping,
-        workers(jobs, engine) as submit,
-        progress_shown(progress, quiet) as shown,
-    ):
-        work = _Work(tasks, kept, submit, jobs, stopping, shown, say or _silent)
-        work.run(fresh=fresh)
+    try:
+        with (
+            patience(work.say) as stopping,
+            workers(jobs, engine) as submit,
+            progress_shown(progress, quiet) as shown,
+        ):
+            work.run(submit, jobs, stopping, shown, fresh=fresh)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(work.told()) from None
     if stopping.asked and len(work.found) < len(tasks):
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt(work.told())
     _raise_failures(work.failed, len(tasks))
     return SweepResult(tuple(work.found[task.key] for task in tasks), design.paths)
 
 
 def tasks_of(asked: Asked, design: Design, architectures: Sequence[str]) -> list[Task]:
     """All runs of a sweep, in the order of the points; every point is read, so that mistakes come first.
+
+    What is the same run, though it was spelled otherwise or drawn twice, is there once.
 
     Raises
     ------
@@ -135,14 +148,16 @@ def tasks_of(asked: Asked, design: Design, architectures: Sequence[str]) -> list
     """
     base = load_at(asked, {})
     points = design.points(base.run.seed if asked.seed is None else asked.seed)
-    tasks = []
+    tasks: dict[str, Task] = {}
     for number, point in enumerate(points):
         spec = load_at(asked, point)
         if number == 0:
             labels = list(dict.fromkeys(lower(spec, one).architecture for one in architectures))
-        tasks += [task_of(asked, spec, point, label) for label in labels]
-    tasks[0].settings(spec)  # mistakes in the arguments come before anything runs
-    return tasks
+        for task in tasks_at(asked, base, spec, point, labels):
+            tasks.setdefault(task.key, task)
+    found = list(tasks.values())
+    found[0].settings(spec)  # mistakes in the arguments come before anything runs
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,20 +197,37 @@ def estimate(tasks: Sequence[Task], store: Store | None, jobs: int) -> Estimate:
 
 
 def _pace(task: Task) -> tuple[float, float]:
-    """Seconds that a run takes however short it is, and for each request; from short trials."""
-    expected = task.requests / task.replications
+    """Seconds that a run takes however short it is, and for each request; from trials that take a moment."""
     compile_engine(task.asked.engine, lower(task.load(), task.architecture), quiet=True)
-    took = []
-    for share in _TRIALS:
-        began = time.perf_counter()
-        spec = task.load()
-        settings = task.settings(spec)
-        short = replace(settings, replications=1, duration_s=settings.duration_s * share, until=None, warmup_s=0.0)
-        plane = lower(spec, task.architecture, same_policies=task.asked.same_policies)
-        simulate_planes(spec, [plane], short, here(None), jobs=1)
-        took.append(time.perf_counter() - began)
-    request_s = max(took[-1] - took[-2], 0.0) / (expected * (_TRIALS[-1] - _TRIALS[-2]))
-    return max(took[-2] - expected * _TRIALS[-2] * request_s, 0.0), request_s
+    whole = max(task.requests / task.replications, 1.0)
+    requests = min(_FIRST_TRIAL, whole)
+    _trial(task, requests / whole)  # what is done once and never again
+    fixed_s, request_s = _trial(task, requests / whole), 0.0
+    first, last_s, spent_s = requests, fixed_s, fixed_s
+    while requests < whole:
+        more = min(_GROWTH * requests, whole)
+        if spent_s + last_s + (more - requests) * request_s > _TRIALS_S:
+            break
+        last_s = _trial(task, more / whole)
+        requests, spent_s = more, spent_s + last_s
+        request_s = max(last_s - fixed_s, 0.0) / (requests - first)
+    if requests == first:  # even so few take long, or they are all
+        return 0.0, fixed_s / requests
+    return max(fixed_s - first * request_s, 0.0), request_s
+
+
+def _trial(task: Task, share: float) -> float:
+    """Simulate a share of one replication; give the seconds that it took."""
+    began = time.perf_counter()
+    spec = task.load()
+    settings = task.settings(spec)
+    duration_s = settings.duration_s * share
+    # while an overloaded system drains, arrivals go on: a trial would simulate far more than its share
+    drain_s = min(settings.drain_s, duration_s)
+    short = replace(settings, replications=1, duration_s=duration_s, drain_s=drain_s, until=None, warmup_s=0.0)
+    plane = lower(spec, task.architecture, same_policies=task.asked.same_policies)
+    simulate_planes(spec, [plane], short, here(None), jobs=1)
+    return time.perf_counter() - began
 
 
 def _finished(store: Store, task: Task) -> Stored | None:
@@ -209,46 +241,52 @@ def _finished(store: Store, task: Task) -> Stored | None:
 class _Work:
     """The runs of a sweep on their way: waiting, running, found, failed."""
 
-    def __init__(
-        self,
-        tasks: Sequence[Task],
-        store: Store | None,
-        submit: Submit,
-        jobs: int,
-        stopping: Patience,
-        progress: Progress | None,
-        say: Say,
-    ) -> None:
+    def __init__(self, tasks: Sequence[Task], store: Store | None, say: Say) -> None:
         self.tasks = tasks
         self.store = store
-        self.submit = submit
-        # one more than there are workers, so that none of them waits while a run is saved
-        self.most = 1 if jobs == 1 else jobs + 1
-        self.stopping = stopping
-        self.progress = progress
         self.say = say
         self.found: dict[str, Stored] = {}
         self.failed: list[tuple[Task, EngineLimit]] = []
 
-    def run(self, *, fresh: bool) -> None:
+    def told(self) -> str:
+        """What somebody who interrupts wants to know."""
+        if self.store is None:
+            return f"{len(self.found)} of {len(self.tasks)} runs were finished, and are lost: only a store keeps them"
+        kept = f"{len(self.found)} of {len(self.tasks)} runs are finished, and kept in {self.store.folder}"
+        return f"{kept}; the same command goes on from there"
+
+    def run(self, submit: Submit, jobs: int, stopping: Patience, progress: Progress | None, *, fresh: bool) -> None:
         """Take from the store what is there, and simulate the rest."""
         if self.store is not None:
             self.store.sweep_up()
         missing = [task for task in self.tasks if fresh or not self._take(task)]
+        stored = len(self.tasks) - len(missing)
+
+        def tell() -> None:
+            if progress is not None and missing:
+                progress(len(self.found) + len(self.failed) - stored, len(missing))
+
+        tell()
         # What takes longest is begun first, so that no worker is alone with it in the end (R. L. Graham, SIAM J. Appl.
         # Math. 17, 1969). Of one point, architectures that come later tend to have more hops.
         waiting = deque(sorted(reversed(missing), key=lambda task: -task.requests))
-        self._tell()
         running: dict[Future[Stored], Task] = {}
-        while (waiting and not self.stopping.asked) or running:
-            while waiting and len(running) < self.most and not self.stopping.asked:
+        # one more than there are workers, so that none of them waits while a run is saved
+        most = 1 if jobs == 1 else jobs + 1
+        while (waiting and not stopping.asked) or running:
+            while waiting and len(running) < most and not stopping.asked:
                 task = waiting.popleft()
                 if fresh or not self._take(task):  # another writer may have been faster
-                    running[self.submit(simulate_task, task)] = task
-            if self.stopping.asked:
+                    running[submit(simulate_task, task)] = task
+                else:
+                    tell()
+            if stopping.asked:
                 for future in running:
                     future.cancel()  # those that have begun are finished
-            self._save(running, wait(running, return_when=FIRST_COMPLETED).done)
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                self._save(running.pop(future), future)
+                if not future.cancelled():
+                    tell()
 
     def _take(self, task: Task) -> bool:
         """Take a run that is in the store; set it aside if it is damaged."""
@@ -258,32 +296,32 @@ class _Work:
             found = self.store.find(task.key)
         except Damaged as error:
             aside = ", ".join(path.name for path in self.store.set_aside(task.key))
-            self.say(f"warning: {error}; set aside as {aside}, and simulated again")
+            self.say(f"warning: {error}; set aside as {aside} (which you may delete), and simulated again")
             return False
         if found is None:
             return False
         self.found[task.key] = found
         return True
 
-    def _save(self, running: dict[Future[Stored], Task], done: Iterable[Future[Stored]]) -> None:
-        for future in done:
-            task = running.pop(future)
-            try:
-                run = future.result()
-            except CancelledError:
-                continue
-            except EngineLimit as error:
-                self.failed.append((task, error))
-                self.say(f"failed: {task.told}: {error}")
-                continue
-            if self.store is not None:
-                self.store.add(run)
-            self.found[task.key] = run
-        self._tell()
+    def _save(self, task: Task, done: Future[Stored]) -> None:
+        try:
+            run = done.result()
+        except CancelledError:
+            return
+        except EngineLimit as error:
+            self.failed.append((task, error))
+            self.say(f"failed: {task.told}: {error}")
+            return
+        if self.store is not None:
+            self.store.add(run)
+        self.found[task.key] = run
 
-    def _tell(self) -> None:
-        if self.progress is not None:
-            self.progress(len(self.found) + len(self.failed), len(self.tasks))
+
+def _tell_repeats(design: Design, tasks: Sequence[Task], say: Say) -> None:
+    """Say so when a hypercube drew points several times: whole numbers have only so many."""
+    points = len({task.point for task in tasks})
+    if points < design.size:
+        say(f"note: {design.size - points} of {design.size} points were drawn before: {points} are left")
 
 
 def _raise_failures(failed: Sequence[tuple[Task, EngineLimit]], runs: int) -> None:
@@ -296,7 +334,3 @@ def _raise_failures(failed: Sequence[tuple[Task, EngineLimit]], runs: int) -> No
         station=first.station,
         limit=first.limit,
     ) from first
-
-
-def _silent(_: str) -> None:
-    """Say nothing."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import pickle
+import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,21 +16,28 @@ from typing import Any
 from meshsim.architectures import lower
 from meshsim.engines import EngineName
 from meshsim.engines.streams import expected_requests
+from meshsim.errors import SpecError
+from meshsim.model.diagnostics import render_all
 from meshsim.model.load import load
 from meshsim.model.topology import Topology
 from meshsim.model.traffic import Objective
 from meshsim.results.manifest import versions
-from meshsim.results.repeat import Repeat
+from meshsim.results.repeat import Repeat, slo_text
 from meshsim.results.result import Result, rows
 from meshsim.results.services import Totals
-from meshsim.settings import Settings, settings_of
+from meshsim.settings import Settings, parse_until, settings_of
 from meshsim.simulate import simulate_planes
+from meshsim.sweeps.axes import canonical
 from meshsim.sweeps.store import FORMAT, Row, Stored
 from meshsim.workers import Stop, here
 
 Source = str | Path | Mapping[str, Any] | Topology
 #: What a run depends on, besides the engines: parts of this package whose change makes it another run.
-_PARTS = ("model", "architectures", "engines", "control", "results", "settings.py", "simulate.py")
+_PARTS = (
+    *("model", "architectures", "engines", "control", "results"),
+    *("settings.py", "simulate.py", "units.py", "sweeps/tasks.py"),
+)
+_DIGITS = 8  # of digests that people see
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +52,22 @@ class Asked:
     until: str | None
     same_policies: bool
     objectives: tuple[Objective, ...]
+    named: str | None = None  # what commands call the source, where that is not itself
+
+    @property
+    def settings(self) -> str:
+        """What was asked of all points besides the axes, in one spelling: what tells sweeps in a store apart."""
+        changes = [
+            (path.strip(), canonical(value.strip())) for path, _, value in (o.partition("=") for o in self.overrides)
+        ]
+        return "; ".join(
+            [
+                *sorted(f"{path}={value}" for path, value in changes),
+                *([] if self.until is None else [f"until {parse_until(self.until).text}"]),
+                *(["same policies"] if self.same_policies else []),
+                *sorted(f"slo {slo_text(objective)}" for objective in self.objectives),
+            ]
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +82,13 @@ class Task:
         (path, value) pairs.
     architecture
         Label, as `meshsim.run` takes it.
+    content
+        The topology at this point as it was read when the sweep began, packed: whoever edits its file afterwards
+        changes no run that is on its way.
     digest
         Of the topology at this point.
+    spec
+        First digits of the digest of the topology without a point.
     name
         Of the topology.
     seed, replications
@@ -70,7 +100,9 @@ class Task:
     asked: Asked
     point: tuple[tuple[str, str], ...]
     architecture: str
+    content: bytes = field(repr=False)
     digest: str
+    spec: str
     name: str
     seed: int
     replications: int
@@ -78,22 +110,19 @@ class Task:
 
     @property
     def key(self) -> str:
-        """Sha256 of everything that the numbers depend on."""
-        asked = self.asked
+        """Sha256 of everything that the numbers depend on, as it was understood, however it was spelled."""
         depends = {
             "format": FORMAT,
             "topology": self.name,
-            "digest": self.digest,
-            "axes": self.point,
+            "digest": self.digest,  # has the values of the axes
+            "axes": sorted(path for path, _ in self.point),
+            "spec": self.spec,
             "architecture": self.architecture,
-            "engine": asked.engine,
+            "engine": self.asked.engine,
             "seed": self.seed,
             "replications": self.replications,
-            "until": asked.until,
-            "same_policies": asked.same_policies,
-            "objectives": [(objective.quantity, objective.limit) for objective in asked.objectives],
-            "sources": sources_digest(),
-            "versions": {name: number for name, number in versions().items() if name != "python"},
+            "settings": self.asked.settings,
+            "version": version_digest(),
         }
         return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
 
@@ -120,29 +149,52 @@ class Task:
         return replace(settings, sampled=0)
 
     def load(self) -> Topology:
-        """Read the topology as it is at this point."""
-        return load_at(self.asked, dict(self.point))
+        """Give the topology as it was read at this point."""
+        found: Topology = pickle.loads(zlib.decompress(self.content))
+        return found
 
 
 def load_at(asked: Asked, point: Mapping[str, str]) -> Topology:
-    """Read the topology as it is at a point."""
-    return load(asked.source, overrides=[*asked.overrides, *(f"{path}={value}" for path, value in point.items())])
+    """Read the topology as it is at a point.
+
+    Raises
+    ------
+    SpecError
+        It is no topology; mistakes in the values of an axis name the axis.
+    """
+    overrides = [*asked.overrides, *(f"{path}={value}" for path, value in point.items())]
+    try:
+        return load(asked.source, overrides=overrides)
+    except SpecError as error:
+        raise _of_axes(error, point) from None
 
 
-def task_of(asked: Asked, spec: Topology, point: Mapping[str, str], architecture: str) -> Task:
-    """Make a task of a topology that was read already."""
+def _of_axes(error: SpecError, point: Mapping[str, str]) -> SpecError:
+    """Let mistakes in a point name its axes, which reach the topology as ``--set`` does."""
+    named = {f"--set {path}=…": f"axis {path}=…" for path in point}
+    diagnostics = [replace(one, file=named.get(one.file, one.file)) for one in error.diagnostics]
+    sources = {named.get(file, file): text for file, text in error.sources.items()}
+    return SpecError(render_all(diagnostics, sources, False), diagnostics=diagnostics, sources=sources)
+
+
+def tasks_at(
+    asked: Asked, base: Topology, spec: Topology, point: Mapping[str, str], architectures: Sequence[str]
+) -> list[Task]:
+    """Make the tasks of a point, whose topology was read already; `base` is that without a point."""
     replications = spec.run.replications if asked.replications is None else asked.replications
     each = math.fsum(expected_requests(stream, spec.run.load, spec.run.duration_s) for stream in spec.traffic)
-    return Task(
-        asked=asked,
-        point=tuple(point.items()),
-        architecture=architecture,
-        digest=spec.digest,
-        name=spec.name,
-        seed=spec.run.seed if asked.seed is None else asked.seed,
-        replications=replications,
-        requests=each * replications,
-    )
+    shared: dict[str, Any] = {
+        "asked": asked,
+        "point": tuple(point.items()),
+        "content": zlib.compress(pickle.dumps(spec, protocol=pickle.HIGHEST_PROTOCOL)),
+        "digest": spec.digest,
+        "spec": base.digest[:_DIGITS],
+        "name": spec.name,
+        "seed": spec.run.seed if asked.seed is None else asked.seed,
+        "replications": replications,
+        "requests": each * replications,
+    }
+    return [Task(architecture=architecture, **shared) for architecture in architectures]
 
 
 @cache
@@ -155,6 +207,13 @@ def sources_digest() -> str:
         for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
             digest.update(file.read_bytes())
     return digest.hexdigest()
+
+
+@cache
+def version_digest() -> str:
+    """Sha256 of the sources that decide numbers and of the versions of the packages that do."""
+    packages = {name: number for name, number in versions().items() if name != "python"}
+    return hashlib.sha256(json.dumps([sources_digest(), packages], sort_keys=True).encode()).hexdigest()
 
 
 def simulate_task(task: Task, *, stop: Stop | None) -> Stored:
@@ -171,9 +230,12 @@ def stored(task: Task, result: Result) -> Stored:
     about = {
         "topology": task.name,
         "digest": task.digest,
-        "axes": [list(pair) for pair in task.point],
+        "spec": task.spec,
+        "axes": sorted([path, canonical(value)] for path, value in task.point),
         "architecture": result.architecture,
         "engine": manifest.engine,
+        "settings": task.asked.settings,
+        "version": f"{manifest.versions['meshsim']}+{version_digest()[:_DIGITS]}",
         "seed": manifest.seed,
         "replications": manifest.replications,
         "duration_s": manifest.duration_s,
@@ -182,14 +244,14 @@ def stored(task: Task, result: Result) -> Stored:
         "notes": list(result.verdict.notes),
         "objectives": _judgement(result),
     }
-    return Stored(task.key, about, (*rows(result), *_provisioned(result)), manifest.to_dict())
+    return Stored(task.key, about, (*rows(result), _offered(result), *_provisioned(result)), manifest.to_dict())
 
 
 def _command(task: Task) -> str:
     """What makes this run alone again."""
     asked = task.asked
     return Repeat(
-        source=str(asked.source) if isinstance(asked.source, str | Path) else None,
+        source=asked.named or (str(asked.source) if isinstance(asked.source, str | Path) else None),
         name=task.name,
         engine=asked.engine,
         seed=task.seed,
@@ -205,6 +267,13 @@ def _judgement(result: Result) -> str:
     """The worst judgement of all tenants' objectives; empty if there are none."""
     found = {judged.judgement for tenant in result.by_tenant.values() for judged in tenant.objectives}
     return next((word for word in ("missed", "undecided", "met") if word in found), "")
+
+
+def _offered(result: Result) -> Row:
+    """Requests that arrived per second of the time that counts: what goodput cannot exceed."""
+    manifest = result.manifest
+    measured_s = (manifest.duration_s - manifest.warmup_s) * manifest.replications
+    return "total", "", "offered_per_s", result.requests / measured_s, None, None
 
 
 def _provisioned(result: Result) -> Sequence[Row]:

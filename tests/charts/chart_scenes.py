@@ -91,6 +91,30 @@ def grid_sweep() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def drawn_sweep() -> pd.DataFrame:
+    """Twelve points of a Latin hypercube over load, servers and a delay, which p99 has besides."""
+    rows = []
+    for name, rate in (("none", RATE), ("sidecar", 0.9 * RATE)):
+        for n in range(12):
+            load, replicas, delay_ms = 0.4 + 0.1 * (5 * n % 12), 1 + n % 4, 1.0 + 7 * n % 12
+            each = load * RATE / replicas
+            p99 = (LN_100 / (rate - each) if each < rate else 2.0) + 1e-3 * delay_ms
+            rows.append(
+                {
+                    "architecture": name,
+                    "run.load": round(load, 6),
+                    "services.stock.replicas": replicas,
+                    "network.same_zone": f"{delay_ms:g}ms",
+                    "verdict": "ok" if each < rate else "unstable",
+                    **{"p99_s": p99, "p99_s_low": 0.9 * p99, "p99_s_high": 1.2 * p99},
+                    **{"goodput_per_s": min(each, rate) * replicas},
+                    **{f"goodput_per_s_{end}": min(each, rate) * replicas for end in ("low", "high")},
+                    "availability": 1.0 if n else 0.98,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
 def wide_topology(services: int = 30) -> dict[str, Any]:
     """A tree in which each service calls up to three others, under names of usual length."""
     names = [f"{word}-service-{n}" for n, word in enumerate(("front", "cart", "price", "stock", "user") * 6)][:services]

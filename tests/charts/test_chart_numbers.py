@@ -8,10 +8,16 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from chart_scenes import ARCHITECTURES, compared, failing, grid_sweep, load_sweep, shop, wide_topology
+from chart_scenes import (
+    ARCHITECTURES,
+    compared,
+    failing,
+    grid_sweep,
+    shop,
+    wide_topology,
+)
 from matplotlib.colors import to_hex
 from matplotlib.container import ErrorbarContainer
-from matplotlib.patches import Rectangle
 from reading import intervals, line
 
 import meshsim as ms
@@ -134,101 +140,6 @@ def test_differences_and_their_intervals() -> None:
     assert zeros == [[0, 0]] * 3
 
 
-# -- load ------------------------------------------------------------------------------------------------------
-
-
-def test_points_and_intervals_of_a_sweep() -> None:
-    frame = load_sweep()
-    ax = charts.load_curve(frame, objective_s=0.25)
-    for name in ("none", "sidecar"):
-        rows = frame[frame["architecture"] == name]
-        assert line(ax, name).get_ydata() == pytest.approx(rows["p99_s"] * MS)
-        bars = [b for b in ax.containers if b.lines[0].get_gid() == name]
-        for (_, row), bar in zip(rows.iterrows(), bars, strict=True):
-            segment = bar.lines[2][0].get_segments()[0]
-            assert segment[:, 1] == pytest.approx([row["p99_s_low"] * MS, row["p99_s_high"] * MS])
-            hollow = to_hex(bar.lines[0].get_markerfacecolor()) == "#ffffff"
-            assert hollow == (row["verdict"] == "unstable")
-    (objective,) = [one for one in ax.get_lines() if one.get_gid() == "objective"]
-    assert objective.get_ydata() == [250.0, 250.0]
-    goodput = root(ax).axes[1]
-    assert line(goodput, "none").get_ydata() == pytest.approx(frame["goodput_per_s"][:8])
-
-
-def test_the_knee_of_mm1_is_where_theory_has_it() -> None:
-    """p99 is ln 100 / (rate - load), so it doubles where the idle share has halved: at (rate + lowest) / 2."""
-    loads = tuple(np.arange(20, 99) / 100)
-    frame = load_sweep(loads)
-    for name, rate in (("none", 1.0), ("sidecar", 0.9)):
-        exact = (rate + loads[0]) / 2
-        found = charts.knee(frame[frame["architecture"] == name])
-        assert found == pytest.approx(max(load for load in loads if load < exact - 1e-9))
-
-
-def test_knees_at_the_ends() -> None:
-    frame = load_sweep((0.2, 0.3))
-    none = frame[frame["architecture"] == "none"]
-    assert charts.knee(none) == 0.3
-    assert charts.knee(none.assign(verdict="unstable")) is None
-    assert charts.knee(none.assign(p99_s=np.nan)) is None
-    texts = [text.get_text() for text in charts.load_curve(frame).get_legend().get_texts()]
-    assert texts == ["none\nno knee up to 0.3", "sidecar\nno knee up to 0.3"]
-
-
-def test_a_lucky_point_beyond_the_knee_does_not_move_it() -> None:
-    frame = load_sweep()
-    none = frame[frame["architecture"] == "none"].copy()
-    none.loc[none["run.load"] == 0.9, "p99_s"] = 0.05
-    assert charts.knee(none) == 0.55
-
-
-# -- heatmap ---------------------------------------------------------------------------------------------------
-
-
-def test_cells_hold_their_numbers() -> None:
-    frame = grid_sweep()
-    ax = charts.sweep_heatmap(frame, "run.load", "services.stock.replicas", "p99_s")
-    panels = [panel for panel in root(ax).axes if panel.get_title(loc="left")]
-    assert [panel.get_title(loc="left") for panel in panels] == ["none", "gateway", "sidecar"]
-    norms = {id(panel.collections[0].norm) for panel in panels}
-    assert len(norms) == 1
-    for panel in panels:
-        rows = frame[frame["architecture"] == panel.get_title(loc="left")]
-        grid = panel.collections[0].get_array()
-        hatched = {patch.get_xy() for patch in panel.patches if isinstance(patch, Rectangle) and patch.get_hatch()}
-        expected = set()
-        for _, row in rows.iterrows():
-            at = ([0.5, 0.9, 1.4].index(row["run.load"]), int(row["services.stock.replicas"]) - 1)
-            assert grid[at[1], at[0]] == pytest.approx(row["p99_s"] * MS)
-            (text,) = [t for t in panel.texts if t.get_position() == (at[0] + 0.5, at[1] + 0.5)]
-            value, arm = text.get_text().split("\n± ")
-            assert float(value) == pytest.approx(row["p99_s"] * MS, rel=0.006)
-            assert float(arm) == pytest.approx(0.2 * row["p99_s"] * MS, rel=0.06)
-            if row["verdict"] == "unstable":
-                expected.add(at)
-        assert hatched == expected
-    stable = frame[frame["verdict"] == "ok"]["p99_s"] * MS
-    assert (panels[0].collections[0].norm.vmin, panels[0].collections[0].norm.vmax) == (
-        pytest.approx(stable.min()),
-        pytest.approx(stable.max()),
-    )
-
-
-def test_combinations_that_are_missing_stay_empty() -> None:
-    frame = grid_sweep().iloc[1:]
-    ax = charts.sweep_heatmap(frame, "run.load", "services.stock.replicas", "p99_s")
-    assert np.ma.count_masked(np.ma.masked_invalid(ax.collections[0].get_array())) == 1
-    assert len(ax.texts) == 8
-
-
-def test_axes_may_be_words() -> None:
-    frame = grid_sweep()
-    frame["network.same_zone"] = frame["run.load"].map({0.5: "100us", 0.9: "1ms", 1.4: "10ms"})
-    ax = charts.sweep_heatmap(frame, "network.same_zone", "services.stock.replicas", "p99_s")
-    bottom = root(ax).axes[2]
-    assert [label.get_text() for label in bottom.get_xticklabels()] == ["100us", "1ms", "10ms"]
-
-
 # -- from JSON -------------------------------------------------------------------------------------------------
 
 
@@ -250,23 +161,6 @@ def test_json_draws_the_same() -> None:
 
 
 # -- mistakes --------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("frame", "message"),
-    [
-        (load_sweep().drop(columns="p99_s_low"), "no column 'p99_s_low'"),
-        (load_sweep().rename(columns={"run.load": "run.loads"}), "did you mean 'run.loads'"),
-        (load_sweep().iloc[:0], "has no rows"),
-        (pd.concat([load_sweep(), load_sweep()]), "several rows with architecture=none, run.load=0.2"),
-        (load_sweep().assign(p99_s=np.nan), "'p99_s' of the sweep has no number"),
-        (load_sweep().assign(p99_s="fast"), "'p99_s' of the sweep must hold numbers, but 'fast'"),
-        (load_sweep().assign(verdict="ok").drop(columns="verdict"), "no column 'verdict'"),
-    ],
-)
-def test_sweeps_that_cannot_be_drawn(frame: pd.DataFrame, message: str) -> None:
-    with pytest.raises(ms.UsageError, match=message):
-        charts.load_curve(frame)
 
 
 def test_other_mistakes() -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from chart_scenes import compared, failing, grid_sweep, load_sweep, overloaded, wide_topology
+from chart_scenes import compared, drawn_sweep, failing, grid_sweep, load_sweep, overloaded, wide_topology
 from matplotlib.axes import Axes
 from matplotlib.testing.compare import compare_images
 from reading import defects
@@ -32,6 +32,7 @@ CHARTS: dict[str, Callable[..., Axes]] = {
     "heatmap": lambda **look: charts.sweep_heatmap(
         grid_sweep(), "run.load", "services.stock.replicas", "p99_s", **look
     ),
+    "scatter": lambda **look: charts.sweep_scatter(drawn_sweep(), **look),
 }
 
 

@@ -93,3 +93,13 @@ def test_long_names_leave_room_for_the_title() -> None:
     chain = [service(name, work_ms(1), call(below)) for name, below in pairwise(names)]
     ax = waterfall(trace_of(*chain, service(names[-1], work_ms(1))))
     assert defects(ax) == []
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 5, 8])
+def test_few_rows_have_room_for_the_legend(rows: int) -> None:
+    names = [f"s{i}" for i in range(rows)]
+    chain = [service(name, work_ms(1), call(below)) for name, below in pairwise(names)]
+    ax = waterfall(trace_of(*chain, service(names[-1], work_ms(1)), delays=network(same_node=1)))
+    assert defects(ax) == []
+    label, legend = ax.xaxis.label.get_window_extent(), ax.get_legend().get_window_extent()
+    assert 0 < legend.y0 < legend.y1 < label.y0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 from pathlib import Path
@@ -97,6 +98,33 @@ def test_sweeps_as_csv_and_parquet_are_the_same(shell, tmp_path: Path) -> None:
     assert shell(*words).exit_code == 0
 
 
+def test_a_heatmap_of_two_axes_needs_no_names(shell, tmp_path: Path) -> None:
+    sweep().to_csv(tmp_path / "sweep.csv", index=False)
+    named = ("--x", "run.load", "--y", "services.stock.replicas", "--value", "p99_s")
+    for words, name in ((named, "a"), ((), "b"), (("--value", "p99"), "c"), (("--x", "run.load"), "d")):
+        answer = shell("chart", "heatmap", tmp_path / "sweep.csv", *words, "-o", tmp_path / f"{name}.png")
+        assert answer.exit_code == 0, answer.stderr
+    assert len({(tmp_path / f"{name}.png").read_bytes() for name in "abcd"}) == 1
+
+
+def test_a_full_disk_leaves_what_was_there(shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sweep().to_csv(tmp_path / "sweep.csv", index=False)
+    target = tmp_path / "x.png"
+    target.write_bytes(b"before")
+    write = Path.write_bytes
+
+    def full(path: Path, content: bytes) -> int:
+        write(path, content[:9])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    answer = shell("chart", "heatmap", tmp_path / "sweep.csv", "-o", target)
+    assert answer.exit_code == 4
+    assert f"cannot write {target}: No space left on device" in answer.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["sweep.csv", "x.png"]
+    assert target.read_bytes() == b"before"
+
+
 def test_width_and_height(shell, tmp_path: Path) -> None:
     from matplotlib.image import imread
 
@@ -114,7 +142,7 @@ def test_width_and_height(shell, tmp_path: Path) -> None:
         ("latency SHOP -o x.gif", "must end in .png, .svg, .pdf"),
         ("latency SHOP -o x.png --width 16", "write a length with its unit"),
         ("latency SHOP -o x.png --width 1cm", "between 4 and 200 cm"),
-        ("latency SHOP -o x.png --x run.load", "--x does nothing for latency: it belongs to heatmap"),
+        ("latency SHOP -o x.png --x run.load", "--x does nothing for latency: it belongs to heatmap, scatter"),
         ("time SHOP -o x.png --objective 5ms", "--objective does nothing for time: it belongs to load"),
         ("time SHOP -o x.png --arch none,sidecar", "time is drawn of one architecture"),
         ("difference SHOP -o x.png --arch none", "two architectures or more"),
@@ -124,14 +152,23 @@ def test_width_and_height(shell, tmp_path: Path) -> None:
         ("time COMPARE -o x.png", "give one of none, sidecar"),
         ("time COMPARE -o x.png --arch ambient", "has none, sidecar"),
         ("latency RUN -o x.png --duration 5s", "--duration does nothing"),
+        ("latency RUN -o x.png --seed 0", "--seed does nothing"),
+        ("latency RUN -o x.png --where verdict=ok", "--where does nothing for latency: it belongs to load, heatmap"),
+        ("load SWEEP -o x.png --where verdicts=ok", "did you mean verdict?"),
+        ("latency . -o x.png", ". is a folder: of the store of a sweep there is load, heatmap, scatter"),
+        ("load nix -o x.png", "nix (there is nothing of that name): rows of a sweep are in the store"),
+        ("scatter SWEEP -o x.png --y run.load", "--y does nothing for scatter: it belongs to heatmap"),
+        (
+            "heatmap ONE -o x.png",
+            "needs --x and --y, e.g. --x run.load --y services.cart.replicas; the sweep has run.load",
+        ),
         ("latency RUN -o x.png --set run.load=2", "--set does nothing"),
         ("load SHOP -o x.png", ".csv or .parquet"),
         ("load nix.csv -o x.png", "cannot read nix.csv"),
-        ("load SWEEP -o x.png", "several rows with architecture=none, run.load=0.5"),
+        ("load SWEEP -o x.png", "they differ in services.stock.replicas; keep one value"),
         ("load SWEEP -o x.png --seed 3", "--seed does nothing for load"),
         ("load SWEEP -o x.png --objective 5", "5 has no unit"),
         ("load EMPTY -o x.png", "cannot read"),
-        ("heatmap SWEEP -o x.png", "needs --x and --y"),
         ("heatmap SWEEP -o x.png --x run.load --y verdicts", "did you mean 'verdict'"),
         ("heatmap SWEEP -o x.png --x run.load --y verdict --arch ambient", "the sweep has none, sidecar"),
     ],
@@ -142,8 +179,11 @@ def test_refusals(
     monkeypatch.chdir(tmp_path)
     sweep().to_csv("sweep.csv", index=False)
     Path("empty.csv").write_text("")
+    sweep().query("`services.stock.replicas` == 1").to_csv("one.csv", index=False)
     names = {"SHOP": shop, "RUN": results["run"], "COMPARE": results["compare"], "SWEEP": "sweep.csv"}
-    answer = shell("chart", *({**names, "EMPTY": "empty.csv"}.get(word, word) for word in words.split()))
+    answer = shell(
+        "chart", *({**names, "EMPTY": "empty.csv", "ONE": "one.csv"}.get(word, word) for word in words.split())
+    )
     assert (answer.exit_code, answer.stdout) == (2, "")
     assert message in answer.stderr
     assert not Path("x.png").exists()

@@ -60,7 +60,12 @@ def test_the_same_run_is_no_regression(shell, shop, stored) -> None:
     assert answer.exit_code == 0, answer.stderr
     assert f"baseline {stored}: " in answer.stdout and "regressed," not in answer.stdout
     piped = shell("run", shop, "--duration", "20s", "--baseline", "-", "-o", "json", stdin=stored.read_text("utf-8"))
-    assert json.loads(piped.stdout)["baseline"]["passed"] is True
+    found = json.loads(piped.stdout)["baseline"]
+    assert found["passed"] is found["paired"] is True
+    assert "intervals: of pairs of replications (same seed)" in answer.stdout
+    (p99,) = (row for row in found["rows"] if (row["scope"], row["quantity"]) == ("total", "latency_s.p99"))
+    assert p99["difference"]["value"] == 0.0
+    assert -0.005 < p99["difference"]["low"] / p99["baseline"]["value"] < 0.0  # rounding alone
 
 
 def test_a_slower_service_is_exit_code_1_unless_it_is_tolerated(shell, shop, stored) -> None:

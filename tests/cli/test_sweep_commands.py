@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 import meshsim
+from meshsim.sweeps import sweeping
 
 AXIS = ("--axis", "run.load=1,2,3")
 SHORT = ("--arch", "none,sidecar", "--replications", "2", "--jobs", "1")
@@ -90,6 +91,9 @@ def test_filters(shell, store) -> None:
         assert found == [row for row in everything if holds(row)], condition
     both = shell("results", store, "--where", "run.load>1", "--where", "architecture=none", "-o", "csv")
     assert len(rows_of(both.stdout)) == 2
+    assert len(rows_of(shell("results", store, "--where", "settings=", "-o", "csv").stdout)) == 6
+    for condition, count in (("applications.memory_bytes>=3GiB", 6), ("applications.memory_bytes>3GiB", 0)):
+        assert len(rows_of(shell("results", store, "--where", condition, "-o", "csv").stdout)) == count
     nothing = shell("results", store, "--where", "p99>1h")
     assert (nothing.exit_code, nothing.stderr) == (0, "no row meets the conditions\n")
 
@@ -100,13 +104,66 @@ def test_filters(shell, store) -> None:
         ("p99", "write e.g. 'p99>250ms'"),
         ("p98>1ms", "there is no column 'p98': did you mean p9"),
         ("verdict>ok", "verdict is text here: compare it with = or !="),
-        ("p99>fast", "'fast' is no number, share or duration"),
+        ("p99>fast", "'fast' is not what p99_s holds"),
+        ("p99>25", "25 has no unit; write 25ms or 25s"),
+        ("p99_s_low>25", "25 has no unit; write 25ms or 25s"),
+        ("availability>5ms", "'5ms' is not what availability holds"),
+        ("applications.memory_bytes>5ms", "'5ms' is not what applications.memory_bytes holds"),
+        ("run.load<=1ms", "'1ms' is not what run.load holds"),
     ],
 )
 def test_mistakes_in_filters_are_told(shell, store, condition: str, message: str) -> None:
     answer = shell("results", store, "--where", condition)
     assert answer.exit_code == 2
     assert message in answer.stderr
+
+
+def test_filters_compare_quantities(shell, shop, tmp_path: Path) -> None:
+    axis = ("--axis", "network.same_zone=0.5ms,2ms,10ms,1s")
+    shell("sweep", shop, *axis, "--arch", "none", "--duration", "1s", "--store", tmp_path / "q", "-q")
+    for condition, values in (
+        ("network.same_zone<=5ms", ["0.5ms", "2ms"]),
+        ("network.same_zone>9000us", ["10ms", "1s"]),
+        ("network.same_zone=2000us", ["2ms"]),
+        ("network.same_zone!=1s", ["0.5ms", "2ms", "10ms"]),
+    ):
+        found = rows_of(shell("results", tmp_path / "q", "--where", condition, "-o", "csv").stdout)
+        assert sorted(row["network.same_zone"] for row in found) == sorted(values), condition
+    answer = shell("results", tmp_path / "q", "--where", "network.same_zone<fast")
+    assert (answer.exit_code, "is text here" in answer.stderr) == (2, True)
+
+
+def test_sweeps_of_one_store_are_told_apart(shell, shop, store, tmp_path: Path) -> None:
+    words = ("sweep", shop, *AXIS, *SHORT, "--store", store, "-q")
+    assert shell(*words, "--duration", "2s", "--set", "services.shop.replicas=3").exit_code == 0
+    heading, *rows = shell("results", store, "-o", "md").stdout.splitlines()
+    assert heading.startswith("| settings | duration_s | spec | run.load | architecture |")
+    assert len(rows) == 13
+    chart = ("chart", "load", store, "-o", tmp_path / "x.png")
+    answer = shell(*chart)
+    assert answer.exit_code == 2
+    assert "they differ in settings, duration_s, spec; keep one value, e.g. --where 'settings='" in answer.stderr
+    assert shell(*chart, "--where", "settings=").exit_code == 0
+    assert shell(*chart, "--where", "duration=2s").exit_code == 0
+
+
+def test_markdown_is_the_same_of_both(shell, shop, store) -> None:
+    swept = shell("sweep", shop, *AXIS, *SHORT, "--store", store, "-o", "md").stdout
+    assert shell("results", store, "-o", "md").stdout == swept
+
+
+def test_charts_of_hypercubes(shell, shop, tmp_path: Path) -> None:
+    axes = ("--axis", "run.load=0.5..2.0", "--axis", "network.same_zone=1ms..5ms", "--sample", "8")
+    words = ("--arch", "none", "--duration", "1s", "--replications", "2", "--store", tmp_path / "s", "-q")
+    assert shell("sweep", shop, *axes, *words).exit_code == 0
+    target = tmp_path / "x.png"
+    answer = shell("chart", "load", tmp_path / "s", "-o", target)
+    assert (answer.exit_code, "differ in network.same_zone too" in answer.stderr) == (2, True)
+    answer = shell("chart", "heatmap", tmp_path / "s", "-o", target)
+    assert (answer.exit_code, "are for a scatter" in answer.stderr) == (2, True)
+    for more in ((), ("--x", "run.load", "--value", "availability"), ("--where", "network.same_zone<3ms")):
+        assert shell("chart", "scatter", tmp_path / "s", *more, "-q", "-o", target).exit_code == 0
+        target.unlink()
 
 
 def test_services_and_tenants_have_rows(shell, store) -> None:
@@ -135,11 +192,33 @@ def test_the_command_of_a_run_gives_its_numbers(process, shop, shell, store) -> 
     assert found["latency_s"]["p99"]["value"] == float(row["p99_s"])
 
 
+def test_an_interrupted_sweep_says_what_is_kept(shell, shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = sweeping.simulate_task
+
+    def interrupted(task: object, **words: object) -> object:
+        if task.point[0][1] == "1":
+            raise KeyboardInterrupt
+        return made(task, **words)
+
+    monkeypatch.setattr(sweeping, "simulate_task", interrupted)
+    answer = shell("sweep", shop, *AXIS, *SHORT, "--store", tmp_path / "s", "-q")
+    assert answer.exit_code == 130
+    kept = f"4 of 6 runs are finished, and kept in {tmp_path / 's'}"
+    assert answer.stderr == f"interrupted: {kept}; the same command goes on from there\n"
+
+
 def test_a_dry_run_counts_and_stores_nothing(shell, shop, tmp_path: Path) -> None:
     answer = shell("sweep", shop, *AXIS, *SHORT, "--store", tmp_path / "none", "--dry-run")
     assert answer.exit_code == 0
     assert answer.stdout.startswith("3 points, 6 runs\nabout 9,600 requests to simulate\nabout ")
     assert not (tmp_path / "none").exists()
+
+
+def test_a_run_of_stdin_names_stdin(shell, shop, tmp_path: Path) -> None:
+    shell("sweep", "-", *AXIS, *SHORT, "--store", tmp_path / "in", stdin=Path(shop).read_text())
+    row = rows_of(shell("results", tmp_path / "in", "--manifest", "-o", "csv").stdout)[0]
+    assert row["command"].startswith("meshsim run - ")
+    assert row["command"].endswith("# with the same topology on stdin")
 
 
 def test_stdin(shell, shop, store, tmp_path: Path) -> None:

@@ -33,13 +33,15 @@ def test_commands_and_python_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.chdir(tmp_path)
     Path("sweep.csv").write_text(TABLE, encoding="utf-8")
-    pd.read_csv("sweep.csv").to_parquet("grid.parquet")
+    table = pd.read_csv("sweep.csv")
+    table.to_parquet("grid.parquet")
+    pd.concat([table, table.assign(**{"run.load": 2})]).to_parquet("drawn.parquet")
     short = ["--duration", "1s", "--replications", "2"]
     written = CliRunner().invoke(app, ["compare", "bookinfo", "-q", "-o", "json", *short])
     Path("bookinfo.json").write_text(written.stdout, encoding="utf-8")
     for line in COMMANDS:
         words = shlex.split(line)[1:]
-        simulated = words[1] not in ("load", "heatmap") and not words[2].endswith(".json")
+        simulated = words[1] not in ("load", "heatmap", "scatter") and not words[2].endswith(".json")
         words = [word for word in words if word not in ("--duration", "20s")] + (short if simulated else [])
         assert CliRunner().invoke(app, words).exit_code == 0, line
     mpl.use("agg")
@@ -50,4 +52,4 @@ def test_commands_and_python_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_functions_are_those_of_the_package() -> None:
     named = set(re.findall(r"^\| `(\w+)\(", PAGE, re.MULTILINE))
-    assert named | {"knee", "read_json", "save"} == set(charts.__all__)
+    assert named | {"knee", "knee_range", "read_json", "save"} == set(charts.__all__)

@@ -41,7 +41,8 @@ def test_a_notebook_runs_and_ends_with_its_answer(text: Path, request: pytest.Fi
     pictures = [output for output in found if "image/png" in output.get("data", {})]
     tables = [output for output in found if "<table" in output.get("data", {}).get("text/html", "")]
     bars = [output for output in found if output.get("data") == {"text/plain": ""}]  # what is left of them
-    assert (len(pictures), len(tables), len(bars)) == (5, 2, 2)
+    assert (len(pictures), len(tables)) == (5, 2)
+    assert len(bars) <= 2  # what is over in a moment has none
     answer = found[-1]["text"]
     assert answer.count(".\n") == 1
     assert "interval" in answer

@@ -21,16 +21,18 @@ from builders import (
     plane,
     poisson,
     service,
+    wait_ms,
     work,
     work_ms,
 )
+from scipy import stats
 
 import meshsim
 from meshsim.architectures.plane import Plane
 from meshsim.engines import simulate
 from meshsim.model.traffic import Arrivals, Sessions
-from meshsim.results.check import FLOW_BALANCE, LAWS, LITTLE, UTILIZATION, check, claims
-from meshsim.results.judge import Check, Row, judge_all
+from meshsim.results.check import EQUATIONS, FLOW_BALANCE, LAWS, LITTLE, UTILIZATION, check, claims
+from meshsim.results.judge import Check, Claim, Row, judge_all
 from meshsim.results.measured import Measured, pool
 
 MEAN_S = 0.01  # of a service time
@@ -86,6 +88,12 @@ MODELS: Mapping[str, tuple[Plane, str, str, float]] = {
         "M/G/1 (Pollaczek-Khinchine)",
         0.7 / 0.3 * 1.25 / 2,
     ),
+    "M/D/1 on half a core": (
+        plane(service("a", work(constant(MEAN_S)), cores=0.5), arrivals=poisson(35.0)),
+        "wait for the CPU",
+        "M/G/1 (Pollaczek-Khinchine)",
+        2 * 0.7 / 0.3 / 2,  # twice the time on a core, half of the wait of exponential times
+    ),
     "M/lognormal/1-PS": (
         plane(service("a", work(lognormal(MEAN_S, 1.0)), discipline="ps"), arrivals=poisson(70.0)),
         "wait for the CPU",
@@ -110,6 +118,15 @@ def test_the_model_is_found_and_agrees(name: str) -> None:
     assert row.predicted == pytest.approx(wait * MEAN_S, rel=1e-9)
     assert {one.judgement for one in found.rows} == {"agrees"}
     assert {one.theory for one in found.rows} >= set(LAWS)
+
+
+@pytest.mark.parametrize(("cores", "speed"), [(2.0, 1.0), (1.5, 0.75)])
+def test_several_servers_by_lee_and_longton(cores: float, speed: float) -> None:
+    """Two servers, the slower the fewer cores they share: the wait of M/M/2 at 0.7 times (1 + 1.5²) / 2."""
+    what = plane(service("a", work(lognormal(MEAN_S, 1.5)), cores=cores), arrivals=poisson(140.0 * speed))
+    row = row_of(check(what, measure(what, 4.0)), "wait for the CPU")
+    assert (row.theory, row.note) == ("≈ M/G/2 (Lee-Longton)", "M/G/c has no closed form")
+    assert row.predicted == pytest.approx(0.49 / 0.51 * MEAN_S / speed * (1 + 1.5**2) / 2, rel=1e-9)
 
 
 def test_unlimited_cpu_is_m_g_infinity() -> None:
@@ -221,6 +238,10 @@ NO_WAIT = {
         "the rate of s (closed) depends on the answers",
     ),
     "overload": (station(rate=120.0), "overloaded: 120 % of its CPU asked for"),
+    "slots held while waiting": (
+        plane(service("a", work(exp(MEAN_S)), wait_ms(5), cores=math.inf, concurrency=2), arrivals=poisson(70.0)),
+        "slots are held for more than one piece of work",
+    ),
     "full queue": (station(concurrency=1, queue=1, cores=math.inf), "requests met a full queue"),
 }
 
@@ -229,7 +250,7 @@ NO_WAIT = {
 def test_where_there_is_no_theory_it_says_why(name: str) -> None:
     what, why = NO_WAIT[name]
     found = check(what, measure(what, 4.0))
-    row = row_of(found, "wait for a slot" if name == "full queue" else "wait for the CPU")
+    row = row_of(found, "wait for a slot" if name in ("full queue", "slots held while waiting") else "wait for the CPU")
     assert (row.judgement, row.note, row.predicted) == ("no theory", why, None)
     assert not found.disagreements or name == "overload"  # whose verdict is unstable, see below
 
@@ -249,6 +270,100 @@ def test_failures_silence_whoever_is_called_but_not_the_entry() -> None:
     found = check(what, measure(what, 60.0))
     assert row_of(found, "wait for the CPU").judgement == "agrees"
     assert row_of(found, "requests per second", "b").note.startswith("calls failed")
+
+
+@pytest.mark.parametrize(("timeout_s", "calls"), [(0.03, "repeated"), (10.0, "once")])
+def test_timeouts_that_may_have_been_met_silence_whoever_is_called(timeout_s: float, calls: str) -> None:
+    """Tries that take too long are repeated: in the end all succeed, and more were made than the topology says."""
+    front = service("a", work_ms(1), call("b", timeout_s=timeout_s, retries=9))
+    what = plane(front, service("b", work(exp(MEAN_S)), cores=math.inf), arrivals=poisson(50.0))
+    measured = measure(what, 20.0)
+    assert not measured.counts[..., 1:].any() and not measured.services["failed"].any()
+    row = row_of(check(what, measured), "requests per second", "b")
+    if calls == "once":
+        assert (row.judgement, row.predicted) == ("agrees", pytest.approx(50.0))
+        return
+    assert measured.services["requests"][1].sum() > 1.03 * measured.services["requests"][0].sum()
+    assert (row.judgement, row.predicted) == ("no theory", None)
+    assert row.note == "calls may have met their timeout, which changes who is called how often"
+
+
+def test_only_what_is_no_chance_is_forgiven() -> None:
+    """At the edges as many as are there (M/M/1 at 0.7: 2.33, and the one that comes), and whole nanoseconds."""
+    what = station()
+    measured = measure(what, 100.0)
+    found = {one.row.theory: one for one in claims(what, measured, "", False) if isinstance(one, Claim)}
+    edges = 0.7 / 0.3 + 1.0
+    span_s = 90.0  # of one replication: edges of several are chance, which their scatter tells
+    names = [one.row.quantity for one in found.values()]
+    assert {"requests per second", "utilization", "wait for the CPU"} <= set(names)
+    for one in claims(what, measured, "", False):
+        assert isinstance(one, Claim)
+        if one.row.theory == EQUATIONS:
+            scale = 1.0 if one.row.quantity == "requests per second" else MEAN_S
+            assert one.slack == pytest.approx(edges / span_s * scale, rel=0.1)
+        elif one.row.theory == "M/M/1":
+            assert 1e-9 <= one.slack <= 4e-9  # of each wait
+        elif one.row.theory == UTILIZATION:
+            assert 70e-9 <= one.slack <= 4 * 70e-9  # of 70 demands a second
+        else:
+            assert one.slack == 0.0
+
+
+@pytest.mark.parametrize(
+    ("half", "judgement"), [(0.3, "agrees"), (0.45, "agrees"), (0.55, "too short"), (2.0, "too short")]
+)
+def test_an_interval_wider_than_the_prediction_is_no_agreement(half: float, judgement: str) -> None:
+    """Eight replications whose totals scatter so that Student's interval of a level of 99.9 % has that half."""
+    signs = np.array([1.0, -1.0] * 4)[:, None]
+    error = math.sqrt(8 / 7 * 8)  # of totals of one
+    influence = signs * half / (stats.t(7).ppf(0.9995) * error) / 4 * np.ones(4)
+    claim = Claim(Row("a", "wait for the CPU", "s", "M/M/1", predicted=1.0), 1.0, influence)
+    (row,) = judge_all([claim]).rows
+    assert row.simulated is not None and row.simulated.high == pytest.approx(1.0 + half)
+    assert row.judgement == judgement
+
+
+def test_no_arm_is_shorter_than_students() -> None:
+    """Where many batches are a little low and few very high, the lower arm would be shortened."""
+    influence = np.full((10, 4), -1.0)
+    influence[0] = 9.0
+    influence *= 1e-3
+    totals = influence.sum(axis=1)
+    student = stats.t(9).ppf(0.9995) * math.sqrt(10 / 9 * float(totals @ totals))
+    (row,) = judge_all([Claim(Row("a", "utilization", "share", EQUATIONS, predicted=1.0), 1.0, influence)]).rows
+    found = row.simulated
+    assert found is not None and found.low is not None and found.high is not None
+    assert found.low == pytest.approx(1.0 - student) and found.high > 1.0 + 1.5 * student
+
+
+def test_it_says_how_small_an_error_would_show() -> None:
+    """50,400 requests scatter by 0.45 %, and Student's factor is 7 to 9 at that level."""
+    what = station()
+    found = check(what, measure(what, 100.0))
+    seen = found.shows()
+    assert list(seen) == ["laws", "requests per second", "utilization", "wait for the CPU"]
+    assert 0.02 < seen["requests per second"] < 0.06
+    row = row_of(found, "wait for the CPU")
+    assert row.simulated is not None and row.simulated.low is not None and row.simulated.high is not None
+    assert seen["wait for the CPU"] == pytest.approx((row.simulated.high - row.simulated.low) / 2 / row.predicted)
+    assert seen["requests per second"] < seen["utilization"] < seen["wait for the CPU"]
+    assert seen["laws"] < seen["requests per second"]
+    assert found.to_dict()["shows"] == seen
+    (told,) = [line for line in found.sentences() if line.startswith("errors that would show, on average: ")]
+    assert told.endswith(f", wait for the CPU {100 * seen['wait for the CPU']:.0f} %")
+    assert found.summary().splitlines()[-2] == told
+
+
+def test_of_what_shows_several_stations_are_averaged() -> None:
+    def claim(station: str, half: float, predicted: float) -> Claim:
+        return Claim(
+            Row(station, "utilization", "share", EQUATIONS, predicted=predicted), predicted, np.zeros((8, 4)), half
+        )
+
+    found = judge_all([claim("a", 0.01, 0.5), claim("b", 0.03, 0.3), claim("c", 0.0, 0.0)])
+    assert found.shows() == {"utilization": pytest.approx((0.02 + 0.1) / 2, rel=1e-6)}
+    assert Check(()).shows() == {} and not any("show" in line for line in Check(()).sentences())
 
 
 def test_an_approximation_counts_for_nothing() -> None:

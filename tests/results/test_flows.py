@@ -4,13 +4,32 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from builders import call, choose, entry, exp, geometric, hop, plane, poisson, service, trace_ms, versioned, work
+from builders import (
+    call,
+    choose,
+    entry,
+    exp,
+    fail,
+    geometric,
+    hop,
+    plane,
+    poisson,
+    service,
+    trace_ms,
+    versioned,
+    work,
+)
 
 from meshsim.architectures import lower
-from meshsim.architectures.plane import Forward
+from meshsim.architectures.plane import Forward, ProxyWork
+from meshsim.model.distributions import Distribution
 from meshsim.model.graph import expected_visits
 from meshsim.model.load import load
 from meshsim.results.flows import flows
+
+
+def uniform(low: float, high: float) -> Distribution:
+    return Distribution(kind="uniform", params=(low, high))
 
 
 @pytest.mark.parametrize("name", ["bookinfo", "online-boutique", "front-door"])
@@ -47,6 +66,38 @@ def test_probabilities_and_counts_multiply() -> None:
     found = flows(plane(service("a", *steps), service("b", work(exp(0.1))), arrivals=poisson(40.0)))
     assert found["b"].visits.sum() == pytest.approx(40.0 * 0.25 * 0.5 * 3.0)
     assert found["a"].load.sum() == pytest.approx(40.0 * (0.01 + 0.75 * 0.02))
+
+
+def test_whoever_fails_goes_no_further() -> None:
+    """Half are sent through a step that fails a fifth of them; work and calls after it are done by the others."""
+    steps = (work(exp(0.01)), fail(0.2), work(exp(0.02)), call("b"))
+    found = flows(plane(service("a", *steps), service("b", work(exp(0.1))), arrivals=poisson(50.0)))
+    assert found["a"].load.sum() == pytest.approx(50.0 * (0.01 + 0.8 * 0.02))
+    assert found["b"].visits.sum() == pytest.approx(50.0 * 0.8)
+    assert [demand.after for demand in found["a"].demands] == ["", "call"]
+    option = (0.5, [fail(0.2), call("b")])
+    chosen = flows(plane(service("a", choose(option)), service("b", work(exp(0.1))), arrivals=poisson(50.0)))
+    assert chosen["b"].visits.sum() == pytest.approx(50.0 * 0.5 * 0.8)
+
+
+def test_demands_of_a_proxy_by_hand() -> None:
+    """Mean and variance of each direction: its base, so much a KiB of its own size, and a handshake now and then."""
+    base, request, response = exp(100e-6), uniform(1024.0, 3072.0), geometric(8192.0)
+    there = ProxyWork(base, per_kib_s=50e-6, handshake_s=2e-3, direction="request")
+    back = ProxyWork(base, per_kib_s=10e-6, handshake_s=0.0, direction="response")
+    to_proxy = hop("proxy", "in", among="a", via="dest", fresh=0.25, tls=True)
+    onward = hop("a", pick="carried", among="a")
+    proxy = service("proxy", role="proxy", endpoints={"in": ((there, Forward(onward), back),)})
+    stream, _ = entry("s", "a", poisson(30.0))
+    sized = stream.model_copy(update={"request_bytes": request, "response_bytes": response})
+    first, second = flows(plane(service("a", work(exp(0.01))), proxy, entries=[(sized, to_proxy)]))["proxy"].demands
+    assert first.mean_s == pytest.approx(100e-6 + 2 * 50e-6 + 0.25 * 2e-3)
+    variance = 100e-6**2 + (2.0**2 / 12) * 50e-6**2 + 0.25 * 0.75 * 2e-3**2
+    assert first.second_s2 == pytest.approx(variance + first.mean_s**2)
+    assert second.mean_s == pytest.approx(100e-6 + 8 * 10e-6 + 0.25 * 0.0)
+    variance = 100e-6**2 + (8192.0 * 8191.0 / 1024.0**2) * 10e-6**2  # of geometric numbers of bytes
+    assert second.second_s2 == pytest.approx(variance + second.mean_s**2)
+    assert (first.after, second.after) == ("", "call")
 
 
 def test_replicas_of_versions_work_differently() -> None:

@@ -45,6 +45,14 @@ def test_one_server_waits_as_kleinrock_says() -> None:
     assert theory.waiting_mgc(2.4, 3, 1.0) == pytest.approx(theory.waiting_mmc(2.4, 3))
 
 
+@pytest.mark.parametrize("squared_cv", [0.25, 2.25, 9.0])
+def test_the_approximation_is_exact_for_one_server(squared_cv: float) -> None:
+    """Pollaczek and Khinchine, whatever the variance."""
+    exact = theory.waiting_mg1(80.0, 0.01, (1.0 + squared_cv) * 0.01**2)
+    assert theory.waiting_mgc(0.8, 1, squared_cv) == pytest.approx(exact, rel=1e-12)
+    assert exact == pytest.approx(0.8**2 / 0.2 * (1.0 + squared_cv) / 2.0, rel=1e-12)
+
+
 @pytest.mark.parametrize("servers", [2, 4])
 def test_the_approximation_is_near_crommelins_solution_of_mdc(servers: int) -> None:
     """C. D. Crommelin (1932): a service time later, who was served has left and the arrivals of that time are there."""

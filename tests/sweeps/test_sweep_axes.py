@@ -42,6 +42,7 @@ def test_values_of_an_axis(text: str, values: list[str]) -> None:
         ("a=", "write 'run.load"),
         ("a=1,,2", "axis a: a value is empty"),
         ("a=1,2,1", "axis a: 1 is given twice"),
+        ("a=1,2,1.0", "axis a: 1.0 is given twice"),
         ("a=1:2", "axis a: '1:2': write from:to:step"),
         ("a=1:x:1", "axis a: 'x' is no number"),
         ("a=2:1:1", "has no values: go upwards"),
@@ -51,6 +52,7 @@ def test_values_of_an_axis(text: str, values: list[str]) -> None:
         ("a=0:1:0.00001", "has more than 10,000 values"),
         ("a=1..1e999", "axis a: '1e999' is no number"),
         ("a=1..", "axis a: '' is no number"),
+        ("a=1..1.00000000000000000001", "the second end has to be above the first"),
         ("a=5..5", "the second end has to be above the first"),
         ("a=1ms..2s", "give both ends the same unit"),
     ],
@@ -79,6 +81,46 @@ def test_a_latin_hypercube_has_one_point_in_every_stratum() -> None:
     assert sorted(np.floor(shares * 10).tolist()) == list(range(10))
     assert sorted(int(point["b"]) for point in points) == list(range(10, 20))  # ten whole numbers, ten strata
     assert points == design.points(3) != design.points(4)
+
+
+def test_a_latin_hypercube_is_one_in_every_dimension() -> None:
+    """Its columns are permutations that have nothing to do with each other, and places within strata are chance."""
+    points = design_of({"a": "0.0..1.0", "b": "0.0..1.0", "c": "0.0..1.0"}, sample=200).points(3)
+    shares = np.array([[float(point[path]) for path in "abc"] for point in points])
+    strata = np.floor(shares * 200)
+    assert np.sort(strata, axis=0).tolist() == np.repeat(np.arange(200.0)[:, None], 3, axis=1).tolist()
+    apart = np.corrcoef(shares, rowvar=False)[np.triu_indices(3, 1)]
+    assert np.abs(apart).max() < 4 / np.sqrt(199)  # four standard deviations of permutations by chance
+    within = shares * 200 - strata
+    assert within.mean() == pytest.approx(0.5, abs=4 / np.sqrt(12 * 600))
+    assert within.var() == pytest.approx(1 / 12, abs=4 / np.sqrt(180 * 600))
+
+
+def test_points_of_whole_numbers_are_there_once() -> None:
+    points = design_of({"a": "1..2", "b": "1..2"}, sample=8).points(1)
+    assert sorted((point["a"], point["b"]) for point in points) == [(a, b) for a in "12" for b in "12"]
+    crossed = design_of({"c": ["x", "y"], "a": "1..4"}, sample=8).points(1)
+    assert sorted((point["c"], point["a"]) for point in crossed) == [(c, a) for c in "xy" for a in "1234"]
+
+
+@pytest.mark.parametrize("text", ["0.999999..1.000001", "-0.000001..0.000001", "1e6ms..1000000.5ms", "0.0001..1000.0"])
+def test_points_of_narrow_ranges_are_apart_and_within(text: str) -> None:
+    found = axis_of("a", text)
+    assert isinstance(found, Range)
+    values = [found.at(u) for u in np.linspace(0.0, 1.0, 1000, endpoint=False)]
+    numbers = [float(value.removesuffix("ms")) for value in values]
+    assert len(set(values)) == 1000 and "e" not in "".join(values)
+    assert numbers == sorted(numbers)
+    assert numbers == pytest.approx(
+        np.linspace(found.low, found.high, 1000, endpoint=False), abs=1e-5 * (found.high - found.low)
+    )
+    assert found.low <= min(numbers) and max(numbers) <= found.high
+
+
+def test_rounding_leaves_no_range() -> None:
+    found = axis_of("a", "0.1000000001..0.9999999999")
+    assert isinstance(found, Range)
+    assert [found.at(0.0), found.at(1.0 - 1e-15)] == ["0.1000000001", "0.9999999999"]
 
 
 def test_lists_are_crossed_with_the_hypercube() -> None:
@@ -121,6 +163,10 @@ def test_mistakes_in_a_design_are_told(axes: dict, let: dict, sample: int | None
         ("({n} * 10)ms", "40ms"),
         ("max(1, round({load}))", "1"),
         ("{n} / 3", "1.33333333333"),
+        ("({n} * 2)GiB", "8GiB"),
+        ("({n}) / (2)", "2"),
+        ("({n} * 10)/s", "40/s"),
+        ("({n} + 1) %", "5%"),
     ],
 )
 def test_expressions(text: str, value: str) -> None:
@@ -167,10 +213,25 @@ def test_a_file_says_the_same_as_options(tmp_path: Path) -> None:
     assert architectures == ["none", "sidecar"]
 
 
+def test_a_file_has_no_numbers_of_base_60(tmp_path: Path) -> None:
+    """YAML 1.1 reads 1:8:1 as 4081."""
+    file = tmp_path / "axes.yaml"
+    file.write_text(
+        "axes:\n  services.a.replicas: 1:3:1\n  run.load: 1:2:0.5\n  n: [010ms, 1:30, {exp: 5ms}, yes, 1.10]\n"
+    )
+    design, _ = read_design(file)
+    assert design.axes == (
+        Axis("services.a.replicas", ("1", "2", "3")),
+        Axis("run.load", ("1", "1.5", "2")),
+        Axis("n", ("010ms", "1:30", '{"exp": "5ms"}', "yes", "1.10")),
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("axes: [", "no YAML"),
+        ("axes: [", "2:1: not YAML"),
+        ("axes: {a: 1, a: 2}", "1:14: 'a' is here twice"),
         ("- 1", "write e.g. axes:"),
         ("axes: {a: 1}\nlett: {}", "unknown key 'lett'; there is axes, let, sample, arch"),
         ("axes: {a: {b: 1}}", "axis a: write a list"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import multiprocessing
 import os
 import random
@@ -14,8 +15,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from small_sweep import RUNS, numbers_in, small
+from small_sweep import ARCHITECTURES, AXES, RUNS, SHOP, numbers_in, small
+from typer.testing import CliRunner
 
+from meshsim.cli import app
 from meshsim.errors import StoreError
 from meshsim.sweeps import store as stores
 from meshsim.sweeps.store import Store
@@ -154,3 +157,28 @@ def test_a_small_disk(tmp_path: Path, whole: dict[str, bytes]) -> None:
         small(tmp_path)
         assert there < finished(tmp_path)
         assert numbers_in(tmp_path) == whole
+
+
+def test_a_small_disk_as_it_is_typed(tmp_path: Path, whole: dict[str, bytes]) -> None:
+    """Exit code 4 and one line; the same command makes the rest once there is room."""
+    topology = tmp_path / "shop.yaml"
+    topology.write_text(json.dumps(SHOP), encoding="utf-8")
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    axes = [word for path, values in AXES.items() for word in ("--axis", f"{path}={_typed(values)}")]
+    words = ["sweep", str(topology), *axes, "--arch", ",".join(ARCHITECTURES), "--store", str(folder), "--jobs", "1"]
+    with small_disk(folder, kib=64):
+        answer = CliRunner().invoke(app, words)
+        assert (answer.exit_code, answer.stdout) == (4, "")
+        (told,) = [line for line in answer.stderr.splitlines() if line.startswith("error: ")]
+        assert told.startswith(f"error: cannot write to the store {folder}: No space left on device; make room")
+        there = finished(folder)
+        assert 0 < len(there) < RUNS
+        subprocess.run(["mount", "-o", "remount,size=10m", str(folder)], check=True)
+        assert CliRunner().invoke(app, words).exit_code == 0
+        assert there < finished(folder)
+        assert sorted(numbers_in(folder)) == sorted(whole)
+
+
+def _typed(values: str | list[int]) -> str:
+    return values if isinstance(values, str) else ",".join(map(str, values))
