@@ -1,0 +1,94 @@
+"""What an Envoy says about itself: its counters and gauges, and the lines of its access logs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from meshsim.errors import InternalError
+from meshsim.lab.binary import Envoy
+
+FLUSH_S = 10.0
+"""Time within which every line must have reached the file; Envoy writes every 0.1 s."""
+
+
+async def read(envoy: Envoy, pattern: str = "") -> dict[str, int]:
+    """Counters and gauges whose names a regular expression finds, by name."""
+    page = json.loads(await envoy.get(f"/stats?format=json&filter={pattern}"))
+    return {stat["name"]: stat["value"] for stat in page["stats"] if "value" in stat}
+
+
+async def of_cluster(envoy: Envoy, cluster: str) -> dict[str, int]:
+    """Counters and gauges of a cluster, by the rest of their names."""
+    start = f"cluster.{cluster}."
+    found = await read(envoy, f"^{re.escape(start)}".replace("\\", "%5C").replace("^", "%5E"))
+    return {name.removeprefix(start): value for name, value in found.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of an access log.
+
+    Attributes
+    ----------
+    at
+        The listener: a host, or the proxy.
+    id
+        Number of the request.
+    start_s
+        Wall clock when the head of the request was read, in seconds.
+    duration_s
+        Until the answer was complete, in whole milliseconds.
+    status, flags, details
+        HTTP status, and Envoy's reasons for it.
+    attempt
+        At a host: which try this is, from 1. At the proxy: how many there were.
+    upstream
+        At the proxy: address of the host that answered; empty if none did.
+    """
+
+    at: str
+    id: int
+    start_s: float
+    duration_s: float
+    status: int
+    flags: str
+    details: str
+    attempt: int
+    upstream: str
+    cluster: str
+    connection: int
+
+
+async def log(path: Path, lines: int) -> list[Line]:
+    """Lines of an access log, once at least `lines` are there."""
+    until = time.monotonic() + FLUSH_S
+    while True:
+        text = path.read_text() if path.exists() else ""
+        found = text[: text.rfind("\n") + 1].splitlines()
+        if len(found) >= lines:
+            return [_line(json.loads(line)) for line in found]
+        if time.monotonic() > until:
+            raise InternalError(f"{path.name} has {len(found)} lines after {FLUSH_S:g} s, expected {lines}")
+        await asyncio.sleep(0.05)
+
+
+def _line(raw: dict[str, Any]) -> Line:
+    return Line(
+        at=raw["at"],
+        id=int(raw["id"] or 0),
+        start_s=float(raw["start_s"]),
+        duration_s=int(raw["duration_ms"] or 0) / 1000,
+        status=int(raw["status"] or 0),
+        flags=raw["flags"] or "",
+        details=raw["details"] or "",
+        attempt=int(raw["attempt"] or raw["attempts"] or 0),
+        upstream=raw["upstream"] or "",
+        cluster=raw["cluster"] or "",
+        connection=int(raw["connection"] or 0),
+    )
