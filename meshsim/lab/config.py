@@ -28,15 +28,15 @@ class Host:
     Attributes
     ----------
     name
-        Name of its listener, and the value of the header ``x-host`` of its answers.
+        Name of its listener: its group and its number in it, such as ``bad-0``.
     status
         HTTP status of its answers.
     delay_s, delay_share
         Time by which this share of the answers is delayed, in whole milliseconds.
     abort, abort_share
         Status of this share of the answers, which the fault filter gives instead.
-    headers
-        Further headers of its answers.
+    refuses
+        Nobody is there: connections are refused.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Host:
     delay_share: float = 1.0
     abort: int | None = None
     abort_share: float = 1.0
-    headers: tuple[tuple[str, str], ...] = ()
+    refuses: bool = False
 
 
 def upstreams(hosts: Sequence[Host], log: Path) -> Config:
@@ -138,15 +138,10 @@ def breakers(**thresholds: Any) -> Config:
 
 
 def _host(host: Host, log: Path) -> Config:
-    added = [("x-host", host.name), *host.headers]
     virtual = {
         "name": host.name,
         "domains": ["*"],
         "routes": [{"match": {"prefix": "/"}, "direct_response": {"status": host.status}}],
-        "response_headers_to_add": [
-            {"header": {"key": key, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
-            for key, value in added
-        ],
     }
     return _listener(host.name, virtual, [_fault(host), _ROUTER], log)
 

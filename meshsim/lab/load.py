@@ -40,7 +40,7 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def poisson(rate_per_s: float, count: int, *, seed: int = 1) -> list[float]:
+def poisson(rate_per_s: float, count: int, *, seed: int | Sequence[int] = 1) -> list[float]:
     """Times of `count` Poisson arrivals in seconds, the first at once."""
     gaps = np.random.default_rng(seed).exponential(1 / rate_per_s, count)
     return [float(at) for at in np.cumsum(gaps) - gaps[0]]
@@ -64,22 +64,26 @@ class Client:
     ----------
     port
         On 127.0.0.1.
-    headers
-        Of request number n, beside ``x-id``.
+    name
+        First part of header ``x-id``; the number of the request follows.
     path
+        Of all requests.
+    headers
         Of request number n.
     """
 
     def __init__(
         self,
         port: int,
+        name: str = "client",
         *,
+        path: str = "/",
         headers: Callable[[int], Mapping[str, str]] = lambda number: {},
-        path: Callable[[int], str] = lambda number: "/",
     ) -> None:
         self._port = port
-        self._headers = headers
+        self._name = name
         self._path = path
+        self._headers = headers
         self._idle: list[Connection] = []
         self._fresh = 0
 
@@ -96,10 +100,6 @@ class Client:
             self._fresh += 1
         return list(await asyncio.gather(*tasks))
 
-    async def one(self) -> Reply:
-        """Send one request now and wait for its answer."""
-        return (await self.send([0.0]))[0]
-
     async def close(self) -> None:
         """Close all connections."""
         for connection in self._idle:
@@ -111,8 +111,8 @@ class Client:
         connection: Connection | None = None
         try:
             connection = await self._connection()
-            headers = {"x-id": str(number), **self._headers(number)}
-            answer = await asyncio.wait_for(connection.ask("GET", self._path(number), headers), LIMIT_S)
+            headers = {"x-id": f"{self._name}/{number}", **self._headers(number)}
+            answer = await asyncio.wait_for(connection.ask("GET", self._path, headers), LIMIT_S)
         except (OSError, EOFError):
             if connection is not None:
                 await connection.close()

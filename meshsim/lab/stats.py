@@ -39,7 +39,7 @@ class Line:
     at
         The listener: a host, or the proxy.
     id
-        Number of the request.
+        Which request: its stream and number.
     start_s
         Wall clock when the head of the request was read, in seconds.
     duration_s
@@ -53,7 +53,7 @@ class Line:
     """
 
     at: str
-    id: int
+    id: str
     start_s: float
     duration_s: float
     status: int
@@ -81,7 +81,7 @@ async def log(path: Path, lines: int) -> list[Line]:
 def _line(raw: dict[str, Any]) -> Line:
     return Line(
         at=raw["at"],
-        id=int(raw["id"] or 0),
+        id=raw["id"] or "",
         start_s=float(raw["start_s"]),
         duration_s=int(raw["duration_ms"] or 0) / 1000,
         status=int(raw["status"] or 0),

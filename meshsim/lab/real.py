@@ -1,0 +1,127 @@
+"""The real side: start the Envoys of a scenario, send its load, and join what client, proxy and hosts saw."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import socket
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+
+from meshsim.errors import InternalError
+from meshsim.lab import config, stats
+from meshsim.lab.binary import Envoy, Envoys
+from meshsim.lab.load import Client, Reply, poisson, steady
+from meshsim.lab.observed import Observed, Request, Try, outcome_of
+from meshsim.lab.scenario import Scenario, Setup, Stream
+
+
+async def observe(envoys: Envoys, scenario: Scenario, *, scale: float = 1.0) -> list[Observed]:
+    """Requests of each repetition of a scenario.
+
+    Parameters
+    ----------
+    envoys
+        Ends the processes.
+    scale
+        Multiplies the time of the load, or the number of repetitions where there are several.
+    """
+    setup = scenario.setup
+    if setup.repetitions == 1:
+        return [await _once(envoys, setup, scenario.name, scale)]
+    count = math.ceil(setup.repetitions * scale)
+    return list(
+        await asyncio.gather(*(_once(envoys, setup, f"{scenario.name}-{number}", 1.0) for number in range(count)))
+    )
+
+
+async def _once(envoys: Envoys, setup: Setup, name: str, scale: float) -> Observed:
+    with ExitStack() as held:
+        hosts, proxy, ports = await _start(envoys, setup, name, held)
+        await asyncio.sleep(setup.settle_s)
+        clients = [_client(proxy.ports[config.PROXY], stream) for stream in setup.streams]
+        replies = await asyncio.gather(
+            *(client.send(_times(stream, scale, name)) for client, stream in zip(clients, setup.streams, strict=True))
+        )
+        for client in clients:
+            await client.close()
+        seen = await stats.log(envoys.folder / f"{name}-proxy.log", sum(map(len, replies)))
+        tried = await _tries(envoys, hosts, proxy, name, seen, ports)
+        hosts.end()
+        proxy.end()
+    return _join(setup.streams, replies, seen, tried)
+
+
+async def _start(envoys: Envoys, setup: Setup, name: str, held: ExitStack) -> tuple[Envoy, Envoy, dict[str, int]]:
+    """The hosts, the proxy, and the ports of the hosts; of those that refuse, ports that nobody listens on."""
+    answering = [host for host in setup.hosts if not host.refuses]
+    hosts = await envoys.start(f"{name}-hosts", config.upstreams(answering, envoys.folder / f"{name}-hosts.log"))
+    ports = {**hosts.ports, **{host.name: _refusing(held) for host in setup.hosts if host.refuses}}
+    clusters = list(setup.clusters(ports))
+    bootstrap = config.proxy(
+        [*clusters, *([setup.local] if setup.local else [])],
+        setup.routes,
+        log=envoys.folder / f"{name}-proxy.log",
+        filters=setup.filters,
+        zone=setup.zone,
+        local_cluster=setup.local["name"] if setup.local else None,
+    )
+    proxy = await envoys.start(f"{name}-proxy", bootstrap, concurrency=setup.concurrency)
+    return hosts, proxy, ports
+
+
+def _refusing(held: ExitStack) -> int:
+    """A port that refuses connections for as long as it is held: bound, but nobody listens."""
+    bound = held.enter_context(socket.socket())
+    bound.bind(("127.0.0.1", 0))
+    return int(bound.getsockname()[1])
+
+
+def _times(stream: Stream, scale: float, name: str) -> list[float]:
+    count = round(stream.rate_per_s * stream.duration_s * scale)
+    if stream.spacing == "constant":
+        return steady(stream.rate_per_s, count)
+    return poisson(stream.rate_per_s, count, seed=[*f"{name}/{stream.name}".encode()])
+
+
+def _client(port: int, stream: Stream) -> Client:
+    def headers(number: int) -> Mapping[str, str]:
+        return {"x-key": f"key-{number}"} if stream.key else {}
+
+    return Client(port, stream.name, path=stream.path, headers=headers)
+
+
+async def _tries(
+    envoys: Envoys, hosts: Envoy, proxy: Envoy, name: str, seen: Sequence[stats.Line], ports: Mapping[str, int]
+) -> Sequence[stats.Line]:
+    """Lines of the hosts, once all that the hosts have counted are there."""
+    del proxy, seen, ports
+    counted = await stats.read(hosts, "downstream_rq_total")
+    expected = sum(value for key, value in counted.items() if not key.startswith("http.admin."))
+    active = await stats.read(hosts, "downstream_rq_active")
+    running = sum(value for key, value in active.items() if not key.startswith("http.admin."))
+    return await stats.log(envoys.folder / f"{name}-hosts.log", expected - running)
+
+
+def _join(
+    streams: Sequence[Stream],
+    replies: Sequence[Sequence[Reply]],
+    seen: Sequence[stats.Line],
+    tried: Sequence[stats.Line],
+) -> Observed:
+    proxy = {line.id: line for line in seen}
+    tries: dict[str, list[Try]] = defaultdict(list)
+    for line in tried:
+        tries[line.id].append(Try(line.at, line.attempt - 1, line.start_s, line.duration_s))
+    requests = []
+    for stream, answers in zip(streams, replies, strict=True):
+        for reply in answers:
+            name = f"{stream.name}/{reply.number}"
+            if name not in proxy:
+                raise InternalError(f"the proxy's log has no request {name}")
+            line = proxy[name]
+            ordered = tuple(sorted(tries[name], key=lambda one: one.at_s))
+            outcome = outcome_of(line.status, line.flags)
+            requests.append(Request(stream.name, reply.number, reply.sent_s, reply.latency_s, outcome, ordered))
+    return sorted(requests, key=lambda request: request.sent_s)

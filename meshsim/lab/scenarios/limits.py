@@ -1,0 +1,252 @@
+"""What turns requests away: circuit breakers and the local rate limit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from meshsim.lab import reading
+from meshsim.lab.config import Config, Host, cluster, route
+from meshsim.lab.observed import OVERFLOW, RATE_LIMIT, Observed
+from meshsim.lab.scenario import Quantity, Scenario, Setup, Stream, Values
+from meshsim.lab.scenarios.parts import AT_ONCE, TIMER, retry, topology
+
+_ERLANG_B_5_5 = 0.2849
+"""Share that 5 servers lose which are offered a load of 5 (Erlang's B; holds for any service time)."""
+
+
+def _limits(**thresholds: Any) -> Config:
+    return {"circuit_breakers": {"thresholds": [thresholds]}}
+
+
+REQUESTS = Scenario(
+    name="request-overflow",
+    about="At most 5 requests under way, offered a load of 5; what is turned away is not retried, whatever retry_on says.",
+    setup=Setup(
+        hosts=[Host("up-0", delay_s=0.05)],
+        clusters=lambda ports: [cluster("up", list(ports.values()), **_limits(max_requests=5, max_retries=10_000))],
+        routes=[route("up", retry_policy=retry("5xx", 3, retry_back_off=AT_ONCE))],
+        streams=[Stream(rate_per_s=100, duration_s=20)],
+    ),
+    topologies={
+        "": topology(
+            "request-overflow",
+            """\
+            services:
+              up: {endpoints: {get: [{wait: 50ms}]}}
+            traffic:
+              - {name: client, entry: up.get, arrivals: {poisson: 100/s}}
+            policies:
+              - name: up
+                to: up
+                retries: {attempts: 3, on: [5xx], backoff: 1ms, max_backoff: 1ms}
+                circuit_breaker: {max_requests: 5, max_retries: 10000}
+            """,
+            duration_s=20,
+        )
+    },
+    quantities=[
+        Quantity(
+            name="turned away",
+            read=reading.ended(OVERFLOW),
+            share=True,
+            tolerance=0.02,
+            why="2 ms of machine on 50 ms of delay raise the load by 4 %, and the loss by 0.02",
+            theory=_ERLANG_B_5_5,
+        )
+    ],
+)
+
+PENDING = Scenario(
+    name="pending-overflow",
+    about="One connection to one host, at most 3 requests in line for it: M/D/1 with room for 4.",
+    setup=Setup(
+        hosts=[Host("up-0", delay_s=0.025)],
+        clusters=lambda ports: [cluster("up", list(ports.values()), **_limits(max_connections=1, max_pending_requests=3))],
+        routes=[route("up")],
+        streams=[Stream(rate_per_s=40, duration_s=40)],
+    ),
+    topologies={
+        "": topology(
+            "pending-overflow",
+            """\
+            services:
+              up: {endpoints: {get: [{wait: 25ms}]}}
+            traffic:
+              - {name: client, entry: up.get, arrivals: {poisson: 40/s}}
+            policies:
+              - {name: up, to: up, circuit_breaker: {max_connections: 1, max_pending: 3}}
+            """,
+            duration_s=40,
+        )
+    },
+    quantities=[
+        Quantity(
+            name="turned away",
+            read=reading.ended(OVERFLOW),
+            share=True,
+            tolerance=0.03,
+            why="1 ms of machine on 25 ms of delay raises the load by 4 %, and the loss by 0.02 to 0.03",
+        )
+    ],
+)
+
+CONNECTIONS = Scenario(
+    name="connection-limit",
+    about="One connection allowed and three hosts: each host may have one all the same.",
+    setup=Setup(
+        hosts=[Host(f"up-{number}", delay_s=0.04) for number in range(3)],
+        clusters=lambda ports: [cluster("up", list(ports.values()), **_limits(max_connections=1))],
+        routes=[route("up")],
+        streams=[Stream(rate_per_s=45, duration_s=25)],
+        timed=True,
+    ),
+    topologies={
+        "": topology(
+            "connection-limit",
+            """\
+            services:
+              up: {replicas: 3, endpoints: {get: [{wait: 40ms}]}}
+            traffic:
+              - {name: client, entry: up.get, arrivals: {poisson: 45/s}}
+            policies:
+              - {name: up, to: up, circuit_breaker: {max_connections: 1}}
+            """,
+            duration_s=25,
+        )
+    },
+    quantities=[
+        Quantity(name="latency, s", read=reading.latency(), tolerance=0.005, why=f"{TIMER}; waiting doubles it")
+    ],
+)
+
+
+def _tenants(name: str, about: str, concurrency: int, threads: str, source: str) -> Scenario:
+    return Scenario(
+        name=name,
+        about=about,
+        source=source,
+        setup=Setup(
+            hosts=[Host("up-0", delay_s=0.05)],
+            clusters=lambda ports: [cluster("up", list(ports.values()), **_limits(max_requests=5))],
+            routes=[route("up")],
+            streams=[
+                Stream(name="loud", rate_per_s=70, duration_s=20),
+                Stream(name="quiet", rate_per_s=30, duration_s=20),
+            ],
+            concurrency=concurrency,
+        ),
+        topologies={
+            "": topology(
+                name,
+                f"""\
+                services:
+                  up: {{endpoints: {{get: [{{wait: 50ms}}]}}}}
+                tenants: {{loud: {{}}, quiet: {{}}}}
+                traffic:
+                  - {{name: loud, tenant: loud, entry: up.get, arrivals: {{poisson: 70/s}}}}
+                  - {{name: quiet, tenant: quiet, entry: up.get, arrivals: {{poisson: 30/s}}}}
+                policies:
+                  - {{name: up, to: up, circuit_breaker: {{max_requests: 5}}}}
+                """,
+                duration_s=20,
+            ).replace("replicas: 1}}", f"replicas: 1{threads}}}}}", 1)
+        },
+        quantities=[
+            Quantity(
+                name=f"turned away of {stream}",
+                read=reading.ended(OVERFLOW, stream=stream),
+                share=True,
+                tolerance=0.02,
+                why="2 ms of machine on 50 ms of delay raise the load by 4 %, and the loss by 0.02",
+                theory=_ERLANG_B_5_5,
+            )
+            for stream in ("loud", "quiet")
+        ],
+    )
+
+
+TENANTS = _tenants(
+    "two-tenants",
+    "Two tenants share a proxy and its breaker: both lose the same share, though one sends twice as much.",
+    1,
+    "",
+    "envoyproxy/envoy#14550",
+)
+
+TWO_WORKERS = _tenants(
+    "two-workers",
+    "With two worker threads the breaker's count is still one for both.",
+    2,
+    ", cpu: 2",
+    "",
+)
+
+_BURST_S = 0.4
+
+
+def _limiter(tokens: int, per_fill: int, interval: str) -> Config:
+    kind = "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit"
+    always = {"default_value": {"numerator": 100}}
+    return {
+        "name": "envoy.filters.http.local_ratelimit",
+        "typed_config": {
+            "@type": f"type.googleapis.com/{kind}",
+            "stat_prefix": "limit",
+            "token_bucket": {"max_tokens": tokens, "tokens_per_fill": per_fill, "fill_interval": interval},
+            "filter_enabled": always,
+            "filter_enforced": always,
+        },
+    }
+
+
+def _passed(requests: Observed, start_s: float, end_s: float) -> Values:
+    return [one.outcome != RATE_LIMIT for one in requests if start_s <= one.sent_s < end_s]
+
+
+RATE = Scenario(
+    name="local-rate-limit",
+    about="20 tokens at first and 20 a second, offered 100/s: the burst, then one every 50 ms, not 20 each second.",
+    setup=Setup(
+        hosts=[Host("up-0")],
+        clusters=lambda ports: [cluster("up", list(ports.values()))],
+        routes=[route("up")],
+        filters=[_limiter(20, 20, "1s")],
+        streams=[Stream(rate_per_s=100, duration_s=10, spacing="constant")],
+        settle_s=1.2,
+    ),
+    topologies={
+        "": topology(
+            "local-rate-limit",
+            """\
+            services:
+              up: {endpoints: {get: [{wait: 0s}]}}
+            traffic:
+              - {name: client, entry: up.get, arrivals: {constant: 100/s}}
+            policies:
+              - {name: up, to: up, rate_limit: {local: {rate: 20/s, burst: 20}}}
+            """,
+            duration_s=10,
+        )
+    },
+    quantities=[
+        Quantity(
+            name="let through of the first 40",
+            read=lambda requests: _passed(requests, 0.0, _BURST_S),
+            share=True,
+            theory=0.7,  # 20 and 0.4 s * 20/s
+        ),
+        Quantity(
+            name="let through after 2 s", read=lambda requests: _passed(requests, 2.0, 10.0), share=True, theory=0.2
+        ),
+        Quantity(  # 0.3 s of each second get 0.2 of them; a refill by tick would let all 20 through at once
+            name="let through in the first 0.2 s of each second",
+            read=lambda requests: [
+                one.outcome != RATE_LIMIT for one in requests if one.sent_s >= 2.0 and one.sent_s % 1.0 < 0.2
+            ],
+            share=True,
+            theory=0.2,
+        ),
+    ],
+)
+
+SCENARIOS = (REQUESTS, PENDING, CONNECTIONS, TENANTS, TWO_WORKERS, RATE)
