@@ -118,15 +118,26 @@ class Envoy:
         """What the admin interface answers to a command."""
         return (await http.fetch(self.admin, "POST", path)).decode()
 
-    def end(self) -> None:
-        """End the process and wait for it; kill it if it does not leave."""
+    async def leave(self) -> None:
+        """End the process without keeping others waiting."""
+        self.ask_to_end()
+        until = time.monotonic() + END_S
+        while self._process.poll() is None and time.monotonic() < until:
+            await asyncio.sleep(0.05)
+        self.end()
+
+    def ask_to_end(self) -> None:
+        """Send SIGTERM if it runs."""
         if self._process.poll() is None:
             self._process.terminate()
-            try:
-                self._process.wait(END_S)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-        self._process.wait()
+
+    def end(self, wait_s: float = 0.0) -> None:
+        """Wait for the process to end, kill it if it does not."""
+        try:
+            self._process.wait(wait_s)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
     def _said(self) -> str:
         return (self._folder / "log").read_text(errors="replace")[-2000:].strip() or "it said nothing"
@@ -159,8 +170,10 @@ class Envoys:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         try:
-            for envoy in reversed(self._running):
-                envoy.end()
+            for envoy in self._running:
+                envoy.ask_to_end()
+            for envoy in self._running:
+                envoy.end(END_S)
         finally:
             self._temporary.cleanup()
 
@@ -208,7 +221,7 @@ def termination_unwinds() -> Iterator[None]:
     """Within the block, SIGTERM leaves by the same way as Ctrl-C, so that every Envoy is ended."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)
 
     before = signal.signal(signal.SIGTERM, interrupt)
     try:

@@ -26,7 +26,7 @@ class Row:
     theory
         Closed form, where there is one.
     reason
-        Why it is known not to agree, or why the simulated side could not be run; empty otherwise.
+        Why it is known not to agree; empty if it agrees, or if nobody knows.
     """
 
     scenario: str
@@ -75,7 +75,7 @@ def row(scenario: str, quantity: str, real: Figure, simulated: Figure, tolerance
     """
     if not (real.values and simulated.values):
         found = None if not real.values else real.value, None if not simulated.values else simulated.value
-        return Row(scenario, quantity, *found, None, None, False, theory, "one side has no such value")
+        return Row(scenario, quantity, *found, None, None, False, theory)
     apart = margin(real, simulated, tolerance)
     low, high = simulated.value - apart, simulated.value + apart
     return Row(scenario, quantity, real.value, simulated.value, low, high, low <= real.value <= high, theory)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-LEVEL = 0.999
+LEVEL = 0.99
 """Confidence of each interval: of 40 rows that agree in truth, one in 25 runs of the lab shows one that does not."""
 
 BATCHES = 20

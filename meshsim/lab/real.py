@@ -16,8 +16,10 @@ from meshsim.lab.load import Client, Reply, poisson, steady
 from meshsim.lab.observed import Observed, Request, Try, outcome_of
 from meshsim.lab.scenario import Scenario, Setup, Stream
 
+_AT_ONCE = 4  # repetitions
 
-async def observe(envoys: Envoys, scenario: Scenario, *, scale: float = 1.0) -> list[Observed]:
+
+async def observe(envoys: Envoys, scenario: Scenario, *, scale: float = 1.0, again: bool = False) -> list[Observed]:
     """Requests of each repetition of a scenario.
 
     Parameters
@@ -26,19 +28,24 @@ async def observe(envoys: Envoys, scenario: Scenario, *, scale: float = 1.0) -> 
         Ends the processes.
     scale
         Multiplies the time of the load, or the number of repetitions where there are several.
+    again
+        It was measured before by these `envoys`; arrivals are other ones.
     """
-    setup = scenario.setup
+    setup, name = scenario.setup, f"{scenario.name}-again" if again else scenario.name
     if setup.repetitions == 1:
-        return [await _once(envoys, setup, scenario.name, scale)]
-    count = math.ceil(setup.repetitions * scale)
-    return list(
-        await asyncio.gather(*(_once(envoys, setup, f"{scenario.name}-{number}", 1.0) for number in range(count)))
-    )
+        return [await _once(envoys, setup, name, scale)]
+    room = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(number: int) -> Observed:
+        async with room:
+            return await _once(envoys, setup, f"{name}-{number}", 1.0)
+
+    return list(await asyncio.gather(*map(one, range(math.ceil(setup.repetitions * scale)))))
 
 
 async def _once(envoys: Envoys, setup: Setup, name: str, scale: float) -> Observed:
     with ExitStack() as held:
-        hosts, proxy, ports = await _start(envoys, setup, name, held)
+        hosts, proxy = await _start(envoys, setup, name, held)
         await asyncio.sleep(setup.settle_s)
         clients = [_client(proxy.ports[config.PROXY], stream) for stream in setup.streams]
         replies = await asyncio.gather(
@@ -47,14 +54,13 @@ async def _once(envoys: Envoys, setup: Setup, name: str, scale: float) -> Observ
         for client in clients:
             await client.close()
         seen = await stats.log(envoys.folder / f"{name}-proxy.log", sum(map(len, replies)))
-        tried = await _tries(envoys, hosts, proxy, name, seen, ports)
-        hosts.end()
-        proxy.end()
+        tried = await _tries(envoys, hosts, name)
+        await asyncio.gather(hosts.leave(), proxy.leave())
     return _join(setup.streams, replies, seen, tried)
 
 
-async def _start(envoys: Envoys, setup: Setup, name: str, held: ExitStack) -> tuple[Envoy, Envoy, dict[str, int]]:
-    """The hosts, the proxy, and the ports of the hosts; of those that refuse, ports that nobody listens on."""
+async def _start(envoys: Envoys, setup: Setup, name: str, held: ExitStack) -> tuple[Envoy, Envoy]:
+    """Start the hosts and the proxy; hosts that refuse have ports that nobody listens on."""
     answering = [host for host in setup.hosts if not host.refuses]
     hosts = await envoys.start(f"{name}-hosts", config.upstreams(answering, envoys.folder / f"{name}-hosts.log"))
     ports = {**hosts.ports, **{host.name: _refusing(held) for host in setup.hosts if host.refuses}}
@@ -68,7 +74,7 @@ async def _start(envoys: Envoys, setup: Setup, name: str, held: ExitStack) -> tu
         local_cluster=setup.local["name"] if setup.local else None,
     )
     proxy = await envoys.start(f"{name}-proxy", bootstrap, concurrency=setup.concurrency)
-    return hosts, proxy, ports
+    return hosts, proxy
 
 
 def _refusing(held: ExitStack) -> int:
@@ -92,16 +98,17 @@ def _client(port: int, stream: Stream) -> Client:
     return Client(port, stream.name, path=stream.path, headers=headers)
 
 
-async def _tries(
-    envoys: Envoys, hosts: Envoy, proxy: Envoy, name: str, seen: Sequence[stats.Line], ports: Mapping[str, int]
-) -> Sequence[stats.Line]:
-    """Lines of the hosts, once all that the hosts have counted are there."""
-    del proxy, seen, ports
-    counted = await stats.read(hosts, "downstream_rq_total")
-    expected = sum(value for key, value in counted.items() if not key.startswith("http.admin."))
-    active = await stats.read(hosts, "downstream_rq_active")
-    running = sum(value for key, value in active.items() if not key.startswith("http.admin."))
-    return await stats.log(envoys.folder / f"{name}-hosts.log", expected - running)
+async def _tries(envoys: Envoys, hosts: Envoy, name: str) -> Sequence[stats.Line]:
+    """Lines of the hosts, once all tries that have ended are there."""
+    counted = await _sum(hosts, "downstream_rq_total")
+    running = await _sum(hosts, "downstream_rq_active")
+    return await stats.log(envoys.folder / f"{name}-hosts.log", counted - running)
+
+
+async def _sum(hosts: Envoy, stat: str) -> int:
+    """A statistic of all hosts; the admin interface counts itself in one of its own."""
+    found = await stats.read(hosts, stat)
+    return sum(value for name, value in found.items() if not name.startswith("http.admin."))
 
 
 def _join(

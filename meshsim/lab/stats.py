@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,13 +20,6 @@ async def read(envoy: Envoy, pattern: str = "") -> dict[str, int]:
     """Counters and gauges whose names a regular expression finds, by name."""
     page = json.loads(await envoy.get(f"/stats?format=json&filter={pattern}"))
     return {stat["name"]: stat["value"] for stat in page["stats"] if "value" in stat}
-
-
-async def of_cluster(envoy: Envoy, cluster: str) -> dict[str, int]:
-    """Counters and gauges of a cluster, by the rest of their names."""
-    start = f"cluster.{cluster}."
-    found = await read(envoy, f"^{re.escape(start)}".replace("\\", "%5C").replace("^", "%5E"))
-    return {name.removeprefix(start): value for name, value in found.items()}
 
 
 @dataclass(frozen=True, slots=True)
