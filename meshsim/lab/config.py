@@ -37,6 +37,8 @@ class Host:
         Status of this share of the answers, which the fault filter gives instead.
     refuses
         Nobody is there: connections are refused.
+    zone
+        Where it stands; empty where zones do not matter.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Host:
     abort: int | None = None
     abort_share: float = 1.0
     refuses: bool = False
+    zone: str = ""
 
 
 def upstreams(hosts: Sequence[Host], log: Path) -> Config:

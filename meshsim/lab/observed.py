@@ -35,12 +35,15 @@ class Try:
         When it reached the host, in seconds; only differences mean something.
     took_s
         Until it was answered; not known (nan) of a try that had not ended when the request was answered.
+    zone
+        Of the host; empty where zones do not matter.
     """
 
     host: str
     attempt: int
     at_s: float
     took_s: float
+    zone: str = ""
 
     @property
     def group(self) -> str:
@@ -64,8 +67,8 @@ class Request:
         In the words of meshsim.
     tries
         In the order in which they reached their hosts. A try that reached no host (connection refused) is not here.
-    worker
-        Which instance of the proxy took it, from 0.
+    zone
+        Of the proxy that took it; empty where zones do not matter.
     """
 
     stream: str
@@ -74,7 +77,7 @@ class Request:
     latency_s: float
     outcome: str
     tries: tuple[Try, ...]
-    worker: int = 0
+    zone: str = ""
 
     @property
     def ok(self) -> bool:

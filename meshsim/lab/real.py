@@ -56,7 +56,7 @@ async def _once(envoys: Envoys, setup: Setup, name: str, scale: float) -> Observ
         seen = await stats.log(envoys.folder / f"{name}-proxy.log", sum(map(len, replies)))
         tried = await _tries(envoys, hosts, name)
         await asyncio.gather(hosts.leave(), proxy.leave())
-    return _join(setup.streams, replies, seen, tried)
+    return _join(setup, replies, seen, tried)
 
 
 async def _start(envoys: Envoys, setup: Setup, name: str, held: ExitStack) -> tuple[Envoy, Envoy]:
@@ -88,7 +88,8 @@ def _times(stream: Stream, scale: float, name: str) -> list[float]:
     count = round(stream.rate_per_s * stream.duration_s * scale)
     if stream.spacing == "constant":
         return steady(stream.rate_per_s, count)
-    return poisson(stream.rate_per_s, count, seed=[*f"{name}/{stream.name}".encode()])
+    batches = poisson(stream.rate_per_s / stream.batch, count // stream.batch, seed=[*f"{name}/{stream.name}".encode()])
+    return [at for at in batches for _ in range(stream.batch)]
 
 
 def _client(port: int, stream: Stream) -> Client:
@@ -112,23 +113,33 @@ async def _sum(hosts: Envoy, stat: str) -> int:
 
 
 def _join(
-    streams: Sequence[Stream],
+    setup: Setup,
     replies: Sequence[Sequence[Reply]],
     seen: Sequence[stats.Line],
     tried: Sequence[stats.Line],
 ) -> Observed:
     proxy = {line.id: line for line in seen}
+    zones = {host.name: host.zone for host in setup.hosts}
     tries: dict[str, list[Try]] = defaultdict(list)
     for line in tried:
-        tries[line.id].append(Try(line.at, line.attempt - 1, line.start_s, line.duration_s))
+        tries[line.id].append(Try(line.at, line.attempt - 1, line.start_s, line.duration_s, zones[line.at]))
     requests = []
-    for stream, answers in zip(streams, replies, strict=True):
+    for stream, answers in zip(setup.streams, replies, strict=True):
         for reply in answers:
             name = f"{stream.name}/{reply.number}"
             if name not in proxy:
                 raise InternalError(f"the proxy's log has no request {name}")
             line = proxy[name]
             ordered = tuple(sorted(tries[name], key=lambda one: one.at_s))
-            outcome = outcome_of(line.status, line.flags)
-            requests.append(Request(stream.name, reply.number, reply.sent_s, reply.latency_s, outcome, ordered))
+            requests.append(
+                Request(
+                    stream=stream.name,
+                    number=reply.number,
+                    sent_s=reply.sent_s,
+                    latency_s=reply.latency_s,
+                    outcome=outcome_of(line.status, line.flags),
+                    tries=ordered,
+                    zone=setup.zone or "",
+                )
+            )
     return sorted(requests, key=lambda request: request.sent_s)

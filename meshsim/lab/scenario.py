@@ -28,6 +28,8 @@ class Stream:
         How long it goes on.
     spacing
         ``poisson``, or ``constant`` distances.
+    batch
+        Requests that come together, with ``poisson``.
     path
         Of all its requests; chooses the route.
     key
@@ -38,6 +40,7 @@ class Stream:
     rate_per_s: float
     duration_s: float
     spacing: Literal["poisson", "constant"] = "poisson"
+    batch: int = 1
     path: str = "/"
     key: bool = False
 

@@ -18,6 +18,8 @@ from meshsim.lab.scenario import Scenario
 from meshsim.results.paths import endpoint_services
 from meshsim.results.traces import Sampled
 
+_LETTERS = "abcdefgh"  # zones of topologies of the lab have these names
+
 REPLICATIONS = 10
 """Runs of each topology: intervals come from these."""
 
@@ -40,7 +42,13 @@ def _replication(scenario: Scenario, engine: EngineName, number: int) -> Observe
             path = Path(folder) / f"{scenario.name}.yaml"  # a file, so that an error in it shows its line
             path.write_text(text.replace("{run}", str(number)), encoding="utf-8")
             result = ms.run(
-                ms.load(path), scenario.architecture, engine=engine, seed=number, record_traces=True, quiet=True
+                ms.load(path),
+                scenario.architecture,
+                engine=engine,
+                seed=number,
+                replications=1,
+                record_traces=True,
+                quiet=True,
             )
             if result.sampled is None or len(result.sampled.rows[0]) < result.requests:
                 raise InternalError(f"lab scenario {scenario.name!r} has more requests than a run keeps spans of")
@@ -49,7 +57,7 @@ def _replication(scenario: Scenario, engine: EngineName, number: int) -> Observe
 
 
 def _requests(kept: Sampled, label: str) -> list[Request]:
-    tries, workers = _tries(kept)
+    tries, zones = _tries(kept)
     ordinals: dict[str, int] = defaultdict(int)
     found = []
     for row in np.sort(kept.rows[0], order="arrival_ns"):
@@ -62,29 +70,30 @@ def _requests(kept: Sampled, label: str) -> list[Request]:
                 latency_s=int(row["end_ns"] - row["arrival_ns"]) * 1e-9,
                 outcome=OUTCOMES[int(row["outcome"])],
                 tries=tuple(sorted(tries[int(row["number"])], key=lambda one: one.at_s)),
-                worker=workers[int(row["number"])],
+                zone=zones[int(row["number"])],
             )
         )
         ordinals[stream] += 1
     return found
 
 
-def _tries(kept: Sampled) -> tuple[dict[int, list[Try]], dict[int, int]]:
-    """Tries that reached an application, and which instance of the proxy passed them on, by number of the request."""
-    names, proxies = _hosts(kept.plane), _proxies(kept.plane)
+def _tries(kept: Sampled) -> tuple[dict[int, list[Try]], dict[int, str]]:
+    """Tries that reached an application, and the zone of the proxy that took it, by number of the request."""
+    names, zone_of = _hosts(kept.plane), _zones(kept.plane)
     service_of = endpoint_services(kept.plane)
     tries: dict[int, list[Try]] = defaultdict(list)
-    workers: dict[int, int] = defaultdict(int)
+    zones: dict[int, str] = defaultdict(str)
     for span in kept.spans[0]:
         if span["endpoint"] < 0 or span["reached_ns"] < 0:
             continue
         number, replica = int(span["request"]), int(span["replica"])
         if kept.plane.services[service_of[int(span["endpoint"])]].role == "proxy":
-            workers[number] = proxies[replica]
+            zones[number] = zone_of[replica]
             continue
         took = (span["left_ns"] - span["reached_ns"]) * 1e-9 if span["left_ns"] >= 0 else np.nan
-        tries[number].append(Try(names[replica], int(span["attempt"]), int(span["reached_ns"]) * 1e-9, float(took)))
-    return tries, workers
+        reached_s = int(span["reached_ns"]) * 1e-9
+        tries[number].append(Try(names[replica], int(span["attempt"]), reached_s, float(took), zone_of[replica]))
+    return tries, zones
 
 
 def _hosts(plane: Plane) -> list[str]:
@@ -96,6 +105,6 @@ def _hosts(plane: Plane) -> list[str]:
     ]
 
 
-def _proxies(plane: Plane) -> list[int]:
-    """Number of each replica within its service."""
-    return [number for service in plane.services for number, _ in enumerate(service.replicas)]
+def _zones(plane: Plane) -> list[str]:
+    """Zone of each replica, as engines number them: a letter for each."""
+    return [_LETTERS[replica.zone] for service in plane.services for replica in service.replicas]
