@@ -142,7 +142,7 @@ def _tenants(name: str, about: str, concurrency: int, threads: str, source: str)
                 name,
                 f"""\
                 services:
-                  up: {{endpoints: {{get: [{{wait: 50ms}}]}}}}
+                  up: {{endpoints: {{get: [{{wait: 100ms}}]}}}}
                 tenants: {{loud: {{}}, quiet: {{}}}}
                 traffic:
                   - {{name: loud, tenant: loud, entry: up.get, arrivals: {{poisson: 35/s}}}}
