@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -64,10 +65,8 @@ class Connection:
     async def close(self) -> None:
         """Close, and forget what was under way."""
         self._writer.close()
-        try:
+        with contextlib.suppress(OSError):  # the other side was faster
             await self._writer.wait_closed()
-        except OSError:
-            pass  # the other side was faster
 
 
 def _field(line: str) -> tuple[str, str]:

@@ -46,9 +46,7 @@ def retried() -> Reader:
 
 def reached(group: str, *, stream: str = "", after_s: float = 0.0) -> Reader:
     """Whether each try reached this group of hosts."""
-    return lambda requests: [
-        one.group == group for request in of(requests, stream, after_s) for one in request.tries
-    ]
+    return lambda requests: [one.group == group for request in of(requests, stream, after_s) for one in request.tries]
 
 
 def copies(group: str) -> Reader:

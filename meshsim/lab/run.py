@@ -21,8 +21,11 @@ from meshsim.lab.simulated import REPLICATIONS, simulate
 from meshsim.results.manifest import versions
 
 SCHEMA_VERSION = 1
-PARALLEL = 4
+PARALLEL = 6
 """Scenarios at once whose times do not matter; together some 500 requests a second."""
+
+PARALLEL_TIMED = 2
+"""Scenarios at once in which some milliseconds matter."""
 
 FULL = 4.0
 """Load of ``--full`` over that of the short form."""
@@ -173,22 +176,19 @@ def _same(one: Observed, other: Observed) -> bool:
 
 
 async def _measure(envoys: binary.Envoys, scenarios: Sequence[Scenario], scale: float, say: Say) -> Measured:
-    """Measure: first those whose times matter, one after the other, then the others, some at once."""
+    """Measure: first the scenarios whose times matter, a few at once, then the others, more at once."""
     found: dict[str, Sequence[Observed]] = {}
-    room = asyncio.Semaphore(PARALLEL)
 
-    async def one(scenario: Scenario) -> None:
+    async def one(scenario: Scenario, room: asyncio.Semaphore) -> None:
         async with room:
             found[scenario.name] = await observe(envoys, scenario, scale=scale)
         say(f"measured {len(found)}/{len(scenarios)}: {scenario.name}")
 
-    for scenario in scenarios:
-        if scenario.setup.timed:
-            await one(scenario)
-    async with asyncio.TaskGroup() as group:
-        for scenario in scenarios:
-            if not scenario.setup.timed:
-                group.create_task(one(scenario))
+    for timed, at_once in ((True, PARALLEL_TIMED), (False, PARALLEL)):
+        room = asyncio.Semaphore(at_once)
+        async with asyncio.TaskGroup() as group:
+            for scenario in (scenario for scenario in scenarios if scenario.setup.timed is timed):
+                group.create_task(one(scenario, room))
     return found
 
 

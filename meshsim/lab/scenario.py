@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-
 from meshsim.lab.config import Config, Host
 from meshsim.lab.observed import Observed
 
@@ -68,7 +67,7 @@ class Setup:
     repetitions
         Fresh Envoys, with fresh ports, each with the whole load; where a run is one draw (a ring, a timeline).
     timed
-        Delays of some milliseconds matter: nothing else runs meanwhile.
+        Some milliseconds matter: little else runs meanwhile.
     """
 
     hosts: Sequence[Host]
@@ -143,5 +142,3 @@ class Scenario:
     quantities: Sequence[Quantity]
     source: str = ""
     architecture: str = "gateway"
-
-

@@ -49,9 +49,7 @@ def _one_bad(name: str, about: str, hosts: int, policy: str, theory: float, **fi
         ),
         topologies={"": topology(name, _body(1, hosts - 1, "{poisson: 100/s}", policy), duration_s=9)},
         quantities=[
-            Quantity(
-                name="answered after 2 s", read=reading.ended(OK, after_s=2.0), share=True, theory=theory
-            )
+            Quantity(name="answered after 2 s", read=reading.ended(OK, after_s=2.0), share=True, theory=theory)
         ],
     )
 

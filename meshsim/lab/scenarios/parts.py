@@ -20,14 +20,14 @@ meshsim: 1
 name: {name}
 policy_defaults: envoy
 network: {{loopback: 10us, same_node: 10us, same_zone: 10us, cross_zone: 10us, client: 10us}}
-mesh: {{gateway: {{profile: zero, replicas: 1}}}}
+mesh: {{gateway: {{profile: zero, {gateway}}}}}
 run: {{duration: {duration}s, warmup: 0s}}
 """
 
 
-def topology(name: str, body: str, *, duration_s: float) -> str:
-    """A topology with one gateway that costs nothing and a network as short as loopback, under Envoy's defaults."""
-    return _FRAME.format(name=name, duration=f"{duration_s:g}") + textwrap.dedent(body)
+def topology(name: str, body: str, *, duration_s: float, gateway: str = "replicas: 1") -> str:
+    """A topology with a gateway that costs nothing and a network as short as loopback, under Envoy's defaults."""
+    return _FRAME.format(name=name, duration=f"{duration_s:g}", gateway=gateway) + textwrap.dedent(body)
 
 
 def retry(on: str, retries: int, **fields: Any) -> Config:

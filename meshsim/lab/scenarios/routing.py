@@ -31,7 +31,9 @@ SPLIT = Scenario(
         routes=[
             {
                 "match": {"prefix": "/"},
-                "route": {"weighted_clusters": {"clusters": [{"name": "v1", "weight": 90}, {"name": "v2", "weight": 10}]}},
+                "route": {
+                    "weighted_clusters": {"clusters": [{"name": "v1", "weight": 90}, {"name": "v2", "weight": 10}]}
+                },
             }
         ],
         streams=[Stream(rate_per_s=150, duration_s=12)],
@@ -55,9 +57,7 @@ MIRROR = Scenario(
         routes=[
             route(
                 "v1",
-                request_mirror_policies=[
-                    {"cluster": "v2", "runtime_fraction": {"default_value": {"numerator": 30}}}
-                ],
+                request_mirror_policies=[{"cluster": "v2", "runtime_fraction": {"default_value": {"numerator": 30}}}],
             )
         ],
         streams=[Stream(rate_per_s=150, duration_s=12)],
