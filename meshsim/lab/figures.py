@@ -54,8 +54,8 @@ def figure(runs: Sequence[Sequence[float]], *, share: bool) -> Figure:
     Examples
     --------
     >>> seen = figure([[0.0, 1.0] * 500], share=True)
-    >>> seen.value, round(seen.half, 3)  # z * 0.5 / sqrt(1000): 0.052
-    (0.5, 0.052)
+    >>> seen.value, round(seen.half, 3)  # z * 0.5 / sqrt(1000)
+    (0.5, 0.041)
     """
     full = [np.asarray(run, dtype=np.float64) for run in runs if len(run)]
     if not full:
