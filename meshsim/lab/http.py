@@ -34,17 +34,15 @@ class Connection:
         """Whether the other side has gone."""
         return self._reader.at_eof() or self._writer.is_closing()
 
-    async def ask(self, method: str, path: str, headers: Mapping[str, str]) -> Answer:
-        """Send a request without a body and read the whole answer.
+    async def ask(self, path: str, headers: Mapping[str, str]) -> Answer:
+        """Send a GET and read the whole answer.
 
         Raises
         ------
         EOFError
             If the connection is closed before the answer is complete.
         """
-        lines = [f"{method} {path} HTTP/1.1", "host: lab", *(f"{name}: {value}" for name, value in headers.items())]
-        if method == "POST":
-            lines.append("content-length: 0")
+        lines = [f"GET {path} HTTP/1.1", "host: lab", *(f"{name}: {value}" for name, value in headers.items())]
         self._writer.write(("\r\n".join(lines) + "\r\n\r\n").encode())
         head = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         fields = dict(_field(line) for line in head[1:] if line)
@@ -74,10 +72,10 @@ def _field(line: str) -> tuple[str, str]:
     return name.strip().lower(), value.strip()
 
 
-async def fetch(port: int, method: str, path: str) -> bytes:
+async def fetch(port: int, path: str) -> bytes:
     """Body of the answer to one request over a connection of its own."""
     connection = await Connection.open(port)
     try:
-        return (await connection.ask(method, path, {})).body
+        return (await connection.ask(path, {})).body
     finally:
         await connection.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -29,15 +29,12 @@ class Reply:
         Until the whole answer was there, in seconds.
     status
         HTTP status; 0 if the connection was closed instead.
-    headers
-        Those of the answer.
     """
 
     number: int
     sent_s: float
     latency_s: float
     status: int
-    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def poisson(rate_per_s: float, count: int, *, seed: int | Sequence[int] = 1) -> list[float]:
@@ -112,14 +109,14 @@ class Client:
         try:
             connection = await self._connection()
             headers = {"x-id": f"{self._name}/{number}", **self._headers(number)}
-            answer = await asyncio.wait_for(connection.ask("GET", self._path, headers), LIMIT_S)
+            answer = await asyncio.wait_for(connection.ask(self._path, headers), LIMIT_S)
         except (OSError, EOFError):
             if connection is not None:
                 await connection.close()
             answer = Answer(0, {}, b"")
         else:
             await self._give_back(connection, answer)
-        return Reply(number, sent - start, time.perf_counter() - sent, answer.status, answer.headers)
+        return Reply(number, sent - start, time.perf_counter() - sent, answer.status)
 
     async def _connection(self) -> Connection:
         while self._idle:

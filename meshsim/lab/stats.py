@@ -36,12 +36,10 @@ class Line:
         Wall clock when the head of the request was read, in seconds.
     duration_s
         Until the answer was complete, in whole milliseconds.
-    status, flags, details
+    status, flags
         HTTP status, and Envoy's reasons for it.
     attempt
-        At a host: which try this is, from 1. At the proxy: how many there were.
-    upstream
-        At the proxy: address of the host that answered; empty if none did.
+        At a host: which try this is, from 1.
     """
 
     at: str
@@ -50,11 +48,7 @@ class Line:
     duration_s: float
     status: int
     flags: str
-    details: str
     attempt: int
-    upstream: str
-    cluster: str
-    connection: int
 
 
 async def log(path: Path, lines: int) -> list[Line]:
@@ -78,9 +72,5 @@ def _line(raw: dict[str, Any]) -> Line:
         duration_s=int(raw["duration_ms"] or 0) / 1000,
         status=int(raw["status"] or 0),
         flags=raw["flags"] or "",
-        details=raw["details"] or "",
-        attempt=int(raw["attempt"] or raw["attempts"] or 0),
-        upstream=raw["upstream"] or "",
-        cluster=raw["cluster"] or "",
-        connection=int(raw["connection"] or 0),
+        attempt=int(raw["attempt"] or 0),
     )

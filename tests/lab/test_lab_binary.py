@@ -51,7 +51,7 @@ def start(envoys: binary.Envoys, name: str = "hosts", *hosts: Host) -> binary.En
 
 
 def test_the_binary_is_that_of_the_extra() -> None:
-    assert binary.version(binary.find()).startswith(binary.VERSION)
+    assert binary.version(binary.find()).startswith("1.40.")
 
 
 def test_without_the_extra_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,7 +75,7 @@ def test_hosts_answer_on_different_ports_and_end_with_the_block() -> None:
 
 async def _status(port: int) -> int:
     connection = await http.Connection.open(port)
-    answer = await connection.ask("GET", "/", {})
+    answer = await connection.ask("/", {})
     await connection.close()
     return answer.status
 

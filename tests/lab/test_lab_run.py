@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -87,6 +88,11 @@ def test_every_part_of_the_question_has_a_row() -> None:
     )
     wanted += " mirror previous-hosts-1 two-tenants two-workers"
     assert set(wanted.split()) <= set(names)
+
+
+def test_known_differences_are_told() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "lab.md").read_text(encoding="utf-8")
+    assert all(f"| `{scenario}` |" in text for scenario, _ in known.KNOWN)
 
 
 def test_one_scenario_alone_has_two_workers() -> None:
