@@ -20,7 +20,7 @@ from meshsim.results.traces import Sampled
 
 _LETTERS = "abcdefgh"  # zones of topologies of the lab have these names
 
-REPLICATIONS = 20
+REPLICATIONS = 12
 """Runs of each topology: intervals come from these."""
 
 

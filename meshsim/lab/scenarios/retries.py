@@ -94,6 +94,8 @@ BACK_OFF = Scenario(
     ],
 )
 
+_MACHINE = "2 to 3 ms of machine on 100 ms of back-off let 0.01 fewer find a slot"
+
 OVERFLOW = Scenario(
     name="retry-overflow",
     about="Of requests that all fail, those are tried again that find fewer than 3 retries in back-off or under way.",
@@ -102,9 +104,9 @@ OVERFLOW = Scenario(
         hosts=[Host("up-0", status=503)],
         clusters=lambda ports: [cluster("up", list(ports.values()))],
         routes=[
-            route("up", retry_policy=retry("5xx", 1, retry_back_off={"base_interval": "0.1s", "max_interval": "0.1s"}))
+            route("up", retry_policy=retry("5xx", 1, retry_back_off={"base_interval": "0.2s", "max_interval": "0.2s"}))
         ],
-        streams=[Stream(rate_per_s=60, duration_s=25)],
+        streams=[Stream(rate_per_s=30, duration_s=40)],
     ),
     topologies={
         "": topology(
@@ -113,16 +115,16 @@ OVERFLOW = Scenario(
             services:
               up: {endpoints: {get: [{fail: {p: 100%, as: 503}}]}}
             traffic:
-              - {name: client, entry: up.get, arrivals: {poisson: 60/s}}
+              - {name: client, entry: up.get, arrivals: {poisson: 30/s}}
             policies:
-              - {name: up, to: up, retries: {attempts: 1, on: [5xx], backoff: 100ms, max_backoff: 100ms}}
+              - {name: up, to: up, retries: {attempts: 1, on: [5xx], backoff: 200ms, max_backoff: 200ms}}
             """,
-            duration_s=25,
+            duration_s=40,
         )
     },
     quantities=[
-        Quantity(  # Erlang's loss formula with 60/s * 49.5 ms = 2.97 and 3 servers: 0.343 are not
-            name="tried again", read=reading.retried(), share=True, theory=0.657
+        Quantity(  # Erlang's loss formula with 30/s * 99.5 ms = 2.985 and 3 servers: 0.344 are not
+            name="tried again", read=reading.retried(), share=True, tolerance=0.01, why=_MACHINE, theory=0.656
         ),
     ],
 )
@@ -141,28 +143,30 @@ def _budget(name: str, about: str, body: str, delay_s: float, budget: dict[str, 
             routes=[
                 route(
                     "up",
-                    retry_policy=retry("5xx", 1, retry_back_off={"base_interval": "0.1s", "max_interval": "0.1s"}),
+                    retry_policy=retry("5xx", 1, retry_back_off={"base_interval": "0.2s", "max_interval": "0.2s"}),
                 )
             ],
-            streams=[Stream(rate_per_s=60, duration_s=25)],
+            streams=[Stream(rate_per_s=30, duration_s=40)],
         ),
-        topologies={"": topology(name, body, duration_s=25)},
-        quantities=[Quantity(name="tried again", read=reading.retried(), share=True)],
+        topologies={"": topology(name, body, duration_s=40)},
+        quantities=[
+            Quantity(name="tried again", read=reading.retried(), share=True, tolerance=0.01, why=_MACHINE),
+        ],
     )
 
 
 BUDGET = _budget(
     "retry-budget",
-    "A budget of 20 % of the requests under way, of which there are some 20, and no floor.",
+    "A budget of 20 % of the requests under way, of which there are some 10, and no floor.",
     """\
     services:
       up: {endpoints: {get: [{wait: 300ms}, {fail: {p: 100%, as: 503}}]}}
     traffic:
-      - {name: client, entry: up.get, arrivals: {poisson: 60/s}}
+      - {name: client, entry: up.get, arrivals: {poisson: 30/s}}
     policies:
       - name: up
         to: up
-        retries: {attempts: 1, on: [5xx], backoff: 100ms, max_backoff: 100ms, budget: {share: 20%, min: 0}}
+        retries: {attempts: 1, on: [5xx], backoff: 200ms, max_backoff: 200ms, budget: {share: 20%, min: 0}}
     """,
     0.3,
     {"budget_percent": {"value": 20}, "min_retry_concurrency": 0},
@@ -175,9 +179,9 @@ FLOOR = _budget(
     services:
       up: {endpoints: {get: [{fail: {p: 100%, as: 503}}]}}
     traffic:
-      - {name: client, entry: up.get, arrivals: {poisson: 60/s}}
+      - {name: client, entry: up.get, arrivals: {poisson: 30/s}}
     policies:
-      - {name: up, to: up, retries: {attempts: 1, on: [5xx], backoff: 100ms, max_backoff: 100ms, budget: 20%}}
+      - {name: up, to: up, retries: {attempts: 1, on: [5xx], backoff: 200ms, max_backoff: 200ms, budget: 20%}}
     """,
     0.0,
     {"budget_percent": {"value": 20}},
