@@ -24,7 +24,7 @@ EXAMPLES = (
 )
 HEADER = ("scenario", "quantity", "real", "simulated", "low", "high", "agree")
 
-Full = Annotated[bool, typer.Option("--full", help="More load, narrower intervals: a quarter of an hour.")]
+Full = Annotated[bool, typer.Option("--full", help="More load, narrower intervals: ten minutes or more.")]
 Only = Annotated[
     list[str] | None,
     typer.Option("--only", metavar="SCENARIO", help="Only this scenario; repeatable.", show_default=False),
