@@ -16,6 +16,7 @@ from meshsim.engines.rings import MAGLEV_ENTRIES
 _LEAST_HOSTS = 6  # of an upstream, for zone aware routing (Envoy's min_cluster_size)
 _WHOLE = 10_000  # Envoy's percentages have two digits behind the point
 _REHASHES = 1000
+_NO_NAME = np.uint64(0)  # of the type of names: an int and one of those would become a float
 _MAGLEV_ENTRIES = np.uint64(MAGLEV_ENTRIES)
 
 
@@ -118,7 +119,7 @@ def _select(
         zone = _zone(k, frame, caller, first, n, left, ejects, key)
         if zone != NONE:
             left = _count_in_zone(k, frame, first, n, ejects, zone)
-    position = 0
+    position = _NO_NAME
     purpose = keyed.BALANCE
     if service.role != APP:  # an application's replica is drawn by the call's path alone, whoever chooses
         position = service.name

@@ -35,7 +35,7 @@ def test_a_list_is_in_the_order_of_expiry(starts: list[tuple[int, int, bool]], d
         now += later
         kernel.scalars["now_ns"] = now
         kernel.frames["number"][frame], kernel.frames["serial"][frame] = number, frame
-        start_timer(kernel, frame, 50)
+        start_timer(kernel, frame, 50, 0)
         inside[frame] = (now + 50, number, frame)
         assert listed(kernel) == sorted(inside, key=inside.__getitem__)
         if stops:
