@@ -39,8 +39,8 @@ def choose(k: Kernel, frame: int, caller: int, path_key: int, tried: int) -> boo
         n = k.versions[service.first_version + version].replicas
     left = n  # to choose from
     ejects = False
-    f.choices = n
     if view.tracked:
+        f.choices = n
         f.group = view.first_group + mine * service.versions + version
         f.host = view.first_host + mine * service.most
         refresh(k, f.group)

@@ -84,7 +84,7 @@ def prepare(
         free_frame(k, at)
         return NONE
     f.replica = station_of(k, call, replica, f.carried)
-    f.fresh = is_fresh(k, call, key) and c.tls
+    f.fresh = is_fresh(k, call, key) * (1 + c.tls)
     f.queue = k.replicas[f.replica].first_queue + thread_of(k, f.replica, connection, pin, key)
     f.began_ns = s.now_ns
     return at
@@ -100,13 +100,12 @@ def dispatch(k: Kernel, frame: int) -> None:
     begin_span(k, frame, NONE if f.parent == NONE else k.frames[f.parent].serial, c.endpoint, 0)
     place = place_of(k, f.call, f.origin, f.replica)
     f.delay_ns = delay_ns(k, f.call, place, f.key, keyed.DELAY)
-    fresh = is_fresh(k, f.call, f.key)
-    if fresh:
-        f.delay_ns *= 3 + 2 * c.tls
+    if f.fresh:
+        f.delay_ns *= 1 + 2 * f.fresh
     note(k, f.request, c.endpoint)
     note(k, f.request, f.replica)
     note(k, f.request, k.scalars[0].now_ns)
-    travel(k, frame, place, f.delay_ns, not fresh)
+    travel(k, frame, place, f.delay_ns, not f.fresh)
     if has_span(k, frame):
         k.spans[f.span].attempt = f.attempt
         k.spans[f.span].sent_ns = f.began_ns

@@ -83,6 +83,7 @@ SCALARS = np.dtype(
         ("arrivals", "i8"),  # requests that the coming arrival event will bring at most
         ("depth", "i8"),
         ("zones", "i8"),
+        ("deadlines", "i8"),  # 1 if any travel with requests
         ("first_count", "i8"),  # where the outstanding counters begin in `seen`
         ("culprit", "i8"),  # frame or call that met a limit
         ("scalings", "i8"),  # changes of replicas written
@@ -94,7 +95,7 @@ HEAP = np.dtype([("time", "i8"), ("key", "i8"), ("what", "i4"), ("who", "i4")])
 READY = np.dtype([("what", "i4"), ("who", "i4"), ("generation", "i8")])
 
 #: One exchange and the frame that serves it, or a branch of a frame. In lines of the cache: a large plane has thousands
-#: of live frames, and what one event asks for is in one or two of the four lines.
+#: of live frames, and what one event asks for is in one or two of the lines; the last one is for enforcers.
 FRAMES = _in_lines(
     [
         ("number", "i8"),  # of the request
@@ -107,6 +108,7 @@ FRAMES = _in_lines(
         ("replica", "i4"),
         ("pc", "i4"),
         ("span", "i4"),
+        ("group", "i4"),  # of a try: what its enforcer remembers of the upstream; NONE: nothing
         ("kind", "i1"),  # RPC, FORKED, DETACHED
         ("state", "i1"),
         ("open", "i1"),  # the caller still waits
@@ -152,22 +154,22 @@ FRAMES = _in_lines(
         ("last", "i4"),
         ("sibling", "i4"),  # next live branch of the same fork
         ("elder", "i4"),  # the one before
+        ("deadline_ns", "i8"),  # that came with the request
+        ("list", "i4"),  # of timers that the try's is in; NONE: it is in the heap
     ],
     [
-        ("deadline_ns", "i8"),  # that came with the request
         ("limit_ns", "i8"),  # overall, of an enforcer
         ("tried", "i8"),  # a bit for each replica that an enforcer has tried
         ("retry_ns", "i8"),  # when it has backed off; NONE: it does not
-        ("group", "i4"),  # of a try: what its enforcer remembers of the upstream
-        ("last_group", "i4"),  # of an enforcer: that of its last try
+        ("last_group", "i4"),  # of an enforcer: the group of its last try
         ("host", "i4"),  # of a try
         ("choices", "i4"),  # replicas that there were to choose from
-        ("list", "i4"),  # of timers that the try's is in; NONE: it is in the heap
         ("holds_retry", "i1"),  # one of the group's retries under way is this enforcer's
         ("backing_off", "i1"),
     ],
 )
 RPC, FORKED, DETACHED = range(3)
+WITH_TLS = 2  # `fresh`: 0 for a connection that was open, 1 for a new one, this for a new one with TLS
 #: What a frame waits for; a try may wait for a connection, and for its turn when it has got one.
 IDLE, IN_LINE, ON_CPU, WORKED, WAITING, AWAITING, JOINING, ENDED = range(8)
 FORWARDING, PENDING, GRANTED, TURNED_AWAY = range(8, 12)
@@ -472,6 +474,7 @@ def _fill_lists(kernel: Kernel, program: Program) -> None:
     _fill_groups(kernel, program)
     scalars["depth"] = program.depth
     scalars["zones"] = 1 + int(program.replicas["zone"].max())
+    scalars["deadlines"] = int(program.calls["deadline"].any())
     scalars["first_count"] = int(
         (program.views["callers"] * program.services["versions"][program.views["among"]]).sum()
     )

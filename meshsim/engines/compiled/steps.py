@@ -31,6 +31,7 @@ from meshsim.engines.compiled.state import (
     RPC,
     TURNED_AWAY,
     WAITING,
+    WITH_TLS,
     Kernel,
 )
 from meshsim.engines.compiled.timers import limit_by_deadline, start_timer
@@ -58,7 +59,7 @@ def reached(k: Kernel, frame: int) -> None:
     elif stations.full(k, f.replica):
         k.counters[k.scalars[0].batch, k.replicas[f.replica].service].rejected += 1
         refuse(k, frame, QUEUE_FULL)
-    elif f.deadline_ns <= k.scalars[0].now_ns:
+    elif k.scalars[0].deadlines and f.deadline_ns <= k.scalars[0].now_ns:
         refuse(k, frame, TIMEOUT)
     elif stations.taken(k, f.replica):
         f.state = IN_LINE
@@ -102,7 +103,7 @@ def woken(k: Kernel, frame: int, news: int) -> bool:
         waited_ns = k.scalars[0].now_ns - f.reached_ns
         k.counters[k.scalars[0].batch, k.replicas[f.replica].service].slot_wait_ns += waited_ns
         _begin(k, frame)
-        if f.deadline_ns <= k.scalars[0].now_ns:
+        if k.scalars[0].deadlines and f.deadline_ns <= k.scalars[0].now_ns:
             stations.release(k, f.replica)
             refuse(k, frame, TIMEOUT)
             return False
@@ -247,7 +248,7 @@ def _proxy_demand_ns(k: Kernel, frame: int, pc: int) -> int:
     size = f.response_bytes if i.b else f.request_bytes
     base = draw(k.distributions, k.table, i.a, f.key, keyed.PROXY_WORK, i.position)
     demand = whole(base + i.p * (size / 1024.0))
-    return demand + i.d if f.fresh and not i.b else demand
+    return demand + i.d if f.fresh == WITH_TLS and not i.b else demand
 
 
 @compiled()
