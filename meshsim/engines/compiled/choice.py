@@ -40,9 +40,9 @@ def choose(k: Kernel, frame: int, caller: int, path_key: int, tried: int) -> boo
     left = n  # to choose from
     ejects = False
     if view.tracked:
-        f.choices = n
+        k.forwards[frame].choices = n
         f.group = view.first_group + mine * service.versions + version
-        f.host = view.first_host + mine * service.most
+        k.forwards[frame].host = view.first_host + mine * service.most
         refresh(k, f.group)
         if k.groups[f.group].ejected:
             left = _considered(k, frame, first, n)
@@ -59,7 +59,7 @@ def choose(k: Kernel, frame: int, caller: int, path_key: int, tried: int) -> boo
     f.carried = picked
     f.counted = k.scalars[0].first_count + view.first_count + mine * service.most + picked
     if view.tracked:
-        f.host += picked
+        k.forwards[frame].host += picked
     return True
 
 
@@ -85,7 +85,7 @@ def _considered(k: Kernel, frame: int, first: int, n: int) -> int:
     now = k.scalars[0].now_ns
     healthy = 0
     for number in range(first, first + n):
-        healthy += k.hosts[f.host + number].until_ns <= now
+        healthy += k.hosts[k.forwards[frame].host + number].until_ns <= now
     if 100.0 * healthy / n < 100.0 * k.views[k.calls[f.call]["view"]].panic:
         k.counters[k.scalars[0].batch, k.groups[f.group].service].panics += 1
         return n
@@ -148,7 +148,7 @@ def _select(
 def _may_be_chosen(k: Kernel, frame: int, number: int, ejects: bool, zone: int) -> bool:
     """Tell whether a replica is neither ejected (if that counts) nor in another zone (if one was chosen)."""
     f = k.frames[frame]
-    if ejects and k.hosts[f.host + number].until_ns > k.scalars[0].now_ns:
+    if ejects and k.hosts[k.forwards[frame].host + number].until_ns > k.scalars[0].now_ns:
         return False
     return zone == NONE or k.replicas[k.services[k.calls[f.call].among].first_replica + number].zone == zone
 

@@ -23,24 +23,24 @@ _MS = 1_000_000
 @compiled()
 def begin(k: Kernel, frame: int, call: int) -> None:
     """Start the clock of the whole, by the policy and by what is left of the caller's time (rules Y1, Y2)."""
-    f = k.frames[frame]
+    f, w = k.frames[frame], k.forwards[frame]
     policy = k.policies[k.calls[call].policy]
     now = k.scalars[0].now_ns
     f.calling = call
     f.state = FORWARDING
     f.attempt = 0
-    f.last_group = NONE
-    f.tried = 0
-    f.holds_retry = 0
-    f.backing_off = 0
-    f.retry_ns = NONE
-    f.limit_ns = NEVER_NS
+    w.last_group = NONE
+    w.tried = 0
+    w.holds_retry = 0
+    w.backing_off = 0
+    w.retry_ns = NONE
+    w.limit_ns = NEVER_NS
     if policy.timeout_ns >= 0:
-        f.limit_ns = now + policy.timeout_ns
+        w.limit_ns = now + policy.timeout_ns
     if k.calls[call].deadline:
-        f.limit_ns = min(f.limit_ns, max(f.deadline_ns, now))
-    if f.limit_ns < NEVER_NS:
-        push(k, f.limit_ns, event_key(f.number, order.TIMEOUT, f.serial), TOO_LATE, frame)
+        w.limit_ns = min(w.limit_ns, max(f.deadline_ns, now))
+    if w.limit_ns < NEVER_NS:
+        push(k, w.limit_ns, event_key(f.number, order.TIMEOUT, f.serial), TOO_LATE, frame)
 
 
 @compiled()
@@ -49,18 +49,18 @@ def send_try(k: Kernel, frame: int, at: int) -> int:
 
     Gives its record if it is to be sent at once, NONE if it waits or was turned away.
     """
-    f = k.frames[frame]
+    f, w = k.frames[frame], k.forwards[frame]
     if at == NONE:
         tell(k, frame, REFUSED + NO_HOST)
         return NONE
     t = k.frames[at]
     if k.calls[f.calling].deadline:
-        t.deadline_ns = f.limit_ns
+        t.deadline_ns = w.limit_ns
     t.attempt = f.attempt
-    f.last_group = t.group
-    f.tried |= 1 << t.carried % TRIED_BITS
+    w.last_group = t.group
+    w.tried |= 1 << t.carried % TRIED_BITS
     if t.group != NONE:
-        found = upstreams.connect(k, t.group, t.host)
+        found = upstreams.connect(k, t.group, k.forwards[at].host)
         if found == upstreams.REFUSED or (found == upstreams.CONNECTED and upstreams.is_full(k, t.group)):
             k.counters[k.scalars[0].batch, k.groups[t.group].service].overflows += 1
             free_frame(k, at)
@@ -71,7 +71,7 @@ def send_try(k: Kernel, frame: int, at: int) -> int:
             k.counters[k.scalars[0].batch, k.groups[t.group].service].pending += 1
             upstreams.wait_for_connection(k, at)
             return NONE
-        k.hosts[t.host].busy += 1
+        k.hosts[k.forwards[at].host].busy += 1
         k.groups[t.group].active += 1
         return at
     join_family(k, at, frame)
@@ -81,11 +81,11 @@ def send_try(k: Kernel, frame: int, at: int) -> int:
 @compiled()
 def take(k: Kernel, frame: int, news: int) -> int:
     """Go on with what an enforcer hears: its outcome, or SUSPENDED or SENDING."""
-    f = k.frames[frame]
+    f, w = k.frames[frame], k.forwards[frame]
     outcome = news
     if news == TRY_AGAIN:
-        f.backing_off = 0
-        f.retry_ns = NONE
+        w.backing_off = 0
+        w.retry_ns = NONE
         return SENDING
     if news == HEDGE:
         _decide(k, frame, TIMEOUT, HEDGE, 0)
@@ -101,27 +101,27 @@ def take(k: Kernel, frame: int, news: int) -> int:
             _release_retry(k, frame)
         else:
             _decide(k, frame, outcome, news, 1)
-        if f.backing_off or f.first != NONE:
+        if w.backing_off or f.first != NONE:
             return SUSPENDED
     give_up_tries(k, frame)
-    f.retry_ns = NONE
-    f.limit_ns = NONE
+    w.retry_ns = NONE
+    w.limit_ns = NONE
     f.state = IDLE
     return outcome
 
 
 @compiled()
 def _release_retry(k: Kernel, frame: int) -> None:
-    f = k.frames[frame]
-    if f.holds_retry:
-        k.groups[f.last_group].retries -= 1
-        f.holds_retry = 0
+    w = k.forwards[frame]
+    if w.holds_retry:
+        k.groups[w.last_group].retries -= 1
+        w.holds_retry = 0
 
 
 @compiled()
 def _decide(k: Kernel, frame: int, outcome: int, news: int, failed: int) -> None:
     """Begin to back off for another try, if there shall and may be one (rule Y4)."""
-    f = k.frames[frame]
+    f, w = k.frames[frame], k.forwards[frame]
     policy = k.policies[k.calls[f.calling].policy]
     _release_retry(k, frame)
     wanted = (policy.on >> outcome) & 1
@@ -132,22 +132,22 @@ def _decide(k: Kernel, frame: int, outcome: int, news: int, failed: int) -> None
     if not wanted or f.attempt >= policy.attempts:
         return
     c = k.counters[k.scalars[0].batch, k.replicas[f.replica].service]
-    if f.last_group != NONE:
-        if not upstreams.may_retry(k, f.last_group, failed):
+    if w.last_group != NONE:
+        if not upstreams.may_retry(k, w.last_group, failed):
             c.retries_refused += 1
             return
-        k.groups[f.last_group].retries += 1
-        f.holds_retry = 1
+        k.groups[w.last_group].retries += 1
+        w.holds_retry = 1
     f.attempt += 1
     c.retries += 1
     if k.live[f.request].end_ns < 0:
         k.live[f.request].tries += 1
-    f.backing_off = 1
+    w.backing_off = 1
     if policy.base_ns == 0 and policy.backoff < 0:
         tell(k, frame, TRY_AGAIN)
         return
-    f.retry_ns = k.scalars[0].now_ns + _backoff_ns(k, frame)
-    push(k, f.retry_ns, event_key(f.number, order.BACKOFF_END, f.serial), BACKED_OFF, frame)
+    w.retry_ns = k.scalars[0].now_ns + _backoff_ns(k, frame)
+    push(k, w.retry_ns, event_key(f.number, order.BACKOFF_END, f.serial), BACKED_OFF, frame)
 
 
 @compiled()

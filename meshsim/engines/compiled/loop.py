@@ -200,12 +200,12 @@ def advance(k: Kernel, until_ns: int) -> int:
             else:
                 s.events -= 1
         elif what == TOO_LATE:
-            if concerns(k, who, key) and k.frames[who].state == FORWARDING and k.frames[who].limit_ns == time_ns:
+            if concerns(k, who, key) and k.frames[who].state == FORWARDING and k.forwards[who].limit_ns == time_ns:
                 messages.too_late(k, who)
             else:
                 s.events -= 1
         elif what == BACKED_OFF:
-            if concerns(k, who, key) and k.frames[who].state == FORWARDING and k.frames[who].retry_ns == time_ns:
+            if concerns(k, who, key) and k.frames[who].state == FORWARDING and k.forwards[who].retry_ns == time_ns:
                 tell(k, who, TRY_AGAIN)
             else:
                 s.events -= 1

@@ -163,7 +163,7 @@ def has_turn(k: Kernel, frame: int) -> int:
         k.groups[f.group].active += 1
         k.counters[k.scalars[0].batch, k.groups[f.group].service].pending_ns += k.scalars[0].now_ns - f.began_ns
         return frame
-    group, host = f.group, f.host
+    group, host = f.group, k.forwards[frame].host
     k.hosts[host].busy -= 1
     if f.open:
         k.counters[k.scalars[0].batch, k.groups[group].service].overflows += 1
@@ -193,7 +193,7 @@ def answered(k: Kernel, frame: int) -> int:
         leave_family(k, frame)
         tell(k, enforcer, f.outcome)
         if f.group != NONE:
-            _pass_on(k, f.group, f.host)
+            _pass_on(k, f.group, k.forwards[frame].host)
     else:
         k.frames[f.parent].outcome = f.outcome
         ready_frame(k, RUN, f.parent)
@@ -254,7 +254,7 @@ def abandon(k: Kernel, frame: int) -> None:
         return
     _close(k, frame, NONE)
     if f.group != NONE:
-        _pass_on(k, f.group, f.host)
+        _pass_on(k, f.group, k.forwards[frame].host)
     if k.calls[f.call].cancellation:
         at_ns = k.scalars[0].now_ns + f.delay_ns
         push(k, at_ns, event_key(f.number, order.CANCEL, f.serial), CANCELLED, frame)
@@ -263,10 +263,10 @@ def abandon(k: Kernel, frame: int) -> None:
 @compiled()
 def give_up_tries(k: Kernel, enforcer: int) -> None:
     """Abandon all tries of an enforcer that may still be answered, in the order in which they were sent."""
-    e = k.frames[enforcer]
-    if e.holds_retry:
-        k.groups[e.last_group].retries -= 1
-        e.holds_retry = 0
+    e, w = k.frames[enforcer], k.forwards[enforcer]
+    if w.holds_retry:
+        k.groups[w.last_group].retries -= 1
+        w.holds_retry = 0
     one = e.first
     while one != NONE:
         following = k.frames[one].sibling

@@ -95,7 +95,7 @@ HEAP = np.dtype([("time", "i8"), ("key", "i8"), ("what", "i4"), ("who", "i4")])
 READY = np.dtype([("what", "i4"), ("who", "i4"), ("generation", "i8")])
 
 #: One exchange and the frame that serves it, or a branch of a frame. In lines of the cache: a large plane has thousands
-#: of live frames, and what one event asks for is in one or two of the lines; the last one is for enforcers.
+#: of live frames, and what one event asks for is in one or two of the four lines.
 FRAMES = _in_lines(
     [
         ("number", "i8"),  # of the request
@@ -157,6 +157,9 @@ FRAMES = _in_lines(
         ("deadline_ns", "i8"),  # that came with the request
         ("list", "i4"),  # of timers that the try's is in; NONE: it is in the heap
     ],
+)
+#: What only enforcers and their tries need, a row a frame.
+FORWARDS = np.dtype(
     [
         ("limit_ns", "i8"),  # overall, of an enforcer
         ("tried", "i8"),  # a bit for each replica that an enforcer has tried
@@ -283,6 +286,7 @@ class Kernel(NamedTuple):
     lanes: Any
     ready: Any
     frames: Any
+    forwards: Any
     live: Any
     users: Any
     stations: Any
@@ -376,6 +380,7 @@ def allocate(program: Program) -> Kernel:
         lanes=_table(int(lane_of.max()) + 1, LANES),
         ready=_table(256, READY),
         frames=_table(256, FRAMES),
+        forwards=_table(256, FORWARDS),
         live=_table(64, LIVE_REQUESTS),
         users=_table(64, USERS),
         stations=_table(len(program.replicas), STATIONS),
@@ -546,6 +551,10 @@ def grow(kernel: Kernel, number: int) -> Kernel:
         scalars["ready"] = 0
     else:
         new[: len(old)] = old
+    if name == "frames":
+        forwards = _table(length, FORWARDS)
+        forwards[: len(old)] = kernel.forwards
+        kernel = kernel._replace(forwards=forwards)
     free = {"frames": "frame", "live": "request", "users": "user"}.get(name)
     if free:
         new["next"][len(old) :] = np.arange(len(old) + 1, length + 1)

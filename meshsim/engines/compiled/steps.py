@@ -336,7 +336,7 @@ def send_try(k: Kernel, frame: int, request: int) -> int:
     tried = 0
     if enforces:
         path_key = k.frames[frame].key
-        tried = k.frames[frame].tried if k.policies[c.policy].avoid else 0
+        tried = k.forwards[frame].tried if k.policies[c.policy].avoid else 0
     child = prepare(k, call, frame, request, key, path_key, tried, request_bytes, response_bytes)
     if enforces:
         return forwarding.send_try(k, frame, child)

@@ -68,7 +68,7 @@ def connect(k: Kernel, group: int, host: int) -> int:
 def wait_for_connection(k: Kernel, frame: int) -> None:
     """Stand in the line of a replica."""
     f = k.frames[frame]
-    h = k.hosts[f.host]
+    h = k.hosts[k.forwards[frame].host]
     k.groups[f.group].pending += 1
     f.state = PENDING
     f.prev = h.last
@@ -84,7 +84,7 @@ def wait_for_connection(k: Kernel, frame: int) -> None:
 def stop_waiting(k: Kernel, frame: int) -> None:
     """Leave the line of a replica."""
     f = k.frames[frame]
-    h = k.hosts[f.host]
+    h = k.hosts[k.forwards[frame].host]
     k.groups[f.group].pending -= 1
     if f.prev == NONE:
         h.first = f.next
@@ -100,7 +100,7 @@ def stop_waiting(k: Kernel, frame: int) -> None:
 def closed(k: Kernel, frame: int, outcome: int) -> None:
     """A try has ended (outcome NONE: nobody waited): its connection is idle, or closed."""
     f = k.frames[frame]
-    g, h = k.groups[f.group], k.hosts[f.host]
+    g, h = k.groups[f.group], k.hosts[k.forwards[frame].host]
     g.active -= 1
     h.busy -= 1
     if _counts_connections(k, f.group) and outcome in (NONE, CONNECT_FAILURE):
@@ -145,7 +145,7 @@ def refresh(k: Kernel, group: int) -> None:
 def result(k: Kernel, frame: int, outcome: int, here: bool) -> None:
     """Take in how a try ended; `here`: the enforcer itself ended it, by a timeout (rule Y7)."""
     f = k.frames[frame]
-    h = k.hosts[f.host]
+    h = k.hosts[k.forwards[frame].host]
     view = k.views[k.groups[f.group].of_view]
     if not view.outlier:
         return
@@ -173,7 +173,7 @@ def result(k: Kernel, frame: int, outcome: int, here: bool) -> None:
             h.row_5xx = 0
             detected = True
     if detected:
-        _detected(k, f.group, f.host, f.choices)
+        _detected(k, f.group, k.forwards[frame].host, k.forwards[frame].choices)
 
 
 @compiled()
