@@ -144,6 +144,7 @@ class PolicyRows:
             callers=callers,
             first_cursor=self.cursors,
             first_count=self.counts,
+            plain=int(not tracked and not cluster.zone_aware and not is_hashed and cluster.choices == 2),
             split=int(split),
             choices=cluster.choices,
             dimension=self.dimensions.index(cluster.hash_on) if is_hashed else -1,  # type: ignore[arg-type]

@@ -131,6 +131,7 @@ VIEWS = np.dtype(
         ("callers", "i4"),  # how many replicas hold one
         ("first_cursor", "i4"),  # round robin: cursors[first_cursor + caller's number]
         ("first_count", "i4"),  # outstanding[first_count + caller's number * most(among) + replica]
+        ("plain", "i1"),  # nobody is ejected, zones and keys do not matter, and least request has two choices
         ("split", "i1"),  # calls draw a version first: each version is an upstream of its own
         ("choices", "i4"),  # LEAST_REQUEST; 0: a full scan
         ("dimension", "i4"),  # RING_HASH, MAGLEV: of keys
