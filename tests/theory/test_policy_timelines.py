@@ -22,7 +22,14 @@ from meshsim.model.load import load
 FAST = {"request": 1, "limit": "unlimited"}
 
 
-def built(services: dict[str, Any], arrivals: dict[str, Any], policies: list[dict[str, Any]], **fields: Any) -> Plane:
+def built(
+    services: dict[str, Any],
+    arrivals: dict[str, Any],
+    policies: list[dict[str, Any]],
+    *,
+    architecture: str = "none",
+    **fields: Any,
+) -> Plane:
     """A topology without delays whose policies the callers' libraries enforce; requests are for `e` of the first."""
     spec = {
         "meshsim": 1,
@@ -34,7 +41,7 @@ def built(services: dict[str, Any], arrivals: dict[str, Any], policies: list[dic
         "policies": [{"name": f"p{i}", "in_app": "on", **policy} for i, policy in enumerate(policies)],
         **fields,
     }
-    return lower(load(spec), fields.pop("architecture", "none"))
+    return lower(load(spec), architecture)
 
 
 def steps(*each: Any) -> dict[str, Any]:
@@ -48,14 +55,15 @@ def fails(p: float = 1.0, reason: str = "503") -> dict[str, Any]:
 # -- retries ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("architecture", ["none", "sidecar", "{mesh: ambient, waypoint: per_service}"])
 @pytest.mark.parametrize(("attempts", "layers"), [(1, 3), (2, 4), (3, 2)])
-def test_retries_of_every_layer_multiply_at_a_leaf_that_fails(attempts: int, layers: int) -> None:
+def test_retries_of_every_layer_multiply_at_a_leaf_that_fails(attempts: int, layers: int, architecture: str) -> None:
     """(attempts + 1)^layers tries (Google, "Site Reliability Engineering", 22, Handling overload)."""
     names = [f"s{i}" for i in range(layers)]
     services = {name: steps({"call": f"{below}.e"}) for name, below in pairwise(names)}
     services[names[-1]] = steps(fails())
     retrying = {"retries": {"attempts": attempts, "on": ["5xx"], "backoff": "none"}}
-    record = run(built(services, {"constant": "10/s"}, [retrying]), 0.55)
+    record = run(built(services, {"constant": "10/s"}, [retrying], architecture=architecture), 0.55)
     requests = len(rows(record))
     assert total(record, layers - 1, "requests") == requests * (attempts + 1) ** layers > 0
     assert OK not in outcomes(record)
