@@ -145,6 +145,19 @@ def retries(_: float) -> Setting:
     return Setting(plane, rate, figures)
 
 
+def per_try_timeout(_: float) -> Setting:
+    """An exponential service that is begun anew has lost nothing: three tries of 10 ms are one of 30 ms."""
+    rate, each, k = 200.0, 0.01, 2
+    q = math.exp(-each / MEAN_S)
+    policy = {"retries": {"attempts": k, "on": ["gateway-error"], "per_try": "10ms", "backoff": "none"}}
+    figures = {
+        "share timed out": (q ** (k + 1), observe.share_of(TIMEOUT)),
+        "tries a request": ((1.0 - q ** (k + 1)) / (1.0 - q), observe.per_request("requests", 0)),
+        **mean_and_p99(*policy_laws.truncated_exponential(1.0 / MEAN_S, each * (k + 1))),
+    }
+    return Setting(topology(endless(), rate, policy), rate, figures)
+
+
 def retrial_queue(rho: float) -> Setting:
     """No room to wait: who finds the server busy is in orbit until a try meets it idle. At utilisation 0.5 a hundred
     tries, the most there can be, are as good as countless ones.
@@ -195,6 +208,16 @@ def max_requests(_: float) -> Setting:
     heavy = [{"work": {"lognormal": {"mean": "10ms", "cv": 2}}}]
     plane = topology(endless(heavy), rate, {"circuit_breaker": {"max_requests": 4}})
     return Setting(plane, rate, {"share rejected": (laws.erlang_b(4.0, 4), observe.share_of(OVERFLOW))})
+
+
+def max_requests_of_each(_: float) -> Setting:
+    """Three callers have three breakers, each for a third of the requests."""
+    rate = 600.0
+    callers = endless([{"call": "b.e"}], replicas=3)
+    services = {**callers, "b": endless()["a"]}
+    policy = {"to": "b", "circuit_breaker": {"max_requests": 2}}
+    plane = topology(services, rate, policy)
+    return Setting(plane, rate, {"share rejected": (laws.erlang_b(2.0, 2), observe.share_of(OVERFLOW))})
 
 
 def max_pending(_: float) -> Setting:
@@ -251,11 +274,13 @@ MODELS = (
     Model("M/M/1, calls time out, work is wasted", "Kleinrock 1, 5.12", wasted_calls, 0.5, (0.5,)),
     Model("M/M/4+M by `max_wait`", "Palm 1957; Garnett et al. 2002", erlang_a, (3.0, 0.4), (0.5, 0.8)),
     Model("two retries by policy, p = 0.5", "geometric series", retries, 1.0, ALONE),
+    Model("two retries of 10 ms each", "exponential service has no memory", per_try_timeout, 1.8, ALONE),
     Model("retrial queue with orbit", FALIN, retrial_queue, 1.1, (0.5,)),
     Model("hedge after 10 ms", "least of two exponentials", hedging, 0.5, ALONE),
     Model("floor of a retry budget: M/D/3/3", BREAKER, retry_budget_floor, 0.3, ALONE),
     Model("limit of retries: M/M/3/3", BREAKER, retry_limit, 0.4, ALONE),
     Model("limit of requests: M/G/4/4", BREAKER, max_requests, 1.3, ALONE),
+    Model("limit of requests of each of three callers: M/M/2/2", BREAKER, max_requests_of_each, 0.5, ALONE),
     Model("limits of connections and pending: M/M/4/7", "Kleinrock 1, 3.8; Little 1961", max_pending, 2.2, ALONE),
     Model("token bucket: M/D/1/3", "Gross and Harris, 5.1", token_bucket, 1.0, ALONE),
     Model(
