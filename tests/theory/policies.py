@@ -5,6 +5,7 @@ libraries enforce what is said (`in_app`). Messages take no time.
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import laws
@@ -91,6 +92,19 @@ def cancelled(rho: float, **policy: str) -> Setting:
         "share timed out": (policy_laws.cut_off_share(rate, MEAN_S, limit), observe.share_of(TIMEOUT)),
         "utilisation": (1.0 - policy_laws.empty_mm1_cut_off(rate, MEAN_S, limit), observe.utilization()),
         **mean_alone(policy_laws.truncated_exponential(1.0 / MEAN_S - rate, limit)[0]),
+    }
+    return Setting(plane, rate, figures)
+
+
+def reneging(rho: float, servers: int = 1, **fields: Any) -> Setting:
+    """Whoever loses patience is taken out of the middle of a line, out of a shared core or out of service."""
+    rate = rho * servers / MEAN_S
+    plane = topology(single(**fields), rate, {"cancellation": "on"}, patience={"exp": "30ms"})
+    late, busy, present = policy_laws.reneging(rate, MEAN_S, servers, 0.03)
+    figures = {
+        "share timed out": (late, observe.share_of(TIMEOUT)),
+        "utilisation": (busy, observe.utilization(0, servers)),
+        "number present": (present, observe.present),
     }
     return Setting(plane, rate, figures)
 
@@ -260,9 +274,19 @@ def supermarket(choices: int, rho: float) -> Setting:
 
 ALONE = (None,)
 BARRER = "Barrer 1957; Baccelli and Hébuterne 1981"
+ANCKER = "Ancker and Gafarian 1963"
 DAM = "dam of finite capacity, Takács 1967"
 FALIN = "Falin and Templeton 1997, 1.2"
 BREAKER = "Erlang 1917; Sevastyanov 1957"
+
+RENEGING: dict[str, dict[str, Any]] = {
+    "M/M/1": {"discipline": "fifo"},
+    "M/M/1 LIFO": {"discipline": "lifo"},
+    "M/M/1 PS": {"discipline": "ps"},
+    "M/M/3": {"discipline": "fifo", "cpu": 3, "servers": 3},
+    "M/M/3 PS": {"discipline": "ps", "cpu": 3, "servers": 3},
+    "M/M/2 by `concurrency`": {"concurrency": 2, "servers": 2, **ENDLESS},
+}
 
 MODELS = (
     Model("M/M/1+D by `max_wait`", BARRER, waiting_limit, (1.0, 0.2), (0.5, 0.8)),
@@ -270,6 +294,10 @@ MODELS = (
     Model("M/M/1 with a deadline that travels", BARRER, deadline, (0.5, 0.1), (0.5, 0.8)),
     Model("M/M/1 with patience and cancellation", DAM, cancelled, (0.4, 0.1), (0.5, 0.8)),
     Model("M/M/1 with timeout and cancellation, load 1.2", DAM, lambda _: cancelled(1.2, timeout="20ms"), 0.5, ALONE),
+    *(
+        Model(f"{name} with exponential patience and cancellation", ANCKER, partial(reneging, **fields), 0.25, (0.5,))
+        for name, fields in RENEGING.items()
+    ),
     Model("M/M/1, clients give up, work is wasted", "Kleinrock 1, 5.12", wasted_work, (0.5, 0.15), (0.5, 0.8)),
     Model("M/M/1, calls time out, work is wasted", "Kleinrock 1, 5.12", wasted_calls, 0.5, (0.5,)),
     Model("M/M/4+M by `max_wait`", "Palm 1957; Garnett et al. 2002", erlang_a, (3.0, 0.4), (0.5, 0.8)),

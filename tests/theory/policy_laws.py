@@ -99,6 +99,18 @@ def erlang_a(rate: float, mean: float, servers: int, patience: float) -> tuple[f
     return lost, float(chances[servers:].sum()), mean + time_served / (1.0 - lost)
 
 
+def reneging(rate: float, mean: float, servers: int, patience: float) -> tuple[float, float, float]:
+    """Share that gives up, share of time that a server works, and mean number present, where everybody has an
+    exponential patience for all of the sojourn: births at `rate`, deaths at mu min(n, c) + n / patience, whoever is
+    served first (Ancker and Gafarian 1963, "Some queuing problems with balking and reneging").
+    """
+    n = np.arange(1, 400)
+    weights = np.concatenate([[1.0], np.cumprod(rate / (np.minimum(n, servers) / mean + n / patience))])
+    chances: Floats = weights / weights.sum()
+    present = float(chances[1:] @ n)
+    return present / patience / rate, float(chances[1:] @ np.minimum(n, servers)) / servers, present
+
+
 # -- retrials --------------------------------------------------------------------------------------------------
 
 

@@ -69,6 +69,16 @@ def test_one_impatient_server_and_little(rho: float) -> None:
     assert mean > MEAN_S
 
 
+@pytest.mark.parametrize("servers", [1, 3])
+def test_who_reneges_and_who_is_served_are_all(servers: int) -> None:
+    """The servers do the work of those who are served: no part of that law went into the chain's solution."""
+    rate = 0.8 * servers / MEAN_S
+    late, busy, _ = policy_laws.reneging(rate, MEAN_S, servers, 0.03)
+    assert busy * servers / MEAN_S == pytest.approx(rate * (1.0 - late), rel=1e-12)
+    patient = policy_laws.reneging(rate, MEAN_S, servers, 1e6)
+    assert patient[2] == pytest.approx(rate * laws.mmc_mean(rate, MEAN_S, servers), rel=1e-3)
+
+
 def test_patience_without_end_is_erlang_c() -> None:
     lost, waits, mean = policy_laws.erlang_a(320.0, MEAN_S, 4, 100.0)
     assert lost < 1e-4
