@@ -134,6 +134,7 @@ def service(name: str, *steps: PlaneStep, replicas: int = 1, cores: float = 1.0,
         "threads": 1,
         "concurrency": None,
         "queue": None,
+        "max_wait": None,
         "endpoints": {ENDPOINT: (steps,)},
         "memory_bytes": 0,
     }
