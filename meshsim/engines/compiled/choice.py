@@ -70,7 +70,7 @@ def choose(k: Kernel, frame: int, caller: int, path_key: int, tried: int) -> boo
 
 @compiled()
 def _plainly(k: Kernel, frame: int, caller: int, mine: int, version: int, first: int, n: int) -> int:
-    """What most calls need, as `_select` does it too: a tenth of the kernel's time went into asking what they do not."""
+    """What most calls need, as `_select` does it too: a tenth of all time went into asking what they do not."""
     f = k.frames[frame]
     c = k.calls[f.call]
     view, service = k.views[c["view"]], k.services[c.among]
