@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from meshsim.engines import keyed
 from meshsim.engines.compiled.draws import draw_whole
-from meshsim.engines.compiled.state import NONE, TRIED_BITS, Kernel
+from meshsim.engines.compiled.rows import NONE, TRIED_BITS
+from meshsim.engines.compiled.state import Kernel
 from meshsim.engines.compiled.upstreams import refresh
 from meshsim.engines.jit import compiled
 from meshsim.engines.keyed import mix, unit
@@ -16,8 +19,8 @@ from meshsim.engines.rings import MAGLEV_ENTRIES
 _LEAST_HOSTS = 6  # of an upstream, for zone aware routing (Envoy's min_cluster_size)
 _WHOLE = 10_000  # Envoy's percentages have two digits behind the point
 _REHASHES = 1000
-_NO_NAME = np.uint64(0)  # of the type of names: an int and one of those would become a float
-_MAGLEV_ENTRIES = np.uint64(MAGLEV_ENTRIES)
+_NO_NAME: Any = np.uint64(0)  # of the type of names: an int and one of those would become a float
+_MAGLEV_ENTRIES: Any = np.uint64(MAGLEV_ENTRIES)
 
 
 @compiled()

@@ -9,7 +9,8 @@ from meshsim.engines.compiled.heap import OPEN_ARRIVAL, USER_ARRIVAL, arrival_ke
 from meshsim.engines.compiled.messages import abandon
 from meshsim.engines.compiled.pool import free_frame, free_user, new_request, new_user
 from meshsim.engines.compiled.ready import SEND, ready
-from meshsim.engines.compiled.state import LATENCY, LATENCY_ALL, NONE, TRIES, Kernel
+from meshsim.engines.compiled.rows import LATENCY, LATENCY_ALL, NONE, TRIES
+from meshsim.engines.compiled.state import Kernel
 from meshsim.engines.jit import compiled
 from meshsim.engines.keyed import mix, unit
 from meshsim.engines.order import NEVER_NS

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from meshsim.engines import buckets, sharing
-from meshsim.engines.compiled.state import NONE, UNLIMITED, Kernel
+from meshsim.engines.compiled.rows import NONE, UNLIMITED
+from meshsim.engines.compiled.state import Kernel
 from meshsim.engines.jit import compiled
 from meshsim.engines.order import NEVER_NS
 from meshsim.engines.program import PS

@@ -9,7 +9,8 @@ from meshsim.engines.compiled.heap import BACKED_OFF, TOO_LATE, event_key, push
 from meshsim.engines.compiled.messages import give_up_tries, join_family
 from meshsim.engines.compiled.pool import free_frame
 from meshsim.engines.compiled.ready import HEDGE, REFUSED, TIMED_OUT, TRY_AGAIN, TRY_TIMED_OUT, tell
-from meshsim.engines.compiled.state import FORWARDING, IDLE, NONE, TRIED_BITS, Kernel
+from meshsim.engines.compiled.rows import FORWARDING, IDLE, NONE, TRIED_BITS
+from meshsim.engines.compiled.state import Kernel
 from meshsim.engines.jit import compiled
 from meshsim.engines.keyed import unit
 from meshsim.engines.order import NEVER_NS

@@ -5,6 +5,15 @@ from __future__ import annotations
 from meshsim.engines import order
 from meshsim.engines.compiled import clients, cpu, messages, steps
 from meshsim.engines.compiled.counters import next_batch
+from meshsim.engines.compiled.growth import (
+    FRAME_TABLE,
+    HEAP_TABLE,
+    LIVE_TABLE,
+    READY_TABLE,
+    ROW_TABLE,
+    SPAN_TABLE,
+    USER_TABLE,
+)
 from meshsim.engines.compiled.heap import (
     ANSWERED,
     BACKED_OFF,
@@ -26,31 +35,24 @@ from meshsim.engines.compiled.heap import (
 )
 from meshsim.engines.compiled.lanes import first_lane, take_head
 from meshsim.engines.compiled.ready import HEARS, RUN, SEND, STOP, TRY_AGAIN, TURN, ready_frame, tell
-from meshsim.engines.compiled.state import (
+from meshsim.engines.compiled.rows import (
     DONE,
     ENDED,
     EVENT_BUDGET,
     FORWARDING,
-    FRAME_TABLE,
     GROW,
-    HEAP_TABLE,
     IN_LINE,
-    LIVE_TABLE,
     NONE,
     ON_CPU,
     PAUSED,
-    READY_TABLE,
-    ROW_TABLE,
-    SPAN_TABLE,
     TIME_STANDS_STILL,
     TIME_WENT_BACK,
     TOO_DEEP,
     TOO_MANY_FRAMES,
     TOO_MANY_REQUESTS,
-    USER_TABLE,
     WAITING,
-    Kernel,
 )
+from meshsim.engines.compiled.state import Kernel
 from meshsim.engines.compiled.timers import arm
 from meshsim.engines.jit import compiled
 from meshsim.engines.order import NEVER_NS

@@ -10,7 +10,7 @@ from meshsim.engines.compiled.lanes import travel
 from meshsim.engines.compiled.pool import free_frame, new_frame
 from meshsim.engines.compiled.ready import HEDGE, REFUSED, RUN, STOP, TIMED_OUT, TRY_TIMED_OUT, TURN, ready_frame, tell
 from meshsim.engines.compiled.routing import connection_of, delay_ns, is_fresh, pick, place_of, station_of, thread_of
-from meshsim.engines.compiled.state import (
+from meshsim.engines.compiled.rows import (
     AWAITING,
     ENDED,
     FORKED,
@@ -23,8 +23,8 @@ from meshsim.engines.compiled.state import (
     ON_CPU,
     PENDING,
     RPC,
-    Kernel,
 )
+from meshsim.engines.compiled.state import Kernel
 from meshsim.engines.compiled.timers import start_timer, stop_timer
 from meshsim.engines.jit import compiled
 from meshsim.engines.keyed import mix

@@ -5,7 +5,8 @@ from __future__ import annotations
 from meshsim.engines import keyed
 from meshsim.engines.compiled.choice import choose
 from meshsim.engines.compiled.draws import draw_whole
-from meshsim.engines.compiled.state import NONE, Kernel
+from meshsim.engines.compiled.rows import NONE
+from meshsim.engines.compiled.state import Kernel
 from meshsim.engines.jit import compiled
 from meshsim.engines.keyed import mix, unit
 from meshsim.engines.program import (

@@ -19,7 +19,7 @@ from meshsim.engines.compiled.messages import (
     stop_branches,
 )
 from meshsim.engines.compiled.ready import RUN, ready_frame
-from meshsim.engines.compiled.state import (
+from meshsim.engines.compiled.rows import (
     AWAITING,
     DETACHED,
     FORKED,
@@ -32,8 +32,8 @@ from meshsim.engines.compiled.state import (
     TURNED_AWAY,
     WAITING,
     WITH_TLS,
-    Kernel,
 )
+from meshsim.engines.compiled.state import Kernel
 from meshsim.engines.compiled.timers import limit_by_deadline, start_timer
 from meshsim.engines.jit import compiled
 from meshsim.engines.keyed import try_key, unit

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from meshsim.engines import order
 from meshsim.engines.compiled.heap import DEADLINE, TIMER, event_key, push
-from meshsim.engines.compiled.state import NONE, Kernel
+from meshsim.engines.compiled.rows import NONE
+from meshsim.engines.compiled.state import Kernel
 from meshsim.engines.jit import compiled
 
 

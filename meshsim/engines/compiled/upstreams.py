@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from meshsim.engines.compiled.state import GRANTED, NONE, PENDING, Kernel
+from meshsim.engines.compiled.rows import GRANTED, NONE, PENDING
+from meshsim.engines.compiled.state import Kernel
 from meshsim.engines.jit import compiled
 from meshsim.engines.order import NEVER_NS
 from meshsim.engines.record import CONNECT_FAILURE, DEGRADED, E500, RATE_LIMIT, RESET

@@ -8,7 +8,7 @@ from small_kernel import piece, small_kernel
 
 from meshsim.engines import order
 from meshsim.engines.compiled import lanes
-from meshsim.engines.compiled.state import ENDED, IDLE, NONE
+from meshsim.engines.compiled.rows import ENDED, IDLE, NONE
 from meshsim.engines.order import NEVER_NS
 
 travel, first_lane, take_head = piece(lanes.travel), piece(lanes.first_lane), piece(lanes.take_head)

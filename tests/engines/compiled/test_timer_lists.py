@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from small_kernel import piece, small_kernel
 
 from meshsim.engines.compiled import timers
-from meshsim.engines.compiled.state import NONE, Kernel
+from meshsim.engines.compiled.rows import NONE
+from meshsim.engines.compiled.state import Kernel
 
 start_timer, stop_timer = piece(timers.start_timer), piece(timers.stop_timer)
 
