@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from small_kernel import piece, small_kernel
 
 from meshsim.architectures.plane import Plane
-from meshsim.engines.compiled import pool
+from meshsim.engines.compiled import allocation, growth, pool
 from meshsim.engines.compiled import ready as ring
 from meshsim.engines.compiled.growth import READY_TABLE
 from meshsim.engines.compiled.rows import NONE
