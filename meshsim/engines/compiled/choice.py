@@ -40,11 +40,19 @@ def choose(k: Kernel, frame: int, caller: int, path_key: int, tried: int) -> boo
         version = _version(k, f.call, path_key)
         first = k.versions[service.first_version + version].first_replica
         n = k.versions[service.first_version + version].replicas
-    base = k.scalars[0].first_count + view.first_count + mine * service.most
     if view.plain and tried == 0:
         f.carried = _plainly(k, frame, caller, mine, version, first, n)
-        f.counted = base + f.carried
+        f.counted = k.scalars[0].first_count + view.first_count + mine * service.most + f.carried
         return True
+    return _carefully(k, frame, caller, mine, version, first, n, tried)
+
+
+@compiled(inline=False)
+def _carefully(k: Kernel, frame: int, caller: int, mine: int, version: int, first: int, n: int, tried: int) -> bool:
+    """Choose where replicas may be ejected or tried before, or zones, keys or more choices matter."""
+    f = k.frames[frame]
+    c = k.calls[f.call]
+    view, service = k.views[c["view"]], k.services[c.among]
     left = n  # to choose from
     ejects = False
     if view.tracked:
@@ -65,7 +73,7 @@ def choose(k: Kernel, frame: int, caller: int, path_key: int, tried: int) -> boo
             picked = NONE
             selection += 1
     f.carried = picked
-    f.counted = base + picked
+    f.counted = k.scalars[0].first_count + view.first_count + mine * service.most + picked
     if view.tracked:
         k.forwards[frame].host += picked
     return True

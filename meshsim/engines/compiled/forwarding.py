@@ -82,8 +82,24 @@ def send_try(k: Kernel, frame: int, at: int) -> int:
 @compiled()
 def take(k: Kernel, frame: int, news: int) -> int:
     """Go on with what an enforcer hears: its outcome, or SUSPENDED or SENDING."""
-    f, w = k.frames[frame], k.forwards[frame]
     outcome = news
+    if news > DEGRADED:
+        outcome = _amiss(k, frame, news)
+        if outcome < 0:
+            return outcome
+    f, w = k.frames[frame], k.forwards[frame]
+    if f.first != NONE or w.holds_retry:
+        give_up_tries(k, frame)
+    w.retry_ns = NONE
+    w.limit_ns = NONE
+    f.state = IDLE
+    return outcome
+
+
+@compiled(inline=False)
+def _amiss(k: Kernel, frame: int, news: int) -> int:
+    """Hear anything but a success: the outcome if that is the end, or what `take` gives if it is not."""
+    f, w = k.frames[frame], k.forwards[frame]
     if news == TRY_AGAIN:
         w.backing_off = 0
         w.retry_ns = NONE
@@ -92,23 +108,17 @@ def take(k: Kernel, frame: int, news: int) -> int:
         _decide(k, frame, TIMEOUT, HEDGE, 0)
         return SUSPENDED
     if news == TIMED_OUT:
+        return TIMEOUT
+    outcome = news
+    if news == TRY_TIMED_OUT:
         outcome = TIMEOUT
-    elif news > DEGRADED:
-        if news == TRY_TIMED_OUT:
-            outcome = TIMEOUT
-            _decide(k, frame, outcome, news, 1)
-        elif news >= REFUSED:  # by this enforcer itself, which does not try that again
-            outcome = news - REFUSED
-            _release_retry(k, frame)
-        else:
-            _decide(k, frame, outcome, news, 1)
-        if w.backing_off or f.first != NONE:
-            return SUSPENDED
-    give_up_tries(k, frame)
-    w.retry_ns = NONE
-    w.limit_ns = NONE
-    f.state = IDLE
-    return outcome
+        _decide(k, frame, outcome, news, 1)
+    elif news >= REFUSED:  # by this enforcer itself, which does not try that again
+        outcome = news - REFUSED
+        _release_retry(k, frame)
+    else:
+        _decide(k, frame, outcome, news, 1)
+    return SUSPENDED if w.backing_off or f.first != NONE else outcome
 
 
 @compiled()

@@ -154,7 +154,7 @@ def _pass_on(k: Kernel, group: int, host: int) -> None:
         ready_frame(k, TURN, following)
 
 
-@compiled()
+@compiled(inline=False)
 def has_turn(k: Kernel, frame: int) -> int:
     """A try that waited may be sent (its record), unless its caller gave up or too many are under way (NONE)."""
     f = k.frames[frame]
@@ -210,7 +210,7 @@ def timed_out(k: Kernel, frame: int) -> None:
     ready_frame(k, RUN, caller)
 
 
-@compiled()
+@compiled(inline=False)
 def try_timed_out(k: Kernel, frame: int) -> None:
     """A try has taken longer than its enforcer allows: the enforcer gives it up, or hedges (rules Y3, Y9)."""
     f = k.frames[frame]
@@ -227,7 +227,7 @@ def try_timed_out(k: Kernel, frame: int) -> None:
     tell(k, enforcer, TRY_TIMED_OUT)
 
 
-@compiled()
+@compiled(inline=False)
 def too_late(k: Kernel, enforcer: int) -> None:
     """The time that an enforcer has for a request is over (rule Y1)."""
     e = k.frames[enforcer]

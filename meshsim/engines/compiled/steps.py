@@ -72,7 +72,7 @@ def reached(k: Kernel, frame: int) -> None:
         ready_frame(k, RUN, frame)
 
 
-@compiled()
+@compiled(inline=False)
 def waited_too_long(k: Kernel, frame: int) -> None:
     """A request has stood in line for as long as it may: it is turned away as a consequence (rule S2)."""
     stations.leave_line(k, frame)
@@ -211,7 +211,7 @@ def _resumed(k: Kernel, frame: int, news: int) -> int:
     return UNFINISHED
 
 
-@compiled()
+@compiled(inline=False)
 def _has_token(k: Kernel, frame: int, number: int) -> bool:
     """Take a token from an enforcer's bucket, if there is one; tokens come continuously (rule Y10)."""
     limit = k.limits[number]
@@ -227,7 +227,7 @@ def _has_token(k: Kernel, frame: int, number: int) -> bool:
     return has_one
 
 
-@compiled()
+@compiled(inline=False)
 def _match(k: Kernel, frame: int, pc: int) -> None:
     """Go on at the first case that takes the request's stream; the last one takes all (rule Y11)."""
     f, i = k.frames[frame], k.instructions[pc]
