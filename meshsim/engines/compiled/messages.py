@@ -276,7 +276,7 @@ def give_up_tries(k: Kernel, enforcer: int) -> None:
     e.last = NONE
 
 
-@compiled()
+@compiled(inline=False)
 def stop(k: Kernel, frame: int) -> None:
     """A frame is cancelled, or a branch stopped: it leaves whatever it waits for (rule X2)."""
     f = k.frames[frame]

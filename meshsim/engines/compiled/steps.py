@@ -361,7 +361,7 @@ def send_try(k: Kernel, frame: int, request: int) -> int:
     return child
 
 
-@compiled()
+@compiled(inline=False)
 def _limit_by_patience(k: Kernel, frame: int) -> None:
     """A client waits for as long as its patience lasts (rule A8)."""
     f = k.frames[frame]
