@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import fields, is_dataclass
 from itertools import groupby
 from typing import Any
@@ -12,8 +12,20 @@ from typing import Any
 from pydantic import BaseModel
 
 from meshsim.architectures.enforced import Trying
-from meshsim.architectures.plane import Hop, Inert, Plane, PlaneService
+from meshsim.architectures.plane import (
+    Forward,
+    Hop,
+    Inert,
+    Limited,
+    Mirrored,
+    Plane,
+    PlaneChoose,
+    PlaneService,
+    PlaneStep,
+    Routed,
+)
 from meshsim.architectures.walk import Message, calls_in, chain_of
+from meshsim.model.steps import Fail, Wait
 from meshsim.units import format_duration
 
 _WIDTH = 100
@@ -43,6 +55,8 @@ def _plain(value: Any) -> Any:
         return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, dict):
         return {key: _plain(part) for key, part in value.items()}
+    if isinstance(value, frozenset):
+        return sorted(value)
     if isinstance(value, (list, tuple)):
         return [_plain(part) for part in value]
     if isinstance(value, float) and not math.isfinite(value):
@@ -134,6 +148,50 @@ def _calls(plane: Plane) -> Iterator[str]:
             lines = textwrap.wrap("; ".join(filter(None, notes)), _WIDTH - len(_INDENT)) or [""]
             yield f"    -> {_target(hop):<38} {lines[0]}".rstrip()
             yield from (_INDENT + line for line in lines[1:])
+            for rule in _rules(plane.service(hop.to).endpoints[hop.endpoint][0], plane):
+                yield from textwrap.wrap(rule, _WIDTH, initial_indent=" " * 7, subsequent_indent=" " * 9)
+
+
+def _rules(steps: Iterable[PlaneStep], plane: Plane) -> Iterator[str]:
+    """Rate limits and routes among the steps of an enforcer."""
+    for step in steps:
+        if isinstance(step, Limited):
+            bucket = step.limit.bucket
+            whose = "all instances together" if step.limit.shared else "each instance"
+            yield f"rate limit '{step.name}': {bucket.rate_per_s:g}/s and a burst of {bucket.burst}, {whose}"
+        elif isinstance(step, Routed):
+            for case in step.cases:
+                if case.route:
+                    who = "all requests" if case.streams is None else f"requests of {', '.join(sorted(case.streams))}"
+                    yield f"route '{case.route}' takes {who}: {', '.join(_route(case.do, plane))}"
+
+
+def _route(steps: Iterable[PlaneStep], plane: Plane) -> Iterator[str]:
+    for step in steps:
+        if isinstance(step, PlaneChoose):  # a delay or a copy, for a share
+            (option,) = step.options
+            yield from (what + _share(option.p) for what in _route(option.do, plane))
+        elif isinstance(step, Wait):
+            yield f"delayed by {format_duration(step.wait.mean())} on average"
+        elif isinstance(step, Fail):
+            yield f"answered {step.reason}{_share(step.p)}"
+        elif isinstance(step, Mirrored):
+            yield f"copied to {_versions(step.hop, plane)}"
+        elif isinstance(step, Forward):
+            yield f"sent to {_versions(step.hop, plane)}"
+
+
+def _share(share: float) -> str:
+    return "" if share >= 1.0 else f" ({share:.3g} of them)"
+
+
+def _versions(hop: Hop, plane: Plane) -> str:
+    """The service that a route sends to, with the shares of its versions."""
+    assert hop.among is not None
+    if hop.split is None:
+        return hop.among
+    shares = zip(plane.service(hop.among).versions, hop.split, strict=True)
+    return f"{hop.among} ({', '.join(f'{version} {share:.3g}' for version, share in shares if share)})"
 
 
 def edges(plane: Plane) -> list[Message]:
@@ -153,7 +211,9 @@ def _target(hop: Hop) -> str:
 def _choice(hop: Hop) -> str:
     """What the sender of a message does about who gets it; told on the sender's line."""
     if hop.pick == "balance":
-        return f"chooses by {hop.cluster.balancer} over {hop.among}" + (", by split" if hop.enforce_split else "")
+        key = f" of {hop.cluster.hash_on}" if hop.cluster.hash_on else ""
+        split = ", by split" if hop.enforce_split else ""
+        return f"chooses by {hop.cluster.balancer}{key} over {hop.among}{split}"
     return f"its connection leads to one of {hop.among}" if hop.pick == "connection" else ""
 
 
@@ -170,7 +230,8 @@ def _policies(hop: Hop) -> str:
         "zone aware" if cluster.zone_aware else "",
         *(f"{name} {limit}" for name in _BREAKERS if (limit := getattr(cluster, name)) is not None),
         f"retry budget {cluster.budget_share:.0%}" if cluster.budget_share is not None else "",
-        "ejects" if cluster.outlier is not None else "",
+        f"ejects up to {cluster.outlier.max_ejected:.3g} of them" if cluster.outlier is not None else "",
+        f"panic below {cluster.panic:.3g}" if cluster.outlier is not None and cluster.panic else "",
     ]
     return ", ".join(filter(None, parts))
 

@@ -210,7 +210,7 @@ class _Lowering:
         enforced = edge.enforced
         usual: tuple[PlaneStep, ...] = (Forward(onward),)
         if enforced.routes:
-            cases = [Case(rule.streams, self.route_steps(edge, rule)) for rule in enforced.routes]
+            cases = [Case(rule.streams, self.route_steps(edge, rule), rule.name) for rule in enforced.routes]
             usual = (Routed((*cases, Case(None, usual))),)
         limits: list[PlaneStep] = []
         for limit in enforced.limits:
@@ -265,7 +265,7 @@ class _Lowering:
             self.inert[Inert(f"services.{callee}", "split", caller, target, why)] = None
 
     def why_inert(self, caller: str) -> str:
-        cure = "`in_app: true` would let the caller's library act"
+        cure = "a policy for these calls with `in_app: on` would let the caller's library act"
         if self.wiring.has_ztunnel(caller):
             return f"ztunnels are L4 and no waypoint is passed; {cure}"
         return f"no L7 proxy on the caller's side; {cure}"

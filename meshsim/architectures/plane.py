@@ -151,10 +151,11 @@ class Limited:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Steps for the requests of some streams; None: of all."""
+    """Steps for the requests of some streams; None: of all. `route` is its name, empty where no route takes them."""
 
     streams: frozenset[str] | None
     do: tuple[PlaneStep, ...]
+    route: str = ""
 
 
 @dataclass(frozen=True, slots=True)
