@@ -91,6 +91,8 @@ PART_COLOURS: Final = {
     "proxy": "#AAAA00",
     "network": "#EEDD88",
     "wait": "#FFAABB",
+    "connection": "#99DDFF",
+    "failed tries": "#BBCC33",
 }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -17,48 +17,16 @@ from meshsim.architectures.plane import Plane
 from meshsim.engines.record import BATCHES, OUTCOMES, UNFINISHED, Record
 from meshsim.errors import UsageError
 from meshsim.results import trace_report
-from meshsim.results.paths import (
-    CPU,
-    CPU_WAIT,
-    NETWORK,
-    SLOT,
-    TIMES,
-    WAIT,
-    Paths,
-    endpoint_services,
-    find_paths,
-    timeouts_of,
-)
+from meshsim.results.endpoints import endpoints_of
+from meshsim.results.paths import TIMES, Paths, find_paths, given_up_by_client
 from meshsim.results.quantiles import Ints
+from meshsim.results.segments import Segment, segments_of
 
 Kind = Literal["call", "branch"]
-#: How it ended for the caller: with an answer (of a branch: by itself), because its timeout was over, because the
-#: caller itself was stopped, or not before the request was answered.
+#: How it ended for the caller: with an answer (of a branch: by itself), because its timeout (or the client's patience)
+#: was over, because the caller itself was stopped or had the answer of another try, or not before the request was
+#: answered.
 Ending = Literal["answered", "timeout", "cancelled", "unfinished"]
-#: What a bar of a waterfall is made of: `TIMES`, then time that belongs to the frames called, and time of which nothing
-#: is known, because the frame had not ended when the request was answered.
-PARTS: Final = (*TIMES, "waiting for others", "goes on")
-OTHERS, GOES_ON = len(TIMES), len(TIMES) + 1
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """A piece of a frame's time.
-
-    Attributes
-    ----------
-    start_ns, end_ns
-        Simulated time.
-    part
-        One of `PARTS`.
-    critical
-        The request's latency would have been shorter without it.
-    """
-
-    start_ns: int
-    end_ns: int
-    part: str
-    critical: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,8 +242,8 @@ def outcomes_like(text: str) -> tuple[str, ...]:
 
     Examples
     --------
-    >>> outcomes_like("timeout"), outcomes_like("rejected")
-    (('timeout',), ('rejected(queue_full)',))
+    >>> outcomes_like("timeout"), outcomes_like("rejected")[:2]
+    (('timeout',), ('rejected(queue_full)', 'rejected(overflow)'))
     """
     traced = OUTCOMES[:UNFINISHED]
     found = tuple(outcome for outcome in traced if text in (outcome, outcome.partition("(")[0]))
@@ -300,14 +268,14 @@ def choose(
     if outcome is not None:
         wanted[:] = np.isin(OUTCOMES, outcomes_like(outcome))
     of_tenant = np.array([tenant in (None, name) for name in tenants])
-    services, timeouts = endpoint_services(kept.plane), timeouts_of(kept.plane)
-    paths = [find_paths(spans, services, timeouts) for spans in kept.spans]
+    endpoints = endpoints_of(kept.plane)
+    paths = [find_paths(spans, endpoints) for spans in kept.spans]
     rows = np.concatenate(kept.rows)
     replication = np.repeat(np.arange(len(kept.rows)), [len(one) for one in kept.rows])
     fits = np.flatnonzero(wanted[rows["outcome"]] & of_tenant[rows["stream"]])
     picked = _pick(rows, fits, slowest, sampled)
     first = np.cumsum([0, *(len(one) for one in kept.rows)])
-    makers = [_Maker(kept, number, path) for number, path in enumerate(paths)]
+    makers = [_Maker(kept, number, path, given_up_by_client(path, endpoints)) for number, path in enumerate(paths)]
     chosen = [makers[replication[i]].trace(int(i - first[replication[i]])) for i in picked]
     chosen_of = [np.sort(picked[replication[picked] == r]) - first[r] for r in range(len(paths))]
     return Traces(
@@ -348,8 +316,8 @@ def _critical_path(plane: Plane, paths: Sequence[Paths], chosen: Sequence[Ints])
 class _Maker:
     """Makes traces of one replication."""
 
-    def __init__(self, kept: Sampled, replication: int, path: Paths) -> None:
-        self.kept, self.replication, self.path = kept, replication, path
+    def __init__(self, kept: Sampled, replication: int, path: Paths, given_up: npt.NDArray[np.bool_]) -> None:
+        self.kept, self.replication, self.path, self.given_up = kept, replication, path, given_up
         self.endpoints = [(s, endpoint) for s in kept.plane.services for endpoint in s.endpoints]
         self.first = np.cumsum([0, *(len(service.replicas) for service in kept.plane.services)])
 
@@ -402,89 +370,29 @@ class _Maker:
             outcome="cancelled" if raw["outcome"] < 0 else OUTCOMES[raw["outcome"]],
             critical=critical,
             times_ns=dict(zip(TIMES, path.times_ns[frame].tolist(), strict=True)) if critical else {},
-            segments=tuple(self._segments(frame, raw, end_ns, critical)),
+            segments=tuple(segments_of(path, frame, end_ns)),
         )
 
     def _ending(self, frame: int, raw: dict[str, int], end_ns: int) -> Ending:
+        path, above = self.path, int(self.path.parent[frame])
+        if above < 0:
+            return "timeout" if self.given_up[path.row[frame]] else "answered"
         if raw["returned_ns"] >= 0 and raw["outcome"] >= 0:
             return "answered"
         if raw["endpoint"] < 0:
             return "unfinished" if raw["left_ns"] < 0 else "cancelled"
-        above = int(self.path.parent[frame])
-        until, left = int(self.path.until_ns[frame]), int(self.path.spans["left_ns"][above])
+        until, left = int(path.until_ns[frame]), int(path.spans["left_ns"][above])
         if left < 0 and until == end_ns:
             return "unfinished"
-        return "cancelled" if until == left and self.path.spans["outcome"][above] < 0 else "timeout"
+        stopped = until == left and path.spans["outcome"][above] < 0
+        return "cancelled" if stopped or self._was_outrun(frame) else "timeout"
 
-    def _segments(self, frame: int, raw: dict[str, int], end_ns: int, critical: bool) -> Iterator[Segment]:
-        """Cut a frame's time into pieces; those that last nothing are left out."""
-        reached, admitted, left = (
-            raw[name] if raw[name] >= 0 else None for name in ("reached_ns", "admitted_ns", "left_ns")
-        )
-        last = end_ns if left is None else left
-        if reached is None:
-            yield from _piece(raw["sent_ns"], int(self.path.until_ns[frame]), NETWORK, critical)
-            return
-        yield from _piece(raw["sent_ns"], reached, NETWORK, critical)
-        yield from _piece(reached, last if admitted is None else admitted, SLOT, critical)
-        if admitted is not None:
-            yield from self._within(frame, raw, admitted, last, critical)
-        if left is not None and raw["returned_ns"] >= 0:
-            yield from _piece(left, raw["returned_ns"], NETWORK, critical)
-
-    def _within(self, frame: int, raw: dict[str, int], admitted: int, last: int, critical: bool) -> Iterator[Segment]:
-        """From when it got its slot to when it left: its own time is what lies between the times of others."""
+    def _was_outrun(self, frame: int) -> bool:
+        """Another try of the same enforcer was answered when this one was given up."""
         path = self.path
-        family = slice(frame, int(np.searchsorted(path.row, path.row[frame], side="right")))
-        waited_for = path.gates[family] | (path.spans["endpoint"][family] >= 0)
-        children = frame + np.flatnonzero((path.parent[family] == frame) & waited_for)
-        pieces: list[tuple[int, int, bool | None]] = []  # from, to, gating; None: its own time
-        at = admitted
-        for child in sorted(children.tolist(), key=lambda one: int(path.spans["sent_ns"][one])):
-            start, end = int(path.spans["sent_ns"][child]), min(int(path.until_ns[child]), last)
-            if end > start:
-                pieces += [(at, start, None), (start, end, bool(path.gates[child]))]
-                at = end
-        pieces.append((at, last, None))
-        own = sum(end - start for start, end, gating in pieces if gating is None)
-        spent = _spent(raw, own)
-        before = 0
-        for start, end, gating in pieces:
-            if gating is None:
-                yield from _spread(spent, own, before, start, end, critical)
-                before += end - start
-            else:
-                yield from _piece(start, end, OTHERS, critical and not gating)
+        tries = (path.parent == path.parent[frame]) & path.gates & path.in_proxy[path.parent]
+        return bool((path.until_ns[tries] == path.until_ns[frame]).any())
 
 
 def _known(time_ns: int) -> int | None:
     return None if time_ns < 0 else time_ns
-
-
-def _piece(start_ns: int, end_ns: int, part: int, critical: bool) -> Iterator[Segment]:
-    if end_ns > start_ns:
-        yield Segment(start_ns, end_ns, PARTS[part], critical)
-
-
-def _spent(raw: dict[str, int], own: int) -> list[tuple[int, int]]:
-    """(part, nanoseconds) that together are the frame's own time; what is not known when it had not ended by itself."""
-    cpu_wait = min(raw["cpu_wait_ns"], own)
-    cpu = min(raw["demand_ns"], own - cpu_wait)
-    wait = min(raw["wait_ns"], own - cpu_wait - cpu)
-    return [(CPU_WAIT, cpu_wait), (CPU, cpu), (WAIT, wait), (GOES_ON, own - cpu_wait - cpu - wait)]
-
-
-def _spread(
-    spent: list[tuple[int, int]], own: int, before: int, start: int, end: int, critical: bool
-) -> Iterator[Segment]:
-    """Give a stretch of a frame's own time its share of every part.
-
-    `before` of its own time lies before the stretch: shares are rounded from there on, so that none is lost.
-    """
-    at, length = start, end - start
-    parts = [(part, total) for part, total in spent if total]
-    for part, total in parts:
-        share = total * (before + length) // own - total * before // own
-        following = end if part == parts[-1][0] else min(end, at + share)
-        yield from _piece(at, following, part, critical)
-        at = following
