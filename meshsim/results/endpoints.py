@@ -62,7 +62,8 @@ class Endpoints:
     timeouts
         Nanoseconds that an application waits for a try of a call.
     tries
-        How long an enforcer waits for all its tries, and for each one, in nanoseconds; None: for ever.
+        How long an enforcer waits for all its tries, and for each one, in nanoseconds; None: for ever. Absent of who
+        enforces nothing.
     needs
         By endpoint and number of branches: how many of a fork's have to succeed. There are several where forks of one
         endpoint differ.
@@ -71,7 +72,8 @@ class Endpoints:
     links
         How long their messages take.
     answers
-        Of entries: how long an answer takes to the client, in nanoseconds; absent where that varies.
+        Of entries whose clients may give up: how long an answer takes to them, in nanoseconds; absent where that
+        varies.
     """
 
     service: tuple[int, ...]
@@ -102,8 +104,8 @@ def endpoints_of(plane: Plane) -> Endpoints:
             several = len(fork.branches)
             needs.setdefault((at, several), set()).add(several if fork.quorum is None else fork.quorum)
         for hop in forwards_in(steps):
-            if hop.trying is not None:
-                tries[at] = _limits(hop.trying)
+            if hop.trying is not None or hop.cluster.is_tracked:
+                tries[at] = _limits(hop.trying or Trying())
             if _may_wait(hop):
                 pooled.add((at, number[hop.to, hop.endpoint]))
     return Endpoints(
@@ -168,7 +170,8 @@ def _links(plane: Plane) -> Links:
 
 def _answers(plane: Plane, number: Mapping[tuple[str, str], int]) -> dict[int, int]:
     client = _fixed(plane.network.client)
-    found = {number[hop.to, hop.endpoint]: 0 if hop.inside else client for _, hop in plane.entries}
+    impatient = [hop for stream, hop in plane.entries if stream.patience is not None]
+    found = {number[hop.to, hop.endpoint]: 0 if hop.inside else client for hop in impatient}
     return {endpoint: delay for endpoint, delay in found.items() if delay != UNKNOWN}
 
 

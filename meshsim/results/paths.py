@@ -9,7 +9,7 @@ So the parts of a request's critical path add up to its latency, to the nanoseco
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
@@ -48,6 +48,8 @@ class Paths:
         Number of the service that it runs at.
     in_proxy
         It runs at a proxy, or in a caller's library.
+    enforcer
+        It passes a request on and may make several tries of that.
     until_ns
         When the caller had the answer, gave up, or was answered itself. A branch: when it ended.
     connection_ns
@@ -66,6 +68,7 @@ class Paths:
     parent: Ints
     hop: Ints
     in_proxy: Bools
+    enforcer: Bools
     until_ns: Ints
     connection_ns: Ints
     gates: Bools
@@ -89,15 +92,15 @@ def find_paths(spans: Rows, endpoints: Endpoints) -> Paths:
     endpoint = _endpoints(spans, parent)
     hop: Ints = np.asarray(endpoints.service, dtype=np.int64)[endpoint]
     in_proxy: Bools = np.asarray(endpoints.proxy, dtype=bool)[endpoint]
-    proxy = in_proxy & (spans["endpoint"] >= 0)
+    enforcer: Bools = np.isin(endpoint, list(endpoints.tries)) & (spans["endpoint"] >= 0)
     connection = _connection_waits(spans, parent, endpoint, endpoints)
-    gates = _answered(spans, parent, proxy, np.isin(endpoint, list(endpoints.tries)))
-    until = _Until(spans, parent, row, endpoint, proxy, gates, connection).found(endpoints)
+    gates = _answered(spans, parent, enforcer)
+    until = _Until(spans, parent, row, endpoint, enforcer, gates, connection).found(endpoints)
     gates[_deciding(spans, parent, endpoint, endpoints)] = True
     gates[_open_at_the_end(spans, parent, row, until, gates)] = True
     critical = _all_the_way_up(gates, parent)
-    times = _times(spans, parent, until, gates, proxy, connection)
-    return Paths(spans, row, parent, hop, in_proxy, until, connection, gates, critical, times)
+    times = _times(spans, parent, until, gates, enforcer, connection)
+    return Paths(spans, row, parent, hop, in_proxy, enforcer, until, connection, gates, critical, times)
 
 
 def given_up_by_client(found: Paths, endpoints: Endpoints) -> Bools:
@@ -152,7 +155,7 @@ def _connection_waits(spans: Rows, parent: Ints, endpoint: Ints, endpoints: Endp
 # -- calls ---------------------------------------------------------------------------------------------------------
 
 
-def _answered(spans: Rows, parent: Ints, proxy: Bools, enforcing: Bools) -> Bools:
+def _answered(spans: Rows, parent: Ints, enforcer: Bools) -> Bools:
     """Entries, and calls that the caller waited for until they were answered; of an enforcer's tries the last one.
 
     An enforcer passes on what that try answered, and does nothing then but its work on the answer. Where it did
@@ -160,7 +163,7 @@ def _answered(spans: Rows, parent: Ints, proxy: Bools, enforcing: Bools) -> Bool
     """
     call = (parent >= 0) & (spans["endpoint"] >= 0)
     gates: Bools = (parent < 0) | (call & (spans["returned_ns"] >= 0))
-    tries = np.flatnonzero(gates & call & (proxy & enforcing)[parent])
+    tries = np.flatnonzero(gates & call & enforcer[parent])
     above = parent[tries]
     gates[tries] = False
     left, returned = spans["left_ns"][above], spans["returned_ns"][tries]
@@ -181,7 +184,7 @@ class _Until:
     parent: Ints
     row: Ints
     endpoint: Ints
-    proxy: Bools
+    enforcer: Bools
     gates: Bools
     connection_ns: Ints
 
@@ -194,7 +197,7 @@ class _Until:
         for frame in np.flatnonzero(until < 0).tolist():
             if spans["endpoint"][frame] < 0:
                 until[frame] = end[frame]
-            elif self.proxy[parent[frame]]:
+            elif self.enforcer[parent[frame]]:
                 until[frame] = min(bound[frame], *self._limits_of_try(frame, endpoints))
             else:
                 until[frame] = self._given_up(frame, int(bound[frame]), endpoints)
@@ -206,7 +209,7 @@ class _Until:
         left = spans["left_ns"]
         bound: Ints = np.where(left[parent] >= 0, left[parent], end)
         calls = np.flatnonzero((parent >= 0) & (spans["endpoint"] >= 0))
-        tries = self.proxy[parent[calls]]
+        tries = self.enforcer[parent[calls]]
         won = calls[tries & self.gates[calls]]
         answered = np.full(parent.size, np.iinfo(np.int64).max)
         answered[parent[won]] = spans["returned_ns"][won]  # the other tries were given up then
@@ -241,19 +244,39 @@ class _Until:
 
 def _deciding(spans: Rows, parent: Ints, endpoint: Ints, endpoints: Endpoints) -> list[int]:
     """Branches that decided the join of their fork (rule F2)."""
-    found = []
-    for fork in _forks(spans, parent):
-        above = int(parent[fork[0]])
-        needs = endpoints.needs.get((int(endpoint[above]), len(fork)), (len(fork),))
-        decided = [frame for need in needs if (frame := _decided(spans, fork, need)) is not None]
-        on_time = [frame for frame in decided if spans["left_ns"][frame] <= _went_on(spans, parent, fork)]
+    needs: dict[int, dict[int, tuple[int, ...]]] = {}
+    for (number, several), found in endpoints.needs.items():
+        needs.setdefault(number, {})[several] = found
+    deciding = []
+    for begun in _begun_together(spans, parent):
+        above = int(parent[begun[0]])
+        known = needs.get(int(endpoint[above]), {})
+        went_on = _went_on(spans, parent, begun)
+        deciding += _of_forks(spans, begun, known, went_on) or _of_forks(spans, begun, {len(begun): ()}, went_on)
+    return deciding
+
+
+def _of_forks(spans: Rows, begun: Sequence[int], known: Mapping[int, tuple[int, ...]], went_on: int) -> list[int]:
+    """Who decided each of the forks that branches which began together belong to; [] if that cannot be.
+
+    All forks but the last one were decided at the instant at which they began.
+    """
+    for several in sorted(known, reverse=True):
+        fork, others = begun[:several], begun[several:]
+        if len(fork) < several:
+            continue
+        decided = [_decided(spans, fork, need) for need in known[several] or (several,)]
+        limit = int(spans["sent_ns"][begun[0]]) if others else went_on
+        on_time = [frame for frame in decided if frame is not None and spans["left_ns"][frame] <= limit]
         if on_time:
-            found.append(max(on_time, key=lambda frame: int(spans["left_ns"][frame])))
-    return found
+            rest = _of_forks(spans, others, known, went_on) if others else []
+            if rest or not others:
+                return [max(on_time, key=lambda frame: int(spans["left_ns"][frame])), *rest]
+    return []
 
 
-def _forks(spans: Rows, parent: Ints) -> Iterator[list[int]]:
-    """Branches that somebody waits for, fork by fork: they begin at one instant with consecutive serials (T2, F1)."""
+def _begun_together(spans: Rows, parent: Ints) -> Iterator[list[int]]:
+    """Branches that somebody waits for: those of a fork begin at one instant with consecutive serials (T2, F1)."""
     branches = np.flatnonzero((spans["joined"] > 0) & (parent >= 0))
     order = branches[np.lexsort((branches, parent[branches]))]
     # plain numbers in plain lists: indexing arrays one by one is several times slower
@@ -340,7 +363,7 @@ def _all_the_way_up(gates: Bools, parent: Ints) -> Bools:
         path = higher
 
 
-def _times(spans: Rows, parent: Ints, until: Ints, gates: Bools, proxy: Bools, connection: Ints) -> Ints:
+def _times(spans: Rows, parent: Ints, until: Ints, gates: Bools, enforcer: Bools, connection: Ints) -> Ints:
     """(frames, TIMES): each frame's time outside of the frames that gate it; of one that did not end, up to the end."""
     inner = np.flatnonzero(gates & (parent >= 0))
     covered = np.zeros(parent.size, dtype=np.int64)
@@ -354,6 +377,6 @@ def _times(spans: Rows, parent: Ints, until: Ints, gates: Bools, proxy: Bools, c
     rest = own - cpu - cpu_wait
     tried = np.zeros(parent.size, dtype=bool)
     tried[parent[(parent >= 0) & (spans["endpoint"] >= 0)]] = True
-    failed = np.where(proxy & (tried | (spans["left_ns"] >= 0)), rest - np.minimum(spans["wait_ns"], rest), 0)
+    failed = np.where(enforcer & (tried | (spans["left_ns"] >= 0)), rest - np.minimum(spans["wait_ns"], rest), 0)
     network = reached - spans["sent_ns"] + until - left - connection
     return np.stack([network, admitted - reached, cpu_wait, cpu, rest - failed, connection, failed], axis=1)

@@ -95,7 +95,7 @@ class _Bar:
 
     def within(self, admitted: int) -> Iterator[Segment]:
         """From when it got its slot to when it left: its own time is what lies between the times of others."""
-        others = self.of_enforcer() if self.path.in_proxy[self.frame] else self.of_application()
+        others = self.of_enforcer() if self.path.enforcer[self.frame] else self.of_application()
         pieces: list[tuple[int, int, _Stretch | None]] = []
         at = admitted
         for one in others:
@@ -154,7 +154,7 @@ class _Bar:
         cpu = min(int(path.spans["demand_ns"][frame]), own - cpu_wait)
         wait = min(int(path.spans["wait_ns"][frame]), own - cpu_wait - cpu)
         rest = own - cpu_wait - cpu - wait
-        in_vain = bool(path.in_proxy[frame]) and self.left is not None
+        in_vain = bool(path.enforcer[frame]) and self.left is not None
         return [(CPU_WAIT, cpu_wait), (CPU, cpu), (WAIT, wait), (FAILED if in_vain else GOES_ON, rest)]
 
     def spread(self, spent: list[tuple[int, int]], own: int, before: int, start: int, end: int) -> Iterator[Segment]:

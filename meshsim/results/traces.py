@@ -390,7 +390,7 @@ class _Maker:
     def _was_outrun(self, frame: int) -> bool:
         """Another try of the same enforcer was answered when this one was given up."""
         path = self.path
-        tries = (path.parent == path.parent[frame]) & path.gates & path.in_proxy[path.parent]
+        tries = (path.parent == path.parent[frame]) & path.gates & path.enforcer[path.parent]
         return bool((path.until_ns[tries] == path.until_ns[frame]).any())
 
 
