@@ -37,6 +37,7 @@ class Links:
     node: Ints = field(default_factory=lambda: _NOWHERE)
     zone: Ints = field(default_factory=lambda: _NOWHERE)
     client: int = UNKNOWN
+    loopback: int = UNKNOWN
     same_node: int = UNKNOWN
     same_zone: int = UNKNOWN
     cross_zone: int = UNKNOWN
@@ -68,9 +69,9 @@ class Endpoints:
         By endpoint and number of branches: how many of a fork's have to succeed. There are several where forks of one
         endpoint differ.
     pooled
-        Tries that may have to wait for a connection.
+        Tries that may have to wait for a connection, and whether their messages stay within a pod.
     links
-        How long their messages take.
+        How long messages take.
     answers
         Of entries whose clients may give up: how long an answer takes to them, in nanoseconds; absent where that
         varies.
@@ -81,7 +82,7 @@ class Endpoints:
     timeouts: Mapping[Pair, tuple[int, ...]] = field(default_factory=dict)
     tries: Mapping[int, tuple[int | None, int | None]] = field(default_factory=dict)
     needs: Mapping[Pair, tuple[int, ...]] = field(default_factory=dict)
-    pooled: frozenset[Pair] = frozenset()
+    pooled: Mapping[Pair, bool] = field(default_factory=dict)
     links: Links = field(default_factory=Links)
     answers: Mapping[int, int] = field(default_factory=dict)
 
@@ -93,7 +94,7 @@ def endpoints_of(plane: Plane) -> Endpoints:
     timeouts: dict[Pair, set[int]] = {}
     needs: dict[Pair, set[int]] = {}
     tries: dict[int, tuple[int | None, int | None]] = {}
-    pooled: set[Pair] = set()
+    pooled: dict[Pair, bool] = {}
     for service, endpoint, steps in _codes(plane):
         at = number[service.name, endpoint]
         for call in calls_in(steps):
@@ -107,14 +108,14 @@ def endpoints_of(plane: Plane) -> Endpoints:
             if hop.trying is not None or hop.cluster.is_tracked:
                 tries[at] = _limits(hop.trying or Trying())
             if _may_wait(hop):
-                pooled.add((at, number[hop.to, hop.endpoint]))
+                pooled[at, number[hop.to, hop.endpoint]] = hop.loopback
     return Endpoints(
         service=tuple(i for i, service in enumerate(plane.services) for _ in service.endpoints),
         proxy=tuple(service.role != "app" for service in plane.services for _ in service.endpoints),
         timeouts={pair: tuple(sorted(found)) for pair, found in timeouts.items()},
         tries=tries,
         needs={pair: tuple(sorted(found)) for pair, found in needs.items()},
-        pooled=frozenset(pooled),
+        pooled=pooled,
         links=_links(plane),
         answers=_answers(plane, number),
     )
@@ -162,6 +163,7 @@ def _links(plane: Plane) -> Links:
         node=np.array([replica.node for replica in replicas], np.int64),
         zone=np.array([replica.zone for replica in replicas], np.int64),
         client=_fixed(network.client),
+        loopback=_fixed(network.loopback),
         same_node=_fixed(network.same_node),
         same_zone=_fixed(network.same_zone),
         cross_zone=_fixed(network.cross_zone),

@@ -141,12 +141,14 @@ def _connection_waits(spans: Rows, parent: Ints, endpoint: Ints, endpoints: Endp
     waits = np.zeros(parent.size, dtype=np.int64)
     if not endpoints.pooled:
         return waits
-    size = len(endpoints.service)
-    pooled = np.array([caller * size + called for caller, called in sorted(endpoints.pooled)])
+    size, replica = len(endpoints.service), spans["replica"].astype(np.int64)
     calls = np.flatnonzero((parent >= 0) & (spans["endpoint"] >= 0) & (spans["reached_ns"] >= 0))
-    calls = calls[np.isin(endpoint[parent[calls]] * size + endpoint[calls], pooled)]
-    replica = spans["replica"].astype(np.int64)
-    delay = endpoints.links.delay_ns(replica[parent[calls]], replica[calls])
+    pooled = {caller * size + called: loopback for (caller, called), loopback in endpoints.pooled.items()}
+    calls = calls[np.isin(endpoint[parent[calls]] * size + endpoint[calls], list(pooled))]
+    pairs = endpoint[parent[calls]] * size + endpoint[calls]
+    in_pod = np.isin(pairs, [pair for pair, loopback in pooled.items() if loopback])
+    links = endpoints.links
+    delay = np.where(in_pod, links.loopback, links.delay_ns(replica[parent[calls]], replica[calls]))
     way = spans["reached_ns"][calls] - spans["sent_ns"][calls]
     waits[calls] = np.where(delay == UNKNOWN, 0, np.maximum(way - delay, 0))
     return waits
@@ -259,20 +261,21 @@ def _deciding(spans: Rows, parent: Ints, endpoint: Ints, endpoints: Endpoints) -
 def _of_forks(spans: Rows, begun: Sequence[int], known: Mapping[int, tuple[int, ...]], went_on: int) -> list[int]:
     """Who decided each of the forks that branches which began together belong to; [] if that cannot be.
 
-    All forks but the last one were decided at the instant at which they began.
+    All forks but the last one were decided at the instant at which they began. Where forks of one endpoint can be told
+    apart in several ways, the caller is taken to have gone on as late as possible.
     """
-    for several in sorted(known, reverse=True):
+    found: list[list[int]] = []
+    for several in known:
         fork, others = begun[:several], begun[several:]
         if len(fork) < several:
             continue
         decided = [_decided(spans, fork, need) for need in known[several] or (several,)]
         limit = int(spans["sent_ns"][begun[0]]) if others else went_on
         on_time = [frame for frame in decided if frame is not None and spans["left_ns"][frame] <= limit]
-        if on_time:
-            rest = _of_forks(spans, others, known, went_on) if others else []
-            if rest or not others:
-                return [max(on_time, key=lambda frame: int(spans["left_ns"][frame])), *rest]
-    return []
+        rest = _of_forks(spans, others, known, went_on) if on_time and others else []
+        if on_time and (rest or not others):
+            found.append([max(on_time, key=lambda frame: int(spans["left_ns"][frame])), *rest])
+    return max(found, key=lambda frames: int(spans["left_ns"][frames[-1]]), default=[])
 
 
 def _begun_together(spans: Rows, parent: Ints) -> Iterator[list[int]]:
