@@ -11,7 +11,6 @@ from meshsim.architectures.plane import PlaneService
 from meshsim.engines.record import Record
 from meshsim.results.traces import Span, Trace, Traces, choose, keep
 
-
 OTHERS = "waiting for others"
 
 
@@ -58,4 +57,4 @@ def check(trace: Trace) -> None:
         for part, spent in span.times_ns.items():
             shown = {part, OTHERS, "goes on"} if part == "wait" else {part}  # tries that were given up
             told = sum(one.end_ns - one.start_ns for one in span.segments if one.critical and one.part in shown)
-            assert abs(told - spent) <= len(span.segments)  # rounded where they are spread
+            assert abs(told - spent) <= len(span.segments), (part, told, span)  # rounded where they are spread

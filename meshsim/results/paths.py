@@ -9,9 +9,8 @@ So the parts of a request's critical path add up to its latency, to the nanoseco
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Final
 
 import numpy as np
@@ -19,6 +18,7 @@ import numpy.typing as npt
 
 from meshsim.engines.record import DEGRADED
 from meshsim.results.endpoints import UNKNOWN, Endpoints
+from meshsim.results.forks import deciding
 from meshsim.results.quantiles import Ints
 
 #: Parts of a frame's own time: messages under way with their handshakes; waiting for a concurrency slot; waiting for or
@@ -96,7 +96,7 @@ def find_paths(spans: Rows, endpoints: Endpoints) -> Paths:
     connection = _connection_waits(spans, parent, endpoint, endpoints)
     gates = _answered(spans, parent, enforcer)
     until = _Until(spans, parent, row, endpoint, enforcer, gates, connection).found(endpoints)
-    gates[_deciding(spans, parent, endpoint, endpoints)] = True
+    gates[deciding(spans, parent, until, endpoint, endpoints)] = True
     gates[_open_at_the_end(spans, parent, row, until, gates)] = True
     critical = _all_the_way_up(gates, parent)
     times = _times(spans, parent, until, gates, enforcer, connection)
@@ -241,93 +241,6 @@ class _Until:
         yield int(np.iinfo(np.int64).max)
 
 
-# -- branches ------------------------------------------------------------------------------------------------------
-
-
-def _deciding(spans: Rows, parent: Ints, endpoint: Ints, endpoints: Endpoints) -> list[int]:
-    """Branches that decided the join of their fork (rule F2)."""
-    needs: dict[int, dict[int, tuple[int, ...]]] = {}
-    for (number, several), found in endpoints.needs.items():
-        needs.setdefault(number, {})[several] = found
-    deciding = []
-    for begun in _begun_together(spans, parent):
-        above = int(parent[begun[0]])
-        known = needs.get(int(endpoint[above]), {})
-        went_on = _went_on(spans, parent, begun)
-        deciding += _of_forks(spans, begun, known, went_on) or _of_forks(spans, begun, {len(begun): ()}, went_on)
-    return deciding
-
-
-def _of_forks(spans: Rows, begun: Sequence[int], known: Mapping[int, tuple[int, ...]], went_on: int) -> list[int]:
-    """Who decided each of the forks that branches which began together belong to; [] if that cannot be.
-
-    All forks but the last one were decided at the instant at which they began. Where forks of one endpoint can be told
-    apart in several ways, the caller is taken to have gone on as late as possible.
-    """
-    found: list[list[int]] = []
-    for several in known:
-        fork, others = begun[:several], begun[several:]
-        if len(fork) < several:
-            continue
-        decided = [_decided(spans, fork, need) for need in known[several] or (several,)]
-        limit = int(spans["sent_ns"][begun[0]]) if others else went_on
-        on_time = [frame for frame in decided if frame is not None and spans["left_ns"][frame] <= limit]
-        rest = _of_forks(spans, others, known, went_on) if on_time and others else []
-        if on_time and (rest or not others):
-            found.append([max(on_time, key=lambda frame: int(spans["left_ns"][frame])), *rest])
-    return max(found, key=lambda frames: int(spans["left_ns"][frames[-1]]), default=[])
-
-
-def _begun_together(spans: Rows, parent: Ints) -> Iterator[list[int]]:
-    """Branches that somebody waits for: those of a fork begin at one instant with consecutive serials (T2, F1)."""
-    branches = np.flatnonzero((spans["joined"] > 0) & (parent >= 0))
-    order = branches[np.lexsort((branches, parent[branches]))]
-    # plain numbers in plain lists: indexing arrays one by one is several times slower
-    keys = zip(
-        parent[order].tolist(),
-        spans["sent_ns"][order].tolist(),
-        (spans["serial"][order] - _places(parent[order])).tolist(),
-        strict=True,
-    )
-    for _, fork in groupby(zip(keys, order.tolist(), strict=True), key=lambda one: one[0]):
-        yield [frame for _, frame in fork]
-
-
-def _places(groups: Ints) -> Ints:
-    """0, 1, 2 … within each run of equal numbers."""
-    at = np.arange(groups.size)
-    first = np.ones(groups.size, dtype=bool)
-    first[1:] = groups[1:] != groups[:-1]
-    found: Ints = at - np.maximum.accumulate(np.where(first, at, 0))
-    return found
-
-
-def _decided(spans: Rows, fork: Sequence[int], need: int) -> int | None:
-    """The branch with which enough had succeeded, or too many had failed; None if there is none."""
-    ended = [frame for frame in fork if spans["left_ns"][frame] >= 0 and spans["outcome"][frame] >= 0]
-    missing, spare = need, len(fork) - need
-    for frame in sorted(ended, key=lambda frame: (int(spans["left_ns"][frame]), frame)):
-        if spans["outcome"][frame] <= DEGRADED:
-            missing -= 1
-        else:
-            spare -= 1
-        if missing == 0 or spare < 0:
-            return frame
-    return None
-
-
-def _went_on(spans: Rows, parent: Ints, fork: Sequence[int]) -> int:
-    """The caller had gone on by then: its next call or fork began, or it ended."""
-    above = int(parent[fork[0]])
-    for frame in range(fork[-1] + 1, parent.size):
-        if spans["request"][frame] != spans["request"][above]:
-            break
-        if parent[frame] == above:
-            return int(spans["sent_ns"][frame])
-    left = int(spans["left_ns"][above])
-    return left if left >= 0 else int(np.iinfo(np.int64).max)
-
-
 # -- the end -------------------------------------------------------------------------------------------------------
 
 
@@ -378,8 +291,18 @@ def _times(spans: Rows, parent: Ints, until: Ints, gates: Bools, enforcer: Bools
     cpu = np.minimum(spans["demand_ns"], own)
     cpu_wait = np.minimum(spans["cpu_wait_ns"], own - cpu)
     rest = own - cpu - cpu_wait
-    tried = np.zeros(parent.size, dtype=bool)
-    tried[parent[(parent >= 0) & (spans["endpoint"] >= 0)]] = True
-    failed = np.where(enforcer & (tried | (spans["left_ns"] >= 0)), rest - np.minimum(spans["wait_ns"], rest), 0)
+    failed = np.where(enforcer, np.clip(_in_vain(spans, parent, until, gates, rest - spans["wait_ns"]), 0, rest), 0)
     network = reached - spans["sent_ns"] + until - left - connection
     return np.stack([network, admitted - reached, cpu_wait, cpu, rest - failed, connection, failed], axis=1)
+
+
+def _in_vain(spans: Rows, parent: Ints, until: Ints, gates: Bools, rest: Ints) -> Ints:
+    """How long enforcers tried before the try that was answered; all of the `rest` of their time where none was."""
+    calls = np.flatnonzero((parent >= 0) & (spans["endpoint"] >= 0))
+    first = np.full(parent.size, np.iinfo(np.int64).max)
+    np.minimum.at(first, parent[calls], spans["sent_ns"][calls])
+    tried = first < np.iinfo(np.int64).max
+    found: Ints = np.where(spans["left_ns"] >= 0, rest, np.where(tried, until - first, 0))
+    won = calls[gates[calls]]
+    found[parent[won]] = spans["sent_ns"][won] - first[parent[won]]
+    return found

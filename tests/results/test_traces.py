@@ -13,7 +13,7 @@ from meshsim.errors import UsageError
 from meshsim.model.distributions import Distribution
 from meshsim.results.paths import TIMES
 from meshsim.results.segments import PARTS
-from meshsim.results.traces import Trace, choose, keep
+from meshsim.results.traces import choose, keep
 
 OTHERS = "waiting for others"
 
