@@ -69,7 +69,8 @@ class Endpoints:
         By endpoint and number of branches: how many of a fork's have to succeed. There are several where forks of one
         endpoint differ.
     pooled
-        Tries that may have to wait for a connection, and whether their messages stay within a pod.
+        Tries that may have to wait for a connection: whether their messages stay within a pod, and how many times
+        their delay those take that open a connection (rule N3).
     links
         How long messages take.
     answers
@@ -82,7 +83,7 @@ class Endpoints:
     timeouts: Mapping[Pair, tuple[int, ...]] = field(default_factory=dict)
     tries: Mapping[int, tuple[int | None, int | None]] = field(default_factory=dict)
     needs: Mapping[Pair, tuple[int, ...]] = field(default_factory=dict)
-    pooled: Mapping[Pair, bool] = field(default_factory=dict)
+    pooled: Mapping[Pair, tuple[bool, int]] = field(default_factory=dict)
     links: Links = field(default_factory=Links)
     answers: Mapping[int, int] = field(default_factory=dict)
 
@@ -94,7 +95,7 @@ def endpoints_of(plane: Plane) -> Endpoints:
     timeouts: dict[Pair, set[int]] = {}
     needs: dict[Pair, set[int]] = {}
     tries: dict[int, tuple[int | None, int | None]] = {}
-    pooled: dict[Pair, bool] = {}
+    pooled: dict[Pair, tuple[bool, int]] = {}
     for service, endpoint, steps in _codes(plane):
         at = number[service.name, endpoint]
         for call in calls_in(steps):
@@ -107,8 +108,8 @@ def endpoints_of(plane: Plane) -> Endpoints:
         for hop in forwards_in(steps):
             if hop.trying is not None or hop.cluster.is_tracked:
                 tries[at] = _limits(hop.trying or Trying())
-            if _may_wait(hop):
-                pooled[at, number[hop.to, hop.endpoint]] = hop.loopback
+            if hop.pick == "balance" and hop.cluster.max_connections is not None:
+                pooled[at, number[hop.to, hop.endpoint]] = hop.loopback, _times(hop)
     return Endpoints(
         service=tuple(i for i, service in enumerate(plane.services) for _ in service.endpoints),
         proxy=tuple(service.role != "app" for service in plane.services for _ in service.endpoints),
@@ -151,9 +152,10 @@ def _limits(trying: Trying) -> tuple[int | None, int | None]:
     )
 
 
-def _may_wait(hop: Hop) -> bool:
-    """Connections are limited (rule Y5); where some are opened anew the message itself takes no fixed time (N3)."""
-    return hop.pick == "balance" and hop.cluster.max_connections is not None and not hop.connections.fresh
+def _times(hop: Hop) -> int:
+    if not hop.connections.fresh:
+        return 1
+    return 5 if hop.tls else 3
 
 
 def _links(plane: Plane) -> Links:

@@ -137,20 +137,21 @@ def _endpoints(spans: Rows, parent: Ints) -> Ints:
 
 
 def _connection_waits(spans: Rows, parent: Ints, endpoint: Ints, endpoints: Endpoints) -> Ints:
-    """How long tries waited before they were sent: what the way to the replica took beyond its delay."""
+    """How long tries waited before they were sent: what the way to the replica took beyond its delay.
+
+    Where some connections are opened anew, a try that waited is taken to have met one that was open.
+    """
     waits = np.zeros(parent.size, dtype=np.int64)
-    if not endpoints.pooled:
-        return waits
-    size, replica = len(endpoints.service), spans["replica"].astype(np.int64)
-    calls = np.flatnonzero((parent >= 0) & (spans["endpoint"] >= 0) & (spans["reached_ns"] >= 0))
-    pooled = {caller * size + called: loopback for (caller, called), loopback in endpoints.pooled.items()}
-    calls = calls[np.isin(endpoint[parent[calls]] * size + endpoint[calls], list(pooled))]
-    pairs = endpoint[parent[calls]] * size + endpoint[calls]
-    in_pod = np.isin(pairs, [pair for pair, loopback in pooled.items() if loopback])
-    links = endpoints.links
-    delay = np.where(in_pod, links.loopback, links.delay_ns(replica[parent[calls]], replica[calls]))
-    way = spans["reached_ns"][calls] - spans["sent_ns"][calls]
-    waits[calls] = np.where(delay == UNKNOWN, 0, np.maximum(way - delay, 0))
+    replica = spans["replica"].astype(np.int64)
+    for (caller, called), (in_pod, times) in endpoints.pooled.items():
+        tries = np.flatnonzero((parent >= 0) & (spans["endpoint"] == called) & (spans["reached_ns"] >= 0))
+        tries = tries[endpoint[parent[tries]] == caller]
+        links = endpoints.links
+        between = links.delay_ns(replica[parent[tries]], replica[tries])
+        delay = np.full(tries.size, links.loopback) if in_pod else between
+        way = spans["reached_ns"][tries] - spans["sent_ns"][tries]
+        known = (delay != UNKNOWN) & (way != times * delay)
+        waits[tries] = np.where(known, np.maximum(way - delay, 0), 0)
     return waits
 
 

@@ -157,11 +157,11 @@ def _enforced(policies: Enforcement, column: str) -> str:
     if not policies.counts[column]:
         return "–"
     if column == "retries":
-        return amount(policies.retries_per_request, "a request")
+        return f"{number(policies.retries_per_request.value or 0.0)} a request"
     if column == "limited":
-        return percent_interval(policies.limited_share)
-    often = amount(policies.per_s[column], "/s")
-    return f"{often}, {duration_interval(policies.pending_s)} each" if column == "pending" else often
+        return percent(policies.limited_share.value)
+    often = f"{number(policies.per_s[column].value or 0.0)} /s"
+    return f"{often}, {duration(policies.pending_s.value)} each" if column == "pending" else often
 
 
 def _mean_of(amount: float, replicas: float) -> str:

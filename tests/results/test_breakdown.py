@@ -41,7 +41,7 @@ ENDPOINTS = Endpoints(
     timeouts={(caller, called): (TIMEOUT,) for caller in range(5) for called in range(5)},
     tries={ENFORCER: (None, PER_TRY)},
     needs={(endpoint, several): (need,) for endpoint, (several, need) in enumerate(FORKS)},
-    pooled={(ENFORCER, called): False for called in range(4)},
+    pooled={(ENFORCER, called): (False, 1) for called in range(4)},
     links=Links(node=np.zeros(1, np.int64), zone=np.zeros(1, np.int64), same_node=DELAY),
 )
 
