@@ -120,7 +120,8 @@ def _tenants(tenants: Mapping[str, Traffic]) -> list[str]:
 
 
 def _services(services: dict[str, ServiceResult]) -> list[str]:
-    busiest = sorted(services, key=lambda name: -(services[name].utilization.value or 0.0))[:_BUSIEST]
+    stations = [name for name, service in services.items() if service.role != "library"]  # which costs nothing
+    busiest = sorted(stations, key=lambda name: -(services[name].utilization.value or 0.0))[:_BUSIEST]
     rows = [["busiest", "utilization", "cores", "wait there", "p99 there", "rejected"]]
     for name in busiest:
         service = services[name]
