@@ -1,7 +1,6 @@
 """Single requests: what happened to each, frame by frame, and which frames and parts its latency is made of.
 
-Engines keep the spans of a random sample of the requests; see `meshsim.engines.begin`. What is told ends when the
-request is answered: what runs on after that is not.
+Engines keep the spans of a random sample of the requests. What runs on after the answer is not told.
 """
 
 from __future__ import annotations
@@ -47,6 +46,8 @@ class Span:
         When it was sent, reached the replica, got a slot and was answered by the replica.
     until_ns
         When the caller had the answer, gave up, or was answered itself; of a branch, when it ended.
+    connection_ns
+        How long after `sent_ns` it waited for a connection.
     ending
         See `Ending`.
     cpu_ns, cpu_wait_ns, wait_ns
@@ -76,6 +77,7 @@ class Span:
     admitted_ns: int | None
     left_ns: int | None
     until_ns: int
+    connection_ns: int
     ending: Ending
     cpu_ns: int
     cpu_wait_ns: int
@@ -101,7 +103,7 @@ class Trace:
     arrival_ns, latency_ns
         Simulated time of arrival; how long it took, whatever became of it.
     outcome, tries
-        What became of it; tries of application calls made for it.
+        What became of it; tries of application calls, and retries of enforcers, made for it.
     spans
         Its frames in the order in which they were sent; the first is the client's own call.
     """
@@ -318,7 +320,7 @@ class _Maker:
 
     def __init__(self, kept: Sampled, replication: int, path: Paths, given_up: npt.NDArray[np.bool_]) -> None:
         self.kept, self.replication, self.path, self.given_up = kept, replication, path, given_up
-        self.endpoints = [(s, endpoint) for s in kept.plane.services for endpoint in s.endpoints]
+        self.endpoints = [endpoint for service in kept.plane.services for endpoint in service.endpoints]
         self.first = np.cumsum([0, *(len(service.replicas) for service in kept.plane.services)])
 
     def trace(self, at: int) -> Trace:
@@ -353,7 +355,7 @@ class _Maker:
             serial=raw["serial"],
             parent=None if raw["parent"] < 0 else raw["parent"],
             service=service.name,
-            endpoint="" if raw["endpoint"] < 0 else self.endpoints[raw["endpoint"]][1],
+            endpoint="" if raw["endpoint"] < 0 else self.endpoints[raw["endpoint"]],
             role=service.role,
             replica=replica,
             version=service.versions[service.replicas[replica].version] if len(service.versions) > 1 else "",
@@ -363,6 +365,7 @@ class _Maker:
             admitted_ns=_known(raw["admitted_ns"]),
             left_ns=_known(raw["left_ns"]),
             until_ns=int(path.until_ns[frame]),
+            connection_ns=int(path.connection_ns[frame]),
             ending=self._ending(frame, raw, end_ns),
             cpu_ns=raw["demand_ns"],
             cpu_wait_ns=raw["cpu_wait_ns"],
@@ -389,9 +392,9 @@ class _Maker:
 
     def _was_outrun(self, frame: int) -> bool:
         """Another try of the same enforcer was answered when this one was given up."""
-        path = self.path
-        tries = (path.parent == path.parent[frame]) & path.gates & path.enforcer[path.parent]
-        return bool((path.until_ns[tries] == path.until_ns[frame]).any())
+        path, tries = self.path, self.path.parent == self.path.parent[frame]
+        won = tries & path.gates & path.enforcer[path.parent]
+        return bool((path.until_ns[won] == path.until_ns[frame]).any())
 
 
 def _known(time_ns: int) -> int | None:

@@ -136,6 +136,7 @@ def test_waiting_for_a_connection() -> None:
     """There is one: the second of two requests is sent when the first has been answered, at 6."""
     found = traces({"circuit_breaker": {"max_connections": 1}}, [{"wait": "4ms"}], at=(0, 1))
     (span,) = tries_of(found[1])
+    assert "meshsim.connection_wait_ns" in str(to_otlp(found))
     assert times(span) == {"wait for connection": 5.0, "network": 2.0, "wait": 4.0}
     assert bars_of(found[1], span)[:2] == [(0, 5, "wait for connection", True), (5, 6, "network", True)]
     made = plane_of({"circuit_breaker": {"max_connections": 1}}, [{"wait": "4ms"}], at=(0, 1))
