@@ -13,18 +13,17 @@ import numpy as np
 import numpy.typing as npt
 
 from meshsim.architectures.plane import Plane
-from meshsim.engines.record import BATCHES, OUTCOMES, UNFINISHED, Record
+from meshsim.engines.record import BATCHES, OUTCOMES, TIMEOUT, UNFINISHED, Record
 from meshsim.errors import UsageError
 from meshsim.results import trace_report
 from meshsim.results.endpoints import endpoints_of
-from meshsim.results.paths import TIMES, Paths, find_paths, given_up_by_client
+from meshsim.results.paths import TIMES, Paths, find_paths
 from meshsim.results.quantiles import Ints
 from meshsim.results.segments import Segment, segments_of
 
 Kind = Literal["call", "branch"]
-#: How it ended for the caller: with an answer (of a branch: by itself), because its timeout (or the client's patience)
-#: was over, because the caller itself was stopped or had the answer of another try, or not before the request was
-#: answered.
+#: How it ended for the caller: with an answer (of a branch: by itself); its timeout or the client's patience was over;
+#: the caller was stopped, or had the answer of another try; or it had not ended when the request was answered.
 Ending = Literal["answered", "timeout", "cancelled", "unfinished"]
 
 
@@ -266,9 +265,7 @@ def choose(
     tenants = [stream.tenant for stream, _ in kept.plane.entries]
     if tenant is not None and tenant not in tenants:
         raise UsageError(f"no traffic belongs to a tenant {tenant!r}; there are {', '.join(sorted({*tenants}))}")
-    wanted = np.ones(len(OUTCOMES), dtype=bool)
-    if outcome is not None:
-        wanted[:] = np.isin(OUTCOMES, outcomes_like(outcome))
+    wanted = np.isin(OUTCOMES, OUTCOMES if outcome is None else outcomes_like(outcome))
     of_tenant = np.array([tenant in (None, name) for name in tenants])
     endpoints = endpoints_of(kept.plane)
     paths = [find_paths(spans, endpoints) for spans in kept.spans]
@@ -277,7 +274,7 @@ def choose(
     fits = np.flatnonzero(wanted[rows["outcome"]] & of_tenant[rows["stream"]])
     picked = _pick(rows, fits, slowest, sampled)
     first = np.cumsum([0, *(len(one) for one in kept.rows)])
-    makers = [_Maker(kept, number, path, given_up_by_client(path, endpoints)) for number, path in enumerate(paths)]
+    makers = [_Maker(kept, number, path) for number, path in enumerate(paths)]
     chosen = [makers[replication[i]].trace(int(i - first[replication[i]])) for i in picked]
     chosen_of = [np.sort(picked[replication[picked] == r]) - first[r] for r in range(len(paths))]
     return Traces(
@@ -318,8 +315,8 @@ def _critical_path(plane: Plane, paths: Sequence[Paths], chosen: Sequence[Ints])
 class _Maker:
     """Makes traces of one replication."""
 
-    def __init__(self, kept: Sampled, replication: int, path: Paths, given_up: npt.NDArray[np.bool_]) -> None:
-        self.kept, self.replication, self.path, self.given_up = kept, replication, path, given_up
+    def __init__(self, kept: Sampled, replication: int, path: Paths) -> None:
+        self.kept, self.replication, self.path = kept, replication, path
         self.endpoints = [endpoint for service in kept.plane.services for endpoint in service.endpoints]
         self.first = np.cumsum([0, *(len(service.replicas) for service in kept.plane.services)])
 
@@ -379,7 +376,8 @@ class _Maker:
     def _ending(self, frame: int, raw: dict[str, int], end_ns: int) -> Ending:
         path, above = self.path, int(self.path.parent[frame])
         if above < 0:
-            return "timeout" if self.given_up[path.row[frame]] else "answered"
+            outcome = int(self.kept.rows[self.replication]["outcome"][path.row[frame]])
+            return "timeout" if outcome == TIMEOUT != raw["outcome"] else "answered"
         if raw["returned_ns"] >= 0 and raw["outcome"] >= 0:
             return "answered"
         if raw["endpoint"] < 0:

@@ -61,6 +61,15 @@ def test_forks_at_one_instant() -> None:
     assert blamed(trace_of(service("main", first, second, work_ms(1)), *others)) == {"main": 1.0, "b": 7.0}
 
 
+@pytest.mark.parametrize("quorums", [(1, 2), (2, 1)])
+def test_forks_of_one_endpoint_that_differ_in_their_quorum_alone(quorums: tuple[int, int]) -> None:
+    """Each has a branch of 2 and one of 9 ms, and is followed by 20 ms of work."""
+    forks = [fork([call("quick")], [call("slow")], quorum=quorum) for quorum in quorums]
+    others = [service("quick", wait_ms(2)), service("slow", wait_ms(9))]
+    trace = trace_of(service("main", forks[0], work_ms(20), forks[1], work_ms(20)), *others)
+    assert blamed(trace) == {"main": 40.0, "quick": 2.0, "slow": 9.0}
+
+
 # -- any program ---------------------------------------------------------------------------------------------------
 
 
