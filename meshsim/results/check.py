@@ -208,7 +208,8 @@ class _Station:
         if self.flow.work_unknown:
             return next(iter(self.flow.work_unknown))
         if self.counters["rejected"].any():
-            return "requests met a full queue, or waited too long for a slot"
+            impatient = "" if self.service.max_wait is None else ", or waited too long for a slot"
+            return f"requests met a full queue{impatient}"
         if self.counters["cancelled"].any():
             return "requests were cancelled"
         if self.late:

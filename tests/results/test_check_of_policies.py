@@ -157,7 +157,8 @@ def test_who_waits_too_long_is_turned_away() -> None:
     assert result.total.outcomes["rejected(max_wait)"] > 100 and result.by_service["shop"].rejected > 100
     found = result.check
     assert found is not None and not found.disagreements
-    assert row_of(found, "wait for a slot", "shop").judgement == "no theory"
+    row = row_of(found, "wait for a slot", "shop")
+    assert (row.judgement, row.note) == ("no theory", "requests met a full queue, or waited too long for a slot")
 
 
 def test_connections_shape_what_comes() -> None:
