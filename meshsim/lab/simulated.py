@@ -15,7 +15,7 @@ from meshsim.engines.record import OUTCOMES
 from meshsim.errors import InternalError
 from meshsim.lab.observed import Observed, Request, Try
 from meshsim.lab.scenario import Scenario
-from meshsim.results.paths import endpoint_services
+from meshsim.results.endpoints import endpoints_of
 from meshsim.results.traces import Sampled
 
 _LETTERS = "abcdefgh"  # zones of topologies of the lab have these names
@@ -80,7 +80,7 @@ def _requests(kept: Sampled, label: str) -> list[Request]:
 def _tries(kept: Sampled) -> tuple[dict[int, list[Try]], dict[int, str]]:
     """Tries that reached an application, and the zone of the proxy that took it, by number of the request."""
     names, zone_of = _hosts(kept.plane), _zones(kept.plane)
-    service_of = endpoint_services(kept.plane)
+    service_of = endpoints_of(kept.plane).service
     tries: dict[int, list[Try]] = defaultdict(list)
     zones: dict[int, str] = defaultdict(str)
     for span in kept.spans[0]:
