@@ -133,7 +133,9 @@ def impatient(k: Kernel, frame: int) -> None:
     r = k.live[request]
     stream, user, ordinal = r.stream, r.user, r.ordinal
     if has_span(k, frame):
-        k.spans[k.frames[frame].span].returned_ns = k.scalars[0].now_ns
+        row = k.spans[k.frames[frame].span]
+        row.returned_ns = k.scalars[0].now_ns
+        row.outcome = TIMEOUT
     abandon(k, frame)
     _finished(k, request, TIMEOUT)
     _goes_on(k, stream, user, ordinal)
