@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from meshsim.architectures.enforced import Cluster
 from meshsim.architectures.plane import (
     Hop,
     Plane,
@@ -100,7 +101,7 @@ def hop(to: str, endpoint: str = ENDPOINT, **fields: Any) -> Hop:
     connections = Connections(pool=fields.pop("pool", 0), fresh=fields.pop("fresh", 0.0))
     base = Hop(to=to, endpoint=endpoint, pick="connection", among=to, via="dest", connections=connections)
     if balancer is not None:
-        base = replace(base, pick="balance", load_balancer=balancer)
+        base = replace(base, pick="balance", cluster=Cluster(balancer))
     return replace(base, **fields)
 
 
@@ -133,6 +134,7 @@ def service(name: str, *steps: PlaneStep, replicas: int = 1, cores: float = 1.0,
         "threads": 1,
         "concurrency": None,
         "queue": None,
+        "max_wait": None,
         "endpoints": {ENDPOINT: (steps,)},
         "memory_bytes": 0,
     }

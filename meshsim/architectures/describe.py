@@ -4,17 +4,33 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import fields, is_dataclass
 from itertools import groupby
 from typing import Any
 
 from pydantic import BaseModel
 
-from meshsim.architectures.plane import Hop, Inert, Plane, PlaneService
+from meshsim.architectures.enforced import Trying
+from meshsim.architectures.plane import (
+    Forward,
+    Hop,
+    Inert,
+    Limited,
+    Mirrored,
+    Plane,
+    PlaneChoose,
+    PlaneService,
+    PlaneStep,
+    Routed,
+)
 from meshsim.architectures.walk import Message, calls_in, chain_of
+from meshsim.model.steps import Fail, Wait
+from meshsim.units import format_duration
 
 _WIDTH = 100
+_INDENT = " " * 46  # of what follows the target of a message
+_BREAKERS = ("max_connections", "max_pending", "max_requests", "max_retries")
 _SHOWN_EDGES = 4  # of an inert policy; the rest is counted
 
 
@@ -39,6 +55,8 @@ def _plain(value: Any) -> Any:
         return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, dict):
         return {key: _plain(part) for key, part in value.items()}
+    if isinstance(value, frozenset):
+        return sorted(value)
     if isinstance(value, (list, tuple)):
         return [_plain(part) for part in value]
     if isinstance(value, float) and not math.isfinite(value):
@@ -126,8 +144,54 @@ def _calls(plane: Plane) -> Iterator[str]:
         if choice := _choice(chain[0]):
             yield f"    {edge.sender:<41} {choice}"
         for hop, following in zip(chain, (*chain[1:], None), strict=True):
-            notes = [_manner(hop), _choice(following) if following is not None else ""]
-            yield f"    -> {_target(hop):<38} {'; '.join(filter(None, notes))}".rstrip()
+            notes = [_manner(hop), *((_choice(following), _policies(following)) if following is not None else ())]
+            lines = textwrap.wrap("; ".join(filter(None, notes)), _WIDTH - len(_INDENT)) or [""]
+            yield f"    -> {_target(hop):<38} {lines[0]}".rstrip()
+            yield from (_INDENT + line for line in lines[1:])
+            for rule in _rules(plane.service(hop.to).endpoints[hop.endpoint][0], plane):
+                yield from textwrap.wrap(rule, _WIDTH, initial_indent=" " * 7, subsequent_indent=" " * 9)
+
+
+def _rules(steps: Iterable[PlaneStep], plane: Plane) -> Iterator[str]:
+    """Rate limits and routes among the steps of an enforcer."""
+    for step in steps:
+        if isinstance(step, Limited):
+            bucket = step.limit.bucket
+            whose = "all instances together" if step.limit.shared else "each instance"
+            yield f"rate limit '{step.name}': {bucket.rate_per_s:g}/s and a burst of {bucket.burst}, {whose}"
+        elif isinstance(step, Routed):
+            for case in step.cases:
+                if case.route:
+                    who = "all requests" if case.streams is None else f"requests of {', '.join(sorted(case.streams))}"
+                    yield f"route '{case.route}' takes {who}: {', '.join(_route(case.do, plane))}"
+
+
+def _route(steps: Iterable[PlaneStep], plane: Plane) -> Iterator[str]:
+    for step in steps:
+        if isinstance(step, PlaneChoose):  # a delay or a copy, for a share
+            (option,) = step.options
+            yield from (what + _share(option.p) for what in _route(option.do, plane))
+        elif isinstance(step, Wait):
+            yield f"delayed by {format_duration(step.wait.mean())} on average"
+        elif isinstance(step, Fail):
+            yield f"answered {step.reason}{_share(step.p)}"
+        elif isinstance(step, Mirrored):
+            yield f"copied to {_versions(step.hop, plane)}"
+        elif isinstance(step, Forward):
+            yield f"sent to {_versions(step.hop, plane)}"
+
+
+def _share(share: float) -> str:
+    return "" if share >= 1.0 else f" ({share:.3g} of them)"
+
+
+def _versions(hop: Hop, plane: Plane) -> str:
+    """The service that a route sends to, with the shares of its versions."""
+    assert hop.among is not None
+    if hop.split is None:
+        return hop.among
+    shares = zip(plane.service(hop.among).versions, hop.split, strict=True)
+    return f"{hop.among} ({', '.join(f'{version} {share:.3g}' for version, share in shares if share)})"
 
 
 def edges(plane: Plane) -> list[Message]:
@@ -147,13 +211,34 @@ def _target(hop: Hop) -> str:
 def _choice(hop: Hop) -> str:
     """What the sender of a message does about who gets it; told on the sender's line."""
     if hop.pick == "balance":
-        return f"chooses by {hop.load_balancer} over {hop.among}" + (", by split" if hop.enforce_split else "")
+        key = f" of {hop.cluster.hash_on}" if hop.cluster.hash_on else ""
+        split = ", by split" if hop.enforce_split else ""
+        return f"chooses by {hop.cluster.balancer}{key} over {hop.among}{split}"
     return f"its connection leads to one of {hop.among}" if hop.pick == "connection" else ""
+
+
+def _policies(hop: Hop) -> str:
+    """What the sender of a message does beside choosing: time, retries, breakers, ejection."""
+    cluster, trying = hop.cluster, hop.trying or Trying()
+    parts = [
+        f"timeout {format_duration(trying.timeout_s)}" if trying.timeout_s is not None else "",
+        f"{trying.attempts} retr{'y' if trying.attempts == 1 else 'ies'} on {', '.join(trying.on)}"
+        if trying.attempts
+        else "",
+        f"per try {format_duration(trying.per_try_s)}" if trying.per_try_s is not None else "",
+        "hedges" if trying.hedge else "",
+        "zone aware" if cluster.zone_aware else "",
+        *(f"{name} {limit}" for name in _BREAKERS if (limit := getattr(cluster, name)) is not None),
+        f"retry budget {cluster.budget_share:.0%}" if cluster.budget_share is not None else "",
+        f"ejects up to {cluster.outlier.max_ejected:.3g} of them" if cluster.outlier is not None else "",
+        f"panic below {cluster.panic:.3g}" if cluster.outlier is not None and cluster.panic else "",
+    ]
+    return ", ".join(filter(None, parts))
 
 
 def _manner(hop: Hop) -> str:
     """How a message gets to its target."""
-    return ", ".join(name for name in ("tls", "loopback", "cancellation") if getattr(hop, name))
+    return ", ".join(name for name in ("tls", "loopback", "inside", "cancellation", "deadline") if getattr(hop, name))
 
 
 def _enforcer(sender: str, chain: tuple[Hop, ...]) -> str:

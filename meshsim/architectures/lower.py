@@ -7,14 +7,20 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 from meshsim.architectures.architecture import Architecture, parse_architecture
+from meshsim.architectures.enforced import Enforced, RouteRule
+from meshsim.architectures.enforcement import Enforcement
 from meshsim.architectures.memory import used_bytes
 from meshsim.architectures.placement import node_count, place
 from meshsim.architectures.plane import (
+    Case,
+    Forward,
     Hop,
     Inert,
+    Limited,
+    Mirrored,
     Plane,
     PlaneCall,
     PlaneChoose,
@@ -23,17 +29,21 @@ from meshsim.architectures.plane import (
     PlaneService,
     PlaneStep,
     Replica,
+    Routed,
 )
 from meshsim.architectures.profiles import ProxyKind
 from meshsim.architectures.proxies import ProxySettings, proxy_service, proxy_settings
-from meshsim.architectures.resolution import CLIENT, DEFAULT_LOAD_BALANCER, EdgePolicy, Setting, resolve
-from meshsim.architectures.rewrites import GATEWAY, ZTUNNEL, Edge, Wiring, chain, sidecar_of
+from meshsim.architectures.resolution import CLIENT, ENFORCED, EdgePolicy
+from meshsim.architectures.rewrites import GATEWAY, ZTUNNEL, Edge, Wiring, chain, library_of, sidecar_of
 from meshsim.errors import InternalError, UsageError
-from meshsim.model.steps import Call, Choose, Parallel, Step
-from meshsim.model.topology import Service, Topology
+from meshsim.model.steps import Call, Choose, Fail, Parallel, Step, Wait
+from meshsim.model.topology import ProxyConfig, Service, Topology
 from meshsim.model.traffic import Connections
 
-_ORIGINS: dict[ProxyKind, str] = {
+StationKind = ProxyKind | Literal["library"]
+#: Node and zone of what stands outside the cluster.
+OUTSIDE = (-1, -1)
+_ORIGINS: dict[StationKind, str] = {
     "gateway": "mesh.gateway",
     "sidecar": "mesh.sidecar",
     "ztunnel": "mesh.ambient.ztunnel",
@@ -79,9 +89,10 @@ class _Lowering:
             meshed=architecture.meshed(services),
             namespaces={name: service.namespace for name, service in services.items()},
         )
+        self.enforcement = Enforcement(topology)
         self.zones = topology.nodes.zones
         self.nodes = node_count(sum(map(_replica_count, services.values())), topology.nodes)
-        self.settings: dict[ProxyKind, ProxySettings] = {}
+        self.settings: dict[StationKind, ProxySettings] = {}
         self.proxies: dict[str, dict[str, tuple[PlaneStep, ...]]] = defaultdict(dict)
         self.inert: dict[Inert, None] = {}
 
@@ -139,6 +150,7 @@ class _Lowering:
                 for name in endpoints
             },
             memory_bytes=service.memory_bytes,
+            max_wait=service.max_wait,
         )
 
     def application_replicas(self, service: Service) -> tuple[Replica, ...]:
@@ -159,54 +171,101 @@ class _Lowering:
 
     def first_hop(self, caller: str, callee: str, endpoint: str, connections: Connections) -> Hop:
         """Rewrite one edge: put its chain into the proxies that it passes, and return its first hop."""
-        policy = self.policy(caller, callee, endpoint)
-        in_app = self.same_policies or (policy.in_app is not None and policy.in_app.value)
+        policy = self.enforcement.policy(caller, callee, endpoint)
+        in_app = self.same_policies or bool(policy.value("in_app"))
         enforcer = self.wiring.enforcer(caller, callee, in_app)
+        enforced = Enforced()
         if enforcer is None:
             self.note_inert(policy, caller, callee, endpoint)
-        split = self.topology.services[callee].split is not None
+        else:
+            by_library = enforcer == caller and not self.same_policies
+            enforced = self.enforcement.on(caller, callee, endpoint, by_library=by_library)
         edge = Edge(
             caller=caller,
             callee=callee,
             endpoint=endpoint,
             connections=connections,
-            load_balancer=_value(policy.load_balancer, DEFAULT_LOAD_BALANCER),
-            enforce_split=split and enforcer is not None,
-            cancellation=_value(policy.cancellation, False) and enforcer is not None,
-            in_app=in_app,
+            enforced=enforced,
+            enforce_split=enforcer is not None and self.topology.services[callee].split is not None,
+            in_app=in_app and enforcer == caller,
         )
         hops = chain(self.with_suffix(edge), self.wiring)
-        for at, onward in pairwise(hops):
-            self.add_endpoint(at, onward)
+        self.add_endpoints(edge, hops)
         return hops[0]
-
-    def policy(self, caller: str | None, callee: str, endpoint: str) -> EdgePolicy:
-        return resolve(self.topology.policies, caller, callee, endpoint, self.topology.origins)
 
     def with_suffix(self, edge: Edge) -> Edge:
         """Let callers of the general policy share the endpoints of shared proxies; others get names of their own."""
-        general = self.policy(None, edge.callee, edge.endpoint)
-        same_balancer = edge.load_balancer == _value(general.load_balancer, DEFAULT_LOAD_BALANCER)
-        same_cancellation = edge.cancellation == _value(general.cancellation, False)
-        return edge if same_balancer and same_cancellation else replace(edge, choice_suffix=f"|from={edge.caller}")
+        if edge.enforced in (Enforced(), self.enforcement.on(None, edge.callee, edge.endpoint, by_library=False)):
+            return edge
+        return replace(edge, choice_suffix=f"|from={edge.caller}")
 
-    def add_endpoint(self, at: Hop, onward: Hop) -> None:
-        steps = self.settings_of(_kind(at.to)).steps(onward)
+    def add_endpoints(self, edge: Edge, hops: tuple[Hop, ...]) -> None:
+        """Put what proxies do for an edge into their endpoints."""
+        for at, onward in pairwise(hops):
+            steps = self.enforcing_steps(edge, onward) if onward.pick == "balance" else (Forward(onward),)
+            self.add_endpoint(at, steps)
+
+    def enforcing_steps(self, edge: Edge, onward: Hop) -> tuple[PlaneStep, ...]:
+        """What the enforcer of an edge does between a request and its answer: limits, then the route that fits."""
+        enforced = edge.enforced
+        usual: tuple[PlaneStep, ...] = (Forward(onward),)
+        if enforced.routes:
+            cases = [Case(rule.streams, self.route_steps(edge, rule), rule.name) for rule in enforced.routes]
+            usual = (Routed((*cases, Case(None, usual))),)
+        limits: list[PlaneStep] = []
+        for limit in enforced.limits:
+            if limit.shared and enforced.limit_delay is not None:
+                limits.append(Wait(wait=enforced.limit_delay))
+            limits.append(Limited(limit, enforced.limit_name))
+        return *limits, *usual
+
+    def route_steps(self, edge: Edge, rule: RouteRule) -> tuple[PlaneStep, ...]:
+        """Delay, abort, mirror, and then pass on as the route says."""
+        steps: list[PlaneStep] = []
+        if rule.delay is not None:
+            steps.append(_sometimes(rule.delay.share, Wait(wait=rule.delay.wait)))
+        if rule.abort is not None:
+            steps.append(Fail(p=rule.abort.share, reason=rule.abort.reason))
+        if rule.mirror is not None:
+            steps.append(_sometimes(rule.mirror_share, Mirrored(self.routed_hop(edge, rule, rule.mirror))))
+        return *steps, Forward(self.routed_hop(edge, rule, rule.split))
+
+    def routed_hop(self, edge: Edge, rule: RouteRule, split: tuple[float, ...] | None) -> Hop:
+        """The message that a route sends; what follows it is put into the proxies on its way."""
+        routed = replace(
+            edge,
+            callee=rule.callee,
+            endpoint=rule.endpoint,
+            enforced=replace(edge.enforced, cluster=rule.cluster, routes=()),
+            enforce_split=split is not None or self.topology.services[rule.callee].split is not None,
+            split=split,
+        )
+        hops = chain(routed, self.wiring)
+        at = next(i for i, hop in enumerate(hops) if hop.pick == "balance")
+        for one, onward in pairwise(hops[at:]):
+            self.add_endpoint(one, (Forward(onward),))
+        return hops[at]
+
+    def add_endpoint(self, at: Hop, inner: tuple[PlaneStep, ...]) -> None:
+        kind = _kind(at.to)
+        steps = inner if kind == "library" else self.settings_of(kind).steps(inner)
         if self.proxies[at.to].setdefault(at.endpoint, steps) != steps:
             raise InternalError(f"two different rewrites for endpoint '{at.endpoint}' of '{at.to}'")
 
     def note_inert(self, policy: EdgePolicy, caller: str, callee: str, endpoint: str) -> None:
         target = f"{callee}.{endpoint}"
         why = self.why_inert(caller)
-        for field in ("load_balancer", "cancellation"):
-            setting = getattr(policy, field)
+        for field in ENFORCED:
+            setting = policy.fields.get(field)
             if setting is not None:
-                self.inert[Inert(setting.policy, field, caller, target, why)] = None
+                self.inert[Inert(setting.policy, field.removesuffix("_s"), caller, target, why)] = None
+        for route in self.enforcement.routes_of(caller, callee, endpoint):
+            self.inert[Inert(f"routes.{route.name}", "route", caller, target, why)] = None
         if self.topology.services[callee].split is not None:
             self.inert[Inert(f"services.{callee}", "split", caller, target, why)] = None
 
     def why_inert(self, caller: str) -> str:
-        cure = "`in_app: true` would let the caller's library act"
+        cure = "a policy for these calls with `in_app: on` would let the caller's library act"
         if self.wiring.has_ztunnel(caller):
             return f"ztunnels are L4 and no waypoint is passed; {cure}"
         return f"no L7 proxy on the caller's side; {cure}"
@@ -234,23 +293,29 @@ class _Lowering:
         kind = _kind(name)
         return proxy_service(
             name,
+            role="library" if kind == "library" else "proxy",
             settings=self.settings_of(kind),
             places=self.proxy_places(name, kind),
             endpoints=self.proxies[name],
-            origin=self.origin(_ORIGINS[kind]),
+            origin=self.origin(_ORIGINS.get(kind, "policies")),
         )
 
-    def proxy_places(self, name: str, kind: ProxyKind) -> list[tuple[int, int]]:
+    def proxy_places(self, name: str, kind: StationKind) -> list[tuple[int, int]]:
         if kind == "ztunnel":
             return [(node, node % len(self.zones)) for node in range(self.nodes)]
-        if kind == "sidecar":
-            host = name.removeprefix("sidecar@")
+        if name == library_of(CLIENT):
+            return [OUTSIDE]
+        if kind in ("sidecar", "library"):
+            host = name.partition("@")[2]
             return place(host, _replica_count(self.topology.services[host]), self.nodes, len(self.zones))
         return place(name, self.settings_of(kind).replicas, self.nodes, len(self.zones))
 
-    def settings_of(self, kind: ProxyKind) -> ProxySettings:
+    def settings_of(self, kind: StationKind) -> ProxySettings:
         if kind not in self.settings:
-            self.settings[kind] = proxy_settings(getattr(self.topology.mesh, kind), kind)
+            if kind == "library":
+                self.settings[kind] = proxy_settings(ProxyConfig(profile="zero", replicas=1), "sidecar")
+            else:
+                self.settings[kind] = proxy_settings(getattr(self.topology.mesh, kind), kind)
         return self.settings[kind]
 
     def origin(self, path: str) -> str:
@@ -280,16 +345,18 @@ def _rewrite_step(step: Step, hop_of: Callable[[Call], Hop]) -> PlaneStep:
     return step
 
 
-def _kind(proxy: str) -> ProxyKind:
+def _sometimes(share: float, step: PlaneStep) -> PlaneStep:
+    return PlaneChoose((PlaneOption(share, (step,)),))
+
+
+def _kind(proxy: str) -> StationKind:
     if proxy == GATEWAY:
         return "gateway"
     if proxy == ZTUNNEL:
         return "ztunnel"
+    if proxy.startswith("library@"):
+        return "library"
     return "sidecar" if proxy.startswith("sidecar@") else "waypoint"
-
-
-def _value(setting: Setting[Any] | None, default: Any) -> Any:
-    return default if setting is None else setting.value
 
 
 def _replica_count(service: Service) -> int:

@@ -10,14 +10,14 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from meshsim.architectures.enforced import RANDOM, Cluster, Limit, Trying
 from meshsim.model.distributions import Distribution
-from meshsim.model.policies import LoadBalancer
 from meshsim.model.steps import Call, Fail, Wait, Work
 from meshsim.model.topology import Network
 from meshsim.model.traffic import Connections, Stream
 
 Pick = Literal[
-    "balance",  # the caller chooses a replica of `among` for this request, by `load_balancer`
+    "balance",  # the caller chooses a replica of `among` for this request, by its `cluster`
     "connection",  # the connection that the request goes over is pinned to a replica of `among`
     "carried",  # somebody before chose: the replica that the caller's own request carries
     "none",  # nothing is chosen here: the message goes to a proxy beside the caller, which chooses
@@ -45,8 +45,10 @@ class Hop:
     pick, among, via
         How a replica is chosen (see `Pick`), of which service (None with ``none``), and through whom (`Via`).
         With ``carried``, `among` names the service that the carried replica belongs to.
-    load_balancer
-        Rule of ``balance``; its state belongs to the calling replica.
+    cluster
+        With ``balance``: how the caller chooses, and what it remembers of `among`, each calling replica for itself.
+    trying
+        With ``balance``: timeouts and retries of whoever chooses; None: one try that may last for ever.
     enforce_split
         The chooser draws the version first, by the shares of `among`; otherwise all replicas are one pool.
     connections
@@ -54,10 +56,14 @@ class Hop:
         fresh connections; proxies keep theirs open.
     cancellation
         When the caller gives up, a cancellation follows the request.
+    deadline
+        What is left of the caller's time travels with the request.
     tls
         A fresh connection on this hop costs a further round trip and the receiver a handshake.
     loopback
         Both ends share a pod: the delay is the loopback's.
+    inside
+        Both ends are one process: there is no delay.
     """
 
     to: str
@@ -65,12 +71,16 @@ class Hop:
     pick: Pick
     among: str | None
     via: Via
-    load_balancer: LoadBalancer = "random"
+    cluster: Cluster = RANDOM
+    trying: Trying | None = None
     enforce_split: bool = False
+    split: tuple[float, ...] | None = None  # shares of the versions of `among`; None: those of the service
     connections: Connections = KEPT_OPEN
     cancellation: bool = False
+    deadline: bool = False
     tls: bool = False
     loopback: bool = False
+    inside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +134,40 @@ class Forward:
     hop: Hop
 
 
-PlaneStep = Work | Wait | PlaneCall | PlaneParallel | PlaneChoose | Fail | ProxyWork | Forward
+@dataclass(frozen=True, slots=True)
+class Mirrored:
+    """A copy of the request goes this way too; nobody waits for its answer."""
+
+    hop: Hop
+
+
+@dataclass(frozen=True, slots=True)
+class Limited:
+    """The request is turned away (429) unless it gets a token."""
+
+    limit: Limit
+    name: str  # of the edge whose calls share the bucket
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Steps for the requests of some streams; None: of all. `route` is its name, empty where no route takes them."""
+
+    streams: frozenset[str] | None
+    do: tuple[PlaneStep, ...]
+    route: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """The first case that takes the request's stream is run."""
+
+    cases: tuple[Case, ...]
+
+
+PlaneStep = (
+    Work | Wait | PlaneCall | PlaneParallel | PlaneChoose | Fail | ProxyWork | Forward | Mirrored | Limited | Routed
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +188,8 @@ class PlaneService:
     Attributes
     ----------
     role
-        ``app`` or ``proxy``: results keep them apart, engines do not look.
+        ``app``, ``proxy``, or ``library``, which acts within an application and costs nothing: results keep them
+        apart, engines do not look.
     origin
         ``file:line`` of the spec that it comes from, or the spec's dotted path.
     threads
@@ -157,10 +201,12 @@ class PlaneService:
         Requested per replica. memory_used_bytes: what a proxy needs for what it must know (proxies only).
     idle_cores
         What each replica takes without any request; results add it to what the engine counts.
+    max_wait
+        How long (seconds) a request stands in line for a slot; None: for ever.
     """
 
     name: str
-    role: Literal["app", "proxy"]
+    role: Literal["app", "proxy", "library"]
     origin: str
     replicas: tuple[Replica, ...]
     versions: tuple[str, ...]
@@ -173,6 +219,7 @@ class PlaneService:
     memory_bytes: int
     memory_used_bytes: int = 0
     idle_cores: float = 0.0
+    max_wait: Distribution | None = None
 
     @property
     def cores(self) -> float:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Literal, TypeVar
 
-from meshsim.architectures.plane import Forward, Hop, PlaneService, PlaneStep, ProxyWork, Replica
+from meshsim.architectures.plane import PlaneService, PlaneStep, ProxyWork, Replica
 from meshsim.architectures.profiles import ProxyKind, ProxyProfile, find_profile
 from meshsim.model.distributions import Distribution, constant
 from meshsim.model.topology import ProxyConfig
@@ -36,12 +36,12 @@ class ProxySettings:
     memory_per_endpoint_bytes: int
     memory_per_connection_bytes: int
 
-    def steps(self, onward: Hop) -> tuple[PlaneStep, ...]:
-        """Work, pass the request on, work on the answer."""
+    def steps(self, inner: tuple[PlaneStep, ...]) -> tuple[PlaneStep, ...]:
+        """Work, do what there is to do with the request, work on the answer."""
         request_kib_s, response_kib_s = self.cpu_per_kib_s
         return (
             ProxyWork(self.cpu_one_way, request_kib_s, self.tls_handshake_s, "request"),
-            Forward(onward),
+            *inner,
             ProxyWork(self.cpu_one_way, response_kib_s, 0.0, "response"),
         )
 
@@ -82,6 +82,7 @@ def proxy_service(
     places: list[tuple[int, int]],
     endpoints: dict[str, tuple[PlaneStep, ...]],
     origin: str,
+    role: Literal["proxy", "library"] = "proxy",
 ) -> PlaneService:
     """Make the service: a replica at each (node, zone) of `places`, FIFO threads, no limit on what is under way."""
     replicas = tuple(
@@ -90,7 +91,7 @@ def proxy_service(
     )
     return PlaneService(
         name=name,
-        role="proxy",
+        role=role,
         origin=origin,
         replicas=replicas,
         versions=("",),

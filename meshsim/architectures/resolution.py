@@ -4,14 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel
 
 from meshsim.errors import UsageError
-from meshsim.model.policies import LoadBalancer, Policy
+from meshsim.model.policies import Policy
 
 CLIENT = "client"  #: the caller of an entry: the outside
-#: What proxies do when no policy says: Istio since 1.14 (its change notes). Envoy's own default is round robin.
-DEFAULT_LOAD_BALANCER: LoadBalancer = "least_request"
+#: Fields of a policy that somebody has to enforce.
+ENFORCED = (
+    "load_balancer",
+    "cancellation",
+    "deadline",
+    "timeout_s",
+    "retries",
+    "zone_aware",
+    "panic",
+    "circuit_breaker",
+    "outlier",
+    "rate_limit",
+)
 
 T = TypeVar("T")
 
@@ -26,11 +39,14 @@ class Setting(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class EdgePolicy:
-    """What the policies say about one edge; None where none says anything."""
+    """What the policies say about one edge, by field; a field that none speaks of is absent."""
 
-    load_balancer: Setting[LoadBalancer] | None
-    in_app: Setting[bool] | None
-    cancellation: Setting[bool] | None
+    fields: Mapping[str, Setting[Any]]
+
+    def value(self, field: str) -> Any:
+        """What holds for a field; None where no policy says anything."""
+        setting = self.fields.get(field)
+        return None if setting is None else setting.value
 
 
 def resolve(
@@ -59,11 +75,8 @@ def resolve(
         reverse=True,
     )
     edge = f"{caller or 'any caller'} -> {callee}.{endpoint}"
-    return EdgePolicy(
-        load_balancer=_first(ranked, "load_balancer", edge, origins or {}),
-        in_app=_first(ranked, "in_app", edge, origins or {}),
-        cancellation=_first(ranked, "cancellation", edge, origins or {}),
-    )
+    found = {field: _first(ranked, field, edge, origins or {}) for field in ("in_app", *ENFORCED)}
+    return EdgePolicy({field: setting for field, setting in found.items() if setting is not None})
 
 
 def _applies(policy: Policy, caller: str | None, callee: str, endpoint: str) -> bool:
@@ -75,7 +88,7 @@ def _specificity(policy: Policy) -> tuple[int, int]:
     return to, policy.from_ is not None
 
 
-def _first(ranked: list[Policy], field: str, edge: str, origins: Mapping[str, str]) -> Setting[T] | None:
+def _first(ranked: list[Policy], field: str, edge: str, origins: Mapping[str, str]) -> Setting[Any] | None:
     found: Policy | None = None
     for policy in ranked:
         value = getattr(policy, field)
@@ -93,10 +106,18 @@ def _first(ranked: list[Policy], field: str, edge: str, origins: Mapping[str, st
 def _tie(one: Policy, other: Policy, field: str, edge: str, origins: Mapping[str, str]) -> str:
     first, second = sorted((one, other), key=lambda policy: policy.name)
     said = " and ".join(
-        f"policy '{policy.name}'{_where(policy.name, origins)} says {getattr(policy, field)}"
+        f"policy '{policy.name}'{_where(policy.name, origins)} says {_text(getattr(policy, field))}"
         for policy in (first, second)
     )
-    return f"{field} of {edge}: {said}, and neither is more specific; give one of them a narrower `to` or `from`"
+    cure = "neither is more specific; give one of them a narrower `to` or `from`"
+    return f"{field.removesuffix('_s')} of {edge}: {said}, and {cure}"
+
+
+def _text(value: Any) -> str:
+    """A value as a message shows it: what was written, without what was left open."""
+    if not isinstance(value, BaseModel):
+        return str(value)
+    return ", ".join(f"{key} {_text(getattr(value, key))}" for key in value.model_fields_set)
 
 
 def _where(name: str, origins: Mapping[str, str]) -> str:

@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from meshsim.architectures.architecture import Architecture
+from meshsim.architectures.enforced import RANDOM, Enforced
 from meshsim.architectures.plane import KEPT_OPEN, Hop, Pick
 from meshsim.architectures.resolution import CLIENT
-from meshsim.model.policies import LoadBalancer
 from meshsim.model.traffic import Connections
 
 GATEWAY = "gateway"
@@ -30,8 +30,10 @@ class Edge:
     ----------
     connections
         The caller's, for the first hop.
-    load_balancer, enforce_split, cancellation, in_app
-        What is in force: already off where nobody enforces it.
+    enforced, enforce_split, in_app
+        What is in force: already off where nobody enforces it. With `in_app` the caller's library acts.
+    split
+        Shares of the callee's versions that a route gives; None: those of the service.
     choice_suffix
         ``|from=caller`` when this caller's policy differs from that of callers in general: shared proxies that choose
         replicas keep an endpoint of its own for it.
@@ -41,11 +43,11 @@ class Edge:
     callee: str
     endpoint: str
     connections: Connections
-    load_balancer: LoadBalancer
+    enforced: Enforced
     enforce_split: bool
-    cancellation: bool
     in_app: bool
     choice_suffix: str = ""
+    split: tuple[float, ...] | None = None
 
     @property
     def target(self) -> str:
@@ -54,8 +56,14 @@ class Edge:
 
     @property
     def passage(self) -> str:
-        """The target as proxies that only pass on name it: what they do differs by cancellation alone."""
-        return f"{self.target}|cancellation" if self.cancellation else self.target
+        """The target as proxies that only pass on name it: what they do differs by what travels with the request."""
+        travels = ("cancellation" * self.enforced.cancellation, "deadline" * self.enforced.deadline)
+        return "|".join((self.target, *filter(None, travels)))
+
+    @property
+    def has_library(self) -> bool:
+        """The caller's library does more than choose a replica: then it is a station of its own."""
+        return self.in_app and not self.enforced.is_only_balancing
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +116,11 @@ def sidecar_of(service: str) -> str:
     return f"sidecar@{service}"
 
 
+def library_of(caller: str) -> str:
+    """Name of the libraries within the replicas of `caller`."""
+    return f"library@{caller}"
+
+
 def chain(edge: Edge, wiring: Wiring) -> tuple[Hop, ...]:
     """Give the hops that carry the edge, the caller's own message first; the last one reaches the callee."""
     if wiring.goes_through_gateway(edge.caller, edge.callee):
@@ -117,6 +130,8 @@ def chain(edge: Edge, wiring: Wiring) -> tuple[Hop, ...]:
     if wiring.has_ztunnel(edge.caller):
         waypoint = wiring.waypoint(edge.caller, edge.callee)
         return _from_ztunnel(edge, wiring) if waypoint is None else _via_waypoint(edge, wiring, waypoint)
+    if edge.has_library:
+        return _to_library(edge), *_arrive(edge, wiring, "balance", edge.connections, tls=edge.caller == CLIENT)
     # Clients use TLS whoever terminates it (assumed: otherwise a gateway would look slow for encrypting what the others
     # send in the clear); other callers outside the mesh speak plain text.
     return _arrive(edge, wiring, _own_pick(edge), edge.connections, tls=edge.caller == CLIENT)
@@ -138,10 +153,13 @@ def _arrive(
         pick=pick,
         among=edge.callee,
         via="dest",
-        load_balancer=edge.load_balancer if balances else "random",
+        cluster=edge.enforced.cluster if balances else RANDOM,
+        trying=edge.enforced.trying if balances else None,
         enforce_split=edge.enforce_split and balances,
+        split=edge.split if balances else None,
         connections=connections,
-        cancellation=edge.cancellation,
+        cancellation=edge.enforced.cancellation,
+        deadline=edge.enforced.deadline,
         tls=tls,
     )
     inbound = f"in:{edge.passage}"
@@ -160,7 +178,8 @@ def _carried(edge: Edge, *, loopback: bool = False) -> Hop:
         pick="carried",
         among=edge.callee,
         via="dest",
-        cancellation=edge.cancellation,
+        cancellation=edge.enforced.cancellation,
+        deadline=edge.enforced.deadline,
         loopback=loopback,
     )
 
@@ -177,7 +196,8 @@ def _from_gateway(edge: Edge, wiring: Wiring) -> tuple[Hop, ...]:
         among=GATEWAY,
         via="dest",
         connections=edge.connections,
-        cancellation=edge.cancellation,
+        cancellation=edge.enforced.cancellation,
+        deadline=edge.enforced.deadline,
         tls=edge.caller == CLIENT,  # callers in the cluster speak to it as they would to the callee (assumed)
     )
     return to_gateway, *_arrive(edge, wiring, "balance", tls=_in_mesh(edge, wiring))
@@ -191,27 +211,32 @@ def _from_sidecar(edge: Edge, wiring: Wiring) -> tuple[Hop, ...]:
         among=None,
         via="caller_peer",
         connections=edge.connections,
-        cancellation=edge.cancellation,
+        cancellation=edge.enforced.cancellation,
+        deadline=edge.enforced.deadline,
         loopback=True,
     )
     return to_sidecar, *_arrive(edge, wiring, "balance", tls=_in_mesh(edge, wiring))
 
 
 def _from_ztunnel(edge: Edge, wiring: Wiring) -> tuple[Hop, ...]:
-    pick = _own_pick(edge)
+    pick: Pick = "balance" if edge.has_library else _own_pick(edge)
     to_ztunnel = Hop(
         to=ZTUNNEL,
         endpoint=f"out:{edge.passage}",
         pick=pick,
         among=edge.callee,
         via="caller_node",
-        load_balancer=edge.load_balancer if pick == "balance" else "random",
+        cluster=edge.enforced.cluster if pick == "balance" else RANDOM,
+        trying=edge.enforced.trying if pick == "balance" else None,
         enforce_split=edge.enforce_split and pick == "balance",
+        split=edge.split if pick == "balance" else None,
         connections=edge.connections,
-        cancellation=edge.cancellation,
+        cancellation=edge.enforced.cancellation,
+        deadline=edge.enforced.deadline,
         loopback=True,
     )
-    return to_ztunnel, *_arrive(edge, wiring, "carried", tls=_in_mesh(edge, wiring))
+    library = (_to_library(edge),) if edge.has_library else ()
+    return *library, to_ztunnel, *_arrive(edge, wiring, "carried", tls=_in_mesh(edge, wiring))
 
 
 def _via_waypoint(edge: Edge, wiring: Wiring, waypoint: str) -> tuple[Hop, ...]:
@@ -222,7 +247,8 @@ def _via_waypoint(edge: Edge, wiring: Wiring, waypoint: str) -> tuple[Hop, ...]:
         among=waypoint,
         via="caller_node",
         connections=edge.connections,
-        cancellation=edge.cancellation,
+        cancellation=edge.enforced.cancellation,
+        deadline=edge.enforced.deadline,
         loopback=True,
     )
     to_waypoint = Hop(
@@ -231,7 +257,24 @@ def _via_waypoint(edge: Edge, wiring: Wiring, waypoint: str) -> tuple[Hop, ...]:
         pick="carried",
         among=waypoint,
         via="dest",
-        cancellation=edge.cancellation,
+        cancellation=edge.enforced.cancellation,
+        deadline=edge.enforced.deadline,
         tls=True,
     )
     return to_ztunnel, to_waypoint, *_arrive(edge, wiring, "balance", tls=True)
+
+
+def _to_library(edge: Edge) -> Hop:
+    """From a caller's code to its library: within the process, without a delay."""
+    mine = edge.connections  # those of a service are all alike, those of clients belong to their stream
+    kept = f"|pool={mine.pool},fresh={mine.fresh:g}" if edge.caller == CLIENT else ""
+    return Hop(
+        to=library_of(edge.caller),
+        endpoint=f"{edge.target}{kept}",
+        pick="none",
+        among=None,
+        via="caller_peer",
+        cancellation=edge.enforced.cancellation,
+        deadline=edge.enforced.deadline,
+        inside=True,
+    )

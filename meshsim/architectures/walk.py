@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from meshsim.architectures.plane import (
     Forward,
     Hop,
+    Mirrored,
     Plane,
     PlaneCall,
     PlaneChoose,
     PlaneParallel,
     PlaneService,
     PlaneStep,
+    Routed,
 )
 
 
@@ -39,15 +41,27 @@ def calls_in(steps: Iterable[PlaneStep]) -> Iterator[PlaneCall]:
                 yield from calls_in(option.do)
 
 
+def forwards_in(steps: Iterable[PlaneStep]) -> Iterator[Hop]:
+    """Yield where a proxy passes requests on: by its routes, and copies of them, and last as usual."""
+    for step in steps:
+        if isinstance(step, (Forward, Mirrored)):
+            yield step.hop
+        elif isinstance(step, Routed):
+            for case in step.cases:
+                yield from forwards_in(case.do)
+        elif isinstance(step, PlaneChoose):
+            for option in step.options:
+                yield from forwards_in(option.do)
+
+
 def messages_of(service: PlaneService) -> Iterator[Message]:
     """Yield the messages that the service sends: first hops of its calls, and what it forwards as a proxy."""
     for versions in service.endpoints.values():
         for steps in versions:
             for call in calls_in(steps):
                 yield Message(service.name, call.hop)
-            for step in steps:
-                if isinstance(step, Forward):
-                    yield Message(service.name, step.hop)
+            for hop in forwards_in(steps):
+                yield Message(service.name, hop)
 
 
 def messages(plane: Plane) -> Iterator[Message]:
@@ -59,7 +73,7 @@ def messages(plane: Plane) -> Iterator[Message]:
 
 
 def chain_of(plane: Plane, first: Hop) -> tuple[Hop, ...]:
-    """Give the hops of a call from its first one to the application that it reaches."""
+    """Give the hops of a call from its first one to the application that it reaches where no route turns it away."""
     chain = [first]
     while (onward := _onward(plane, chain[-1])) is not None:
         chain.append(onward)
@@ -68,4 +82,5 @@ def chain_of(plane: Plane, first: Hop) -> tuple[Hop, ...]:
 
 def _onward(plane: Plane, hop: Hop) -> Hop | None:
     (steps, *_) = plane.service(hop.to).endpoints[hop.endpoint]
-    return next((step.hop for step in steps if isinstance(step, Forward)), None)
+    *_, usual = (None, *forwards_in(steps))
+    return usual

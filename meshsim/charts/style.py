@@ -3,7 +3,7 @@
 Colours of architectures are those of M. Okabe and K. Ito, "Color universal design" (2008), which readers with any
 colour vision tell apart; a marker and a dash of its own say the same again. Parts of a request's time are areas and
 have pastels of P. Tol's "light" scheme (SRON technical note EPS-TN-09-002, 2021), so that no part is taken for an
-architecture.
+architecture; what enforcers of policies add is dark.
 """
 
 from __future__ import annotations
@@ -91,6 +91,8 @@ PART_COLOURS: Final = {
     "proxy": "#AAAA00",
     "network": "#EEDD88",
     "wait": "#FFAABB",
+    "connection": "#225588",
+    "failed tries": "#882255",
 }
 
 

@@ -175,7 +175,7 @@ def _add_chain(picture: _Picture, sender: str, stations: list[str]) -> None:
     for station in stations:
         if station == ZTUNNEL:
             ztunnels += 1
-        elif not station.startswith("sidecar@"):
+        elif not station.startswith(("sidecar@", "library@")):  # the one is drawn beside, the other within its caller
             picture.edges[at, station] = ztunnels
             at, ztunnels = station, 0
             if station != callee:

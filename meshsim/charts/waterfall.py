@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Final, Unpack
 from matplotlib.transforms import ScaledTranslation
 
 from meshsim.charts.style import PART_COLOURS, Canvas, Look, Theme, canvas
-from meshsim.results.paths import CPU, CPU_WAIT, NETWORK, SLOT, WAIT
-from meshsim.results.traces import GOES_ON, OTHERS, PARTS, Segment, Span, Trace
+from meshsim.results.paths import CONNECTION, CPU, CPU_WAIT, FAILED, NETWORK, SLOT, WAIT
+from meshsim.results.segments import GOES_ON, OTHERS, PARTS, Segment
+from meshsim.results.traces import Span, Trace
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,7 +19,11 @@ if TYPE_CHECKING:
 MOST_ROWS: Final = 90  # more cannot be read on a page: the shortest that are not on the critical path are left out
 
 _SLOT_COLOUR: Final = "#44BB99"  # of the scheme of `PART_COLOURS`, where waiting for a slot is a part of queueing
-_NAMES: Final = {PARTS[WAIT]: "wait step (disk, third party)", PARTS[GOES_ON]: "goes on, unobserved"}
+_NAMES: Final = {
+    PARTS[WAIT]: "wait step (disk, third party)",
+    PARTS[FAILED]: "failed tries and back-off",
+    PARTS[GOES_ON]: "goes on, unobserved",
+}
 _BAR, _ROW_INCHES, _WIDTH_INCHES, _MARGIN_INCHES = 0.62, 0.22, 11.0, 1.6
 _BELOW: Final = 0.42  # rows from the middle of a bar to its critical path
 _FONT: Final = 8
@@ -32,6 +37,8 @@ def _looks(theme: Theme) -> dict[str, dict[str, Any]]:
         PARTS[CPU_WAIT]: {"color": PART_COLOURS["queue"]},
         PARTS[CPU]: {"color": PART_COLOURS["service"]},
         PARTS[WAIT]: {"color": PART_COLOURS["wait"]},
+        PARTS[CONNECTION]: {"color": PART_COLOURS["connection"]},
+        PARTS[FAILED]: {"color": PART_COLOURS["failed tries"]},
         PARTS[OTHERS]: {"color": theme.grid},
         PARTS[GOES_ON]: {"facecolor": theme.paper, "edgecolor": theme.muted, "hatch": "////", "linewidth": 0},
     }

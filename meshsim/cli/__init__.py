@@ -9,7 +9,21 @@ from typing import Annotated
 
 import typer
 
-from meshsim.cli import bench, chart, compare, doctor, explain, lower, results, run, sweep, topologies, trace, validate
+from meshsim.cli import (
+    bench,
+    chart,
+    compare,
+    doctor,
+    explain,
+    lab,
+    lower,
+    results,
+    run,
+    sweep,
+    topologies,
+    trace,
+    validate,
+)
 from meshsim.cli.failures import CommandGroup
 
 _EXIT_CODES = r"""[bold]Exit codes[/bold]
@@ -37,7 +51,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-for module in (run, compare, sweep, results, chart, trace, lower, validate, explain, topologies, bench, doctor):
+for module in (run, compare, sweep, results, chart, trace, lower, validate, explain, topologies, bench, lab, doctor):
     module.register(app)
 
 

@@ -61,8 +61,8 @@ def check_topology(source: str, overrides: Sequence[str] | None) -> Checked:
 
 def _is_isotope(checked: Checked) -> bool:
     """Tell a valid topology whose text has no key ``meshsim``: no other format of other tools is read."""
-    text = next(iter(checked.sources.values()), "meshsim:")
-    return re.search(r"\bmeshsim[\"']?\s*:", text) is None
+    texts = checked.sources.values() or ("meshsim:",)  # those that it extends too
+    return not any(re.search(r"\bmeshsim[\"']?\s*:", text) for text in texts)
 
 
 def _assumed(topology: Topology) -> str:

@@ -14,10 +14,12 @@ from meshsim.architectures.rewrites import sidecar_of
 from meshsim.control.numbers import real_number, whole_number
 from meshsim.control.window import Window, number_of
 from meshsim.engines import program as p
-from meshsim.engines.pack import BALANCERS, FAILURES
+from meshsim.engines.pack import FAILURES
 from meshsim.engines.running import Changeable, Run, Totals
 from meshsim.errors import UsageError
 
+#: Load balancers that need no tables.
+_BALANCERS = {"random": p.RANDOM, "round_robin": p.ROUND_ROBIN, "least_request": p.LEAST_REQUEST}
 _MOST_RETRIES = 1_000_000  # more would not fit the frames of one request
 #: A function that takes a `Control` and is a SimPy process: it yields events of ``control.env``.
 Controller = Callable[["Control"], Generator[simpy.Event, Any, Any]]
@@ -199,12 +201,12 @@ class Control:
         UsageError
             The service or balancer is unknown, or nobody balances requests to it in this architecture.
         """
-        _check(balancer in BALANCERS, f"there is no load balancer '{balancer}'; there is {', '.join(BALANCERS)}")
+        _check(balancer in _BALANCERS, f"there is no load balancer '{balancer}'; there is {', '.join(_BALANCERS)}")
         number = self._program.service_names.index(self._known(service).name)
         calls = self._program.calls
         rows = np.flatnonzero((calls["among"] == number) & (calls["pick"] == p.BALANCE)).tolist()
         _check(bool(rows), f"nobody balances requests to '{service}' in this architecture: its connections are pinned")
-        self._set("calls", rows, "balancer", BALANCERS[balancer])
+        self._set("calls", rows, "balancer", _BALANCERS[balancer])
 
     def set_split(self, service: str, shares: Mapping[str, float]) -> None:
         """From now on split the requests of a service over its versions by these shares.

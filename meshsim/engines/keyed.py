@@ -40,6 +40,12 @@ CURSOR = 20  # where round robin begins
 SAMPLE = 21  # is the request sampled for its spans
 PROXY_WORK = 22
 FAULT = 24  # does a fault strike the message
+RETRY = 25  # what a retry by an enforcer has in the place of a step's position
+BACKOFF = 26
+KEY = 27  # what a request is about
+PATIENCE = 28  # of a client
+MAX_WAIT = 29  # in the line for a slot
+ZONE = 30  # which zone
 
 
 def name_hash(name: str) -> int:

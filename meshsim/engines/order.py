@@ -13,8 +13,12 @@ START = 1  # a request message reaches a replica
 WORK_END = 3
 WAIT_END = 4
 RESPONSE = 5  # a response message reaches the caller
+WAIT_LIMIT = 6  # a request has stood in line for too long
+BACKOFF_END = 7
 TRY_TIMEOUT = 8
+TIMEOUT = 9  # overall, of an enforcer
 CANCEL = 10  # a cancellation reaches the replica
+PATIENCE_END = 11  # of a client
 
 _KIND_BITS = 4
 _SERIAL_BITS = 20

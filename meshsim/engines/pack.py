@@ -10,6 +10,8 @@ import numpy as np
 from meshsim.architectures.plane import (
     Forward,
     Hop,
+    Limited,
+    Mirrored,
     Plane,
     PlaneCall,
     PlaneChoose,
@@ -17,10 +19,12 @@ from meshsim.architectures.plane import (
     PlaneService,
     PlaneStep,
     ProxyWork,
+    Routed,
 )
 from meshsim.engines import program as p
 from meshsim.engines import record
 from meshsim.engines.keyed import name_hash
+from meshsim.engines.policies import PolicyRows, ring_tables
 from meshsim.engines.streams import pack_streams
 from meshsim.engines.tables import Distributions, Rows
 from meshsim.model.distributions import Distribution
@@ -29,6 +33,7 @@ from meshsim.model.steps import Call, Fail, Wait, Work
 _NS = 1e9
 #: Size of a message that the spec does not give: the payload of Istio's performance page is 1 kB (istio.io, 1.24).
 _DEFAULT_BYTES = Distribution(kind="constant", params=(1024.0,))
+_NO_TIME = Distribution(kind="constant", params=(0.0,))
 _PICKS = {"balance": p.BALANCE, "connection": p.CONNECTION, "carried": p.CARRIED, "none": p.NO_PICK}
 _VIAS = {
     "dest": p.DEST,
@@ -37,7 +42,6 @@ _VIAS = {
     "caller_peer": p.CALLER_PEER,
     "caller_node": p.CALLER_NODE,
 }
-BALANCERS = {"random": p.RANDOM, "round_robin": p.ROUND_ROBIN, "least_request": p.LEAST_REQUEST}
 _DISCIPLINES = {"ps": p.PS, "fifo": p.FIFO, "lifo": p.LIFO}
 FAILURES = {
     "500": record.E500,
@@ -78,18 +82,16 @@ class _Packer:
         self.calls_at: dict[str, tuple[int, ...]] = {}
         self.targets = Rows(p.TARGETS)
         self.endpoints = Rows(p.ENDPOINTS)
-        self.views = Rows(p.VIEWS)
         self.entries: list[int] = []
         self.service_number = {service.name: i for i, service in enumerate(plane.services)}
         self.endpoint_number: dict[tuple[str, str], int] = {}
-        self.view_number: dict[tuple[str, str], int] = {}
-        self.counts = 0  # outstanding counters handed to views so far
-        self.cursors = 0
+        self.policies = PolicyRows(plane, self.service_number, self.distributions)
         self.network = np.array(
             [
                 self.distributions.add(getattr(plane.network, place), _NS)
                 for place in ("loopback", "same_node", "same_zone", "cross_zone", "client")
-            ],
+            ]
+            + [self.distributions.add(_NO_TIME, _NS)],
             dtype=np.int32,
         )
 
@@ -104,6 +106,8 @@ class _Packer:
         ]
         streams, points = pack_streams(self.plane, entry_calls, self.distributions)
         services, replicas, versions = self._stations()
+        keys = self.policies.keys()
+        rings, ring_at, ring_host = ring_tables(self.policies.rings.array(), services, versions, replicas)
         return p.Program(
             instructions=self.instructions.array(),
             calls=self.calls.array(),
@@ -113,11 +117,21 @@ class _Packer:
             versions=versions,
             endpoints=self.endpoints.array(),
             entries=np.array(self.entries, dtype=np.int32),
-            views=self.views.array(),
+            views=self.policies.views.array(),
             streams=streams,
             points=points,
             distributions=self.distributions.array(),
             table=self.distributions.table(),
+            policies=self.policies.policies.array(),
+            limits=self.policies.limits.array(),
+            shares=np.array(self.policies.shares, dtype=np.float64),
+            takes=np.array(self.policies.takes, dtype=np.uint8).reshape(-1, len(self.plane.entries)),
+            zone_callers=np.array(self.policies.zone_callers, dtype=np.int32),
+            rings=rings,
+            ring_at=ring_at,
+            ring_host=ring_host,
+            keys=keys,
+            dimensions=self.policies.dimension_hashes(),
             network=self.network,
             depth=self.plane.call_depth,
             calls_at=self.calls_at,
@@ -158,11 +172,12 @@ class _Packer:
                 first_scaling=-1,
                 first_version=first_version,
                 versions=len(service.versions),
-                role=p.PROXY if service.role == "proxy" else p.APP,
+                role=p.APP if service.role == "app" else p.PROXY,
                 discipline=_DISCIPLINES[service.discipline],
                 threads=threads,
                 concurrency=-1 if service.concurrency is None else service.concurrency,
                 queue=-1 if service.queue is None else service.queue,
+                max_wait=-1 if service.max_wait is None else self.distributions.add(service.max_wait, _NS),
                 name=name_hash(service.name),
             )
         return services.array(), replicas.array(), versions.array()
@@ -216,6 +231,12 @@ class _Packer:
             case Forward():
                 sizes = {"request_bytes": -1, "response_bytes": -1}
                 add(op=p.FORWARD, a=self.calls.add(**sizes, **self._hop(caller, step.hop)), position=position)
+            case Mirrored():
+                self._detached(caller, step, address, position)
+            case Limited():
+                add(op=p.LIMIT, a=self.policies.limit(caller, step.limit, step.name), position=position)
+            case Routed():
+                self._match(caller, step, address, position)
             case PlaneCall():
                 self._call(caller, step, address, position)
             case PlaneParallel():
@@ -277,6 +298,27 @@ class _Packer:
         for jump in jumps:
             self.instructions[jump]["a"] = len(self.instructions)
 
+    def _match(self, caller: str, step: Routed, address: str, position: int) -> None:
+        first = len(self.targets)
+        for case in step.cases:
+            self.targets.add(pc=-1, takes=self.policies.takes_of(case.streams))
+        self.instructions.add(op=p.MATCH, a=first, b=len(step.cases), position=position)
+        jumps = []
+        for i, case in enumerate(step.cases):
+            self.targets[first + i]["pc"] = len(self.instructions)
+            self._block(caller, case.do, f"{address}.{i}.")
+            jumps.append(self.instructions.add(op=p.JUMP))
+        for jump in jumps:
+            self.instructions[jump]["a"] = len(self.instructions)
+
+    def _detached(self, caller: str, step: Mirrored, address: str, position: int) -> None:
+        begin = self.instructions.add(op=p.DETACH, position=position)
+        jump = self.instructions.add(op=p.JUMP)
+        self.instructions[begin]["a"] = len(self.instructions)
+        self._step(caller, Forward(step.hop), f"{address}.0")
+        self.instructions.add(op=p.END)
+        self.instructions[jump]["a"] = len(self.instructions)
+
     # -- hops ----------------------------------------------------------------------------------------------------
 
     def _sizes(self, request: Distribution | None, response: Distribution | None) -> dict[str, int]:
@@ -293,29 +335,13 @@ class _Packer:
             "among": among,
             "pick": _PICKS[hop.pick],
             "via": _VIAS[hop.via],
-            "balancer": BALANCERS[hop.load_balancer],
             "split": hop.enforce_split,
             "cancellation": hop.cancellation,
+            "deadline": hop.deadline,
+            "inside": hop.inside,
             "tls": hop.tls,
             "loopback": hop.loopback,
-            "view": self._view(caller, hop) if hop.pick == "balance" else -1,
+            **self.policies.hop(caller, hop),
             "pool": hop.connections.pool,
             "fresh": hop.connections.fresh,
         }
-
-    def _view(self, caller: str, hop: Hop) -> int:
-        """All calls of one service to one other share the caller's view of it (one cluster in Envoy's words)."""
-        assert hop.among is not None
-        if (caller, hop.among) not in self.view_number:
-            callers = len(self.plane.service(caller).replicas) if caller else 1
-            among = self.plane.service(hop.among)
-            self.view_number[caller, hop.among] = self.views.add(
-                caller=self.service_number[caller] if caller else -1,
-                among=self.service_number[hop.among],
-                callers=callers,
-                first_cursor=self.cursors,
-                first_count=self.counts,
-            )
-            self.cursors += callers * len(among.versions)
-            self.counts += callers * len(among.replicas)
-        return self.view_number[caller, hop.among]

@@ -12,14 +12,15 @@ import numpy as np
 import numpy.typing as npt
 
 # -- instructions ----------------------------------------------------------------------------------------------
-END, WORK, WAIT, CALL, FORK, CHOOSE, JUMP, FAIL, PROXY_WORK, FORWARD = range(10)
+END, WORK, WAIT, CALL, FORK, CHOOSE, JUMP, FAIL, PROXY_WORK, FORWARD, LIMIT, DETACH, MATCH = range(13)
 
 INSTRUCTION = np.dtype(
     [
         ("op", "i4"),
         ("a", "i4"),  # WORK, WAIT, PROXY_WORK: distribution; CALL, FORWARD: call; FORK: first branch;
-        #               CHOOSE: first option; JUMP: target; FAIL: outcome
-        ("b", "i4"),  # FORK: branches; CHOOSE: options; PROXY_WORK: direction (0 request, 1 response)
+        #               CHOOSE: first option; JUMP: target; FAIL: outcome; LIMIT: row of limits; DETACH: where the
+        #               branch begins; MATCH: first case
+        ("b", "i4"),  # FORK: branches; CHOOSE: options; MATCH: cases; PROXY_WORK: direction (0 request, 1 response)
         ("c", "i4"),  # FORK: how many must succeed
         ("p", "f8"),  # FAIL: probability; PROXY_WORK: nanoseconds per KiB
         ("d", "i8"),  # PROXY_WORK: handshake nanoseconds; FORK: 1 if branches that are not needed are stopped
@@ -30,7 +31,7 @@ INSTRUCTION = np.dtype(
 # -- calls -----------------------------------------------------------------------------------------------------
 BALANCE, CONNECTION, CARRIED, NO_PICK = range(4)
 DEST, DEST_PEER, DEST_NODE, CALLER_PEER, CALLER_NODE = range(5)
-RANDOM, ROUND_ROBIN, LEAST_REQUEST = range(3)
+RANDOM, ROUND_ROBIN, LEAST_REQUEST, RING_HASH, MAGLEV = range(5)
 
 CALLS = np.dtype(
     [
@@ -41,6 +42,10 @@ CALLS = np.dtype(
         ("via", "i1"),
         ("balancer", "i1"),
         ("split", "i1"),  # draw the version first
+        ("shares", "i4"),  # its cumulative shares, first of `shares`; -1: those of `versions`
+        ("policy", "i4"),  # how a FORWARD is tried, row of `policies`; -1: once, and nothing is remembered
+        ("deadline", "i1"),  # what is left of the caller's time travels with the request
+        ("inside", "i1"),  # within one process: no delay
         ("optional", "i1"),
         ("asynchronous", "i1"),
         ("cancellation", "i1"),
@@ -59,8 +64,29 @@ CALLS = np.dtype(
     ]
 )
 
-#: Where a branch or an option begins; `upto` is the cumulative probability of an option.
-TARGETS = np.dtype([("pc", "i4"), ("upto", "f8")])
+#: Where a branch, an option or a case begins; `upto` is the cumulative probability of an option, `takes` the row of
+#: `takes` that says which streams a case is for (-1: all).
+TARGETS = np.dtype([("pc", "i4"), ("upto", "f8"), ("takes", "i4")])
+
+#: How an enforcer tries a request. Times in nanoseconds, -1: none. `on` has a bit for each outcome that is retried.
+POLICIES = np.dtype(
+    [
+        ("timeout_ns", "i8"),
+        ("per_try_ns", "i8"),
+        ("attempts", "i4"),  # retries
+        ("on", "i4"),
+        ("on_per_try", "i1"),  # a try that took too long is retried
+        ("avoid", "i1"),  # replicas that were tried
+        ("hedge", "i1"),
+        ("host_attempts", "i4"),  # further selections
+        ("backoff", "i4"),  # distribution; -1: jittered exponential
+        ("base_ns", "i8"),  # 0: no back-off
+        ("max_ns", "i8"),
+    ]
+)
+
+#: Token buckets: a token comes every `period_ns`, up to `burst`. State: first row of `bucket_states`.
+LIMITS = np.dtype([("period_ns", "i8"), ("burst", "i8"), ("shared", "i1"), ("first", "i4")])
 
 # -- the plane -------------------------------------------------------------------------------------------------
 PS, FIFO, LIFO = range(3)
@@ -79,6 +105,7 @@ SERVICES = np.dtype(
         ("threads", "i4"),  # CPU queues of a replica; 0: no work ever waits
         ("concurrency", "i4"),  # -1: no limit
         ("queue", "i4"),  # -1: unbounded
+        ("max_wait", "i4"),  # distribution (ns); -1: for ever
         ("fault", "i4"),  # outcome that it answers to a share of messages, without any work
         ("fault_share", "f8"),
         ("name", "u8"),
@@ -104,8 +131,38 @@ VIEWS = np.dtype(
         ("callers", "i4"),  # how many replicas hold one
         ("first_cursor", "i4"),  # round robin: cursors[first_cursor + caller's number]
         ("first_count", "i4"),  # outstanding[first_count + caller's number * most(among) + replica]
+        ("plain", "i1"),  # nobody is ejected, zones and keys do not matter, and least request has two choices
+        ("split", "i1"),  # calls draw a version first: each version is an upstream of its own
+        ("choices", "i4"),  # LEAST_REQUEST; 0: a full scan
+        ("dimension", "i4"),  # RING_HASH, MAGLEV: of keys
+        ("first_ring", "i4"),  # rings[first_ring + version]
+        ("zone_aware", "i1"),
+        ("first_zone", "i4"),  # callers by zone, from there on in `zone_callers`
+        ("panic", "f8"),
+        ("tracked", "i1"),  # there are hosts and groups; their rows count on from the next two as cursors and counts do
+        ("first_host", "i4"),
+        ("first_group", "i4"),
+        ("max_connections", "i8"),  # of here on: -1: no limit
+        ("max_pending", "i8"),
+        ("max_requests", "i8"),
+        ("max_retries", "i8"),
+        ("budget_floor", "i8"),
+        ("budget_share", "f8"),
+        ("outlier", "i1"),
+        ("consecutive_5xx", "i4"),
+        ("consecutive_gateway", "i4"),
+        ("consecutive_local", "i4"),
+        ("interval_ns", "i8"),
+        ("base_ejection_ns", "i8"),
+        ("max_ejection_ns", "i8"),
+        ("max_ejected", "f8"),
+        ("always_one", "i1"),
     ]
 )
+#: Tables of consistent hashing: entries [first, first + entries) of `ring_at` (hashes, ascending; RING_HASH) and
+#: `ring_host` (replica within the service).
+#: The first three fields say of what: a service, one of its versions (-1: all), how many entries at least (0: Maglev).
+RINGS = np.dtype([("service", "i4"), ("version", "i4"), ("least", "i4"), ("first", "i4"), ("entries", "i4")])
 
 # -- traffic ---------------------------------------------------------------------------------------------------
 POISSON, CONSTANT, RENEWAL, BATCH, MMPP, RATE, TRACE, CLOSED = range(8)
@@ -126,7 +183,9 @@ STREAMS = np.dtype(
         ("users", "i8"),  # CLOSED
         ("think", "i4"),  # CLOSED: think time; sessions: gap (distribution, ns)
         ("session_requests", "i4"),  # distribution of the count
+        ("patience", "i4"),  # distribution (ns); -1: for ever
         ("name", "u8"),
+        ("tenant", "u8"),
     ]
 )
 #: RATE: from when, events per ns (DIURNAL: period and mean, then time and rate of the peak);
@@ -147,7 +206,8 @@ POINTS = np.dtype([("at_ns", "i8"), ("value", "f8")])
     D_GEOMETRIC,
     D_EMPIRICAL,
     D_MIXTURE,
-) = range(12)
+    D_ZIPF,
+) = range(13)
 
 DISTRIBUTIONS = np.dtype(
     [
@@ -180,7 +240,15 @@ class Program:
     distributions, table
         Parameters in base units of their use (nanoseconds, bytes, counts), and the numbers that some of them need.
     network
-        Five distributions: loopback, same node, same zone, cross zone, client.
+        Six distributions: loopback, same node, same zone, cross zone, client, inside (none).
+    policies, limits, shares, takes, zone_callers
+        What enforcers do; dtypes above. ``takes`` (uint8) has a row of all streams for each case.
+    rings, ring_at, ring_host
+        Tables of consistent hashing.
+    keys
+        (streams, dimensions) int32: the distribution that a key is drawn from; -1: the stream has no such key.
+    dimensions
+        (dimensions,) uint64: hashes of their names.
     depth
         Longest chain of calls that is allowed, proxies not counted.
     calls_at
@@ -200,6 +268,16 @@ class Program:
     points: npt.NDArray[np.void]
     distributions: npt.NDArray[np.void]
     table: npt.NDArray[np.float64]
+    policies: npt.NDArray[np.void]
+    limits: npt.NDArray[np.void]
+    shares: npt.NDArray[np.float64]
+    takes: npt.NDArray[np.uint8]
+    zone_callers: npt.NDArray[np.int32]
+    rings: npt.NDArray[np.void]
+    ring_at: npt.NDArray[np.uint64]
+    ring_host: npt.NDArray[np.int32]
+    keys: npt.NDArray[np.int32]
+    dimensions: npt.NDArray[np.uint64]
     network: npt.NDArray[np.int32]  # distributions are not repeated: places of equal delay have the same number
     depth: int
     calls_at: Mapping[str, tuple[int, ...]]

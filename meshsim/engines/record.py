@@ -23,9 +23,14 @@ OUTCOMES = (
     "error(reset)",
     "error(connect_failure)",
     "error(grpc:unavailable)",
+    "rejected(overflow)",  # a circuit breaker: HTTP 503, UO in Envoy's logs
+    "rejected(rate_limit)",  # 429
+    "rejected(max_wait)",  # stood in line for too long: 503
+    "rejected(no_host)",  # every replica is ejected: 503, UH
     "unfinished",  # not answered when the run ended
 )
-OK, DEGRADED, TIMEOUT, QUEUE_FULL, E500, E503, RESET, CONNECT_FAILURE, GRPC_UNAVAILABLE, UNFINISHED = range(10)
+OK, DEGRADED, TIMEOUT, QUEUE_FULL, E500, E503, RESET, CONNECT_FAILURE, GRPC_UNAVAILABLE = range(9)
+OVERFLOW, RATE_LIMIT, MAX_WAIT, NO_HOST, UNFINISHED = range(9, 14)
 
 BATCHES = 40  # equal parts of the duration
 OCCUPANCY_BINS = 1000  # finer equal parts, for finding the warm-up
@@ -36,7 +41,7 @@ SERVICE_COUNTERS = np.dtype(
         ("requests", "i8"),  # messages that reached a replica, by time of reaching it
         ("waited", "i8"),  # of those, had to wait for a concurrency slot
         ("slot_wait_ns", "i8"),  # how long they waited for it (those admitted)
-        ("rejected", "i8"),  # of those, met a full queue
+        ("rejected", "i8"),  # of those, met a full queue or stood in line for too long
         ("answered", "i8"),  # finished with ok or degraded
         ("failed", "i8"),  # finished otherwise (rejected included, cancelled not)
         ("cancelled", "i8"),
@@ -50,6 +55,16 @@ SERVICE_COUNTERS = np.dtype(
         ("replicas_ns", "i8"),  # integral of replicas that get requests
         ("bytes_in", "i8"),
         ("bytes_out", "i8"),
+        # as an enforcer of policies:
+        ("retries", "i8"),  # tries after the first
+        ("retries_refused", "i8"),  # by a circuit breaker or a budget
+        ("timeouts", "i8"),  # overall and of tries
+        ("overflows", "i8"),  # tries that a circuit breaker turned away
+        ("limited", "i8"),  # requests that a rate limit turned away
+        ("pending", "i8"),  # tries that had to wait for a connection
+        ("pending_ns", "i8"),  # how long those waited that got one
+        ("ejections", "i8"),
+        ("panics", "i8"),  # choices among all replicas because too many were ejected
     ]
 )
 
@@ -75,13 +90,14 @@ SPANS = np.dtype(
         ("serial", "i4"),
         ("parent", "i4"),  # serial of the calling frame; -1 for the entry
         ("endpoint", "i4"),  # number of the endpoint in the Program; -1 for a branch (it runs in its parent's)
+        ("joined", "i4"),  # of a branch: 1 if a fork waits for it, 0 if nobody does (asynchronous calls, copies)
         ("replica", "i4"),  # number of the replica in the Program
         ("attempt", "i4"),
         ("sent_ns", "i8"),  # the caller sent it
         ("reached_ns", "i8"),  # it reached the replica
         ("admitted_ns", "i8"),  # it got a slot
         ("left_ns", "i8"),  # it was answered by the replica
-        ("returned_ns", "i8"),  # the answer reached the caller; -1 if the caller no longer waited
+        ("returned_ns", "i8"),  # the answer reached the caller (or a client gave up); -1 if the caller no longer waited
         ("demand_ns", "i8"),  # time that the frame's own CPU work takes alone
         ("cpu_wait_ns", "i8"),  # waited for or shared the CPU
         ("wait_ns", "i8"),  # `wait` steps

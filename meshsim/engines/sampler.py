@@ -26,6 +26,7 @@ from meshsim.engines.program import (
     D_MIXTURE,
     D_PARETO,
     D_UNIFORM,
+    D_ZIPF,
     DISTRIBUTIONS,
 )
 
@@ -138,6 +139,37 @@ def _gamma(shape: float, scale: float, key: int, purpose: int, position: int) ->
             return d * v * boost * scale
 
 
+@compiled()
+def _tail_sum(x: float, exponent: float) -> float:
+    """Integral of t^-exponent from 1 to x."""
+    if exponent == 1.0:
+        return math.log(x)
+    return (x ** (1.0 - exponent) - 1.0) / (1.0 - exponent)
+
+
+@compiled()
+def _tail_sum_inverse(y: float, exponent: float) -> float:
+    if exponent == 1.0:
+        return math.exp(y)
+    return (1.0 + y * (1.0 - exponent)) ** (1.0 / (1.0 - exponent))
+
+
+@compiled("float64(float64, float64, uint64, uint64, uint64)")
+def _zipf(items: float, exponent: float, key: int, purpose: int, position: int) -> float:
+    """Rank 1 to `items` with probabilities like rank^-exponent (Hörmann and Derflinger 1996, rejection-inversion)."""
+    if exponent == 0.0:
+        return 1.0 + math.floor(unit(key, purpose, position, 0) * items)
+    low = _tail_sum(1.5, exponent) - 1.0
+    high = _tail_sum(items + 0.5, exponent)
+    index = 0
+    while True:
+        y = low + unit(key, purpose, position, index) * (high - low)
+        index += 1
+        rank = min(max(math.floor(_tail_sum_inverse(y, exponent) + 0.5), 1.0), items)
+        if y >= _tail_sum(rank + 0.5, exponent) - rank**-exponent:
+            return rank
+
+
 @compiled("float64(int64, float64, float64, float64, uint64, uint64, uint64)")
 def draw_simple(kind: int, p0: float, p1: float, p2: float, key: int, purpose: int, position: int) -> float:
     """One draw from a distribution that needs no table."""
@@ -145,6 +177,8 @@ def draw_simple(kind: int, p0: float, p1: float, p2: float, key: int, purpose: i
         return p0
     if kind == D_GAMMA:
         return _gamma(p0, p1, key, purpose, position)
+    if kind == D_ZIPF:
+        return _zipf(p0, p1, key, purpose, position)
     if kind == D_ERLANG:
         total = 0.0
         for i in range(int(p0)):

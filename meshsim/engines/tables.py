@@ -87,6 +87,10 @@ class Distributions:
         always = whole(distribution.params[0]) if distribution.kind == "constant" else -1
         return self._rows.add(kind=_KINDS[distribution.kind], always=always, **parameters)
 
+    def add_zipf(self, items: int, exponent: float) -> int:
+        """Return the number of a new distribution of keys: ranks by Zipf's law."""
+        return self._rows.add(kind=p.D_ZIPF, p0=items, p1=exponent, always=-1)
+
     def array(self) -> npt.NDArray[np.void]:
         """Freeze the rows (at least one, so that compiled code may take an element's type)."""
         if not len(self._rows):

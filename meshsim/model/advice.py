@@ -5,33 +5,26 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from meshsim.model import graph, timing
-from meshsim.model.policies import Policy
+from meshsim.model import graph, policy_advice, timing
+from meshsim.model.policy_advice import Warnings, about
 from meshsim.model.read.cursor import Reading
 from meshsim.model.read.services import MAX_REPLICAS
 from meshsim.model.steps import Call
 from meshsim.model.topology import Topology, Version
 from meshsim.units import format_bytes, format_duration
 
-MAX_TRIES = 10  # tries at the end of a chain of retries: Google's SRE book warns of 64 for three levels of 4
 MAX_REQUESTS = 1e9  # of one run: beyond it, simulating takes hours and more
 MAX_PEAKS = 16  # instants at which the load is computed
 _REQUESTS_PER_S = 100_000  # that the faster engine simulates, in order of magnitude
 _FULL = 1.0
 
-Warnings = Iterator[tuple[str, str, str, str]]  # code, message, hint, path
-
 
 def advise(topology: Topology, reading: Reading) -> None:
     """Give all warnings about a topology without errors."""
-    for warn in (_load, _unused, _idle_tenants, _timeouts, _retries, _traces, _requests, _idle_policies, _nodes):
+    own = (_load, _unused, _idle_tenants, _timeouts, _traces, _requests, _nodes)
+    for warn in (*own, *policy_advice.WARNINGS):
         for code, message, hint, path in warn(topology, reading):
             reading.report.warning(code, message, hint, reading.mark(path), path)
-
-
-def _about(number: float) -> str:
-    """A count for people: ``12``, ``3,400``, ``more than 10^15``."""
-    return f"{number:,.0f}" if number < 1e15 else "more than 10^15"
 
 
 # -- load --------------------------------------------------------------------------------------------------------
@@ -111,7 +104,7 @@ def _requests(topology: Topology, reading: Reading) -> Warnings:
     total = math.fsum(graph.stream_rate_per_s(s, run.duration_s) for s in topology.traffic) * run.load * run.duration_s
     if total > MAX_REQUESTS:
         needed = format_duration(float(min(math.ceil(total / _REQUESTS_PER_S / 3600.0), 10**9) * 3600))
-        message = f"a run has about {_about(total)} requests; at {_REQUESTS_PER_S:,} a second that takes {needed}"
+        message = f"a run has about {about(total)} requests; at {_REQUESTS_PER_S:,} a second that takes {needed}"
         yield "M214", message, "shorten run.duration, or lower the rates together with the replicas", "run"
 
 
@@ -149,23 +142,7 @@ def _idle_tenants(topology: Topology, reading: Reading) -> Warnings:
             yield "M206", f"tenant '{name}' sends no traffic", hint, f"tenants.{name}"
 
 
-def _idle_policies(topology: Topology, reading: Reading) -> Warnings:
-    edges = {(graph.CLIENT, f"{stream.service}.{stream.endpoint}") for stream in topology.traffic}
-    for caller, out in graph.edges(topology).items():
-        edges |= {(caller.partition(".")[0], callee) for callee in out}
-    selected = {(caller, part) for caller, callee in edges for part in (callee, callee.partition(".")[0], None)}
-    anybody = {part for _, part in selected}
-    for policy in topology.policies:
-        if policy.to not in anybody if policy.from_ is None else (policy.from_, policy.to) not in selected:
-            hint = f"nobody makes that call: look at its {_selectors(policy)}, or remove it"
-            yield "M213", f"policy '{policy.name}' selects no call of this topology", hint, f"policies.{policy.name}"
-
-
-def _selectors(policy: Policy) -> str:
-    return " and ".join(key for key, value in (("to", policy.to), ("from", policy.from_)) if value is not None)
-
-
-# -- timeouts and retries ----------------------------------------------------------------------------------------
+# -- timeouts ----------------------------------------------------------------------------------------------------
 
 
 def _timeouts(topology: Topology, reading: Reading) -> Warnings:
@@ -192,19 +169,6 @@ def _calls(topology: Topology) -> Iterator[Call]:
         for version in service.versions:
             for steps in version.endpoints.values():
                 yield from (site.call for site in graph.call_sites(steps))
-
-
-def _retries(topology: Topology, reading: Reading) -> Warnings:
-    tries = graph.multiplied_tries(topology)
-    for entry in dict.fromkeys(f"{stream.service}.{stream.endpoint}" for stream in topology.traffic):
-        product = tries.most[entry]
-        if product < MAX_TRIES:
-            continue
-        chain = graph.show_chain(tries.chain(entry))
-        message = f"retries multiply along {chain}: up to {_about(product)} tries for one request"
-        hint = "retry at one level only, best where the failure is seen last (nearest to the client)"
-        service, _, endpoint = entry.partition(".")
-        yield "M207", message, hint, f"services.{service}.endpoints.{endpoint}"
 
 
 # -- nodes -------------------------------------------------------------------------------------------------------

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from meshsim.model import graph
-from meshsim.model.policies import Policy
+from meshsim.model.policies import Policy, Route
+from meshsim.model.policy_choice import FIELDS
 from meshsim.model.read.cursor import Reading
 from meshsim.model.topology import MAX_CALL_DEPTH, Service, Topology
 from meshsim.model.traffic import STATIONARY
@@ -13,9 +14,9 @@ from meshsim.model.traffic import STATIONARY
 MAX_CALLS_PER_REQUEST = 1e6
 
 
-def check_cycles(services: dict[str, Service], reading: Reading) -> None:
+def check_cycles(services: dict[str, Service], routes: Sequence[Route], reading: Reading) -> None:
     """Report endpoints that call each other in a circle without a way out."""
-    cycle = graph.certain_cycle(services)
+    cycle = graph.certain_cycle(services, routes)
     if not cycle:
         return
     service, _, endpoint = cycle[0].partition(".")
@@ -50,7 +51,7 @@ def _depth(topology: Topology, reading: Reading) -> None:
     possible = graph.edges(topology, possible=True)
     reached = {name: possible[name] for name in graph.reached(topology)}
     certain = bool(graph.any_cycle(reached))
-    chains = graph.longest_chains(graph.certain_calls(topology.services) if certain else reached)
+    chains = graph.longest_chains(graph.certain_calls(topology.services, topology.routes) if certain else reached)
     for stream in topology.traffic:
         entry = f"{stream.service}.{stream.endpoint}"
         length = chains[entry][0]
@@ -82,7 +83,7 @@ def _policies(topology: Topology, reading: Reading) -> None:
     for policy in topology.policies:
         by_selection.setdefault((policy.to, policy.from_), []).append(policy)
     for policies in by_selection.values():
-        for field in ("load_balancer", "in_app", "cancellation"):
+        for field in FIELDS:
             _contradictions(policies, field, reading)
 
 
@@ -95,7 +96,8 @@ def _contradictions(policies: Iterable[Policy], field: str, reading: Reading) ->
         if first is None:
             first = policy
         elif said != getattr(first, field):
-            message = f"policies '{first.name}' and '{policy.name}' differ in {field}, and select the same calls"
+            what = field.removesuffix("_s")
+            message = f"policies '{first.name}' and '{policy.name}' differ in {what}, and select the same calls"
             hint = "give one of them a narrower `to` or `from`, or take the field out of one"
             path = f"policies.{policy.name}"
             reading.report.error("M123", message, hint, reading.mark(path), path)

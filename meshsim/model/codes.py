@@ -110,7 +110,7 @@ CODES: dict[str, Code] = {
     ),
     "M104": Code(
         "An unknown name",
-        "A service, endpoint, version or tenant is named that is not defined in this topology.",
+        "A service, endpoint, version, tenant or dimension of keys is named that is not defined in this topology.",
         "- call: chekout.pay",
         "- call: checkout.pay",
     ),
@@ -179,7 +179,8 @@ CODES: dict[str, Code] = {
     "M120": Code(
         "A setting that has no meaning here",
         "It would be ignored: a queue without a limit of concurrency, a split without versions, sessions of closed "
-        "arrivals, a fallback of a call that nobody waits for.",
+        "arrivals, a fallback of a call that nobody waits for, max_backoff beside a distribution, max_retries beside a "
+        "budget.",
         "shop: {queue: 10}",
         "shop: {concurrency: 64, queue: 10}",
     ),
@@ -266,14 +267,37 @@ CODES: dict[str, Code] = {
         "{call: db.get, timeout: 100ms}   # db.get: [{wait: 200ms}]",
         "{call: db.get, timeout: 300ms}",
     ),
-    "M213": Code("A policy that selects no call", "Both its to and its from exist, but nobody there makes such a call.",
-                 "{name: p, from: db, to: shop, in_app: true}   # shop calls db",
-                 "{name: p, from: shop, to: db, in_app: true}"),
+    "M213": Code("A policy or route that selects nothing", "Its to and its from exist, but nobody there makes such a "
+                 "call; or no stream is of the tenant, or sends the headers, that a route matches.",
+                 "{name: p, from: db, to: shop, timeout: 1s}   # shop calls db",
+                 "{name: p, from: shop, to: db, timeout: 1s}"),
     "M214": Code("A run of very many requests", "More than a thousand million: simulating them takes hours to years.",
                  "run: {duration: 1000d}", "run: {duration: 60s}"),
     "M215": Code("Replicas that do not fit their node", "A replica asks for more CPU or memory than a node has, or as "
                  "many as there are on one do together. Kubernetes would not place them.",
                  "nodes: {cpu: 4, pods_per_node: 30}   # of 1 core each", "nodes: {cpu: 4, pods_per_node: 4}"),
+    "M216": Code(
+        "A route that is never reached",
+        "Routes are asked in their order, and the first that fits takes the request. An earlier one fits whatever this "
+        "one does.",
+        "- {name: all, to: shop, split: v1}\n- {name: beta, to: shop, match: {tenant: beta}, split: v2}",
+        "- {name: beta, to: shop, match: {tenant: beta}, split: v2}\n- {name: all, to: shop, split: v1}",
+    ),
+    "M217": Code(
+        "Retries without a brake",
+        "When many calls fail, each is tried again, and the callee that fails for its load gets several times the "
+        "load: a retry storm, which lasts when its cause is gone. A budget (a share of the requests under way) or a "
+        "limit of concurrent retries ends it. Istio sets neither, Envoy alone a limit of 3.",
+        "retries: {attempts: 3, on: [5xx]}",
+        "retries: {attempts: 3, on: [5xx], budget: 20%}",
+    ),
+    "M218": Code(
+        "A try that may take the whole timeout",
+        "timeout is for all tries together, back-off included. With a per_try that is not below it, a try that hangs "
+        "uses it up, and there is no other.",
+        "timeout: 200ms, retries: {attempts: 2, per_try: 200ms}",
+        "timeout: 500ms, retries: {attempts: 2, per_try: 150ms}",
+    ),
 }  # fmt: skip
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from meshsim.model.policies import Match, Route
+from meshsim.model.policy_choice import RouteTable
 from meshsim.model.steps import Call, Choose, Fail, Parallel, Step, Work
 from meshsim.model.topology import Service, Topology, Version
 from meshsim.model.traffic import Stream
@@ -258,57 +260,6 @@ def calls_per_request(topology: Topology) -> dict[str, float]:
     return dict(zip(flow.names, totals.tolist(), strict=True))
 
 
-@dataclass(frozen=True, slots=True)
-class Tries:
-    """How often one request may be tried where a chain of calls with retries ends.
-
-    Attributes
-    ----------
-    most
-        Most tries, by the endpoint at which the chain begins.
-    calls
-        Callees of each endpoint, with the tries of each call.
-    """
-
-    most: dict[str, float]
-    calls: dict[str, dict[str, float]]
-
-    def chain(self, entry: str) -> list[str]:
-        """Give the calls along which the tries multiply most."""
-        names, seen = [entry], {entry}
-        while out := self.calls[names[-1]]:
-            following = max(out, key=lambda name: out[name] * self.most[name])
-            if out[following] * self.most[following] <= 1.0 or following in seen:
-                break
-            names.append(following)
-            seen.add(following)
-        return names
-
-
-def multiplied_tries(topology: Topology) -> Tries:
-    """Multiply the tries along all chains of up to `call_depth` calls."""
-    calls: dict[str, dict[str, float]] = {}
-    for name, service in topology.services.items():
-        for endpoint in service.versions[0].endpoints:
-            out = calls.setdefault(f"{name}.{endpoint}", {})
-            for _, _, site in endpoint_sites(service, endpoint):
-                target = f"{site.call.service}.{site.call.endpoint}"
-                out[target] = max(out.get(target, 0.0), site.call.retries + 1.0)
-    position = {name: i for i, name in enumerate(calls)}
-    rows = [(position[caller], position[callee], n) for caller, out in calls.items() for callee, n in out.items()]
-    source, target_at = (np.array([row[i] for row in rows], dtype=np.intp) for i in (0, 1))
-    factor = np.array([row[2] for row in rows])
-    most = np.ones(len(calls))
-    with np.errstate(over="ignore"):
-        for _ in range(topology.call_depth):
-            after = most.copy()
-            np.maximum.at(after, source, factor * most[target_at])
-            if np.array_equal(after, most):
-                break
-            most = after
-    return Tries(dict(zip(calls, most.tolist(), strict=True)), calls)
-
-
 def show_chain(names: list[str]) -> str:
     """Show a chain of calls; of a long one both ends."""
     if len(names) > 2 * _SHOWN + 1:
@@ -316,18 +267,31 @@ def show_chain(names: list[str]) -> str:
     return " -> ".join(names)
 
 
-def certain_cycle(services: dict[str, Service]) -> list[str]:
+def certain_cycle(services: dict[str, Service], routes: Sequence[Route] = ()) -> list[str]:
     """Find endpoints that surely call each other in a circle, e.g. ``[a.x, b.y, a.x]``; empty if there are none."""
-    return any_cycle(certain_calls(services))
+    return any_cycle(certain_calls(services, routes))
 
 
-def certain_calls(services: dict[str, Service]) -> dict[str, list[str]]:
-    """Callees that every request to an endpoint reaches."""
+def certain_calls(services: dict[str, Service], routes: Sequence[Route] = ()) -> dict[str, list[str]]:
+    """Callees that every request to an endpoint reaches, where the routes let them."""
+    table = RouteTable(routes)
     return {
-        f"{name}.{endpoint}": _certain_targets(service, endpoint)
+        f"{name}.{endpoint}": _routed(name, _certain_targets(service, endpoint), table)
         for name, service in services.items()
         for endpoint in service.versions[0].endpoints
     }
+
+
+def _routed(caller: str, targets: list[str], table: RouteTable) -> list[str]:
+    """What is surely reached: a route that takes some requests only, or aborts some, leaves nothing certain."""
+    found: list[str] = []
+    for target in targets:
+        route = next(iter(table.routes(caller, target)), None)
+        if route is None:
+            found.append(target)
+        elif route.match == Match() and (route.abort is None or route.abort.share == 0.0):
+            found.append(".".join(route.rewrite) if route.rewrite else target)
+    return found
 
 
 def _certain_targets(service: Service, endpoint: str) -> list[str]:
@@ -398,15 +362,20 @@ def _cycle_from(start: str, graph: Mapping[str, Iterable[str]], done: set[str]) 
 
 
 def reached(topology: Topology) -> set[str]:
-    """Endpoints that some request may reach, fallbacks included."""
+    """Endpoints that some request may reach, fallbacks included, and rewrites of routes whatever they match."""
     graph = edges(topology)
     waiting = [f"{stream.service}.{stream.endpoint}" for stream in topology.traffic]
+    rewrites: dict[str, list[str]] = {}
+    for route in topology.routes:
+        if route.rewrite is not None:
+            rewrites.setdefault(route.to, []).append(".".join(route.rewrite))
     found: set[str] = set()
     while waiting:
         endpoint = waiting.pop()
         if endpoint not in found:
             found.add(endpoint)
             waiting += graph[endpoint]
+            waiting += (*rewrites.get(endpoint, ()), *rewrites.get(endpoint.partition(".")[0], ()))
     return found
 
 

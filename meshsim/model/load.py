@@ -12,7 +12,7 @@ from meshsim.errors import Diagnostic, SpecError, UsageError
 from meshsim.model.advice import advise
 from meshsim.model.checks import check_cycles, check_topology
 from meshsim.model.diagnostics import Report, TooManyErrors, render_all, suggestion
-from meshsim.model.read import keys, platform, references, services, traffic
+from meshsim.model.read import keys, platform, policies, references, routes, services, traffic
 from meshsim.model.read.cursor import NAME, Cursor, Reading
 from meshsim.model.read.foreign import translate
 from meshsim.model.read.merge import Override, merge
@@ -244,7 +244,9 @@ def _read(at: Cursor, name: str) -> Topology | None:
     if "traffic" in found and found["traffic"].is_list() and not streams and not at.reading.report.errors:
         hint = "add - {name: web, entry: service.endpoint, arrivals: {poisson: 100/s}}"
         found["traffic"].error("M119", "there is no traffic", hint)
-    check_cycles(described, at.reading)
+    described_routes = routes.read_routes(found.get("routes"))
+    check_cycles(described, described_routes, at.reading)
+    defaults = policies.read_policy_defaults(found.get("policy_defaults"))
     topology = Topology(
         name=_name(found.get("name"), name),
         services=described,
@@ -253,7 +255,9 @@ def _read(at: Cursor, name: str) -> Topology | None:
         nodes=platform.read_nodes(found.get("nodes")),
         network=platform.read_network(found.get("network")),
         mesh=platform.read_mesh(found.get("mesh")),
-        policies=platform.read_policies(found.get("policies")),
+        policies=policies.read_policies(found.get("policies"), defaults),
+        policy_defaults=defaults,
+        routes=described_routes,
         prices=platform.read_prices(found.get("prices")),
         call_depth=found["call_depth"].integer(1, MAX_CALL_DEPTH) if "call_depth" in found else 32,
         run=platform.read_run(found.get("run")),

@@ -7,25 +7,25 @@ sums, cycles and ranges of quantities.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from meshsim.model.read import keys
+from meshsim.model.schema_forms import NAME, Schema, form, integer, list_of, map_of, object_of, one_key, ref
+from meshsim.model.schema_policies import policy, route
 from meshsim.model.topology import PROFILES
-
-Schema = dict[str, Any]
 
 _CHANGE = "change."  # before the names of definitions for files that extend others
 FILE = Path(__file__).with_name("meshsim.schema.json")
 _NUMBER = r"^\s*([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]{1,3})?\s*"
-_NAME = "^[A-Za-z0-9_][A-Za-z0-9_-]*$"
 _ENDPOINT = "^[A-Za-z0-9_/][A-Za-z0-9_/-]*$"
 
 
 def json_schema() -> Schema:
     """Give the JSON Schema (draft 2020-12) of a topology."""
-    whole = _object(keys.TOP, _top(), ("meshsim", "services", "traffic"), "A service graph, its traffic, its platform.")
+    whole = object_of(
+        keys.TOP, _top(), ("meshsim", "services", "traffic"), "A service graph, its traffic, its platform."
+    )
     parts = {**_quantities(), **_distributions(), **_steps(), **_arrivals(), **_platform(), "topology": whole}
     changes = {f"{_CHANGE}{name}": _change(part) for name, part in parts.items()}
     return {
@@ -34,8 +34,8 @@ def json_schema() -> Schema:
         "title": "meshsim topology",
         "type": "object",
         "if": {"required": ["extends"]},
-        "then": _ref(f"{_CHANGE}topology"),
-        "else": _ref("topology"),
+        "then": ref(f"{_CHANGE}topology"),
+        "else": ref("topology"),
         "$defs": {**parts, **changes},
     }
 
@@ -66,46 +66,6 @@ def text() -> str:
     return json.dumps(json_schema(), indent=1, ensure_ascii=False) + "\n"
 
 
-def _ref(name: str, doc: str = "") -> Schema:
-    return {"$ref": f"#/$defs/{name}", **({"description": doc} if doc else {})}
-
-
-def _object(names: Sequence[str], properties: Schema, required: Sequence[str] = (), doc: str = "") -> Schema:
-    """Describe a map; its keys are exactly the ones that the loader reads."""
-    if set(names) != set(properties):
-        raise ValueError(f"the schema and the loader differ in {sorted(set(names) ^ set(properties))}")
-    result: Schema = {"type": "object", "additionalProperties": False, "properties": properties}
-    if required:
-        result["required"] = list(required)
-    if doc:
-        result["description"] = doc
-    return result
-
-
-def _form(required: Schema, optional: Schema | None = None) -> Schema:
-    return _object([*required, *(optional or {})], {**required, **(optional or {})}, list(required))
-
-
-def _map(value: Schema, doc: str = "", names: str = _NAME) -> Schema:
-    return {
-        "type": "object", "patternProperties": {names: value}, "additionalProperties": False,
-        **({"description": doc} if doc else {}),
-    }  # fmt: skip
-
-
-def _list(item: Schema, doc: str = "") -> Schema:
-    return {"type": "array", "items": item, **({"description": doc} if doc else {})}
-
-
-def _integer(low: int, doc: str = "") -> Schema:
-    return {"type": "integer", "minimum": low, **({"description": doc} if doc else {})}
-
-
-def _one_key(properties: Schema) -> Schema:
-    return {"type": "object", "additionalProperties": False, "minProperties": 1, "maxProperties": 1,
-            "properties": properties}  # fmt: skip
-
-
 def _unit(units: str, example: str) -> Schema:
     return {"type": "string", "pattern": f"{_NUMBER}({units})\\s*$", "examples": [example]}
 
@@ -120,19 +80,19 @@ def _quantities() -> Schema:
         "share": {**bare_or, "pattern": f"{_NUMBER}%?\\s*$", "minimum": 0, "maximum": 1, "examples": ["5%", 0.05]},
         "weight": {**bare_or, "pattern": f"{_NUMBER}%?\\s*$", "minimum": 0, "examples": [90, "90%"]},
         "price": {"type": "string", "pattern": "/(core/h|GiB/h|GB/h|GiB|GB)\\s*$", "examples": ["$0.0316/core/h"]},
-        "name": {"type": "string", "pattern": _NAME},
+        "name": {"type": "string", "pattern": NAME},
         "cpu": {
             "description": "Cores of a replica: an amount, or request and limit.",
             "anyOf": [
-                _ref("cores"),
-                _object(("request", "limit"), {
-                    "request": _ref("cores"), "limit": {"anyOf": [_ref("cores"), {"const": "unlimited"}]},
+                ref("cores"),
+                object_of(("request", "limit"), {
+                    "request": ref("cores"), "limit": {"anyOf": [ref("cores"), {"const": "unlimited"}]},
                 }),
             ],
         },
         "connections": {
             "description": "Connections kept to each upstream: a pool, one per request, or many of so many requests.",
-            "anyOf": [_integer(1), {"const": "per_request"}, _form({"requests": {"type": "number", "minimum": 1}})],
+            "anyOf": [integer(1), {"const": "per_request"}, form({"requests": {"type": "number", "minimum": 1}})],
         },
     }  # fmt: skip
 
@@ -140,8 +100,8 @@ def _quantities() -> Schema:
 def _distributions() -> Schema:
     count = {"type": "integer", "minimum": 0}
     return {
-        "duration_distribution": _distribution(_ref("duration"), "duration_distribution"),
-        "size_distribution": _distribution(_ref("size"), "size_distribution"),
+        "duration_distribution": _distribution(ref("duration"), "duration_distribution"),
+        "size_distribution": _distribution(ref("size"), "size_distribution"),
         "count_distribution": _distribution(count, "count_distribution", whole=True),
     }
 
@@ -149,92 +109,90 @@ def _distributions() -> Schema:
 def _distribution(value: Schema, own: str, *, whole: bool = False) -> Schema:
     number = {"type": "number", "exclusiveMinimum": 0}
     cv = {"type": "number", "minimum": 0, "description": "standard deviation over mean"}
-    mean_cv = _form({"mean": value, "cv": cv})
+    mean_cv = form({"mean": value, "cv": cv})
     kinds: Schema = {
         "constant": value,
-        "geometric": {"anyOf": [{"type": "number", "minimum": 1}, _form({"mean": {"type": "number", "minimum": 1}})]},
-        "empirical": {"anyOf": [_list(value), _form({"file": {"type": "string"}}), _form({"values": _list(value)})]},
-        "mixture": _list(_form({"weight": _ref("weight"), "of": _ref(own)})),
+        "geometric": {"anyOf": [{"type": "number", "minimum": 1}, form({"mean": {"type": "number", "minimum": 1}})]},
+        "empirical": {"anyOf": [list_of(value), form({"file": {"type": "string"}}), form({"values": list_of(value)})]},
+        "mixture": list_of(form({"weight": ref("weight"), "of": ref(own)})),
     }
     if not whole:
         del kinds["geometric"]
         kinds |= {
-            "exp": {"anyOf": [value, _form({"mean": value})]},
-            "lognormal": {"anyOf": [mean_cv, _form({"p50": value, "p99": value})]},
-            "gamma": {"anyOf": [mean_cv, _form({"shape": number, "scale": value})]},
-            "erlang": _form({"k": _integer(1), "mean": value}),
-            "hyperexp": {"anyOf": [mean_cv, _form({"p": _ref("share"), "mean1": value, "mean2": value})]},
-            "pareto": _form({"shape": number, "scale": value}, {"upper": value}),
-            "weibull": {"anyOf": [_form({"shape": number, "scale": value}), _form({"shape": number, "mean": value})]},
-            "uniform": _form({"low": value, "high": value}),
+            "exp": {"anyOf": [value, form({"mean": value})]},
+            "lognormal": {"anyOf": [mean_cv, form({"p50": value, "p99": value})]},
+            "gamma": {"anyOf": [mean_cv, form({"shape": number, "scale": value})]},
+            "erlang": form({"k": integer(1), "mean": value}),
+            "hyperexp": {"anyOf": [mean_cv, form({"p": ref("share"), "mean1": value, "mean2": value})]},
+            "pareto": form({"shape": number, "scale": value}, {"upper": value}),
+            "weibull": {"anyOf": [form({"shape": number, "scale": value}), form({"shape": number, "mean": value})]},
+            "uniform": form({"low": value, "high": value}),
         }
-    return {"anyOf": [value, _one_key(kinds)]}
+    return {"anyOf": [value, one_key(kinds)]}
 
 
 def _steps() -> Schema:
-    step_or_steps = {"anyOf": [_ref("step"), _ref("steps")]}
-    size = _ref("size_distribution")
+    step_or_steps = {"anyOf": [ref("step"), ref("steps")]}
+    size = ref("size_distribution")
     call = {
         "call": {"type": "string", "description": "service.endpoint, or a service with one endpoint"},
-        "timeout": _ref("duration", "of each try"),
-        "retries": _integer(0, "further tries after a failed one"),
-        "p": _ref("share", "probability that the call is made at all"),
-        "times": _ref("count_distribution", "calls one after another"),
+        "timeout": ref("duration", "of each try"),
+        "retries": integer(0, "further tries after a failed one"),
+        "p": ref("share", "probability that the call is made at all"),
+        "times": ref("count_distribution", "calls one after another"),
         "optional": {"type": "boolean", "description": "a failure degrades the request instead of failing it"},
         "fallback": step_or_steps,
         "async": {"type": "boolean", "description": "nobody waits for the answer"},
         "request": size,
         "response": size,
     }
-    branches = _list(step_or_steps, "branches that run at the same time")
-    option = _object(keys.OPTION, {"p": _ref("share"), "do": step_or_steps}, ["p"])
+    branches = list_of(step_or_steps, "branches that run at the same time")
+    option = object_of(keys.OPTION, {"p": ref("share"), "do": step_or_steps}, ["p"])
     reason = {"enum": [*keys.FAIL_REASONS, 500, 503]}
-    fail = _object(keys.FAIL, {"p": _ref("share"), "as": reason})
+    fail = object_of(keys.FAIL, {"p": ref("share"), "as": reason})
     kinds: list[Schema] = [
-        _form({"work": _ref("duration_distribution", "CPU time")}),
-        _form({"wait": _ref("duration_distribution", "time without CPU")}),
-        _object(("call", *keys.CALL), call, ["call"]),
-        _form(
+        form({"work": ref("duration_distribution", "CPU time")}),
+        form({"wait": ref("duration_distribution", "time without CPU")}),
+        object_of(("call", *keys.CALL), call, ["call"]),
+        form(
             {"parallel": branches},
-            {"quorum": _integer(1, "branches to wait for; all if absent"), "join": {"const": "all"}},
+            {"quorum": integer(1, "branches to wait for; all if absent"), "join": {"const": "all"}},
         ),
-        _form({"choose": _list(option, "exactly one is taken")}),
-        _form({"fail": fail}),
+        form({"choose": list_of(option, "exactly one is taken")}),
+        form({"fail": fail}),
     ]
-    return {"step": {"anyOf": kinds}, "steps": _list(_ref("step"))}
+    return {"step": {"anyOf": kinds}, "steps": list_of(ref("step"))}
 
 
 def _arrivals() -> Schema:
-    rate, duration = _ref("rate"), _ref("duration")
-    points = _list(_form({"at": duration, "rate": rate}))
-    diurnal = _form({"mean": rate, "peak": rate, "period": duration, "peak_at": duration})
+    rate, duration = ref("rate"), ref("duration")
+    points = list_of(form({"at": duration, "rate": rate}))
+    diurnal = form({"mean": rate, "peak": rate, "period": duration, "peak_at": duration})
     interpolate = {"enum": ["step", "linear"]}
     kinds = {
         "poisson": rate,
         "constant": rate,
-        "renewal": _ref("duration_distribution", "the gap between arrivals"),
-        "batch": _form({"rate": rate, "size": _ref("count_distribution")}),
-        "mmpp": _form({"rates": _list(rate), "stay": _list(duration)}),
-        "rate": {
-            "anyOf": [points, _form({"points": points}, {"interpolate": interpolate}), _form({"diurnal": diurnal})]
-        },
-        "spike": _form({"base": rate, "peak": rate, "at": duration, "lasts": duration}),
-        "trace": {"anyOf": [_form({"times": _list(duration)}), _form({"file": {"type": "string"}})]},
-        "closed": _form({"users": _integer(1), "think": _ref("duration_distribution")}),
+        "renewal": ref("duration_distribution", "the gap between arrivals"),
+        "batch": form({"rate": rate, "size": ref("count_distribution")}),
+        "mmpp": form({"rates": list_of(rate), "stay": list_of(duration)}),
+        "rate": {"anyOf": [points, form({"points": points}, {"interpolate": interpolate}), form({"diurnal": diurnal})]},
+        "spike": form({"base": rate, "peak": rate, "at": duration, "lasts": duration}),
+        "trace": {"anyOf": [form({"times": list_of(duration)}), form({"file": {"type": "string"}})]},
+        "closed": form({"users": integer(1), "think": ref("duration_distribution")}),
     }
     if set(kinds) != set(keys.ARRIVALS):
         raise ValueError("the schema and the loader differ in the kinds of arrivals")
-    return {"arrivals": _one_key(kinds)}
+    return {"arrivals": one_key(kinds)}
 
 
 def _platform() -> Schema:
-    size, duration = _ref("size"), _ref("duration")
+    size, duration = ref("size"), ref("duration")
     proxy = {
-        "cpu": _ref("cpu"),
+        "cpu": ref("cpu"),
         "memory": size,
-        "threads": {"anyOf": [_integer(1), {"const": "unlimited"}]},
-        "cpu_per_request": _ref("duration_distribution"),
-        "cpu_per_kib": {"anyOf": [duration, _form({"request": duration, "response": duration})]},
+        "threads": {"anyOf": [integer(1), {"const": "unlimited"}]},
+        "cpu_per_request": ref("duration_distribution"),
+        "cpu_per_kib": {"anyOf": [duration, form({"request": duration, "response": duration})]},
         "tls_handshake": duration,
         **{key: size for key in keys.PROXY if key.startswith("memory_")},
     }
@@ -242,88 +200,84 @@ def _platform() -> Schema:
     for kind in ("gateway", "sidecar", "ztunnel", "waypoint"):
         own = {"profile": {"enum": [name for name, kinds in PROFILES.items() if kind in kinds]}, **proxy}
         if kind in ("gateway", "waypoint"):
-            own["replicas"] = _integer(1)
-        found[kind] = _object((*keys.PROXY, *(("replicas",) if "replicas" in own else ())), own)
+            own["replicas"] = integer(1)
+        found[kind] = object_of((*keys.PROXY, *(("replicas",) if "replicas" in own else ())), own)
     return found
 
 
 def _service() -> Schema:
-    endpoints = _map(_ref("steps"), "steps of each endpoint", _ENDPOINT)
-    version = {"replicas": _integer(1), "cpu": _ref("cpu"), "endpoints": endpoints}
+    endpoints = map_of(ref("steps"), "steps of each endpoint", _ENDPOINT)
+    version = {"replicas": integer(1), "cpu": ref("cpu"), "endpoints": endpoints}
     properties = {
-        "namespace": _ref("name"),
-        "replicas": _integer(1, "of each version"),
-        "cpu": _ref("cpu"),
-        "memory": _ref("size"),
-        "concurrency": _integer(1, "requests that a replica works on at once; no limit if absent"),
-        "queue": _integer(0, "requests that wait for that; unbounded if absent"),
+        "namespace": ref("name"),
+        "replicas": integer(1, "of each version"),
+        "cpu": ref("cpu"),
+        "memory": ref("size"),
+        "concurrency": integer(1, "requests that a replica works on at once; no limit if absent"),
+        "queue": integer(0, "requests that wait for that; unbounded if absent"),
+        "max_wait": ref("duration_distribution", "a request that waited so long is turned away; never if absent"),
         "discipline": {"enum": ["ps", "fifo", "lifo"], "description": "of the CPU"},
-        "connections": _ref("connections"),
-        "versions": _map(_object(keys.VERSION, version), "overrides by version"),
-        "split": _map(_ref("weight"), "weights of the versions"),
+        "connections": ref("connections"),
+        "versions": map_of(object_of(keys.VERSION, version), "overrides by version"),
+        "split": map_of(ref("weight"), "weights of the versions"),
         "endpoints": endpoints,
     }
-    return _object(keys.SERVICE, properties, ["endpoints"])
+    return object_of(keys.SERVICE, properties, ["endpoints"])
 
 
 def _stream() -> Schema:
-    sessions = {"requests": _ref("count_distribution"), "gap": _ref("duration_distribution")}
+    sessions = {"requests": ref("count_distribution"), "gap": ref("duration_distribution")}
+    items = integer(1)
+    zipf = form({"items": items, "exponent": {"type": "number", "minimum": 0}})
     properties = {
-        "name": _ref("name"),
-        "tenant": _ref("name"),
+        "name": ref("name"),
+        "tenant": ref("name"),
         "entry": {"type": "string", "description": "service.endpoint"},
-        "arrivals": _ref("arrivals"),
-        "sessions": _object(keys.SESSIONS, sessions, keys.SESSIONS),
-        "request": _ref("size_distribution"),
-        "response": _ref("size_distribution"),
-        "connections": _ref("connections"),
+        "arrivals": ref("arrivals"),
+        "sessions": object_of(keys.SESSIONS, sessions, keys.SESSIONS),
+        "request": ref("size_distribution"),
+        "response": ref("size_distribution"),
+        "connections": ref("connections"),
+        "headers": map_of({"type": ["string", "number", "boolean"]}, "what routes match"),
+        "patience": ref("duration_distribution", "the client gives up after it; never if absent"),
+        "keys": map_of(one_key({"zipf": zipf, "uniform": form({"items": items})}), "what a request is about"),
     }
-    return _object(keys.STREAM, properties, ["name"])
-
-
-def _policy() -> Schema:
-    properties = {
-        "name": _ref("name"),
-        "to": {"type": "string", "description": "service or service.endpoint"},
-        "from": {"type": "string", "description": "calling service, or client"},
-        "load_balancer": {"enum": list(keys.LOAD_BALANCERS)},
-        "in_app": {"type": "boolean", "description": "acts in the caller's library where there is no proxy"},
-        "cancellation": {"enum": ["on", "off", True, False]},
-    }
-    return _object(keys.POLICY, properties, ["name"])
+    return object_of(keys.STREAM, properties, ["name"])
 
 
 def _top() -> Schema:
     slo = {
         "type": "object", "additionalProperties": False,
-        "properties": {"availability": _ref("share"), "mean": _ref("duration")},
-        "patternProperties": {"^p[1-9][0-9]?([.][0-9]{1,3})?$": _ref("duration")},
+        "properties": {"availability": ref("share"), "mean": ref("duration")},
+        "patternProperties": {"^p[1-9][0-9]?([.][0-9]{1,3})?$": ref("duration")},
     }  # fmt: skip
-    nodes = {"pods_per_node": _integer(1), "cpu": _ref("cores"), "memory": _ref("size"), "zones": _list(_ref("name"))}
-    ambient = {"profile": {"enum": list(PROFILES)}, "ztunnel": _ref("ztunnel"), "waypoint": _ref("waypoint")}
+    nodes = {"pods_per_node": integer(1), "cpu": ref("cores"), "memory": ref("size"), "zones": list_of(ref("name"))}
+    ambient = {"profile": {"enum": list(PROFILES)}, "ztunnel": ref("ztunnel"), "waypoint": ref("waypoint")}
     mesh = {
-        "gateway": _ref("gateway"), "sidecar": _ref("sidecar"), "ambient": _object(keys.AMBIENT, ambient),
+        "gateway": ref("gateway"), "sidecar": ref("sidecar"), "ambient": object_of(keys.AMBIENT, ambient),
     }  # fmt: skip
     run = {
         "load": {"type": "number", "exclusiveMinimum": 0, "description": "scales all open arrivals"},
-        "duration": _ref("duration"),
-        "warmup": {"anyOf": [{"const": "auto"}, _ref("duration")]},
-        "drain": _ref("duration"),
-        "seed": _integer(0),
-        "replications": _integer(1),
+        "duration": ref("duration"),
+        "warmup": {"anyOf": [{"const": "auto"}, ref("duration")]},
+        "drain": ref("duration"),
+        "seed": integer(0),
+        "replications": integer(1),
     }
     return {
         "meshsim": {"const": 1, "description": "version of the language"},
-        "name": _ref("name"),
+        "name": ref("name"),
         "extends": {"type": "string", "description": "a file, or a shipped topology, that this one changes"},
-        "services": _map(_service()),
-        "tenants": _map(_object(keys.TENANT, {"slo": slo})),
-        "traffic": _list(_stream()),
-        "nodes": _object(keys.NODES, nodes),
-        "network": _object(keys.NETWORK, {key: _ref("duration_distribution", "one way") for key in keys.NETWORK}),
-        "mesh": _object(keys.MESH, mesh),
-        "policies": _list(_policy()),
-        "prices": _object(keys.PRICES, {key: _ref("price") for key in keys.PRICES}),
-        "run": _object(keys.RUN, run),
-        "call_depth": _integer(1, "longest chain of calls"),
+        "services": map_of(_service()),
+        "tenants": map_of(object_of(keys.TENANT, {"slo": slo})),
+        "traffic": list_of(_stream()),
+        "nodes": object_of(keys.NODES, nodes),
+        "network": object_of(keys.NETWORK, {key: ref("duration_distribution", "one way") for key in keys.NETWORK}),
+        "mesh": object_of(keys.MESH, mesh),
+        "policies": list_of(policy(), "what callers' proxies do with calls; the most specific wins, field by field"),
+        "policy_defaults": {"enum": ["istio", "envoy", "none"], "description": "what fills what no policy says"},
+        "routes": list_of(route(), "where requests really go: the first that fits takes them"),
+        "prices": object_of(keys.PRICES, {key: ref("price") for key in keys.PRICES}),
+        "run": object_of(keys.RUN, run),
+        "call_depth": integer(1, "longest chain of calls"),
     }

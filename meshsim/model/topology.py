@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from meshsim.model.distributions import Distribution
-from meshsim.model.policies import Policy
+from meshsim.model.policies import DefaultSet, Policy, Route
 from meshsim.model.steps import Step
 from meshsim.model.traffic import Connections, Stream, Tenant
 
@@ -60,6 +60,7 @@ class Service(_Frozen):
     memory_bytes: int
     concurrency: int | None = None  # None: no limit
     queue: int | None = None  # None: unbounded
+    max_wait: Distribution | None = None  # seconds in line for a slot, then it is turned away; None: for ever
     discipline: Literal["ps", "fifo", "lifo"] = "ps"
     connections: Connections  # of each replica, as a caller, to each of its upstreams
 
@@ -140,6 +141,8 @@ class Topology(_Frozen):
     network: Network
     mesh: Mesh
     policies: tuple[Policy, ...] = ()
+    policy_defaults: DefaultSet = "istio"
+    routes: tuple[Route, ...] = ()
     prices: Prices = Prices()
     call_depth: int = 32  # longest chain of calls; a longer one is an error that names the cycle
     run: Run = Run()

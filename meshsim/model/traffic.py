@@ -72,6 +72,13 @@ class Connections(_Frozen):
     fresh: float = 0.0  # probability that a request has to open its connection
 
 
+class Keys(_Frozen):
+    """What a request is about, in one dimension: item number 1 to `items`, by Zipf's law (exponent 0: all alike)."""
+
+    items: int
+    exponent: float = 0.0
+
+
 class Stream(_Frozen):
     """One entry of `traffic`: requests of one tenant to one endpoint."""
 
@@ -84,6 +91,9 @@ class Stream(_Frozen):
     request_bytes: Distribution
     response_bytes: Distribution
     connections: Connections
+    headers: dict[str, str] = {}  # what routes match
+    patience: Distribution | None = None  # seconds, then the client gives up; None: it never does
+    keys: dict[str, Keys] = {}  # by dimension; each tenant has items of its own
 
 
 class Objective(_Frozen):

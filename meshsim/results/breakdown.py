@@ -1,4 +1,4 @@
-"""Where the time of a request went: queue, service, proxy, network, wait, along its critical path.
+"""Where the time of a request went: queue, service, proxy, network and so on, along its critical path.
 
 At every instant of a request one frame gates its answer (see `meshsim.results.paths`); its time at that instant is what
 the request's latency is made of. So the parts of a request add up to its latency, to the nanosecond.
@@ -16,14 +16,16 @@ import numpy.typing as npt
 from meshsim.architectures.plane import Plane
 from meshsim.engines.record import BATCHES, DEGRADED, OK, Record
 from meshsim.results import paths
+from meshsim.results.endpoints import Endpoints, endpoints_of
 from meshsim.results.intervals import Estimate, interval, ratio
-from meshsim.results.paths import Timeouts, endpoint_services, find_paths, timeouts_of
+from meshsim.results.paths import find_paths, given_up_by_client
 from meshsim.results.quantiles import Ints
 
-#: Slots and CPU waited for at applications; their CPU demand; everything at proxies; messages under way and handshake
-#: round trips; `wait` steps, and time given to tries that were given up.
-PARTS: Final = ("queue", "service", "proxy", "network", "wait")
-QUEUE, SERVICE, PROXY, NETWORK, WAIT = range(5)
+#: Slots and CPU waited for at applications; their CPU demand; both at proxies; messages under way and handshake round
+#: trips; `wait` steps, injected delays, and time given to tries that applications gave up; waiting for a connection
+#: that a circuit breaker allows; at enforcers, tries that brought nothing, and back-off.
+PARTS: Final = ("queue", "service", "proxy", "network", "wait", "connection", "failed tries")
+QUEUE, SERVICE, PROXY, NETWORK, WAIT, CONNECTION, FAILED = range(7)
 _SLOWEST: Final = 0.01
 
 
@@ -95,41 +97,37 @@ class Attribution:
     parts_ns: Ints
 
 
-def attribute(
-    spans: npt.NDArray[np.void], endpoint_service: Sequence[int], is_proxy: Sequence[bool], timeouts: Timeouts
-) -> Attribution:
+def attribute(spans: npt.NDArray[np.void], endpoints: Endpoints) -> Attribution:
     """Split every answered request of one replication.
 
     Parameters
     ----------
-    spans, endpoint_service, timeouts
+    spans, endpoints
         See `meshsim.results.paths.find_paths`.
-    is_proxy
-        By number of the service.
     """
-    found = find_paths(spans, endpoint_service, timeouts)
+    found = find_paths(spans, endpoints)
     root = np.flatnonzero(found.parent < 0)
     keep = (found.spans["returned_ns"][root] >= 0) & np.isin(found.spans["outcome"][root], (OK, DEGRADED))
+    keep &= ~given_up_by_client(found, endpoints)
     number = np.full(root.size, -1)
     number[keep] = np.arange(int(keep.sum()))
     used = np.flatnonzero(found.critical & (number[found.row] >= 0))
     hop = found.hop[used]
-    parts = _parts(found.times_ns[used], np.asarray(is_proxy, dtype=bool)[hop])
     roots = found.spans[root[keep]]
     latency = roots["returned_ns"] - roots["sent_ns"]
     replication = np.zeros(latency.size, np.int64)
+    parts = _parts(found.times_ns[used], found.in_proxy[used])
     return Attribution(roots["sent_ns"], latency, replication, number[found.row[used]], hop, parts)
 
 
 def _parts(times_ns: Ints, proxy: npt.NDArray[np.bool_]) -> Ints:
-    """(frames, parts) of ``TIMES``: what happens at a proxy is one part, messages under way are never a proxy's."""
+    """(frames, parts) of ``TIMES``: queueing and work of a proxy are one part."""
     parts = np.zeros((len(times_ns), len(PARTS)), dtype=np.int64)
-    parts[:, NETWORK] = times_ns[:, paths.NETWORK]
-    parts[:, PROXY] = np.where(proxy, times_ns.sum(axis=1) - times_ns[:, paths.NETWORK], 0)
-    app = np.where(proxy[:, None], 0, times_ns)
-    parts[:, QUEUE] = app[:, paths.SLOT] + app[:, paths.CPU_WAIT]
-    parts[:, SERVICE] = app[:, paths.CPU]
-    parts[:, WAIT] = app[:, paths.WAIT]
+    queue, service = times_ns[:, paths.SLOT] + times_ns[:, paths.CPU_WAIT], times_ns[:, paths.CPU]
+    parts[:, QUEUE], parts[:, SERVICE] = np.where(proxy, 0, queue), np.where(proxy, 0, service)
+    parts[:, PROXY] = np.where(proxy, queue + service, 0)
+    same = (paths.NETWORK, paths.WAIT, paths.CONNECTION, paths.FAILED)
+    parts[:, [NETWORK, WAIT, CONNECTION, FAILED]] = times_ns[:, same]
     return parts
 
 
@@ -147,9 +145,8 @@ def break_down(plane: Plane, records: Sequence[Record], cut: int, *, level: floa
     level
         Confidence of the intervals.
     """
-    services, timeouts = endpoint_services(plane), timeouts_of(plane)
-    proxies = [service.role == "proxy" for service in plane.services]
-    found = _together([attribute(record.spans, services, proxies, timeouts) for record in records])
+    endpoints = endpoints_of(plane)
+    found = _together([attribute(record.spans, endpoints) for record in records])
     batch_ns = records[0].duration_ns / BATCHES
     batch = (found.arrival_ns // batch_ns).astype(np.int64) - cut
     measured = (batch >= 0) & (batch < BATCHES - cut)

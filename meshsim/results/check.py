@@ -23,8 +23,8 @@ import numpy as np
 import numpy.typing as npt
 
 from meshsim.architectures.plane import Plane, PlaneService
-from meshsim.architectures.walk import calls_in
-from meshsim.engines.record import OK
+from meshsim.architectures.walk import calls_in, chain_of
+from meshsim.engines.record import OK, TIMEOUT
 from meshsim.results.flows import Demand, Flow, flows
 from meshsim.results.histogram import COARSE_BITS, FINE_BITS, lower_edge_ns
 from meshsim.results.intervals import FEW_EVENTS, Statistic, per_batch, ratio
@@ -38,6 +38,8 @@ LITTLE: Final = "Little's law"  # J. D. C. Little, "A proof for the queuing form
 UTILIZATION: Final = "utilization law"
 LAWS: Final = (FLOW_BALANCE, LITTLE, UTILIZATION)
 EQUATIONS: Final = "traffic equations"
+#: Counters of enforcers that tell of other calls than the topology has.
+_DISTURBING: Final = ("retries", "timeouts", "overflows", "limited", "ejections", "panics")
 _ROUNDING_S: Final = 2e-9  # times are whole nanoseconds, and work that is shared ends up to one late (rule C4)
 
 
@@ -62,7 +64,8 @@ def claims(plane: Plane, measured: Measured, unsteady: str, controlled: bool) ->
     """Everything that is to be judged, and what there is no theory for; parameters as of `check`."""
     equations = flows(plane)
     changed = unsteady or ("control processes may change it" if controlled else "")
-    disturbed = _disturbed(plane, measured, equations)
+    disturbed, late = _disturbed(plane, measured, equations), _met_too_late(plane, measured)
+    held = bool(measured.services["pending"].any())
     entering = math.fsum(float(flow.visits.sum()) for flow in equations.values() if flow.from_clients)
     under_way = float(measured.occupancy.mean()) / entering if entering > 0.0 else 0.0
     for number, service in enumerate(plane.services):
@@ -71,7 +74,8 @@ def claims(plane: Plane, measured: Measured, unsteady: str, controlled: bool) ->
         if not counters["requests"].any() and (flow.unknown or expected < FEW_EVENTS):
             yield Row(service.name, "requests per second", "per_s", note="no request reached it")
             continue
-        station = _Station(service, flow, counters, measured.batch_s)
+        kept_back = held and not flow.from_clients
+        station = _Station(service, flow, counters, measured.batch_s, service.name in late, kept_back)
         yield from station.laws(unsteady)
         yield from station.predictions(changed, disturbed, float(flow.visits.sum()) * under_way + 1.0)
 
@@ -81,10 +85,23 @@ def _disturbed(plane: Plane, measured: Measured, equations: dict[str, Flow]) -> 
     lost = measured.counts[..., OK + 1 :].any()
     if lost or measured.services["failed"].any() or measured.services["cancelled"].any():
         return "calls failed or were given up, which changes who is called how often"
+    if any(measured.services[counter].any() for counter in _DISTURBING):
+        return "policies tried calls again or turned them away, which changes who is called how often"
     if _longest_s(measured) >= min(_timeouts_s(plane), default=math.inf):
         return "calls may have met their timeout, which changes who is called how often"
     full = [name for name, flow in equations.items() if _overload(plane.service(name), flow)]
     return f"{full[0]} is asked for more CPU than it has" if full else ""
+
+
+def _met_too_late(plane: Plane, measured: Measured) -> set[str]:
+    """Services and proxies that turn away what their clients no longer wait for (rule Y2)."""
+    return {
+        hop.to
+        for number, (stream, first) in enumerate(plane.entries)
+        if stream.patience is not None and measured.counts[number, ..., TIMEOUT].any()
+        for hop in chain_of(plane, first)
+        if hop.deadline
+    }
 
 
 def _timeouts_s(plane: Plane) -> Iterator[float]:
@@ -115,6 +132,8 @@ class _Station:
     flow: Flow
     counters: npt.NDArray[np.void]
     batch_s: float
+    late: bool  # what came too late was turned away
+    kept_back: bool  # calls waited for connections, perhaps those to here
 
     def laws(self, why: str) -> Iterator[Claim | Row]:
         """Balances of requests, of the time that they spend here, and of work."""
@@ -189,7 +208,12 @@ class _Station:
         if self.flow.work_unknown:
             return next(iter(self.flow.work_unknown))
         if self.counters["rejected"].any():
-            return "requests met a full queue"
+            impatient = "" if self.service.max_wait is None else ", or waited too long for a slot"
+            return f"requests met a full queue{impatient}"
+        if self.counters["cancelled"].any():
+            return "requests were cancelled"
+        if self.late:
+            return "what came too late for its client was turned away"
         if disturbed and any(demand.after == "call" for demand in self.flow.demands):
             return disturbed
         overload = _overload(self.service, self.flow)
@@ -218,7 +242,7 @@ class _Station:
     def wait_for_cpu(self, why: str) -> Claim | Row:
         flow, service = self.flow, self.service
         row = Row(service.name, "wait for the CPU", "s")
-        why = why or next(iter(flow.unlike_poisson), "")
+        why = why or next(iter(flow.unlike_poisson), "") or ("calls waited for connections" if self.kept_back else "")
         why = why or ("it works in several branches at once" if flow.branches else "")
         if self.counters["waited"].any():
             why = why or f"concurrency {service.concurrency} limits who is at the CPU"
@@ -237,7 +261,7 @@ class _Station:
         assert service.concurrency is not None
         row = Row(service.name, "wait for a slot", "s")
         once = np.allclose(sum((demand.rates for demand in flow.demands), np.zeros_like(flow.visits)), flow.visits)
-        why = why or next(iter(flow.unlike_poisson), "")
+        why = why or next(iter(flow.unlike_poisson), "") or ("calls waited for connections" if self.kept_back else "")
         why = why or (f"a queue of {service.queue} at most" if service.queue is not None else "")
         why = why or ("slots are held while the CPU is waited for" if self.may_wait_for_cpu() else "")
         why = why or ("slots are held for more than one piece of work" if flow.pauses or not once else "")

@@ -23,7 +23,7 @@ from meshsim.architectures.plane import (
     PlaneStep,
     ProxyWork,
 )
-from meshsim.architectures.walk import calls_in, chain_of
+from meshsim.architectures.walk import calls_in, chain_of, forwards_in
 from meshsim.model.distributions import Distribution, constant
 from meshsim.model.graph import any_cycle, callees_first, stream_rate_per_s
 from meshsim.model.steps import Fail, Wait, Work
@@ -160,6 +160,7 @@ class _Equations:
             for name, versions in service.endpoints.items()
         }
         circle = any_cycle(graph)
+        self.note_routes()
         for stream, hop in self.plane.entries:
             self.entry(stream, hop)
         for name in reversed(callees_first(graph)):
@@ -170,6 +171,18 @@ class _Equations:
             for flow in self.flows.values():
                 flow.unknown[f"calls go in a circle: {' → '.join(circle)}"] = None
         return self.flows
+
+    def note_routes(self) -> None:
+        """What goes by a route, or is copied, is not counted: nobody knows what its callees get."""
+        for service in self.plane.services:
+            for versions in service.endpoints.values():
+                ways = [hop for steps in versions for hop in forwards_in(steps)]
+                for hop in (one for way in ways for one in chain_of(self.plane, way)) if len(ways) > 1 else ():
+                    why = {f"routes of {service.name} decide who gets how much": None}
+                    self.flows[hop.to].unknown |= why
+                    if self.services[hop.to].role == "app":
+                        nothing = _Stream(np.zeros(len(self.services[hop.to].replicas)))
+                        self.streams.setdefault((hop.to, hop.endpoint), nothing).unknown |= why
 
     def entry(self, stream: Stream, hop: Hop) -> None:
         """Send the requests of a stream on their way."""
@@ -206,7 +219,7 @@ class _Equations:
             flow.senders.add(sender)
             flow.unlike_poisson |= coming.origin | here | dict.fromkeys(_pinned_threads(service, hop))
             flow.unknown |= coming.unknown
-            if service.role == "proxy":
+            if service.role != "app":
                 steps = service.endpoints[hop.endpoint][0]
                 flow.pauses = True
                 flow.demands.extend(_proxy_demands(steps, hop, at, request, response))
@@ -313,8 +326,10 @@ def _uneven(among: PlaneService, hop: Hop) -> list[str]:
         return []
     if hop.pick == "connection":
         return [f"connections are pinned to replicas of {among.name}"] if hop.connections.pool else []
-    rule = hop.load_balancer.replace("_", " ")
-    return [] if hop.load_balancer == "random" else [f"{rule} among {most} replicas of {among.name}"]
+    if hop.cluster.zone_aware:
+        return [f"zones decide among {most} replicas of {among.name}"]
+    rule = hop.cluster.balancer.replace("_", " ")
+    return [] if hop.cluster.balancer == "random" else [f"{rule} among {most} replicas of {among.name}"]
 
 
 def _pinned_threads(service: PlaneService, hop: Hop) -> list[str]:

@@ -150,7 +150,9 @@ def _client(trace: Trace, span: Span) -> dict[str, _Value]:
     if span.ending == "unfinished":
         found["meshsim.unfinished"] = True  # the request was answered before
     if span.ending == "answered" and span.left_ns is not None and span.reached_ns is not None:
-        found["meshsim.network_ns"] = span.reached_ns - span.sent_ns + span.until_ns - span.left_ns
+        waited = span.connection_ns
+        found["meshsim.network_ns"] = span.reached_ns - span.sent_ns - waited + span.until_ns - span.left_ns
+        found |= {"meshsim.connection_wait_ns": waited} if waited else {}
     if span.parent is None:
         found |= {
             "meshsim.topology": trace.topology,

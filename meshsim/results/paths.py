@@ -1,34 +1,35 @@
 """Who waited for whom in sampled requests, until when, and the critical path of each: what gates its answer.
 
-A frame waits for every call that it makes itself, one after another, until the answer comes or it gives up. Of its
-branches it waits for some only: for the one that decides a `parallel`, never for an asynchronous call. Spans do not say
-which is which, but time does: what a frame took, less its own work and its own calls, is exactly what it waited for
-branches. So the branches are those that fit that time. Tries that were given up gate nothing; the time that they were
-given is the caller's own. So the parts of a request's critical path add up to its latency, to the nanosecond.
+A frame waits for every call that it makes itself until the answer comes or it gives up; of the branches of a fork for
+the one that decides the join; for an asynchronous call never. An enforcer may make several tries: it waits for the one
+whose answer it passes on, and what passed before that brought nothing. Tries that were given up gate nothing; the time
+that they were given is the caller's own. Where the client itself gave up, what was under way then held up the answer.
+So the parts of a request's critical path add up to its latency, to the nanosecond.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from meshsim.architectures.plane import Plane
-from meshsim.architectures.walk import calls_in
+from meshsim.engines.record import DEGRADED
+from meshsim.results.endpoints import UNKNOWN, Endpoints
+from meshsim.results.forks import deciding
 from meshsim.results.quantiles import Ints
 
 #: Parts of a frame's own time: messages under way with their handshakes; waiting for a concurrency slot; waiting for or
-#: sharing the CPU; CPU time as it takes alone; `wait` steps, and tries that were given up.
-TIMES: Final = ("network", "wait for slot", "wait for CPU", "CPU", "wait")
-NETWORK, SLOT, CPU_WAIT, CPU, WAIT = range(5)
-_MOST_STEPS: Final = 10_000  # of the search for the branches of one frame (assumed: real ones take a handful)
+#: sharing the CPU; CPU time as it takes alone; `wait` steps, injected delays, tries that an application gave up, and
+#: what a frame was at when the client gave up; waiting for a connection before it was sent; tries of an enforcer that
+#: brought no answer, and back-off.
+TIMES: Final = ("network", "wait for slot", "wait for CPU", "CPU", "wait", "wait for connection", "failed tries")
+NETWORK, SLOT, CPU_WAIT, CPU, WAIT, CONNECTION, FAILED = range(7)
 
-#: Nanoseconds that a caller waits for a try, by numbers of the calling and the called endpoint.
-Timeouts = Mapping[tuple[int, int], Sequence[int]]
+Bools = npt.NDArray[np.bool_]
+Rows = npt.NDArray[np.void]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,10 +46,16 @@ class Paths:
         Row of the calling frame; -1 for entries.
     hop
         Number of the service that it runs at.
+    in_proxy
+        It runs at a proxy, or in a caller's library.
+    enforcer
+        It passes a request on and may make several tries of that.
     until_ns
         When the caller had the answer, gave up, or was answered itself. A branch: when it ended.
+    connection_ns
+        How long it waited for a connection before it was sent; 0 where the spans do not tell.
     gates
-        The caller waited for this frame, and went on when it was answered.
+        The caller waited for this frame, and went on when it was answered (or gave up with it, as the client).
     critical
         It gates its caller, which gates its own, up to the entry.
     times_ns
@@ -56,62 +63,62 @@ class Paths:
         latency; the others mean nothing where a frame did not end.
     """
 
-    spans: npt.NDArray[np.void]
+    spans: Rows
     row: Ints
     parent: Ints
     hop: Ints
+    in_proxy: Bools
+    enforcer: Bools
     until_ns: Ints
-    gates: npt.NDArray[np.bool_]
-    critical: npt.NDArray[np.bool_]
+    connection_ns: Ints
+    gates: Bools
+    critical: Bools
     times_ns: Ints
 
 
-def find_paths(spans: npt.NDArray[np.void], endpoint_service: Sequence[int], timeouts: Timeouts) -> Paths:
+def find_paths(spans: Rows, endpoints: Endpoints) -> Paths:
     """Find out who waited for whom.
 
     Parameters
     ----------
     spans
         Rows of ``SPANS`` of whole requests, in any order.
-    endpoint_service
-        Number of the service by number of the endpoint.
-    timeouts
-        See `timeouts_of`.
+    endpoints
+        Of the plane that was simulated.
     """
     spans = spans[np.lexsort((spans["serial"], spans["request"]))]
     _, row = np.unique(spans["request"], return_inverse=True)
     parent = _parents(spans, row)
     endpoint = _endpoints(spans, parent)
-    until = _until(spans, parent, row, endpoint, timeouts)
-    gates = _gating(spans, parent, until)
-    covered = np.zeros(parent.size, dtype=np.int64)
-    inner = np.flatnonzero(gates & (parent >= 0))
-    np.add.at(covered, parent[inner], until[inner] - spans["sent_ns"][inner])
-    hop: Ints = np.asarray(endpoint_service, dtype=np.int64)[endpoint]
+    hop: Ints = np.asarray(endpoints.service, dtype=np.int64)[endpoint]
+    in_proxy: Bools = np.asarray(endpoints.proxy, dtype=bool)[endpoint]
+    enforcer: Bools = np.isin(endpoint, list(endpoints.tries)) & (spans["endpoint"] >= 0)
+    connection = _connection_waits(spans, parent, endpoint, endpoints)
+    gates = _answered(spans, parent, enforcer)
+    until = _Until(spans, parent, row, endpoint, enforcer, gates, connection).found(endpoints)
+    gates[deciding(spans, parent, until, endpoint, endpoints)] = True
+    gates[_open_at_the_end(spans, parent, row, until, gates)] = True
     critical = _all_the_way_up(gates, parent)
-    return Paths(spans, row, parent, hop, until, gates, critical, _times(spans, covered))
+    times = _times(spans, parent, until, gates, enforcer, connection)
+    return Paths(spans, row, parent, hop, in_proxy, enforcer, until, connection, gates, critical, times)
 
 
-def endpoint_services(plane: Plane) -> list[int]:
-    """Number of the service by number of the endpoint, as engines count them."""
-    return [number for number, service in enumerate(plane.services) for _ in service.endpoints]
+def given_up_by_client(found: Paths, endpoints: Endpoints) -> Bools:
+    """Of every request, whether its client no longer waited for the answer.
+
+    When the answer was under way already, this shows by how short it was, where answers take a fixed time.
+    """
+    roots = found.spans[found.parent < 0]
+    usual = np.array([endpoints.answers.get(at, 0) for at in roots["endpoint"].tolist()], dtype=np.int64)
+    returned, left = roots["returned_ns"], roots["left_ns"]
+    gave_up: Bools = (returned >= 0) & ((left < 0) | (returned - left < usual))
+    return gave_up
 
 
-def timeouts_of(plane: Plane) -> dict[tuple[int, int], tuple[int, ...]]:
-    """How long callers wait for a try of each call that has a timeout: the plane's own, whatever changed on the way."""
-    names = [(service.name, endpoint) for service in plane.services for endpoint in service.endpoints]
-    number = {name: i for i, name in enumerate(names)}
-    found: dict[tuple[int, int], set[int]] = {}
-    for service in plane.services:
-        for endpoint, versions in service.endpoints.items():
-            for call in (call for steps in versions for call in calls_in(steps)):
-                if call.call.timeout_s is not None:
-                    pair = number[service.name, endpoint], number[call.hop.to, call.hop.endpoint]
-                    found.setdefault(pair, set()).add(round(call.call.timeout_s * 1e9))
-    return {pair: tuple(sorted(several)) for pair, several in found.items()}
+# -- families ------------------------------------------------------------------------------------------------------
 
 
-def _parents(spans: npt.NDArray[np.void], row: Ints) -> Ints:
+def _parents(spans: Rows, row: Ints) -> Ints:
     """Index of every frame's parent in the sorted rows; -1 for entries."""
     width = int(spans["serial"].max(initial=0)) + 2
     keys = row * width + spans["serial"] + 1
@@ -120,7 +127,7 @@ def _parents(spans: npt.NDArray[np.void], row: Ints) -> Ints:
     return parent
 
 
-def _endpoints(spans: npt.NDArray[np.void], parent: Ints) -> Ints:
+def _endpoints(spans: Rows, parent: Ints) -> Ints:
     """Endpoint that every frame runs; a branch runs its parent's."""
     endpoint: Ints = spans["endpoint"].astype(np.int64)
     source = np.arange(endpoint.size)
@@ -129,85 +136,141 @@ def _endpoints(spans: npt.NDArray[np.void], parent: Ints) -> Ints:
     return endpoint[source]
 
 
-def _until(spans: npt.NDArray[np.void], parent: Ints, row: Ints, endpoint: Ints, timeouts: Timeouts) -> Ints:
-    """When the caller went on, gave up, or was answered itself."""
-    until: Ints = spans["returned_ns"].astype(np.int64)
-    end = until[parent < 0][row]  # nothing is told of what happened after the request's answer
-    left = spans["left_ns"]
-    bound = np.where(left[parent] >= 0, left[parent], end)
-    calls = np.flatnonzero((parent >= 0) & (spans["endpoint"] >= 0))
-    calls = calls[np.argsort(parent[calls], kind="stable")]
-    before, after = calls[:-1], calls[1:]
-    siblings = parent[before] == parent[after]  # a frame makes its own calls one after another
-    bound[before[siblings]] = spans["sent_ns"][after[siblings]]
-    for frame in np.flatnonzero(until < 0).tolist():
-        until[frame] = bound[frame] if spans["endpoint"][frame] >= 0 else end[frame]
-        if spans["endpoint"][frame] >= 0:
-            sent, pair = int(spans["sent_ns"][frame]), (int(endpoint[parent[frame]]), int(endpoint[frame]))
-            given_up = [sent + timeout for timeout in timeouts.get(pair, ()) if sent + timeout <= bound[frame]]
-            until[frame] = max(given_up, default=bound[frame])
-    return until
+def _connection_waits(spans: Rows, parent: Ints, endpoint: Ints, endpoints: Endpoints) -> Ints:
+    """How long tries waited before they were sent: what the way to the replica took beyond its delay.
+
+    Where some connections are opened anew, a try that waited is taken to have met one that was open.
+    """
+    waits = np.zeros(parent.size, dtype=np.int64)
+    replica = spans["replica"].astype(np.int64)
+    for (caller, called), (in_pod, times) in endpoints.pooled.items():
+        tries = np.flatnonzero((parent >= 0) & (spans["endpoint"] == called) & (spans["reached_ns"] >= 0))
+        tries = tries[endpoint[parent[tries]] == caller]
+        links = endpoints.links
+        between = links.delay_ns(replica[parent[tries]], replica[tries])
+        delay = np.full(tries.size, links.loopback) if in_pod else between
+        way = spans["reached_ns"][tries] - spans["sent_ns"][tries]
+        known = (delay != UNKNOWN) & (way != times * delay)
+        waits[tries] = np.where(known, np.maximum(way - delay, 0), 0)
+    return waits
 
 
-def _gating(spans: npt.NDArray[np.void], parent: Ints, until: Ints) -> npt.NDArray[np.bool_]:
-    """Frames that their caller waited for until they were answered."""
-    call = spans["endpoint"] >= 0
-    gates: npt.NDArray[np.bool_] = (parent < 0) | (call & (spans["returned_ns"] >= 0))
-    branches = np.flatnonzero(~call & (parent >= 0) & (spans["left_ns"] >= 0))
-    if branches.size == 0:
-        return gates
-    own = np.flatnonzero(call & (parent >= 0))
-    called = np.zeros(parent.size, dtype=np.int64)
-    np.add.at(called, parent[own], until[own] - spans["sent_ns"][own])
-    worked = spans["demand_ns"] + spans["cpu_wait_ns"] + spans["wait_ns"]
-    waited = spans["left_ns"] - spans["admitted_ns"] - worked - called
-    order = branches[np.lexsort((spans["left_ns"][branches], spans["sent_ns"][branches], parent[branches]))]
-    # plain numbers in plain lists: indexing arrays one by one is several times slower
-    rows = zip(
-        parent[order].tolist(),
-        spans["sent_ns"][order].tolist(),
-        spans["left_ns"][order].tolist(),
-        order.tolist(),
-        strict=True,
-    )
-    for above, ended in groupby(rows, key=lambda one: one[0]):
-        gates[_joined(list(ended), int(waited[above]), int(spans["left_ns"][above]))] = True
+# -- calls ---------------------------------------------------------------------------------------------------------
+
+
+def _answered(spans: Rows, parent: Ints, enforcer: Bools) -> Bools:
+    """Entries, and calls that the caller waited for until they were answered; of an enforcer's tries the last one.
+
+    An enforcer passes on what that try answered, and does nothing then but its work on the answer. Where it did
+    something else, the try had failed, and nothing came of those after it.
+    """
+    call = (parent >= 0) & (spans["endpoint"] >= 0)
+    gates: Bools = (parent < 0) | (call & (spans["returned_ns"] >= 0))
+    tries = np.flatnonzero(gates & call & enforcer[parent])
+    above = parent[tries]
+    gates[tries] = False
+    left, returned = spans["left_ns"][above], spans["returned_ns"][tries]
+    worked = spans["demand_ns"][above] + spans["cpu_wait_ns"][above]
+    passed_on = (spans["outcome"][tries] == spans["outcome"][above]) & (left - returned <= worked)
+    passed_on = np.where(left >= 0, passed_on, spans["outcome"][tries] <= DEGRADED)
+    last = tries[passed_on][np.lexsort((tries[passed_on], returned[passed_on], above[passed_on]))]
+    if last.size:
+        gates[last[np.append(parent[last][1:] != parent[last][:-1], True)]] = True
     return gates
 
 
-def _joined(branches: list[tuple[int, int, int, int]], waited: int, left: int) -> list[int]:
-    """Branches (parent, began, ended, row) of one frame that together last as long as it waited for branches.
+@dataclass(frozen=True, slots=True, eq=False)
+class _Until:
+    """When callers went on, gave up, or were answered themselves."""
 
-    At most one of those that began at the same instant, and none while another lasts. Where several choices fit, those
-    that began together are the branches of a `parallel`; where none does, nothing is blamed.
-    """
-    together = [list(group) for _, group in groupby(branches, key=lambda one: one[1])][::-1]
-    forks = [group for group in together if len(group) > 1]
-    return _fitting(forks, max(waited, 0), left) or _fitting(together, max(waited, 0), left)
+    spans: Rows
+    parent: Ints
+    row: Ints
+    endpoint: Ints
+    enforcer: Bools
+    gates: Bools
+    connection_ns: Ints
+
+    def found(self, endpoints: Endpoints) -> Ints:
+        """Nanoseconds, of every frame."""
+        spans, parent = self.spans, self.parent
+        until: Ints = spans["returned_ns"].astype(np.int64)
+        end = until[parent < 0][self.row]  # nothing is told of what happened after the request's answer
+        bound = self._bounds(end)
+        for frame in np.flatnonzero(until < 0).tolist():
+            if spans["endpoint"][frame] < 0:
+                until[frame] = end[frame]
+            elif self.enforcer[parent[frame]]:
+                until[frame] = min(bound[frame], *self._limits_of_try(frame, endpoints))
+            else:
+                until[frame] = self._given_up(frame, int(bound[frame]), endpoints)
+        return until
+
+    def _bounds(self, end: Ints) -> Ints:
+        """The latest that can be: the end of the caller, or what it did next."""
+        spans, parent = self.spans, self.parent
+        left = spans["left_ns"]
+        bound: Ints = np.where(left[parent] >= 0, left[parent], end)
+        calls = np.flatnonzero((parent >= 0) & (spans["endpoint"] >= 0))
+        tries = self.enforcer[parent[calls]]
+        won = calls[tries & self.gates[calls]]
+        answered = np.full(parent.size, np.iinfo(np.int64).max)
+        answered[parent[won]] = spans["returned_ns"][won]  # the other tries were given up then
+        bound[calls[tries]] = np.minimum(bound[calls[tries]], answered[parent[calls[tries]]])
+        own = calls[~tries][np.argsort(parent[calls[~tries]], kind="stable")]
+        before, after = own[:-1], own[1:]
+        siblings = parent[before] == parent[after]  # an application makes its calls one after another
+        bound[before[siblings]] = spans["sent_ns"][after[siblings]]
+        return bound
+
+    def _given_up(self, frame: int, bound: int, endpoints: Endpoints) -> int:
+        """When an application's try was given up: its timeout, of several that the call may have."""
+        sent = int(self.spans["sent_ns"][frame])
+        pair = (int(self.endpoint[self.parent[frame]]), int(self.endpoint[frame]))
+        return max((sent + t for t in endpoints.timeouts.get(pair, ()) if sent + t <= bound), default=bound)
+
+    def _limits_of_try(self, frame: int, endpoints: Endpoints) -> Iterator[int]:
+        """When an enforcer's try was given up at the latest: its own limit, and that of all of them."""
+        above = int(self.parent[frame])
+        overall, per_try = endpoints.tries.get(int(self.endpoint[above]), (None, None))
+        sent = self.spans["sent_ns"]
+        first = next(i for i in range(above + 1, frame + 1) if self.parent[i] == above)
+        if overall is not None:
+            yield int(sent[first]) + overall
+        if per_try is not None:
+            yield int(sent[frame] + self.connection_ns[frame]) + per_try
+        yield int(np.iinfo(np.int64).max)
 
 
-def _fitting(groups: list[list[tuple[int, int, int, int]]], waited: int, left: int) -> list[int]:
-    """Search backwards from the end: one branch of each group, or none, so that they last `waited` together."""
-    steps = 0
-
-    def search(at: int, rest: int, before: int) -> list[int] | None:
-        nonlocal steps
-        steps += 1
-        if rest == 0:
-            return []
-        if at == len(groups) or steps > _MOST_STEPS:
-            return None
-        for _, began, ended, frame in reversed(groups[at]):
-            if began < ended <= before and ended - began <= rest:
-                found = search(at + 1, rest - (ended - began), began)
-                if found is not None:
-                    return [frame, *found]
-        return search(at + 1, rest, before)
-
-    return search(0, waited, left) or []
+# -- the end -------------------------------------------------------------------------------------------------------
 
 
-def _all_the_way_up(gates: npt.NDArray[np.bool_], parent: Ints) -> npt.NDArray[np.bool_]:
+def _open_at_the_end(spans: Rows, parent: Ints, row: Ints, until: Ints, gates: Bools) -> list[int]:
+    """Frames that were waited for when the client gave up, from the entry downwards."""
+    found = []
+    roots = np.flatnonzero((parent < 0) & (spans["left_ns"] < 0) & (spans["returned_ns"] >= 0))
+    for root in roots.tolist():
+        beyond = int(np.searchsorted(row, row[root], side="right"))
+        at: int | None = root
+        while at is not None and spans["left_ns"][at] < 0:
+            children = [child for child in range(at + 1, beyond) if parent[child] == at]
+            at = _waited_for(spans, children, gates, until == until[root])
+            found += [] if at is None else [at]
+    return found
+
+
+def _waited_for(spans: Rows, children: Sequence[int], gates: Bools, to_the_end: Bools) -> int | None:
+    """Whom a frame that had not ended waited for: the first of the calls, tries or branches that it was at."""
+    joined = {int(spans["sent_ns"][child]) for child in children if spans["joined"][child] and gates[child]}
+    for child in children:
+        is_call, began = spans["endpoint"][child] >= 0, int(spans["sent_ns"][child])
+        waited_for = is_call or (spans["joined"][child] and began not in joined)
+        if waited_for and spans["returned_ns"][child] < 0 and to_the_end[child]:
+            return child
+    return None
+
+
+def _all_the_way_up(gates: Bools, parent: Ints) -> Bools:
     """Frames that gate their parent, which gates its own, and so on up to the entry."""
     path = gates.copy()
     while True:
@@ -217,12 +280,30 @@ def _all_the_way_up(gates: npt.NDArray[np.bool_], parent: Ints) -> npt.NDArray[n
         path = higher
 
 
-def _times(spans: npt.NDArray[np.void], covered: Ints) -> Ints:
-    """(frames, TIMES): each frame's time outside of the frames that gate it."""
-    left = spans["left_ns"]
+def _times(spans: Rows, parent: Ints, until: Ints, gates: Bools, enforcer: Bools, connection: Ints) -> Ints:
+    """(frames, TIMES): each frame's time outside of the frames that gate it; of one that did not end, up to the end."""
+    inner = np.flatnonzero(gates & (parent >= 0))
+    covered = np.zeros(parent.size, dtype=np.int64)
+    np.add.at(covered, parent[inner], until[inner] - spans["sent_ns"][inner])
+    reached = np.where(spans["reached_ns"] < 0, until, spans["reached_ns"])
+    left = np.where(spans["left_ns"] < 0, until, spans["left_ns"])
     admitted = np.where(spans["admitted_ns"] < 0, left, spans["admitted_ns"])  # rejected: never got a slot
     own = left - admitted - covered
     cpu = np.minimum(spans["demand_ns"], own)
     cpu_wait = np.minimum(spans["cpu_wait_ns"], own - cpu)
-    network = spans["reached_ns"] - spans["sent_ns"] + spans["returned_ns"] - left
-    return np.stack([network, admitted - spans["reached_ns"], cpu_wait, cpu, own - cpu - cpu_wait], axis=1)
+    rest = own - cpu - cpu_wait
+    failed = np.where(enforcer, np.clip(_in_vain(spans, parent, until, gates, rest - spans["wait_ns"]), 0, rest), 0)
+    network = reached - spans["sent_ns"] + until - left - connection
+    return np.stack([network, admitted - reached, cpu_wait, cpu, rest - failed, connection, failed], axis=1)
+
+
+def _in_vain(spans: Rows, parent: Ints, until: Ints, gates: Bools, rest: Ints) -> Ints:
+    """How long enforcers tried before the try that was answered; all of the `rest` of their time where none was."""
+    calls = np.flatnonzero((parent >= 0) & (spans["endpoint"] >= 0))
+    first = np.full(parent.size, np.iinfo(np.int64).max)
+    np.minimum.at(first, parent[calls], spans["sent_ns"][calls])
+    tried = first < np.iinfo(np.int64).max
+    found: Ints = np.where(spans["left_ns"] >= 0, rest, np.where(tried, until - first, 0))
+    won = calls[gates[calls]]
+    found[parent[won]] = spans["sent_ns"][won] - first[parent[won]]
+    return found

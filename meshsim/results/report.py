@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from meshsim.results.breakdown import PARTS, Split
+from meshsim.results.enforcement import COUNTS, Enforcement
 from meshsim.results.intervals import Estimate
 from meshsim.results.manifest import Manifest
 from meshsim.results.services import ServiceResult, Totals
@@ -26,6 +27,16 @@ if TYPE_CHECKING:
     from meshsim.results.result import Result
 
 _BUSIEST: Final = 6  # services that the summary shows: what fits a screen
+_COLUMNS: Final = {
+    "retries": "retries",
+    "retries_refused": "refused",
+    "timeouts": "timeouts",
+    "overflows": "overflows",
+    "limited": "rate limited",
+    "pending": "waited for a connection",
+    "ejections": "ejections",
+    "panics": "panics",
+}
 _WORDS: Final = {"met": "PASS", "missed": "FAIL", "undecided": "undecided"}
 
 
@@ -42,6 +53,7 @@ def summary(result: Result) -> list[str]:
         *_tenants(result.by_tenant),
         "",
         *_services(result.by_service),
+        *_policies(result.by_service),
         "",
         f"applications: {_totals(result.applications, used=False)}",
         f"proxies:      {_totals(result.proxies, used=True)}",
@@ -108,7 +120,8 @@ def _tenants(tenants: Mapping[str, Traffic]) -> list[str]:
 
 
 def _services(services: dict[str, ServiceResult]) -> list[str]:
-    busiest = sorted(services, key=lambda name: -(services[name].utilization.value or 0.0))[:_BUSIEST]
+    stations = [name for name, service in services.items() if service.role != "library"]  # which costs nothing
+    busiest = sorted(stations, key=lambda name: -(services[name].utilization.value or 0.0))[:_BUSIEST]
     rows = [["busiest", "utilization", "cores", "wait there", "p99 there", "rejected"]]
     for name in busiest:
         service = services[name]
@@ -123,6 +136,33 @@ def _services(services: dict[str, ServiceResult]) -> list[str]:
             ]
         )
     return table(rows, indent="")
+
+
+def _policies(services: dict[str, ServiceResult]) -> list[str]:
+    """What enforcers did: the stations and the columns of which something happened."""
+    acting = {
+        name: service.policies
+        for name, service in services.items()
+        if service.policies is not None and not service.policies.is_idle
+    }
+    used = [name for name in COUNTS if any(policies.counts[name] for policies in acting.values())]
+    if not used:
+        return []
+    rows = [["policies", *(_COLUMNS[name] for name in used)]]
+    rows += [[name, *(_enforced(policies, column) for column in used)] for name, policies in acting.items()]
+    return ["", *table(rows, indent="")]
+
+
+def _enforced(policies: Enforcement, column: str) -> str:
+    """A cell: a share of the station's requests, or how often in a second."""
+    if not policies.counts[column]:
+        return "–"
+    if column == "retries":
+        return f"{number(policies.retries_per_request.value or 0.0)} a request"
+    if column == "limited":
+        return percent(policies.limited_share.value)
+    often = f"{number(policies.per_s[column].value or 0.0)} /s"
+    return f"{often}, {duration(policies.pending_s.value)} each" if column == "pending" else often
 
 
 def _mean_of(amount: float, replicas: float) -> str:
@@ -157,7 +197,7 @@ def _splits(result: Result) -> list[str]:
         if mean.parts_s[part].value or slowest.parts_s[part].value
     ]
     rows.append(["all", duration_interval(mean.latency_s), duration_interval(slowest.latency_s)])
-    notes = ["  (sampled requests, along the critical path; waiting for a try that was given up counts as wait)"]
+    notes = ["  (sampled requests, along the critical path; a try that the application gave up counts as wait)"]
     return ["", *table(rows, indent=""), *notes, "", *_hops(mean, slowest)]
 
 

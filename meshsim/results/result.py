@@ -248,6 +248,12 @@ def _service_rows(
         "wait_s": service.wait_s,
         **{f"latency_s.{key}": estimate for key, estimate in service.latency_s.items()},
     }
+    policies = service.policies
+    if policies is not None:
+        estimates |= {f"policies.{key}_per_s": estimate for key, estimate in policies.per_s.items()}
+        estimates["policies.retries_per_request"] = policies.retries_per_request
+        estimates["policies.limited_share"] = policies.limited_share
+        estimates["policies.pending_s"] = policies.pending_s
     exact = ("requests", "rejected", "replicas", "cores", "cpu_s", "memory_bytes", "memory_requested_bytes")
     return [("service", name, key, float(getattr(service, key)), None, None) for key in exact] + [
         ("service", name, key, e.value, e.low, e.high) for key, e in estimates.items()

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from meshsim.architectures.plane import Plane, PlaneService
+from meshsim.results.enforcement import Enforcement, enforcement
 from meshsim.results.intervals import Estimate, Statistic, finite, per_batch, ratio, share
 from meshsim.results.measured import Measured
 from meshsim.results.quantiles import quantile, quantile_share
@@ -26,14 +27,14 @@ class ServiceResult:
     Attributes
     ----------
     role
-        ``app`` or ``proxy``.
+        ``app``, ``proxy``, or ``library``: what acts on policies within an application, which costs nothing.
     replicas, cores
         How many (the mean over time where control processes changed it), and their cores together (``inf``: no
         limit).
     requests
         Messages that reached a replica after the warm-up, in all replications.
     rejected
-        Of those, met a full queue.
+        Of those, met a full queue or stood in line for longer than `max_wait`.
     offered_load
         CPU time asked for per second: cores that would just suffice (erlangs).
     utilization
@@ -55,6 +56,8 @@ class ServiceResult:
         Of all replicas: what a proxy needs, what an application requests.
     memory_requested_bytes
         Of all replicas.
+    policies
+        What it did as an enforcer of policies; None of applications, which enforce none.
     utilization_by_replication
         As of `meshsim.results.intervals.Statistic.by_replication`.
     """
@@ -73,6 +76,7 @@ class ServiceResult:
     cpu_s: float
     memory_bytes: int
     memory_requested_bytes: int
+    policies: Enforcement | None = None
     utilization_by_replication: tuple[float, ...] | None = None
 
     def to_dict(self) -> dict[str, object]:
@@ -91,6 +95,7 @@ class ServiceResult:
             "memory_bytes": self.memory_bytes,
             "memory_requested_bytes": self.memory_requested_bytes,
             "intervals": {name: {"low": e["low"], "high": e["high"]} for name, e in estimates.items()},
+            **({} if self.policies is None else {"policies": self.policies.to_dict()}),
             "by_replication": {"utilization": self.utilization_by_replication},
         }
 
@@ -159,6 +164,7 @@ def _service(service: PlaneService, measured: Measured, number: int, level: floa
         cpu_s=float(counters["busy_ns"].sum()) * 1e-9 + service.idle_cores * float(active.sum()) * measured.batch_s,
         memory_bytes=round(_memory(service, used=True) * scaled),
         memory_requested_bytes=round(_memory(service, used=False) * scaled),
+        policies=None if service.role == "app" else enforcement(counters, measured.batch_s, level=level),
         utilization_by_replication=None if each is None else tuple(each),
     )
 

@@ -1,64 +1,30 @@
 """Single requests: what happened to each, frame by frame, and which frames and parts its latency is made of.
 
-Engines keep the spans of a random sample of the requests; see `meshsim.engines.begin`. What is told ends when the
-request is answered: what runs on after that is not.
+Engines keep the spans of a random sample of the requests. What runs on after the answer is not told.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from meshsim.architectures.plane import Plane
-from meshsim.engines.record import BATCHES, OUTCOMES, UNFINISHED, Record
+from meshsim.engines.record import BATCHES, OUTCOMES, TIMEOUT, UNFINISHED, Record
 from meshsim.errors import UsageError
 from meshsim.results import trace_report
-from meshsim.results.paths import (
-    CPU,
-    CPU_WAIT,
-    NETWORK,
-    SLOT,
-    TIMES,
-    WAIT,
-    Paths,
-    endpoint_services,
-    find_paths,
-    timeouts_of,
-)
+from meshsim.results.endpoints import endpoints_of
+from meshsim.results.paths import TIMES, Paths, find_paths
 from meshsim.results.quantiles import Ints
+from meshsim.results.segments import Segment, segments_of
 
 Kind = Literal["call", "branch"]
-#: How it ended for the caller: with an answer (of a branch: by itself), because its timeout was over, because the
-#: caller itself was stopped, or not before the request was answered.
+#: How it ended for the caller: with an answer (of a branch: by itself); its timeout or the client's patience was over;
+#: the caller was stopped, or had the answer of another try; or it had not ended when the request was answered.
 Ending = Literal["answered", "timeout", "cancelled", "unfinished"]
-#: What a bar of a waterfall is made of: `TIMES`, then time that belongs to the frames called, and time of which nothing
-#: is known, because the frame had not ended when the request was answered.
-PARTS: Final = (*TIMES, "waiting for others", "goes on")
-OTHERS, GOES_ON = len(TIMES), len(TIMES) + 1
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """A piece of a frame's time.
-
-    Attributes
-    ----------
-    start_ns, end_ns
-        Simulated time.
-    part
-        One of `PARTS`.
-    critical
-        The request's latency would have been shorter without it.
-    """
-
-    start_ns: int
-    end_ns: int
-    part: str
-    critical: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +45,8 @@ class Span:
         When it was sent, reached the replica, got a slot and was answered by the replica.
     until_ns
         When the caller had the answer, gave up, or was answered itself; of a branch, when it ended.
+    connection_ns
+        How long after `sent_ns` it waited for a connection.
     ending
         See `Ending`.
     cpu_ns, cpu_wait_ns, wait_ns
@@ -99,7 +67,7 @@ class Span:
     parent: int | None
     service: str
     endpoint: str
-    role: Literal["app", "proxy"]
+    role: Literal["app", "proxy", "library"]
     replica: int
     version: str
     attempt: int
@@ -108,6 +76,7 @@ class Span:
     admitted_ns: int | None
     left_ns: int | None
     until_ns: int
+    connection_ns: int
     ending: Ending
     cpu_ns: int
     cpu_wait_ns: int
@@ -133,7 +102,7 @@ class Trace:
     arrival_ns, latency_ns
         Simulated time of arrival; how long it took, whatever became of it.
     outcome, tries
-        What became of it; tries of application calls made for it.
+        What became of it; tries of application calls, and retries of enforcers, made for it.
     spans
         Its frames in the order in which they were sent; the first is the client's own call.
     """
@@ -274,8 +243,8 @@ def outcomes_like(text: str) -> tuple[str, ...]:
 
     Examples
     --------
-    >>> outcomes_like("timeout"), outcomes_like("rejected")
-    (('timeout',), ('rejected(queue_full)',))
+    >>> outcomes_like("timeout"), outcomes_like("rejected")[:2]
+    (('timeout',), ('rejected(queue_full)', 'rejected(overflow)'))
     """
     traced = OUTCOMES[:UNFINISHED]
     found = tuple(outcome for outcome in traced if text in (outcome, outcome.partition("(")[0]))
@@ -296,12 +265,10 @@ def choose(
     tenants = [stream.tenant for stream, _ in kept.plane.entries]
     if tenant is not None and tenant not in tenants:
         raise UsageError(f"no traffic belongs to a tenant {tenant!r}; there are {', '.join(sorted({*tenants}))}")
-    wanted = np.ones(len(OUTCOMES), dtype=bool)
-    if outcome is not None:
-        wanted[:] = np.isin(OUTCOMES, outcomes_like(outcome))
+    wanted = np.isin(OUTCOMES, OUTCOMES if outcome is None else outcomes_like(outcome))
     of_tenant = np.array([tenant in (None, name) for name in tenants])
-    services, timeouts = endpoint_services(kept.plane), timeouts_of(kept.plane)
-    paths = [find_paths(spans, services, timeouts) for spans in kept.spans]
+    endpoints = endpoints_of(kept.plane)
+    paths = [find_paths(spans, endpoints) for spans in kept.spans]
     rows = np.concatenate(kept.rows)
     replication = np.repeat(np.arange(len(kept.rows)), [len(one) for one in kept.rows])
     fits = np.flatnonzero(wanted[rows["outcome"]] & of_tenant[rows["stream"]])
@@ -350,7 +317,7 @@ class _Maker:
 
     def __init__(self, kept: Sampled, replication: int, path: Paths) -> None:
         self.kept, self.replication, self.path = kept, replication, path
-        self.endpoints = [(s, endpoint) for s in kept.plane.services for endpoint in s.endpoints]
+        self.endpoints = [endpoint for service in kept.plane.services for endpoint in service.endpoints]
         self.first = np.cumsum([0, *(len(service.replicas) for service in kept.plane.services)])
 
     def trace(self, at: int) -> Trace:
@@ -385,7 +352,7 @@ class _Maker:
             serial=raw["serial"],
             parent=None if raw["parent"] < 0 else raw["parent"],
             service=service.name,
-            endpoint="" if raw["endpoint"] < 0 else self.endpoints[raw["endpoint"]][1],
+            endpoint="" if raw["endpoint"] < 0 else self.endpoints[raw["endpoint"]],
             role=service.role,
             replica=replica,
             version=service.versions[service.replicas[replica].version] if len(service.versions) > 1 else "",
@@ -395,6 +362,7 @@ class _Maker:
             admitted_ns=_known(raw["admitted_ns"]),
             left_ns=_known(raw["left_ns"]),
             until_ns=int(path.until_ns[frame]),
+            connection_ns=int(path.connection_ns[frame]),
             ending=self._ending(frame, raw, end_ns),
             cpu_ns=raw["demand_ns"],
             cpu_wait_ns=raw["cpu_wait_ns"],
@@ -402,89 +370,30 @@ class _Maker:
             outcome="cancelled" if raw["outcome"] < 0 else OUTCOMES[raw["outcome"]],
             critical=critical,
             times_ns=dict(zip(TIMES, path.times_ns[frame].tolist(), strict=True)) if critical else {},
-            segments=tuple(self._segments(frame, raw, end_ns, critical)),
+            segments=tuple(segments_of(path, frame, end_ns)),
         )
 
     def _ending(self, frame: int, raw: dict[str, int], end_ns: int) -> Ending:
+        path, above = self.path, int(self.path.parent[frame])
+        if above < 0:
+            outcome = int(self.kept.rows[self.replication]["outcome"][path.row[frame]])
+            return "timeout" if outcome == TIMEOUT != raw["outcome"] else "answered"
         if raw["returned_ns"] >= 0 and raw["outcome"] >= 0:
             return "answered"
         if raw["endpoint"] < 0:
             return "unfinished" if raw["left_ns"] < 0 else "cancelled"
-        above = int(self.path.parent[frame])
-        until, left = int(self.path.until_ns[frame]), int(self.path.spans["left_ns"][above])
+        until, left = int(path.until_ns[frame]), int(path.spans["left_ns"][above])
         if left < 0 and until == end_ns:
             return "unfinished"
-        return "cancelled" if until == left and self.path.spans["outcome"][above] < 0 else "timeout"
+        stopped = until == left and path.spans["outcome"][above] < 0
+        return "cancelled" if stopped or self._was_outrun(frame) else "timeout"
 
-    def _segments(self, frame: int, raw: dict[str, int], end_ns: int, critical: bool) -> Iterator[Segment]:
-        """Cut a frame's time into pieces; those that last nothing are left out."""
-        reached, admitted, left = (
-            raw[name] if raw[name] >= 0 else None for name in ("reached_ns", "admitted_ns", "left_ns")
-        )
-        last = end_ns if left is None else left
-        if reached is None:
-            yield from _piece(raw["sent_ns"], int(self.path.until_ns[frame]), NETWORK, critical)
-            return
-        yield from _piece(raw["sent_ns"], reached, NETWORK, critical)
-        yield from _piece(reached, last if admitted is None else admitted, SLOT, critical)
-        if admitted is not None:
-            yield from self._within(frame, raw, admitted, last, critical)
-        if left is not None and raw["returned_ns"] >= 0:
-            yield from _piece(left, raw["returned_ns"], NETWORK, critical)
-
-    def _within(self, frame: int, raw: dict[str, int], admitted: int, last: int, critical: bool) -> Iterator[Segment]:
-        """From when it got its slot to when it left: its own time is what lies between the times of others."""
-        path = self.path
-        family = slice(frame, int(np.searchsorted(path.row, path.row[frame], side="right")))
-        waited_for = path.gates[family] | (path.spans["endpoint"][family] >= 0)
-        children = frame + np.flatnonzero((path.parent[family] == frame) & waited_for)
-        pieces: list[tuple[int, int, bool | None]] = []  # from, to, gating; None: its own time
-        at = admitted
-        for child in sorted(children.tolist(), key=lambda one: int(path.spans["sent_ns"][one])):
-            start, end = int(path.spans["sent_ns"][child]), min(int(path.until_ns[child]), last)
-            if end > start:
-                pieces += [(at, start, None), (start, end, bool(path.gates[child]))]
-                at = end
-        pieces.append((at, last, None))
-        own = sum(end - start for start, end, gating in pieces if gating is None)
-        spent = _spent(raw, own)
-        before = 0
-        for start, end, gating in pieces:
-            if gating is None:
-                yield from _spread(spent, own, before, start, end, critical)
-                before += end - start
-            else:
-                yield from _piece(start, end, OTHERS, critical and not gating)
+    def _was_outrun(self, frame: int) -> bool:
+        """Another try of the same enforcer was answered when this one was given up."""
+        path, tries = self.path, self.path.parent == self.path.parent[frame]
+        won = tries & path.gates & path.enforcer[path.parent]
+        return bool((path.until_ns[won] == path.until_ns[frame]).any())
 
 
 def _known(time_ns: int) -> int | None:
     return None if time_ns < 0 else time_ns
-
-
-def _piece(start_ns: int, end_ns: int, part: int, critical: bool) -> Iterator[Segment]:
-    if end_ns > start_ns:
-        yield Segment(start_ns, end_ns, PARTS[part], critical)
-
-
-def _spent(raw: dict[str, int], own: int) -> list[tuple[int, int]]:
-    """(part, nanoseconds) that together are the frame's own time; what is not known when it had not ended by itself."""
-    cpu_wait = min(raw["cpu_wait_ns"], own)
-    cpu = min(raw["demand_ns"], own - cpu_wait)
-    wait = min(raw["wait_ns"], own - cpu_wait - cpu)
-    return [(CPU_WAIT, cpu_wait), (CPU, cpu), (WAIT, wait), (GOES_ON, own - cpu_wait - cpu - wait)]
-
-
-def _spread(
-    spent: list[tuple[int, int]], own: int, before: int, start: int, end: int, critical: bool
-) -> Iterator[Segment]:
-    """Give a stretch of a frame's own time its share of every part.
-
-    `before` of its own time lies before the stretch: shares are rounded from there on, so that none is lost.
-    """
-    at, length = start, end - start
-    parts = [(part, total) for part, total in spent if total]
-    for part, total in parts:
-        share = total * (before + length) // own - total * before // own
-        following = end if part == parts[-1][0] else min(end, at + share)
-        yield from _piece(at, following, part, critical)
-        at = following

@@ -81,7 +81,7 @@ class Traffic:
     goodput
         Requests answered ok or degraded, per second of arrivals.
     tries
-        Tries of application calls made for them.
+        Tries of application calls made for them, and retries of enforcers.
     objectives
         Judged one by one.
     """

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
+import yaml
 from hand_made import call, service, topology
 
 from meshsim.architectures import NAMED, describe, lower, to_dict
-from meshsim.model.policies import Policy
+from meshsim.model.load import load
+from meshsim.model.policies import LoadBalancer, Policy
 from meshsim.model.topology import Cores, Topology
+
+TOPOLOGIES = Path(__file__).parents[2] / "topologies"
 
 
 @pytest.mark.parametrize("architecture", NAMED)
@@ -22,7 +27,7 @@ def test_it_fits_a_hundred_columns_and_names_every_service(three: Topology, arch
 
 
 def test_the_text_of_a_small_plane() -> None:
-    policies = (Policy(name="calm", to="b", load_balancer="round_robin"),)
+    policies = (Policy(name="calm", to="b", load_balancer=LoadBalancer(kind="round_robin")),)
     system = topology(
         service("a", steps=(call("b.x"),)),
         service("b", versions={"v1": 1, "v2": 2}, concurrency=8, queue=4),
@@ -40,15 +45,17 @@ def test_the_text_of_a_small_plane() -> None:
         "",
         "client -> a.x   policies: enforced by gateway",
         "    client                                    its connection leads to one of gateway",
-        "    -> gateway 'a.x'                          tls; chooses by least_request over a",
+        "    -> gateway 'a.x'                          tls; chooses by least_request over a; 2 retries on",
+        "                                              cancelled, connect-failure, refused-stream,",
+        "                                              unavailable",
         "    -> a 'x'",
         "a -> b.x   policies: enforced by nobody",
         "    a                                         its connection leads to one of b",
         "    -> b 'x'",
         "",
         "Inert: written in the spec, but enforced by nobody here",
-        "  calm.load_balancer on a -> b.x: no L7 proxy on the caller's side; `in_app: true` would let the",
-        "      caller's library act",
+        "  calm.load_balancer on a -> b.x: no L7 proxy on the caller's side; a policy for these calls with",
+        "      `in_app: on` would let the caller's library act",
     ]
 
 
@@ -73,3 +80,27 @@ def test_plain_data_is_strict_json_and_whole(three: Topology, architecture: str)
     by_name = {item["name"]: item for item in data["services"]}
     assert by_name["d"]["replicas"][0]["cores"] is None
     assert by_name["a"]["endpoints"]["x"][0][1]["hop"]["to"]
+
+
+def test_routes_and_rate_limits_stand_below_who_enforces_them() -> None:
+    limited = {"name": "shield", "from": "client", "rate_limit": {"local": {"rate": "100/s", "burst": 20}}}
+    spec = {**yaml.safe_load((TOPOLOGIES / "bookinfo.yaml").read_text()), "policies": [limited]}
+    spec["routes"] = [
+        {
+            "name": "canary",
+            "to": "reviews",
+            "split": {"v1": 90, "v2": 10},
+            "mirror": {"version": "v3", "share": "10%"},
+            "fault": {"abort": {"as": 503, "share": "5%"}},
+        }
+    ]
+    text = " ".join(describe(lower(load(spec), "sidecar")).split())
+    assert "rate limit 'shield': 100/s and a burst of 20, each instance" in text
+    assert (
+        "route 'canary' takes all requests: answered 503 (0.05 of them), copied to reviews (v3 1) (0.1 of them), "
+        "sent to reviews (v1 0.9, v2 0.1)"
+    ) in text
+
+
+def test_routes_by_tenant_are_plain_data() -> None:
+    assert '"streams": ["jason"]' in json.dumps(to_dict(lower(load("bookinfo-fault"), "sidecar")))

@@ -11,7 +11,7 @@ from meshsim.architectures import NAMED, lower
 from meshsim.architectures.plane import Forward, Inert, PlaneCall, PlaneChoose, PlaneParallel, ProxyWork
 from meshsim.architectures.walk import chain_of
 from meshsim.errors import UsageError
-from meshsim.model.policies import Policy
+from meshsim.model.policies import LoadBalancer, Policy
 from meshsim.model.steps import Choose, Fail, Option, Parallel, Wait
 from meshsim.model.topology import Cores, ProxyConfig, Topology
 
@@ -107,7 +107,7 @@ def test_waypoints_stand_where_calls_pass_them() -> None:
 def versioned() -> Topology:
     split = service("b", versions={"v1": 1, "v2": 2}, split={"v1": 0.9, "v2": 0.1})
     policies = (
-        Policy(name="all", load_balancer="round_robin"),
+        Policy(name="all", load_balancer=LoadBalancer(kind="round_robin")),
         Policy(name="stop", to="b.x", cancellation=True),
     )
     return topology(service("a", steps=(call("b.x"),)), split, policies=policies)
@@ -141,7 +141,7 @@ def test_same_policies_leaves_nothing_inert(architecture: str) -> None:
     assert plane.inert == ()
     call_hop = next(s.hop for s in plane.service("a").endpoints["x"][0] if isinstance(s, PlaneCall))
     balancing = [hop for hop in chain_of(plane, call_hop) if hop.pick == "balance"]
-    assert [(hop.load_balancer, hop.enforce_split, hop.cancellation) for hop in balancing] == [
+    assert [(hop.cluster.balancer, hop.enforce_split, hop.cancellation) for hop in balancing] == [
         ("round_robin", True, True)
     ]
 
@@ -155,8 +155,8 @@ def test_inert_tells_who_could_act() -> None:
 
 def test_callers_with_a_policy_of_their_own_get_an_endpoint_of_their_own() -> None:
     policies = (
-        Policy(name="general", to="c", load_balancer="round_robin"),
-        Policy(name="special", to="c", from_="b", load_balancer="random"),
+        Policy(name="general", to="c", load_balancer=LoadBalancer(kind="round_robin")),
+        Policy(name="special", to="c", from_="b", load_balancer=LoadBalancer(kind="random")),
     )
     system = topology(
         service("a", steps=(call("b.x"), call("c.x"))), service("b", steps=(call("c.x"),)), service("c"),
@@ -164,7 +164,7 @@ def test_callers_with_a_policy_of_their_own_get_an_endpoint_of_their_own() -> No
     )  # fmt: skip
     endpoints = lower(system, "central").service("gateway").endpoints
     assert sorted(endpoints) == ["a.x", "b.x", "c.x", "c.x|from=b"]
-    chosen = {name: steps[0][1].hop.load_balancer for name, steps in endpoints.items()}  # type: ignore[union-attr]
+    chosen = {name: steps[0][1].hop.cluster.balancer for name, steps in endpoints.items()}  # type: ignore[union-attr]
     assert (chosen["c.x"], chosen["c.x|from=b"]) == ("round_robin", "random")
 
 

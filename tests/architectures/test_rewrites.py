@@ -9,7 +9,7 @@ from meshsim.architectures import lower
 from meshsim.architectures.describe import edges
 from meshsim.architectures.plane import Hop, Plane
 from meshsim.architectures.walk import chain_of
-from meshsim.model.policies import Policy
+from meshsim.model.policies import LoadBalancer, Policy
 from meshsim.model.topology import Topology
 from meshsim.model.traffic import Connections
 
@@ -24,7 +24,7 @@ def chains(plane: Plane) -> dict[str, list[str]]:
 
 def text(hop: Hop) -> str:
     flags = "".join(f" {flag}" for flag in ("tls", "loopback", "cancellation") if getattr(hop, flag))
-    balancer = f" by {hop.load_balancer}" if hop.pick == "balance" else ""
+    balancer = f" by {hop.cluster.balancer}" if hop.pick == "balance" else ""
     return f"{hop.to}/{hop.endpoint} {hop.pick} {hop.among or '-'}{balancer} via {hop.via}{flags}"
 
 
@@ -163,7 +163,7 @@ def test_chains(three: Topology, architecture: str) -> None:
     ],
 )
 def test_the_callers_library_chooses_where_no_proxy_does(three: Topology, architecture: str, first: str) -> None:
-    policy = Policy(name="lib", to="b", in_app=True, load_balancer="random")
+    policy = Policy(name="lib", to="b", in_app=True, load_balancer=LoadBalancer(kind="random"))
     changed = three.model_copy(update={"policies": (policy,)})
     assert chains(lower(changed, architecture))["a -> b"][0] == first
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import combinations
+from typing import Any
 
 import matplotlib as mpl
 import pytest
@@ -19,13 +21,14 @@ from meshsim.results.text import percent
 STREAM = {"name": "web", "entry": "a.x", "arrivals": {"poisson": "1/s"}}
 
 
-def graph(**calls: list[str]) -> ms.Topology:
+def graph(policies: Sequence[dict[str, Any]] = (), **calls: list[str]) -> ms.Topology:
     """Services by name with the names of those they call; the first is the entry."""
     services = {
         name: {"replicas": 2, "endpoints": {"x": [{"work": "1ms"}, *({"call": f"{to}.x", "p": 0.5} for to in called)]}}
         for name, called in calls.items()
     }
-    return ms.load({"meshsim": 1, "name": "hand-made", "services": services, "traffic": [STREAM]})
+    parts = {"services": services, "traffic": [STREAM], "policies": list(policies)}
+    return ms.load({"meshsim": 1, "name": "hand-made", **parts})
 
 
 THREE = {"a": ["b", "c"], "b": ["c"], "c": []}
@@ -119,3 +122,11 @@ def test_what_has_no_limit_stays_empty() -> None:
     assert "stock ×1\nno limit" in drawn_texts(ax)
     (node,) = [one for one in ax.collections if one.get_gid() == "stock"]
     assert to_hex(node.get_facecolor()[0]) == "#ffffff"
+
+
+def test_a_library_is_a_part_of_its_caller() -> None:
+    """Policies that act within callers add stations to the plane, and nothing to the picture."""
+    acting = graph([{"name": "all", "in_app": True, "timeout": "1s"}], **THREE)
+    plane = lower(acting, "none")
+    assert {"library@a", "library@b", "library@client"} <= {service.name for service in plane.services}
+    assert drawn_texts(topology_map(plane)) == drawn_texts(topology_map(lower(graph(**THREE), "none")))

@@ -23,6 +23,7 @@ COMMANDS = (
     "explain",
     "topologies",
     "bench",
+    "lab",
     "doctor",
 )
 
@@ -69,6 +70,8 @@ def test_example(command: str, line: str, process) -> None:
     if verb == "results":
         stored = process("meshsim sweep bookinfo --axis run.load=1,2 --arch none,sidecar --duration 1s --quiet")
         assert stored.returncode == 0, stored.stderr
+    if verb == "lab":
+        line, short = "meshsim lab conform --only split", ""  # all rows: a step of .ci/run, when nothing else runs
     answer = process(line + short)
     assert answer.returncode == 0, answer.stderr
     assert answer.stdout or re.search("^wrote |rows written to", answer.stderr, re.MULTILINE)

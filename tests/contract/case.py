@@ -208,6 +208,9 @@ def tally(case: Case, answer: Answer) -> Counter[str]:
     found["cancelled"] = int(record.services["cancelled"].sum())
     found["branches"] = int((spans["endpoint"] < 0).sum())
     found["rejected"] = int(record.services["rejected"].sum())
+    for name in ("timeouts", "overflows", "limited", "pending", "ejections", "panics", "retries_refused"):
+        found[f"policies: {name}"] = int(record.services[name].sum())
+    found["policies: retries"] = int(record.services["retries"].sum())
     found["waited for a slot"] = int(record.services["waited"].sum())
     found["rejected at the door"] = outcomes[QUEUE_FULL]
     found["degraded"] = outcomes[DEGRADED]

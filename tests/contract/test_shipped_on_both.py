@@ -10,8 +10,8 @@ from meshsim.engines import ENGINES, simulate
 from meshsim.model.load import load
 
 SECONDS = {
-    "bookinfo": 1.0, "front-door": 0.3, "hotel-reservation": 0.3, "online-boutique": 2.0, "online-boutique-scaled": 2.0,
-    "otel-demo": 3.0, "sock-shop": 1.0, "social-network": 0.3,
+    "bookinfo": 1.0, "bookinfo-fault": 2.0, "front-door": 0.3, "hotel-reservation": 0.3, "online-boutique": 2.0,
+    "online-boutique-scaled": 2.0, "otel-demo": 3.0, "sock-shop": 1.0, "social-network": 0.3,
 }  # fmt: skip
 
 

@@ -9,8 +9,9 @@ from typing import Any
 
 from case import CHANGES, Case, Change
 from hypothesis import strategies as st
+from policies import REASONS, SERVICES, policies, routes, stream_extras
 
-SERVICES = ("a", "b", "c", "d")  # each calls only later ones ...
+# Services call only later ones ...
 LOOP = ("a",)  # ... but for the last one, now and then
 ARCHITECTURES = (
     "none",
@@ -23,7 +24,6 @@ ARCHITECTURES = (
     "{mesh: sidecar, ingress: gateway, include: [a, c]}",
     "{mesh: ambient, waypoint: per_service, exclude: [b]}",
 )
-REASONS = ("500", "503", "reset", "connect_failure", "grpc:unavailable")
 
 short = st.sampled_from(["0ms", "0.25ms", "0.5ms", "1ms", "2ms", "4ms"])
 ties = st.sampled_from(["0ms", "1ms", "2ms", "4ms"])
@@ -107,6 +107,8 @@ def services(draw: st.DrawFn) -> dict[str, Any]:
             one["replicas"] = draw(st.integers(1, 4))
         if draw(st.booleans()):
             one |= {"concurrency": draw(st.integers(1, 3)), "queue": draw(st.sampled_from([0, 1, 4]))}
+            if one["queue"] and draw(st.booleans()):
+                one["max_wait"] = draw(st.sampled_from(["1ms", "4ms", {"exp": "3ms"}]))
         if draw(st.integers(0, 2)) == 0:
             one["connections"] = draw(st.sampled_from([1, 3, "per_request", {"requests": 5}]))
         found[name] = one
@@ -157,21 +159,9 @@ def streams(draw: st.DrawFn) -> list[dict[str, Any]]:
             }
         if draw(st.booleans()):
             stream["connections"] = draw(st.sampled_from([1, 4, "per_request", {"requests": 3}]))
+        if draw(st.booleans()):
+            stream |= draw(stream_extras)
         found.append(stream)
-    return found
-
-
-@st.composite
-def policies(draw: st.DrawFn) -> list[dict[str, Any]]:
-    found = []
-    for name in draw(st.lists(st.sampled_from(SERVICES), max_size=4, unique=True)):
-        policy: dict[str, Any] = {"name": name, "to": name}
-        if draw(st.booleans()):
-            policy["load_balancer"] = draw(st.sampled_from(["random", "round_robin", "least_request"]))
-        if draw(st.booleans()):
-            policy["cancellation"] = draw(st.sampled_from(["on", "off"]))
-        policy["in_app"] = draw(st.booleans())
-        found.append(policy)
     return found
 
 
@@ -184,12 +174,15 @@ def topologies(draw: st.DrawFn) -> dict[str, Any]:
     proxy: dict[str, Any] = {"profile": profile}
     if draw(st.booleans()):
         proxy |= {"cpu_per_request": draw(times), "threads": draw(st.sampled_from([1, 2, "unlimited"]))}
+    mine, traffic = draw(services()), draw(streams())
     return {
         "meshsim": 1,
-        "services": draw(services()),
+        "services": mine,
         "tenants": {"t": {}},
-        "traffic": draw(streams()),
-        "policies": draw(policies()),
+        "traffic": traffic,
+        "policy_defaults": draw(st.sampled_from(["istio", "envoy", "none"])),
+        "policies": draw(policies({key for stream in traffic for key in stream.get("keys", {})})),
+        "routes": draw(routes(mine)),
         "network": {place: delay if same else draw(ties) for place in places},
         "nodes": {"pods_per_node": draw(st.sampled_from([2, 30])), "zones": draw(st.sampled_from([["x"], ["x", "y"]]))},
         "mesh": {"gateway": {**proxy, "replicas": draw(st.integers(1, 3))}, "sidecar": proxy},

@@ -95,15 +95,15 @@ def test_cores_are_parted_among_threads() -> None:
 
 
 def test_calls_of_one_service_to_another_share_their_view() -> None:
-    """One view a pair of caller and callee, whatever the endpoint and balancer; clients have one too."""
+    """One view for all calls of a caller to a callee that are balanced alike; clients have one too."""
     balanced = call("b", balancer="least_request")
-    a = service("a", balanced, call("b", balancer="round_robin"), call("c", balancer="random"), replicas=3)
+    a = service("a", balanced, balanced, call("b", balancer="round_robin"), call("c", balancer="random"), replicas=3)
     services = (a, service("b", replicas=4), service("c", replicas=2))
     program = pack(plane(*services, arrivals=poisson(1.0), client={"balancer": "round_robin"}))
     views = program.views
-    assert views[["caller", "among", "callers"]].tolist() == [(0, 1, 3), (0, 2, 3), (-1, 0, 1)]
-    assert views["first_count"].tolist() == [0, 12, 18]
-    assert program.calls["view"].tolist() == [0, 0, 1, 2]
+    assert views[["caller", "among", "callers"]].tolist() == [(0, 1, 3), (0, 1, 3), (0, 2, 3), (-1, 0, 1)]
+    assert views["first_count"].tolist() == [0, 12, 24, 30]
+    assert program.calls["view"].tolist() == [0, 0, 1, 2, 3]
 
 
 def test_shares_that_add_up_leave_no_gap() -> None:

@@ -24,6 +24,7 @@ from builders import (
     work_ms,
 )
 
+from meshsim.architectures.enforced import Cluster
 from meshsim.architectures.plane import Forward, Hop, PlaneService, ProxyWork
 from meshsim.engines.record import E503, OK, TIMEOUT, Record
 
@@ -96,7 +97,7 @@ def sidecars() -> Record:
     there, back = on_the_way(0.5), on_the_way_back(0.5)
     beside = call("a-proxy", endpoint="out", pick="none", among=None, via="caller_peer", loopback=True)
     a = service("a", beside, nodes=(0, 1))
-    out = Hop("b-proxy", "in", "balance", "b", "dest_peer", load_balancer="random")
+    out = Hop("b-proxy", "in", "balance", "b", "dest_peer", cluster=Cluster("random"))
     into = Hop("b", "e", "carried", "b", "dest", loopback=True)
     a_proxy = proxy("a-proxy", {"out": out}, there=there, back=back, nodes=(0, 1))
     b_proxy = proxy("b-proxy", {"in": into}, there=there, back=back, nodes=(2, 3, 4))

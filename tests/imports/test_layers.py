@@ -34,9 +34,10 @@ ALLOWED = {
     "__init__": BELOW_ALL
     | {"model", "architectures", "engines", "control", "results", "simulate", "futures", "sweeps"},
     "bench": BELOW_ALL | {"model", "architectures", "engines"},
+    "lab": BELOW_ALL | {"model", "architectures", "engines", "results", "__init__"},
     "cli": BELOW_ALL
     | {"importers", "model", "architectures", "engines", "results", "charts", "simulate"}
-    | {"bench", "settings", "sweeps", "__init__"},
+    | {"bench", "lab", "settings", "sweeps", "__init__"},
     "__main__": {"cli"},
 }
 

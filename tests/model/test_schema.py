@@ -6,18 +6,23 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-import yaml
+from good_policies import POLICIES
 from good_shop import SHOP
 from test_load import EVERYTHING
 
+from meshsim.model.diagnostics import Report
 from meshsim.model.load import shipped
+from meshsim.model.read.tree import to_python
+from meshsim.model.read.yaml_text import parse
 from meshsim.model.schema import FILE, json_schema, text
 
 TOPOLOGIES = Path(__file__).parent.parent.parent / "topologies"
 
 
 def _errors(source: str) -> list[str]:
-    value = yaml.safe_load(source.replace("cancellation: on", "cancellation: 'on'"))
+    node = parse(source, "schema.yaml", Report())  # YAML 1.2, as editors read it
+    assert node is not None
+    value = to_python(node)
     return [error.json_path for error in jsonschema.Draft202012Validator(json_schema()).iter_errors(value)]
 
 
@@ -29,7 +34,7 @@ def test_it_is_a_schema() -> None:
     jsonschema.Draft202012Validator.check_schema(json_schema())
 
 
-@pytest.mark.parametrize("source", [SHOP, EVERYTHING])
+@pytest.mark.parametrize("source", [SHOP, EVERYTHING, POLICIES])
 def test_good_files_are_accepted(source: str) -> None:
     assert _errors(source) == []
 
@@ -39,6 +44,10 @@ def test_files_that_extend_others_are_accepted() -> None:
     change += "traffic: [{name: web, arrivals: {closed: {users: 3}}}]"
     assert _errors(change) == []
     assert _errors(change.replace("replicas: 3", "replica: 3")) == ["$.services.shop"]
+    change = "extends: base\npolicies: [{name: geo, retries: {budget: {min: 5}}}]\n"
+    change += "routes: [{name: canary, mirror: null, fault: {delay: {share: 5%}}}]"
+    assert _errors(change) == []
+    assert _errors(change.replace("min:", "mni:")) == ["$.policies[0].retries"]
 
 
 @pytest.mark.parametrize("name", [name for name, _ in shipped()])
@@ -54,3 +63,21 @@ def test_shipped_files_are_accepted(name: str) -> None:
 )  # fmt: skip
 def test_mistakes_are_refused(old: str, new: str, path: str) -> None:
     assert path in _errors(SHOP.replace(old, new, 1))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "path"),
+    [("timeout: 500ms", "timeout: 500", "$.policies[1].timeout"), ("attempts: 2", "tries: 2", "$.policies[1].retries"),
+     ("on: [503, reset, 5xx]", "on: [504]", "$.policies[1].retries"),
+     ("{on: caller, min_size: 2048}", "{min_size: 2048}", "$.policies[1].load_balancer"),
+     ("panic: 50%", "panic: 50", "$.policies[1].panic"), ("interval: 10s", "interval: 10", "$.policies[1].outlier"),
+     ("burst: 20", "bursts: 20", "$.policies[1].rate_limit"), ("as: 503", "as: 404", "$.routes[0].fault.abort.as"),
+     ("for: 7s", "for: 7", "$.routes[0].fault.delay.for"), ("split: v3", "split: 3", "$.routes[0].split"),
+     ("policy_defaults: envoy", "policy_defaults: nginx", "$.policy_defaults"),
+     ("patience: 3s", "patience: 3", "$.traffic[1].patience"),
+     ("{uniform: {items: 1000}}", "{uniform: {item: 1000}}", "$.traffic[0].keys.item.uniform"),
+     ("max_wait: 100ms", "max_wait: 100", "$.services.page.max_wait")],
+)  # fmt: skip
+def test_mistakes_in_policies_are_refused(old: str, new: str, path: str) -> None:
+    assert old in POLICIES
+    assert path in _errors(POLICIES.replace(old, new, 1))

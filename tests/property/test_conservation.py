@@ -11,7 +11,7 @@ from hypothesis import given
 from planes import planes
 
 from meshsim.architectures.plane import Plane, PlaneService
-from meshsim.engines.record import DEGRADED, OCCUPANCY_BINS, UNFINISHED, Record
+from meshsim.engines.record import DEGRADED, OCCUPANCY_BINS, OUTCOMES, UNFINISHED, Record
 
 SECONDS = 2.0  # all arrivals are within 0.1 s: the run is drained, abandoned work included
 
@@ -24,7 +24,7 @@ def test_every_request_has_one_outcome(plane: Plane) -> None:
     assert len(counted) == sum(len(stream.arrivals.times_s) for stream, _ in plane.entries)
     assert record.counts.sum() == len(counted)
     assert record.counts[..., UNFINISHED].sum() == 0
-    assert np.array_equal(record.counts.sum(axis=(0, 1)), np.bincount(counted["outcome"], minlength=10))
+    assert np.array_equal(record.counts.sum(axis=(0, 1)), np.bincount(counted["outcome"], minlength=len(OUTCOMES)))
     lasted = counted["end_ns"] - counted["arrival_ns"]
     well = counted["outcome"] <= DEGRADED
     assert record.latency_all_sum_ns.sum() == lasted.sum()

@@ -14,12 +14,36 @@ from queue_records import mm1_record, queue_plane
 
 from meshsim.engines.record import E500, OK, SPANS
 from meshsim.results import breakdown
-from meshsim.results.breakdown import NETWORK, PARTS, PROXY, QUEUE, SERVICE, WAIT, attribute, break_down
+from meshsim.results.breakdown import (
+    CONNECTION,
+    FAILED,
+    NETWORK,
+    PARTS,
+    PROXY,
+    QUEUE,
+    SERVICE,
+    WAIT,
+    attribute,
+    break_down,
+)
+from meshsim.results.endpoints import Endpoints, Links
 
-ENDPOINT_SERVICE = [0, 1, 2, 3]
-IS_PROXY = [False, False, True, False]
+ENDPOINT_SERVICE = (0, 1, 2, 3, 4)
+IS_PROXY = (False, False, True, False, True)
+ENFORCER = 4  # endpoint and service
 TIMEOUT = 5 * 10**8  # nanoseconds, of every call that is given up
-TIMEOUTS = {(caller, called): (TIMEOUT,) for caller in range(4) for called in range(4)}
+PER_TRY = 7 * 10**8
+DELAY = 10**6  # of the tries of the enforcer, which may wait for a connection
+FORKS = ((2, 1), (3, 3), (4, 2), (3, 2))  # by endpoint: number of branches, and how many have to succeed
+ENDPOINTS = Endpoints(
+    service=ENDPOINT_SERVICE,
+    proxy=IS_PROXY,
+    timeouts={(caller, called): (TIMEOUT,) for caller in range(5) for called in range(5)},
+    tries={ENFORCER: (None, PER_TRY)},
+    needs={(endpoint, several): (need,) for endpoint, (several, need) in enumerate(FORKS)},
+    pooled={(ENFORCER, called): (False, 1) for called in range(4)},
+    links=Links(node=np.zeros(1, np.int64), zone=np.zeros(1, np.int64), same_node=DELAY),
+)
 
 
 class Trees:
@@ -27,30 +51,74 @@ class Trees:
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
-        self.rows: list[dict[str, int]] = []
+        self.rows: dict[int, dict[str, int]] = {}  # by serial
         self.request = 0
 
     def time(self) -> int:
         return self.random.randint(1, 10**9)
 
-    def frame(self, parent: int, sent: int, endpoint: int, depth: int) -> tuple[int, Counter, int]:
+    def frame(
+        self,
+        parent: int,
+        sent: int,
+        endpoint: int,
+        depth: int,
+        *,
+        serial: int | None = None,
+        pooled: bool = False,
+        outcome: int = OK,
+    ) -> tuple[int, Counter, int]:
         """A call; gives when the answer is back, the parts on its path by (hop, part), and its row."""
         branch = endpoint < 0
-        serial = len(self.rows)
+        serial = self.serial() if serial is None else serial
         row = dict.fromkeys(SPANS.names, 0) | {"request": self.request, "serial": serial, "parent": parent}
-        self.rows.append(row)
+        row["joined"] = int(branch)
+        self.rows[serial] = row
         hop = self.hop(serial, endpoint)
-        row |= {"endpoint": endpoint, "sent_ns": sent, "outcome": OK, "hop": hop}
-        row["reached_ns"] = sent if branch else sent + self.time()
-        row["admitted_ns"] = row["reached_ns"] if branch else row["reached_ns"] + self.time()
+        row |= {"endpoint": endpoint, "sent_ns": sent, "outcome": outcome, "hop": hop}
         parts: Counter = Counter()
-        parts[hop, NETWORK] += row["reached_ns"] - sent
+        if pooled:
+            parts[hop, CONNECTION] += (waited := self.random.choice((0, self.time())))
+            row["reached_ns"] = sent + waited + DELAY
+            parts[hop, NETWORK] += DELAY
+        else:
+            row["reached_ns"] = sent if branch else sent + self.time()
+            parts[hop, NETWORK] += row["reached_ns"] - sent
+        row["admitted_ns"] = row["reached_ns"] if branch else row["reached_ns"] + self.time()
         parts[hop, self.kind(hop, QUEUE)] += row["admitted_ns"] - row["reached_ns"]
-        now = self.steps(row, hop, depth, parts)
+        now = self.enforce(row, depth, parts) if endpoint == ENFORCER else self.steps(row, hop, depth, parts)
         row["left_ns"] = now
         row["returned_ns"] = now if branch else now + self.time()
         parts[hop, NETWORK] += row["returned_ns"] - now
         return row["returned_ns"], parts, serial
+
+    def enforce(self, row: dict[str, int], depth: int, parts: Counter) -> int:
+        """Tries that fail or take too long, back-off; another one may run beside the one that is answered."""
+        now = self.work(row, ENFORCER, row["admitted_ns"], parts)
+        for attempt in range(self.random.randint(0, 3)):
+            end, _, child = self.frame(row["serial"], now, self.random.randrange(4), 0, pooled=True, outcome=E500)
+            self.rows[child]["attempt"] = attempt
+            sent = self.rows[child]["reached_ns"] - DELAY
+            if end > sent + PER_TRY:
+                end, self.rows[child]["returned_ns"] = sent + PER_TRY, -1
+            pause = self.random.choice((0, self.time()))
+            parts[ENFORCER, FAILED] += end + pause - now
+            now = end + pause
+        end, inside, _ = self.frame(row["serial"], now, self.random.randrange(4), max(depth - 1, 0), pooled=True)
+        parts.update(inside)
+        if self.random.random() < 0.3:
+            beside = self.random.randrange(now, end)
+            _, _, child = self.frame(row["serial"], beside, self.random.randrange(4), 0, pooled=True)
+            self.rows[child]["returned_ns"] = -1
+        return self.work(row, ENFORCER, end, parts)
+
+    def work(self, row: dict[str, int], hop: int, now: int, parts: Counter) -> int:
+        for field, part in (("demand_ns", SERVICE), ("cpu_wait_ns", QUEUE)):
+            spent = self.time()
+            row[field] += spent
+            parts[hop, self.kind(hop, part)] += spent
+            now += spent
+        return now
 
     def hop(self, serial: int, endpoint: int) -> int:
         if endpoint >= 0:
@@ -65,15 +133,11 @@ class Trees:
         for _ in range(self.random.randint(0, 4)):
             step = self.random.choice(("work", "wait", "call", "fork", "async", "given up"))
             if step == "work":
-                for field, part in (("demand_ns", SERVICE), ("cpu_wait_ns", QUEUE)):
-                    spent = self.time()
-                    row[field] += spent
-                    parts[hop, self.kind(hop, part)] += spent
-                    now += spent
+                now = self.work(row, hop, now, parts)
             elif step == "wait":
                 spent = self.time()
                 row["wait_ns"] += spent
-                parts[hop, self.kind(hop, WAIT)] += spent
+                parts[hop, WAIT] += spent
                 now += spent
             elif depth:
                 now = self.others(step, row["serial"], now, hop, depth - 1, parts)
@@ -81,36 +145,52 @@ class Trees:
 
     def others(self, step: str, serial: int, now: int, hop: int, depth: int, parts: Counter) -> int:
         if step == "fork":
-            ends = sorted(
-                (self.frame(serial, now, -1, depth) for _ in range(self.random.randint(2, 4))), key=lambda one: one[0]
-            )
-            quorum = self.random.randint(1, len(ends))  # the others run on, and end too
-            parts.update(ends[quorum - 1][1])
-            return ends[quorum - 1][0]
+            return self.fork(serial, now, depth, parts)
         if step == "async":
             self.branch_with_a_call(serial, now)
             return now
-        end, inside, child = self.frame(serial, now, self.random.randrange(4), depth)
+        end, inside, child = self.frame(serial, now, self.random.randrange(5), depth)
         if step == "call" or end - now <= TIMEOUT:
             parts.update(inside)
             return end
         self.rows[child]["returned_ns"] = -1
-        parts[hop, self.kind(hop, WAIT)] += TIMEOUT
+        parts[hop, WAIT] += TIMEOUT
         return now + TIMEOUT
+
+    def fork(self, serial: int, now: int, depth: int, parts: Counter) -> int:
+        """Serials of branches are consecutive; some fail, and the join may fail with them (which a fallback mends)."""
+        several, need = FORKS[self.rows[serial]["hop"]]
+        serials = [self.serial() for _ in range(several)]
+        succeeded, failed = [], []
+        for branch in serials:
+            outcome = E500 if self.random.random() < 0.3 else OK
+            end, inside, _ = self.frame(serial, now, -1, depth, serial=branch, outcome=outcome)
+            (succeeded if outcome == OK else failed).append((end, branch, inside))
+        spare = several - need
+        deciding = [sorted(ended)[at] for ended, at in ((succeeded, need - 1), (failed, spare)) if len(ended) > at]
+        end, _, inside = min(deciding)
+        parts.update(inside)
+        return end
+
+    def serial(self) -> int:
+        self.rows[len(self.rows)] = {}
+        return len(self.rows) - 1
 
     def branch_with_a_call(self, serial: int, now: int) -> None:
         """What engines make of an asynchronous call: its branch ends when its answer has come."""
-        branch = dict.fromkeys(SPANS.names, 0) | {"request": self.request, "serial": len(self.rows), "parent": serial}
+        own = self.serial()
+        branch = dict.fromkeys(SPANS.names, 0) | {"request": self.request, "serial": own, "parent": serial}
         branch |= {"endpoint": -1, "outcome": OK, "hop": self.rows[serial]["hop"]}
         branch |= dict.fromkeys(("sent_ns", "reached_ns", "admitted_ns"), now)
-        self.rows.append(branch)
+        self.rows[own] = branch
         branch["left_ns"] = branch["returned_ns"] = self.frame(branch["serial"], now, self.random.randrange(4), 0)[0]
 
     def make(self, request: int) -> tuple[np.ndarray, Counter]:
-        self.request, self.rows = request, []
-        _, parts, _ = self.frame(-1, self.time(), self.random.randrange(4), 4)
-        self.random.shuffle(self.rows)
-        return np.array([tuple(row[name] for name in SPANS.names) for row in self.rows], SPANS), parts
+        self.request, self.rows = request, {}
+        _, parts, _ = self.frame(-1, self.time(), self.random.randrange(5), 4)
+        rows = list(self.rows.values())
+        self.random.shuffle(rows)
+        return np.array([tuple(row[name] for name in SPANS.names) for row in rows], SPANS), parts
 
 
 @settings(max_examples=150, deadline=None)
@@ -118,7 +198,7 @@ class Trees:
 def test_every_nanosecond_is_attributed_as_it_was_spent(seed: int) -> None:
     trees = Trees(seed)
     made = [trees.make(request) for request in (3, 7, 11)]
-    found = attribute(np.concatenate([spans for spans, _ in made]), ENDPOINT_SERVICE, IS_PROXY, TIMEOUTS)
+    found = attribute(np.concatenate([spans for spans, _ in made]), ENDPOINTS)
     for row, (spans, parts) in enumerate(made):
         root = spans[spans["parent"] < 0][0]
         assert found.latency_ns[row] == root["returned_ns"] - root["sent_ns"]
@@ -147,9 +227,11 @@ def test_a_request_worked_out_by_hand() -> None:
         span(serial=2, parent=1, endpoint=1, sent_ns=21, reached_ns=25, admitted_ns=27, left_ns=31, returned_ns=36)
         | {"demand_ns": 4},
     )
-    found = attribute(spans, ENDPOINT_SERVICE, IS_PROXY, TIMEOUTS)
+    found = attribute(spans, ENDPOINTS)
     total = dict(zip(PARTS, found.parts_ns.sum(axis=0).tolist(), strict=True))
-    assert total == {"queue": 2, "service": 14, "proxy": 8, "network": 5 + 5 + 1 + 1 + 4 + 5, "wait": 0}
+    assert total == {"queue": 2, "service": 14, "proxy": 8, "network": 5 + 5 + 1 + 1 + 4 + 5} | dict.fromkeys(
+        ("wait", "connection", "failed tries"), 0
+    )
     assert sum(total.values()) == 45
 
 
@@ -162,9 +244,9 @@ def test_rejected_failed_and_unfinished_requests() -> None:
         span(request=2, serial=0, endpoint=0, reached_ns=1, admitted_ns=1, left_ns=5, returned_ns=6, outcome=E500),
         span(request=3, serial=0, endpoint=0, reached_ns=1, admitted_ns=1, left_ns=-1, returned_ns=-1),
     )
-    found = attribute(spans, ENDPOINT_SERVICE, IS_PROXY, TIMEOUTS)
+    found = attribute(spans, ENDPOINTS)
     assert found.latency_ns.tolist() == [10]
-    assert found.parts_ns.sum(axis=0).tolist() == [0, 0, 0, 10, 0]
+    assert found.parts_ns.sum(axis=0).tolist() == [0, 0, 0, 10, 0, 0, 0]
 
 
 def test_no_sampled_requests_give_an_empty_split() -> None:

@@ -5,35 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from builders import MS, call, entry, fail, fork, hop, network, plane, run, service, trace_ms, wait_ms, work_ms
-from traced import bars, bars_of, of_record, trace_of, traces_of
+from traced import bars, bars_of, check, of_record, trace_of, traces_of
 
 import meshsim
 from meshsim.architectures.plane import Forward, ProxyWork
 from meshsim.errors import UsageError
 from meshsim.model.distributions import Distribution
 from meshsim.results.paths import TIMES
-from meshsim.results.traces import PARTS, Trace, choose, keep
+from meshsim.results.segments import PARTS
+from meshsim.results.traces import choose, keep
 
 OTHERS = "waiting for others"
-
-
-def check(trace: Trace) -> None:
-    """The critical path is unbroken from arrival to answer, and its parts add up to the latency."""
-    pieces = sorted((one.start_ns, one.end_ns) for span in trace.spans for one in span.segments if one.critical)
-    at = trace.arrival_ns
-    for start, end in pieces:
-        assert start == at
-        at = end
-    assert at == trace.arrival_ns + trace.latency_ns
-    assert sum(sum(span.times_ns.values()) for span in trace.spans) == trace.latency_ns
-    for span in trace.spans:
-        for one, following in zip(span.segments, span.segments[1:], strict=False):
-            assert one.end_ns == following.start_ns  # a bar has no hole
-        assert bool(span.times_ns) == span.critical
-        for part, spent in span.times_ns.items():
-            shown = {part, OTHERS} if part == "wait" else {part}  # tries that were given up
-            told = sum(one.end_ns - one.start_ns for one in span.segments if one.critical and one.part in shown)
-            assert abs(told - spent) <= len(span.segments)  # rounded where they are spread
 
 
 def test_a_request_through_a_proxy() -> None:

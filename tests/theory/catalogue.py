@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import networks
+import policies
 import stations
 from cases import Case
 
-MODELS = (*stations.MODELS, *networks.MODELS)
+MODELS = (*stations.MODELS, *networks.MODELS, *policies.MODELS)
 CASES = tuple(Case(model, utilization) for model in MODELS for utilization in model.utilizations)
 
 assert len({case.name for case in CASES}) == len(CASES)

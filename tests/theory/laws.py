@@ -201,9 +201,9 @@ def mmpp_m1(rates: Sequence[float], stays: Sequence[float], mean: float) -> tupl
 # -- networks --------------------------------------------------------------------------------------------------
 
 
-def two_choices_of_two(utilization: float, mean: float) -> float:
-    """Mean sojourn at two M/M/1 where two draws with replacement are made and the shorter queue wins: the stationary
-    chain of (shorter, longer), cut off where its probability is below 1e-8.
+def shorter_of_two(utilization: float, mean: float, share: float) -> float:
+    """Mean sojourn at two M/M/1 where the shorter queue gets so large a share of the requests: the stationary chain of
+    (shorter, longer), cut off where its probability is below 1e-8.
     """
     most, rate, mu = math.ceil(9.0 / (1.0 - utilization)), 2.0 * utilization / mean, 1.0 / mean
     states = [(i, j) for j in range(most + 1) for i in range(j + 1)]
@@ -216,8 +216,8 @@ def two_choices_of_two(utilization: float, mean: float) -> float:
             moves.extend([(end, k, speed), (k, k, -speed)])
 
     for i, j in states:
-        move((i, j), i + 1, j, 0.75 * rate)  # where i = j both are the same state, so the shares do not matter
-        move((i, j), i, j + 1, 0.25 * rate)
+        move((i, j), i + 1, j, share * rate)  # where i = j both are the same state, so the shares do not matter
+        move((i, j), i, j + 1, (1.0 - share) * rate)
         move((i, j), i - 1, j, mu)
         move((i, j), i, j - 1, mu)
     rows, columns, speeds = zip(*moves, strict=True)
@@ -225,6 +225,11 @@ def two_choices_of_two(utilization: float, mean: float) -> float:
     chances = np.concatenate([[1.0], spsolve(balance[:, 1:], -balance[:, 0].toarray().ravel())])
     present = np.array([i + j for i, j in states])
     return float(chances @ present / chances.sum() / rate)
+
+
+def two_choices_of_two(utilization: float, mean: float) -> float:
+    """Two draws with replacement, of which the shorter queue wins."""
+    return shorter_of_two(utilization, mean, 0.75)
 
 
 def supermarket(utilization: float, mean: float) -> float:

@@ -126,6 +126,11 @@ def share_rejected(seen: Observed) -> Estimate:
     return ratio(seen.outcomes[0, :, QUEUE_FULL], seen.outcomes[0].sum(axis=1))
 
 
+def share_of(outcome: int) -> Figure:
+    """Requests with that outcome."""
+    return lambda seen: ratio(seen.outcomes[0, :, outcome], seen.outcomes[0].sum(axis=1))
+
+
 def share_failed(seen: Observed) -> Estimate:
     """Requests not answered ok."""
     everything = seen.outcomes[0].sum(axis=1)
@@ -135,6 +140,11 @@ def share_failed(seen: Observed) -> Estimate:
 def tries_per_request(seen: Observed) -> Estimate:
     """Tries of application calls."""
     return ratio(seen.tries[0], seen.outcomes[0].sum(axis=1))
+
+
+def per_request(counter: str, service: int) -> Figure:
+    """A counter of a service, over requests."""
+    return lambda seen: ratio(seen.services[counter][service], seen.outcomes[0].sum(axis=1))
 
 
 def share_waited(seen: Observed) -> Estimate:
@@ -149,7 +159,12 @@ def utilization(service: int = 0, cores: float = 1.0) -> Figure:
 
 def present(seen: Observed) -> Estimate:
     """Requests at the first service, on average over time."""
-    return _per_second(seen.services["in_system_ns"][0] * 1e-9, seen.seconds)
+    return integral("in_system_ns", 0)(seen)
+
+
+def integral(counter: str, service: int) -> Figure:
+    """A sum of times, per time: how many there are on average (Little's law)."""
+    return lambda seen: _per_second(seen.services[counter][service] * 1e-9, seen.seconds)
 
 
 def _per_second(sums: Floats, seconds: float) -> Estimate:

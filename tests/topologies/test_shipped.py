@@ -23,11 +23,12 @@ from meshsim.units import parse_bytes, parse_cores
 
 MANIFEST = Path(__file__).parent.parent / "data" / "online-boutique" / "kubernetes-manifests.yaml"
 NAMES = (
-    "bookinfo", "front-door", "hotel-reservation", "online-boutique", "online-boutique-scaled", "otel-demo",
-    "sock-shop", "social-network",
+    "bookinfo", "bookinfo-fault", "front-door", "hotel-reservation", "online-boutique", "online-boutique-scaled",
+    "otel-demo", "sock-shop", "social-network",
 )  # fmt: skip
 SHORT = {"hotel-reservation": 1, "social-network": 1}  # seconds; 300 requests in each
-INTENDED = {"bookinfo": ["M202"]}  # the bug that Bookinfo's authors put there for the fault-injection task
+#: The bug that Bookinfo's authors put there for the fault-injection task.
+INTENDED = {"bookinfo": ["M202"], "bookinfo-fault": ["M202"]}
 
 
 def _edges(topology: Topology) -> set[tuple[str, str]]:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from meshsim.engines import arrivals, keyed
-from meshsim.engines.compiled.counters import bucket, bucket_coarse, settle_occupancy
+from meshsim.engines.compiled.counters import bucket, bucket_coarse, has_span, settle_occupancy
 from meshsim.engines.compiled.draws import draw_whole
 from meshsim.engines.compiled.heap import OPEN_ARRIVAL, USER_ARRIVAL, arrival_key, push
+from meshsim.engines.compiled.messages import abandon
 from meshsim.engines.compiled.pool import free_frame, free_user, new_request, new_user
 from meshsim.engines.compiled.ready import SEND, ready
-from meshsim.engines.compiled.state import LATENCY, LATENCY_ALL, NONE, TRIES, Kernel
+from meshsim.engines.compiled.rows import LATENCY, LATENCY_ALL, NONE, TRIES
+from meshsim.engines.compiled.state import Kernel
 from meshsim.engines.jit import compiled
 from meshsim.engines.keyed import mix, unit
 from meshsim.engines.order import NEVER_NS
-from meshsim.engines.record import BATCHES, DEGRADED
+from meshsim.engines.record import BATCHES, DEGRADED, TIMEOUT
 
 
 @compiled()
@@ -116,11 +118,32 @@ def _new(k: Kernel, stream: int, user: int, ordinal: int) -> None:
 @compiled()
 def client_answered(k: Kernel, frame: int) -> None:
     """A client has its answer: count it, and go on if it is a user."""
+    request, outcome = k.frames[frame].request, k.frames[frame].outcome
+    r = k.live[request]
+    stream, user, ordinal = r.stream, r.user, r.ordinal
+    _finished(k, request, outcome)
+    free_frame(k, frame)
+    _goes_on(k, stream, user, ordinal)
+
+
+@compiled(inline=False)
+def impatient(k: Kernel, frame: int) -> None:
+    """A client gives up: it has a timeout in the place of an answer (rule A8)."""
     request = k.frames[frame].request
     r = k.live[request]
     stream, user, ordinal = r.stream, r.user, r.ordinal
-    _finished(k, request, k.frames[frame].outcome)
-    free_frame(k, frame)
+    if has_span(k, frame):
+        row = k.spans[k.frames[frame].span]
+        row.returned_ns = k.scalars[0].now_ns
+        row.outcome = TIMEOUT
+    abandon(k, frame)
+    _finished(k, request, TIMEOUT)
+    _goes_on(k, stream, user, ordinal)
+
+
+@compiled()
+def _goes_on(k: Kernel, stream: int, user: int, ordinal: int) -> None:
+    """A user sends the next request of a closed loop or a session; others have no next one."""
     if user < 0:
         return
     ordinal += 1

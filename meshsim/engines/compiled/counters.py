@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from meshsim.engines import buckets, sharing
-from meshsim.engines.compiled.state import NONE, UNLIMITED, Kernel
+from meshsim.engines.compiled.rows import NONE, UNLIMITED
+from meshsim.engines.compiled.state import Kernel
 from meshsim.engines.jit import compiled
 from meshsim.engines.order import NEVER_NS
 from meshsim.engines.program import PS
@@ -146,7 +147,7 @@ def leaves(k: Kernel, frame: int, outcome: int) -> None:
 
 
 @compiled()
-def begin_span(k: Kernel, frame: int, parent_serial: int, endpoint: int) -> None:
+def begin_span(k: Kernel, frame: int, parent_serial: int, endpoint: int, joined: int) -> None:
     """Begin the row of a frame of a sampled request."""
     f = k.frames[frame]
     r = k.live[f.request]
@@ -160,6 +161,7 @@ def begin_span(k: Kernel, frame: int, parent_serial: int, endpoint: int) -> None
     row.serial = f.serial
     row.parent = parent_serial
     row.endpoint = endpoint
+    row.joined = joined
     row.replica = f.replica
     row.attempt = 0
     row.sent_ns = s.now_ns

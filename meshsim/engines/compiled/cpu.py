@@ -7,7 +7,8 @@ from meshsim.engines.compiled import pairing
 from meshsim.engines.compiled.counters import fifo_time_ns, has_span, ps_alone_ns, ps_clock, ps_wait_ns, settle_queue
 from meshsim.engines.compiled.heap import SHARE_DONE, WORK_DONE, event_key, push
 from meshsim.engines.compiled.ready import RUN, ready_frame
-from meshsim.engines.compiled.state import IN_LINE, NONE, ON_CPU, UNLIMITED, WORKED, Kernel
+from meshsim.engines.compiled.rows import IN_LINE, NONE, ON_CPU, UNLIMITED, WORKED
+from meshsim.engines.compiled.state import Kernel
 from meshsim.engines.jit import compiled
 from meshsim.engines.program import LIFO, PS
 from meshsim.engines.sampler import whole

@@ -7,9 +7,9 @@ from copy import copy
 import numpy as np
 
 from meshsim.engines import arrivals, keyed, order, record
-from meshsim.engines.compiled import clients, counters, loop
-from meshsim.engines.compiled import state as st
+from meshsim.engines.compiled import allocation, clients, counters, growth, loop, rows, state
 from meshsim.engines.nesting import circle_text
+from meshsim.engines.policies import ring_tables
 from meshsim.engines.program import CLOSED, Program
 from meshsim.engines.record import BATCHES, Record
 from meshsim.engines.running import Changeable, Totals, summed
@@ -32,18 +32,18 @@ class CompiledRun:
     ) -> None:
         self.program = program
         self.seed, self.replication = seed, replication
-        self.kernel = st.allocate(program)
+        self.kernel = allocation.allocate(program)
         s = self.kernel.scalars[0]
         s["run"] = s["origin"] = keyed.run_key(seed, replication, 0)
         s["duration_ns"] = duration_ns
         s["limit_ns"] = duration_ns + drain_ns
         s["edge_ns"] = duration_ns // BATCHES
         s["budget"] = order.EVENT_BUDGET
-        s["culprit"] = st.NONE
+        s["culprit"] = rows.NONE
         s["arrivals"] = 1
         s["record_requests"] = record_requests
         s["sample_share"] = sample_share
-        self.status = st.PAUSED
+        self.status = rows.PAUSED
         self._start()
 
     def _start(self) -> None:
@@ -51,27 +51,27 @@ class CompiledRun:
             if stream["kind"] == CLOSED:
                 for user in range(int(stream["users"])):
                     self._make_room_for_a_user()
-                    clients.begin_user(st.for_kernel(self.kernel), number, user)
+                    clients.begin_user(state.for_kernel(self.kernel), number, user)
             else:
-                clients.begin(st.for_kernel(self.kernel), number)
+                clients.begin(state.for_kernel(self.kernel), number)
 
     def _make_room_for_a_user(self) -> None:
         s = self.kernel.scalars[0]
         if s["free_users"] < 1:
-            self.kernel = st.grow(self.kernel, st.USER_TABLE)
+            self.kernel = growth.grow(self.kernel, growth.USER_TABLE)
         if s["heap"] + 1 > len(self.kernel.heap):
-            self.kernel = st.grow(self.kernel, st.HEAP_TABLE)
+            self.kernel = growth.grow(self.kernel, growth.HEAP_TABLE)
 
     def advance(self, until_ns: int) -> bool:
         """Handle all events before `until_ns`; False when the run is over."""
         while True:
-            self.status = int(loop.advance(st.for_kernel(self.kernel), until_ns))
-            if self.status != st.GROW:
+            self.status = int(loop.advance(state.for_kernel(self.kernel), until_ns))
+            if self.status != rows.GROW:
                 break
-            self.kernel = st.grow(self.kernel, int(self.kernel.scalars[0]["full"]))
-        if self.status not in (st.DONE, st.PAUSED):
+            self.kernel = growth.grow(self.kernel, int(self.kernel.scalars[0]["full"]))
+        if self.status not in (rows.DONE, rows.PAUSED):
             self._fail()
-        return self.status == st.PAUSED
+        return self.status == rows.PAUSED
 
     # -- control -------------------------------------------------------------------------------------------------
 
@@ -82,7 +82,7 @@ class CompiledRun:
 
     def bring_to(self, at_ns: int) -> None:
         """Bring time and all integrals up to an instant before the next event."""
-        counters.bring_to(st.for_kernel(self.kernel), at_ns)
+        counters.bring_to(state.for_kernel(self.kernel), at_ns)
 
     def totals(self) -> Totals:
         """Sum up what has been counted so far."""
@@ -92,8 +92,8 @@ class CompiledRun:
             at_ns=int(k.scalars["now_ns"][0]),
             services=summed(k.counters),
             outcomes=counts[:, : len(record.OUTCOMES)],
-            latency_ns=counts[:, st.LATENCY],
-            latency_all_ns=counts[:, st.LATENCY_ALL],
+            latency_ns=counts[:, rows.LATENCY],
+            latency_all_ns=counts[:, rows.LATENCY_ALL],
             latencies=k.seen_latencies.astype(np.int64),
         )
 
@@ -106,19 +106,29 @@ class CompiledRun:
         row["replicas"] = replicas
         self.kernel.meters["replicas"][service] = replicas
         self.kernel.versions["replicas"][row["first_version"]] = replicas
+        self._build_rings()
+
+    def _build_rings(self) -> None:
+        """Make the tables of consistent hashing for the replicas that get requests now (rule G3)."""
+        if not len(self.program.rings):
+            return
+        k = self.kernel
+        rings, at, host = ring_tables(self.program.rings, k.services, k.versions, self.program.replicas)
+        shared = {"rings": rings, "ring_at": at, "ring_host": host}
+        self.kernel = k._replace(**{name: state.shared(array) for name, array in shared.items()})
 
     def _note_scaling(self, service: int, before: int, after: int) -> None:
         s, number = self.kernel.scalars[0], int(self.kernel.scalars["scalings"][0])
         if number == len(self.kernel.scalings):
-            self.kernel = st.grow(self.kernel, st.SCALING_TABLE)
+            self.kernel = growth.grow(self.kernel, growth.SCALING_TABLE)
         scalings = self.kernel.scalings
-        scalings[number] = (before, after, st.NONE)
+        scalings[number] = (before, after, rows.NONE)
         s["scalings"] += 1
         last = int(self.kernel.services["first_scaling"][service])
-        if last == st.NONE:
+        if last == rows.NONE:
             self.kernel.services["first_scaling"][service] = number
             return
-        while scalings["next"][last] != st.NONE:
+        while scalings["next"][last] != rows.NONE:
             last = int(scalings["next"][last])
         scalings["next"][last] = number
 
@@ -130,8 +140,8 @@ class CompiledRun:
         if due_ns == before_ns or due_ns >= order.NEVER_NS:
             return
         if s["heap"] + 1 > len(self.kernel.heap):
-            self.kernel = st.grow(self.kernel, st.HEAP_TABLE)
-        clients.expect_at(st.for_kernel(self.kernel), stream, due_ns)
+            self.kernel = growth.grow(self.kernel, growth.HEAP_TABLE)
+        clients.expect_at(state.for_kernel(self.kernel), stream, due_ns)
 
     def set_slow(self, service: int, factor: float) -> None:
         """From now on CPU work that begins at a service takes `factor` times as much."""
@@ -149,7 +159,7 @@ class CompiledRun:
     def copy(self) -> CompiledRun:
         """Copy the run as it stands; both go on independently."""
         other = copy(self)
-        other.kernel = st.copy_of(self.kernel)
+        other.kernel = state.copy_of(self.kernel)
         return other
 
     # -- errors --------------------------------------------------------------------------------------------------
@@ -157,7 +167,7 @@ class CompiledRun:
     def _fail(self) -> None:
         s = self.kernel.scalars[0]
         now_s = float(s["now_ns"]) / 1e9
-        if self.status == st.TOO_DEEP:
+        if self.status == rows.TOO_DEEP:
             call = self.program.calls[int(self.kernel.frames["call"][int(s["culprit"])])]
             raise EngineLimit(
                 f"calls nest deeper than call_depth: {circle_text(self.program, int(call['endpoint']))}",
@@ -165,32 +175,32 @@ class CompiledRun:
                 station=self.program.service_names[int(call["service"])],
                 simulated_time_s=now_s,
             )
-        if self.status == st.TOO_MANY_FRAMES:
+        if self.status == rows.TOO_MANY_FRAMES:
             raise EngineLimit(
                 "one request made too many calls; look for a loop of calls or a huge `times`",
                 limit=f"{order.MAX_SERIAL} frames a request",
                 simulated_time_s=now_s,
             )
-        if self.status == st.TOO_MANY_REQUESTS:
+        if self.status == rows.TOO_MANY_REQUESTS:
             raise EngineLimit(
                 "too many requests in one run; shorten run.duration",
                 limit=f"{order.MAX_REQUEST} requests",
                 simulated_time_s=now_s,
             )
-        if self.status == st.TIME_STANDS_STILL:
+        if self.status == rows.TIME_STANDS_STILL:
             raise EngineLimit(
                 order.STANDS_STILL, limit=f"{order.MOST_AT_ONCE} events at one instant", simulated_time_s=now_s
             )
-        if self.status == st.EVENT_BUDGET:
+        if self.status == rows.EVENT_BUDGET:
             raise EngineLimit(order.TOO_MANY_EVENTS, limit=f"{int(s['budget'])} events", simulated_time_s=now_s)
-        what = "time went back" if self.status == st.TIME_WENT_BACK else f"status {self.status}"
+        what = "time went back" if self.status == rows.TIME_WENT_BACK else f"status {self.status}"
         raise InternalError(f"the kernel stopped at {now_s} s of simulated time: {what}")
 
     # -- result --------------------------------------------------------------------------------------------------
 
     def record(self) -> Record:
         """Close all batches and hand over what was counted."""
-        k = st.for_kernel(self.kernel)
+        k = state.for_kernel(self.kernel)
         s = self.kernel.scalars[0]
         end_ns = max(int(s["now_ns"]), int(s["duration_ns"])) if s["pending"] == 0 else int(s["limit_ns"])
         while s["batch"] < BATCHES:
@@ -199,7 +209,7 @@ class CompiledRun:
         counters.settle_all(k)
         self._count_unfinished()
         k = self.kernel
-        rows = np.sort(k.rows[: int(s["rows"])], order="number") if s["record_requests"] else None
+        requests = np.sort(k.rows[: int(s["rows"])], order="number") if s["record_requests"] else None
         spans = k.spans[: int(s["spans"])]
         # a sampled request was answered if the span of its client's exchange has returned
         sampled = np.sort(spans["request"][(spans["serial"] == 0) & (spans["returned_ns"] >= 0)])
@@ -207,16 +217,16 @@ class CompiledRun:
         return Record(
             duration_ns=int(s["duration_ns"]),
             counts=k.counts[:, :BATCHES, : len(record.OUTCOMES)].copy(),
-            latency_sum_ns=k.counts[:, :BATCHES, st.LATENCY].copy(),
-            latency_all_sum_ns=k.counts[:, :BATCHES, st.LATENCY_ALL].copy(),
+            latency_sum_ns=k.counts[:, :BATCHES, rows.LATENCY].copy(),
+            latency_all_sum_ns=k.counts[:, :BATCHES, rows.LATENCY_ALL].copy(),
             histogram=k.histogram[0],
             histogram_failed=k.histogram[1],
-            tries=k.counts[:, :BATCHES, st.TRIES].copy(),
+            tries=k.counts[:, :BATCHES, rows.TRIES].copy(),
             # laid out as the other engine's: numpy adds fractions in the order of memory
             services=np.ascontiguousarray(np.swapaxes(k.counters, 0, 1)),
             service_histogram=np.swapaxes(k.service_histogram, 0, 1),
             occupancy_ns=k.occupancy,
-            requests=rows,
+            requests=requests,
             spans=spans[np.lexsort((spans["serial"], spans["request"]))],
             sampled=sampled,
             events=int(s["events"]),
@@ -228,5 +238,5 @@ class CompiledRun:
         s = self.kernel.scalars[0]
         for at in open_ones:
             if s["record_requests"] and s["rows"] == len(self.kernel.rows):
-                self.kernel = st.grow(self.kernel, st.ROW_TABLE)
-            clients.store(st.for_kernel(self.kernel), int(at), record.UNFINISHED)
+                self.kernel = growth.grow(self.kernel, growth.ROW_TABLE)
+            clients.store(state.for_kernel(self.kernel), int(at), record.UNFINISHED)

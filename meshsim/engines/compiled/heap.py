@@ -8,6 +8,7 @@ from meshsim.engines.jit import compiled
 
 #: What an entry is about; `who` is a stream, a user, a frame, a queue or a list of timers.
 OPEN_ARRIVAL, USER_ARRIVAL, REACHED, WORK_DONE, SHARE_DONE, WAIT_DONE, ANSWERED, TIMER, CANCELLED = range(9)
+DEADLINE, TOO_LATE, BACKED_OFF, WAITED_TOO_LONG, IMPATIENT = range(9, 14)
 _ARITY = 4
 
 _NUMBER_SHIFT = order.NUMBER_SHIFT

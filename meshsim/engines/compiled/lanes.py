@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from meshsim.engines import order
 from meshsim.engines.compiled.heap import ANSWERED, REACHED, event_key, push
-from meshsim.engines.compiled.state import ENDED, NONE, Kernel
+from meshsim.engines.compiled.rows import ENDED, NONE
+from meshsim.engines.compiled.state import Kernel
 from meshsim.engines.jit import compiled
 from meshsim.engines.order import NEVER_NS
 

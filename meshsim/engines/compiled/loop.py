@@ -5,45 +5,54 @@ from __future__ import annotations
 from meshsim.engines import order
 from meshsim.engines.compiled import clients, cpu, messages, steps
 from meshsim.engines.compiled.counters import next_batch
+from meshsim.engines.compiled.growth import (
+    FRAME_TABLE,
+    HEAP_TABLE,
+    LIVE_TABLE,
+    READY_TABLE,
+    ROW_TABLE,
+    SPAN_TABLE,
+    USER_TABLE,
+)
 from meshsim.engines.compiled.heap import (
     ANSWERED,
+    BACKED_OFF,
     CANCELLED,
+    DEADLINE,
+    IMPATIENT,
     OPEN_ARRIVAL,
     REACHED,
     SHARE_DONE,
     TIMER,
+    TOO_LATE,
     USER_ARRIVAL,
     WAIT_DONE,
+    WAITED_TOO_LONG,
     WORK_DONE,
     concerns,
     drop_first,
     event_key,
 )
 from meshsim.engines.compiled.lanes import first_lane, take_head
-from meshsim.engines.compiled.ready import RUN, SEND, STOP, ready_frame
-from meshsim.engines.compiled.state import (
+from meshsim.engines.compiled.ready import HEARS, RUN, SEND, STOP, TRY_AGAIN, TURN, ready_frame, tell
+from meshsim.engines.compiled.rows import (
     DONE,
     ENDED,
     EVENT_BUDGET,
-    FRAME_TABLE,
+    FORWARDING,
     GROW,
-    HEAP_TABLE,
-    LIVE_TABLE,
+    IN_LINE,
     NONE,
     ON_CPU,
     PAUSED,
-    READY_TABLE,
-    ROW_TABLE,
-    SPAN_TABLE,
     TIME_STANDS_STILL,
     TIME_WENT_BACK,
     TOO_DEEP,
     TOO_MANY_FRAMES,
     TOO_MANY_REQUESTS,
-    USER_TABLE,
     WAITING,
-    Kernel,
 )
+from meshsim.engines.compiled.state import Kernel
 from meshsim.engines.compiled.timers import arm
 from meshsim.engines.jit import compiled
 from meshsim.engines.order import NEVER_NS
@@ -85,7 +94,9 @@ def _timer(k: Kernel, call: int, time_ns: int, key: int) -> bool:
         return False
     f = k.frames[head]
     expired = f.expires_ns == time_ns and event_key(f.number, order.TRY_TIMEOUT, f.serial) == key
-    if expired:
+    if expired and k.calls[f.call].policy >= 0:
+        messages.try_timed_out(k, head)
+    elif expired:
         messages.timed_out(k, head)
     if timers.first == NONE:
         timers.armed = 0
@@ -109,19 +120,24 @@ def advance(k: Kernel, until_ns: int) -> int:
             return TOO_DEEP if k.frames[s.culprit].depth > s.depth else TOO_MANY_FRAMES
         if s.readies:  # the first in the line of consequences
             entry = k.ready[s.ready]
-            action, about, generation = entry.what, int(entry.who), entry.generation
+            action, about, generation = entry.what % HEARS, int(entry.who), entry.generation
+            news = entry.what // HEARS - 1
             s.ready = s.ready + 1 if s.ready + 1 < len(k.ready) else 0
             s.readies -= 1
-            frame, request = NONE, about
+            frame, request, going = NONE, about, NONE
             sends = action == SEND
             if action != SEND and k.frames[about].generation == generation:
                 if action == STOP:
                     messages.stop(k, about)
+                elif action == TURN:
+                    going = messages.has_turn(k, about)
                 else:
                     frame, request = about, int(k.frames[about].request)
-                    sends = steps.woken(k, about)
+                    sends = steps.woken(k, about, news)
             if sends:
-                steps.send_try(k, frame, request)
+                going = steps.send_try(k, frame, request)
+            if going != NONE:
+                messages.dispatch(k, going)
             continue
         time_ns, key, what, who = NEVER_NS, NEVER_NS, NONE, NONE
         if s.heap:
@@ -183,6 +199,31 @@ def advance(k: Kernel, until_ns: int) -> int:
         elif what == WAIT_DONE:
             if concerns(k, who, key) and k.frames[who].state == WAITING:
                 ready_frame(k, RUN, who)
+            else:
+                s.events -= 1
+        elif what == TOO_LATE:
+            if concerns(k, who, key) and k.frames[who].state == FORWARDING and k.forwards[who].limit_ns == time_ns:
+                messages.too_late(k, who)
+            else:
+                s.events -= 1
+        elif what == BACKED_OFF:
+            if concerns(k, who, key) and k.frames[who].state == FORWARDING and k.forwards[who].retry_ns == time_ns:
+                tell(k, who, TRY_AGAIN)
+            else:
+                s.events -= 1
+        elif what == DEADLINE:
+            if concerns(k, who, key) and k.frames[who].open and k.frames[who].expires_ns == time_ns:
+                messages.timed_out(k, who)
+            else:
+                s.events -= 1
+        elif what == WAITED_TOO_LONG:
+            if concerns(k, who, key) and k.frames[who].state == IN_LINE and k.frames[who].pc == NONE:
+                steps.waited_too_long(k, who)
+            else:
+                s.events -= 1
+        elif what == IMPATIENT:
+            if concerns(k, who, key) and k.frames[who].open:
+                clients.impatient(k, who)
             else:
                 s.events -= 1
         elif what == CANCELLED and concerns(k, who, key) and k.frames[who].state != ENDED:

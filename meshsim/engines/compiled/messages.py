@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 from meshsim.engines import keyed, order
-from meshsim.engines.compiled import cpu, stations
+from meshsim.engines.compiled import cpu, stations, upstreams
 from meshsim.engines.compiled.counters import begin_span, has_span, leaves, span_left
 from meshsim.engines.compiled.heap import CANCELLED, event_key, push
 from meshsim.engines.compiled.lanes import travel
 from meshsim.engines.compiled.pool import free_frame, new_frame
-from meshsim.engines.compiled.ready import RUN, STOP, ready_frame
+from meshsim.engines.compiled.ready import HEDGE, REFUSED, RUN, STOP, TIMED_OUT, TRY_TIMED_OUT, TURN, ready_frame, tell
 from meshsim.engines.compiled.routing import connection_of, delay_ns, is_fresh, pick, place_of, station_of, thread_of
-from meshsim.engines.compiled.state import (
+from meshsim.engines.compiled.rows import (
     AWAITING,
     ENDED,
     FORKED,
+    FORWARDING,
+    GRANTED,
+    IDLE,
     IN_LINE,
     JOINING,
     NONE,
     ON_CPU,
+    PENDING,
     RPC,
-    Kernel,
 )
-from meshsim.engines.compiled.timers import stop_timer
+from meshsim.engines.compiled.state import Kernel
+from meshsim.engines.compiled.timers import start_timer, stop_timer
 from meshsim.engines.jit import compiled
 from meshsim.engines.keyed import mix
 from meshsim.engines.program import APP
-from meshsim.engines.record import DEGRADED, TIMEOUT
+from meshsim.engines.record import DEGRADED, OVERFLOW, TIMEOUT
 
 
 @compiled()
@@ -37,8 +41,21 @@ def note(k: Kernel, request: int, word: int) -> None:
 
 
 @compiled()
-def send(k: Kernel, call: int, caller: int, request: int, key: int, request_bytes: int, response_bytes: int) -> int:
-    """Send a request message from a frame (NONE: the client) and give the record of its exchange."""
+def prepare(
+    k: Kernel,
+    call: int,
+    caller: int,
+    request: int,
+    key: int,
+    path_key: int,
+    tried: int,
+    request_bytes: int,
+    response_bytes: int,
+) -> int:
+    """Choose where a try of a frame (NONE: the client) goes, and give the record of its exchange, not sent yet.
+
+    `path_key` and `tried` as of `choose`. NONE: every replica is ejected.
+    """
     s, r, c = k.scalars[0], k.live[request], k.calls[call]
     at = new_frame(k, request)
     f = k.frames[at]
@@ -63,21 +80,39 @@ def send(k: Kernel, call: int, caller: int, request: int, key: int, request_byte
             s.culprit = at
     f.origin = replica
     connection = connection_of(k, call, key)
-    pick(k, at, replica, pin, carried, connection)
+    if not pick(k, at, replica, pin, carried, connection, path_key, tried):
+        free_frame(k, at)
+        return NONE
     f.replica = station_of(k, call, replica, f.carried)
-    fresh = is_fresh(k, call, key)
-    f.fresh = fresh and c.tls
+    f.fresh = is_fresh(k, call, key) * (1 + c.tls)
     f.queue = k.replicas[f.replica].first_queue + thread_of(k, f.replica, connection, pin, key)
-    begin_span(k, at, NONE if caller == NONE else k.frames[caller].serial, c.endpoint)
-    place = place_of(k, call, replica, f.replica)
-    f.delay_ns = delay_ns(k, call, place, key, keyed.DELAY)
-    if fresh:
-        f.delay_ns *= 3 + 2 * c.tls
-    note(k, request, c.endpoint)
-    note(k, request, f.replica)
-    note(k, request, s.now_ns)
-    travel(k, at, place, f.delay_ns, not fresh)
+    f.began_ns = s.now_ns
     return at
+
+
+@compiled()
+def dispatch(k: Kernel, frame: int) -> None:
+    """Send what was prepared (rules N1-N3)."""
+    f = k.frames[frame]
+    c = k.calls[f.call]
+    if f.counted != NONE:
+        k.seen[f.counted] += 1
+    begin_span(k, frame, NONE if f.parent == NONE else k.frames[f.parent].serial, c.endpoint, 0)
+    place = place_of(k, f.call, f.origin, f.replica)
+    f.delay_ns = delay_ns(k, f.call, place, f.key, keyed.DELAY)
+    if f.fresh:
+        f.delay_ns *= 1 + 2 * f.fresh
+    note(k, f.request, c.endpoint)
+    note(k, f.request, f.replica)
+    note(k, f.request, k.scalars[0].now_ns)
+    travel(k, frame, place, f.delay_ns, not f.fresh)
+    if has_span(k, frame):
+        k.spans[f.span].attempt = f.attempt
+        k.spans[f.span].sent_ns = f.began_ns
+    f.attempt = 0
+    if c.policy >= 0:
+        if k.policies[c.policy].per_try_ns >= 0:
+            start_timer(k, frame, k.policies[c.policy].per_try_ns, len(k.calls) + c.policy)
 
 
 @compiled()
@@ -90,13 +125,54 @@ def answer(k: Kernel, frame: int, outcome: int) -> None:
     travel(k, frame, place, delay_ns(k, f.call, place, f.key, keyed.DELAY_BACK), True)
 
 
+@compiled(inline=False)
+def refuse(k: Kernel, frame: int, outcome: int) -> None:
+    """Answer a request without any work: for the rare cases."""
+    leaves(k, frame, outcome)
+    answer(k, frame, outcome)
+
+
 @compiled()
-def _close(k: Kernel, frame: int) -> None:
+def _close(k: Kernel, frame: int, outcome: int) -> None:
+    """Count an exchange that was sent no longer; the outcome is NONE if nobody waited for it."""
     f = k.frames[frame]
     f.open = 0
     stop_timer(k, frame)
     if f.counted != NONE:
         k.seen[f.counted] -= 1
+    if f.group != NONE:
+        upstreams.closed(k, frame, outcome)
+
+
+@compiled()
+def _pass_on(k: Kernel, group: int, host: int) -> None:
+    """Let those go that wait for a replica, as long as there are connections; each has its turn as a consequence."""
+    while True:
+        following = upstreams.next_in_line(k, group, host)
+        if following == NONE:
+            break
+        ready_frame(k, TURN, following)
+
+
+@compiled(inline=False)
+def has_turn(k: Kernel, frame: int) -> int:
+    """A try that waited may be sent (its record), unless its caller gave up or too many are under way (NONE)."""
+    f = k.frames[frame]
+    if f.open and not upstreams.is_full(k, f.group):
+        f.state = IDLE
+        k.groups[f.group].active += 1
+        k.counters[k.scalars[0].batch, k.groups[f.group].service].pending_ns += k.scalars[0].now_ns - f.began_ns
+        return frame
+    group, host = f.group, k.forwards[frame].host
+    k.hosts[host].busy -= 1
+    if f.open:
+        k.counters[k.scalars[0].batch, k.groups[group].service].overflows += 1
+        enforcer = f.parent
+        leave_family(k, frame)
+        tell(k, enforcer, REFUSED + OVERFLOW)
+    free_frame(k, frame)
+    _pass_on(k, group, host)
+    return NONE
 
 
 @compiled()
@@ -106,14 +182,21 @@ def answered(k: Kernel, frame: int) -> int:
     if not f.open:
         free_frame(k, frame)
         return NONE
-    _close(k, frame)
+    _close(k, frame, f.outcome)
     note(k, f.request, k.scalars[0].now_ns)
     if has_span(k, frame):
         k.spans[f.span].returned_ns = k.scalars[0].now_ns
     if f.parent == NONE:
         return frame
-    k.frames[f.parent].outcome = f.outcome
-    ready_frame(k, RUN, f.parent)
+    if k.calls[f.call].policy >= 0:
+        enforcer = f.parent
+        leave_family(k, frame)
+        tell(k, enforcer, f.outcome)
+        if f.group != NONE:
+            _pass_on(k, f.group, k.forwards[frame].host)
+    else:
+        k.frames[f.parent].outcome = f.outcome
+        ready_frame(k, RUN, f.parent)
     free_frame(k, frame)
     return NONE
 
@@ -127,18 +210,73 @@ def timed_out(k: Kernel, frame: int) -> None:
     ready_frame(k, RUN, caller)
 
 
-@compiled()
+@compiled(inline=False)
+def try_timed_out(k: Kernel, frame: int) -> None:
+    """A try has taken longer than its enforcer allows: the enforcer gives it up, or hedges (rules Y3, Y9)."""
+    f = k.frames[frame]
+    enforcer = f.parent
+    if f.group != NONE:
+        upstreams.result(k, frame, TIMEOUT, True)
+    if k.policies[k.calls[f.call].policy].hedge:
+        stop_timer(k, frame)
+        tell(k, enforcer, HEDGE)
+        return
+    k.counters[k.scalars[0].batch, k.replicas[f.origin].service].timeouts += 1
+    leave_family(k, frame)
+    abandon(k, frame)
+    tell(k, enforcer, TRY_TIMED_OUT)
+
+
+@compiled(inline=False)
+def too_late(k: Kernel, enforcer: int) -> None:
+    """The time that an enforcer has for a request is over (rule Y1)."""
+    e = k.frames[enforcer]
+    k.counters[k.scalars[0].batch, k.replicas[e.replica].service].timeouts += 1
+    one = e.first
+    while one != NONE:
+        if k.frames[one].group != NONE and k.frames[one].state != PENDING and k.frames[one].state != GRANTED:
+            upstreams.result(k, one, TIMEOUT, True)
+        one = k.frames[one].sibling
+    tell(k, enforcer, TIMED_OUT)
+
+
+@compiled(inline=False)
 def abandon(k: Kernel, frame: int) -> None:
     """Wait no longer for an exchange; tell the callee if the call's policy says so (rule X1)."""
     f = k.frames[frame]
-    _close(k, frame)
     f.parent = NONE
+    if f.state == PENDING:
+        upstreams.stop_waiting(k, frame)
+        free_frame(k, frame)
+        return
+    if f.state == GRANTED:  # its turn will find that nobody waits
+        f.open = 0
+        return
+    _close(k, frame, NONE)
+    if f.group != NONE:
+        _pass_on(k, f.group, k.forwards[frame].host)
     if k.calls[f.call].cancellation:
         at_ns = k.scalars[0].now_ns + f.delay_ns
         push(k, at_ns, event_key(f.number, order.CANCEL, f.serial), CANCELLED, frame)
 
 
 @compiled()
+def give_up_tries(k: Kernel, enforcer: int) -> None:
+    """Abandon all tries of an enforcer that may still be answered, in the order in which they were sent."""
+    e, w = k.frames[enforcer], k.forwards[enforcer]
+    if w.holds_retry:
+        k.groups[w.last_group].retries -= 1
+        w.holds_retry = 0
+    one = e.first
+    while one != NONE:
+        following = k.frames[one].sibling
+        abandon(k, one)
+        one = following
+    e.first = NONE
+    e.last = NONE
+
+
+@compiled(inline=False)
 def stop(k: Kernel, frame: int) -> None:
     """A frame is cancelled, or a branch stopped: it leaves whatever it waits for (rule X2)."""
     f = k.frames[frame]
@@ -153,6 +291,8 @@ def stop(k: Kernel, frame: int) -> None:
             cpu.leave(k, frame)
     elif f.state == AWAITING:
         abandon(k, f.child)
+    elif f.state == FORWARDING:
+        give_up_tries(k, frame)
     elif f.state == JOINING:
         stop_branches(k, frame)
     if f.kind == RPC:
@@ -183,10 +323,11 @@ def new_branch(k: Kernel, frame: int, kind: int, pc: int) -> int:
     b.queue = f.queue
     b.depth = f.depth
     b.fresh = f.fresh
+    b.deadline_ns = f.deadline_ns
     b.request_bytes = f.request_bytes
     b.response_bytes = f.response_bytes
     b.pc = pc
-    begin_span(k, at, f.serial, NONE)
+    begin_span(k, at, f.serial, NONE, kind == FORKED)
     return at
 
 

@@ -6,7 +6,8 @@ first child, so that any job can be taken out.
 
 from __future__ import annotations
 
-from meshsim.engines.compiled.state import NONE, Kernel
+from meshsim.engines.compiled.rows import NONE
+from meshsim.engines.compiled.state import Kernel
 from meshsim.engines.jit import compiled
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from meshsim.engines import order
-from meshsim.engines.compiled.state import NONE, Kernel
+from meshsim.engines.compiled.rows import NONE
+from meshsim.engines.compiled.state import Kernel
 from meshsim.engines.jit import compiled
+from meshsim.engines.order import NEVER_NS
 
 _MOST_SERIALS = order.MAX_SERIAL
 
@@ -43,6 +45,8 @@ def new_frame(k: Kernel, request: int) -> int:
     f.span = NONE
     f.expires_ns = NONE
     f.attempt = 0
+    f.deadline_ns = NEVER_NS
+    f.group = NONE
     return at
 
 

@@ -5,8 +5,13 @@ from __future__ import annotations
 from meshsim.engines.compiled.state import Kernel
 from meshsim.engines.jit import compiled
 
-#: What becomes of `who`: a request is sent by its client, a frame runs (on), a frame is stopped.
-SEND, RUN, STOP = range(3)
+#: What becomes of `who`: a request is sent by its client, a frame runs (on), a frame is stopped, a try that waited for
+#: a connection has its turn. An enforcer that runs on hears news: RUN + HEARS * (1 + what is new).
+SEND, RUN, STOP, TURN = range(4)
+HEARS = 8
+#: News: an outcome of a try; this plus an outcome with which the enforcer itself refused one; and what is said below.
+REFUSED = 32
+TIMED_OUT, TRY_TIMED_OUT, HEDGE, TRY_AGAIN = range(64, 68)
 
 
 @compiled()
@@ -20,6 +25,12 @@ def ready(k: Kernel, what: int, who: int, generation: int) -> None:
     k.ready[at].who = who
     k.ready[at].generation = generation
     s.readies += 1
+
+
+@compiled()
+def tell(k: Kernel, enforcer: int, news: int) -> None:
+    """Wake an enforcer with what it hears."""
+    ready(k, RUN + HEARS * (1 + news), enforcer, k.frames[enforcer].generation)
 
 
 @compiled()

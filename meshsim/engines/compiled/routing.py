@@ -1,10 +1,12 @@
-"""Which replica a message goes to, by which connection and thread, and how long it travels (rules B1-B8, N1-N4)."""
+"""By which connection and thread a message travels, to which replica, for how long (rules B1, B7, B8, N1-N4)."""
 
 from __future__ import annotations
 
 from meshsim.engines import keyed
+from meshsim.engines.compiled.choice import choose
 from meshsim.engines.compiled.draws import draw_whole
-from meshsim.engines.compiled.state import NONE, Kernel
+from meshsim.engines.compiled.rows import NONE
+from meshsim.engines.compiled.state import Kernel
 from meshsim.engines.jit import compiled
 from meshsim.engines.keyed import mix, unit
 from meshsim.engines.program import (
@@ -15,12 +17,10 @@ from meshsim.engines.program import (
     DEST,
     DEST_NODE,
     DEST_PEER,
-    LEAST_REQUEST,
     NO_PICK,
-    ROUND_ROBIN,
 )
 
-_LOOPBACK, _SAME_NODE, _SAME_ZONE, _CROSS_ZONE, _CLIENT = range(5)
+_LOOPBACK, _SAME_NODE, _SAME_ZONE, _CROSS_ZONE, _CLIENT, _INSIDE = range(6)
 
 
 @compiled()
@@ -48,13 +48,15 @@ def _uniform_for(k: Kernel, among: int, key: int, index: int) -> float:
 
 
 @compiled()
-def pick(k: Kernel, frame: int, caller: int, pin: int, carried: int, connection: int) -> None:
-    """Choose the replica that a try is for; `caller` is a replica, NONE a client (rules B1-B6)."""
+def pick(
+    k: Kernel, frame: int, caller: int, pin: int, carried: int, connection: int, path_key: int, tried: int
+) -> bool:
+    """Choose the replica that a try is for; `caller` is a replica, NONE a client (rules B1-B6). False: none."""
     f = k.frames[frame]
     c = k.calls[f.call]
     if c.pick == BALANCE:
-        _balance(k, frame, caller)
-    elif c.pick == CONNECTION:
+        return choose(k, frame, caller, path_key, tried)
+    if c.pick == CONNECTION:
         if connection == NONE:
             f.carried = int(_uniform_for(k, c.among, f.key, 0) * k.services[c.among].replicas)
         else:
@@ -63,6 +65,7 @@ def pick(k: Kernel, frame: int, caller: int, pin: int, carried: int, connection:
         f.carried = NONE
     else:
         f.carried = carried
+    return True
 
 
 @compiled()
@@ -84,47 +87,6 @@ def _pinned(k: Kernel, among: int, pin: int, connection: int) -> int:
 
 
 @compiled()
-def _balance(k: Kernel, frame: int, caller: int) -> None:
-    f = k.frames[frame]
-    c = k.calls[f.call]
-    view, service = k.views[c["view"]], k.services[c.among]
-    mine = 0 if caller == NONE else caller - k.services[k.replicas[caller].service].first_replica
-    base = k.scalars[0].first_count + view.first_count + mine * service.most
-    version = 0
-    first = 0
-    n = service.replicas
-    if c.split:
-        u = unit(f.key, keyed.SPLIT, 0, 0)
-        while version < service.versions - 1 and u >= k.versions[service.first_version + version].upto:
-            version += 1
-        first = k.versions[service.first_version + version].first_replica
-        n = k.versions[service.first_version + version].replicas
-    if c.balancer == ROUND_ROBIN:
-        slot = view.first_cursor + mine * service.versions + version
-        picked = first + _turn(k, slot, c.among, caller, version, n)
-    else:
-        picked = first + int(_uniform_for(k, c.among, f.key, 0) * n)
-        if c.balancer == LEAST_REQUEST:
-            other = first + int(_uniform_for(k, c.among, f.key, 1) * n)
-            if k.seen[base + other] < k.seen[base + picked]:
-                picked = other
-    k.seen[base + picked] += 1
-    f.carried = picked
-    f.counted = base + picked
-
-
-@compiled()
-def _turn(k: Kernel, slot: int, among: int, caller: int, version: int, n: int) -> int:
-    """Round robin from a random beginning of each caller's own (rule B3)."""
-    if k.seen[slot] == NONE:
-        key = mix(k.scalars[0].origin, 0) if caller == NONE else mix(k.scalars[0].origin, k.replicas[caller].name)
-        k.seen[slot] = int(unit(key, keyed.CURSOR, mix(k.services[among].name, version), 0) * n)
-    turn = k.seen[slot] % n  # there may have been more of them
-    k.seen[slot] = (turn + 1) % n
-    return turn
-
-
-@compiled()
 def station_of(k: Kernel, call: int, caller: int, carried: int) -> int:
     """The replica that the message goes to on its way to the chosen one (rule B7)."""
     c = k.calls[call]
@@ -133,6 +95,8 @@ def station_of(k: Kernel, call: int, caller: int, carried: int) -> int:
         return first + carried
     if c.via == DEST_NODE:
         return first + k.replicas[k.services[c.among].first_replica + carried].node
+    if caller == NONE:  # the client's library
+        return first
     if c.via == CALLER_PEER:
         return first + caller - k.services[k.replicas[caller].service].first_replica
     return first + k.replicas[caller].node
@@ -153,7 +117,9 @@ def thread_of(k: Kernel, replica: int, connection: int, pin: int, key: int) -> i
 @compiled()
 def place_of(k: Kernel, call: int, caller: int, replica: int) -> int:
     """Which part of the network a message crosses."""
-    if caller == NONE:
+    if k.calls[call].inside:
+        return _INSIDE
+    if caller == NONE or k.replicas[caller].node < 0:  # the client, or its library
         return _CLIENT
     if k.calls[call].loopback:
         return _LOOPBACK

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from meshsim.engines.compiled.counters import has_span, settle_service
 from meshsim.engines.compiled.ready import RUN, ready_frame
-from meshsim.engines.compiled.state import NONE, Kernel
+from meshsim.engines.compiled.rows import NONE
+from meshsim.engines.compiled.state import Kernel
 from meshsim.engines.jit import compiled
 
 

@@ -4,36 +4,41 @@ from __future__ import annotations
 
 from meshsim.engines import keyed, order
 from meshsim.engines import program as p
-from meshsim.engines.compiled import cpu, stations
+from meshsim.engines.compiled import cpu, forwarding, stations
 from meshsim.engines.compiled.counters import enters, has_span, leaves
 from meshsim.engines.compiled.draws import draw_whole
-from meshsim.engines.compiled.heap import WAIT_DONE, event_key, push
+from meshsim.engines.compiled.heap import IMPATIENT, WAIT_DONE, WAITED_TOO_LONG, event_key, push
 from meshsim.engines.compiled.messages import (
     answer,
     branch_ended,
     forget_branches,
     join_family,
     new_branch,
-    send,
+    prepare,
+    refuse,
     stop_branches,
 )
 from meshsim.engines.compiled.ready import RUN, ready_frame
-from meshsim.engines.compiled.state import (
+from meshsim.engines.compiled.rows import (
     AWAITING,
     DETACHED,
     FORKED,
+    FORWARDING,
     IDLE,
     IN_LINE,
     JOINING,
     NONE,
     RPC,
+    TURNED_AWAY,
     WAITING,
-    Kernel,
+    WITH_TLS,
 )
-from meshsim.engines.compiled.timers import start_timer
+from meshsim.engines.compiled.state import Kernel
+from meshsim.engines.compiled.timers import limit_by_deadline, start_timer
 from meshsim.engines.jit import compiled
 from meshsim.engines.keyed import try_key, unit
-from meshsim.engines.record import DEGRADED, OK, QUEUE_FULL, UNFINISHED
+from meshsim.engines.order import NEVER_NS
+from meshsim.engines.record import DEGRADED, MAX_WAIT, OK, QUEUE_FULL, RATE_LIMIT, TIMEOUT, UNFINISHED
 from meshsim.engines.sampler import draw, whole
 
 # What `_go_on` gives if the frame has not ended with an outcome: it waits; it waits for a try that is to be sent.
@@ -50,18 +55,29 @@ def reached(k: Kernel, frame: int) -> None:
     f = k.frames[frame]
     service = k.services[k.replicas[f.replica].service]
     if service.fault_share > 0.0 and unit(f.key, keyed.FAULT, service.name, 0) < service.fault_share:  # rule G7
-        leaves(k, frame, int(service.fault))
-        answer(k, frame, int(service.fault))
+        refuse(k, frame, int(service.fault))
     elif stations.full(k, f.replica):
         k.counters[k.scalars[0].batch, k.replicas[f.replica].service].rejected += 1
-        leaves(k, frame, QUEUE_FULL)
-        answer(k, frame, QUEUE_FULL)
+        refuse(k, frame, QUEUE_FULL)
+    elif k.scalars[0].deadlines and f.deadline_ns <= k.scalars[0].now_ns:
+        refuse(k, frame, TIMEOUT)
     elif stations.taken(k, f.replica):
         f.state = IN_LINE
         stations.join_line(k, frame)
+        if service.max_wait >= 0:
+            at_ns = k.scalars[0].now_ns + draw_whole(k, service.max_wait, f.key, keyed.MAX_WAIT, service.name)
+            push(k, at_ns, event_key(f.number, order.WAIT_LIMIT, f.serial), WAITED_TOO_LONG, frame)
     else:
         stations.take_slot(k, f.replica)
         ready_frame(k, RUN, frame)
+
+
+@compiled(inline=False)
+def waited_too_long(k: Kernel, frame: int) -> None:
+    """A request has stood in line for as long as it may: it is turned away as a consequence (rule S2)."""
+    stations.leave_line(k, frame)
+    k.frames[frame].state = TURNED_AWAY
+    ready_frame(k, RUN, frame)
 
 
 @compiled()
@@ -73,17 +89,25 @@ def _begin(k: Kernel, frame: int) -> None:
 
 
 @compiled()
-def woken(k: Kernel, frame: int) -> bool:
+def woken(k: Kernel, frame: int, news: int) -> bool:
     """Go on until the frame waits or ends: it got its slot, its work is done, its answer is here, its join decided.
 
     True if it has to send a try, which its caller does: what is said in one place is compiled once.
     """
     f = k.frames[frame]
+    if f.state == TURNED_AWAY:
+        k.counters[k.scalars[0].batch, k.replicas[f.replica].service].rejected += 1
+        refuse(k, frame, MAX_WAIT)
+        return False
     if f.kind == RPC and f.pc == NONE:
         waited_ns = k.scalars[0].now_ns - f.reached_ns
         k.counters[k.scalars[0].batch, k.replicas[f.replica].service].slot_wait_ns += waited_ns
         _begin(k, frame)
-    outcome = _go_on(k, frame)
+        if k.scalars[0].deadlines and f.deadline_ns <= k.scalars[0].now_ns:
+            stations.release(k, f.replica)
+            refuse(k, frame, TIMEOUT)
+            return False
+    outcome = _go_on(k, frame, news)
     if outcome != _SENDING and outcome != _SUSPENDED:
         if f.kind == RPC:
             stations.release(k, f.replica)
@@ -95,11 +119,11 @@ def woken(k: Kernel, frame: int) -> bool:
 
 
 @compiled()
-def _go_on(k: Kernel, frame: int) -> int:
+def _go_on(k: Kernel, frame: int, news: int) -> int:
     """Run instructions from where the frame stands (rules S6, S7)."""
     f = k.frames[frame]
     if f.state != IDLE:
-        outcome = _resumed(k, frame)
+        outcome = _resumed(k, frame, news)
         if outcome != UNFINISHED:
             return outcome
     while True:
@@ -118,6 +142,8 @@ def _go_on(k: Kernel, frame: int) -> int:
             return _SUSPENDED
         if i.op == p.FORWARD:
             f.calling = i.a
+            if k.calls[i.a].policy >= 0:
+                forwarding.begin(k, frame, i.a)
             return _SENDING
         if i.op == p.CALL:
             outcome = _call(k, frame, f.pc - 1)
@@ -135,13 +161,27 @@ def _go_on(k: Kernel, frame: int) -> int:
         elif i.op == p.FAIL:
             if i.p >= 1.0 or unit(f.key, keyed.STEP, i.position, 0) < i.p:
                 return i.a
+        elif i.op == p.LIMIT:
+            if not _has_token(k, frame, i.a):
+                return RATE_LIMIT
+        elif i.op == p.MATCH:
+            _match(k, frame, f.pc - 1)
+        elif i.op == p.DETACH:
+            branch = new_branch(k, frame, DETACHED, i.a)
+            ready_frame(k, RUN, branch)
 
 
 @compiled()
-def _resumed(k: Kernel, frame: int) -> int:
+def _resumed(k: Kernel, frame: int, news: int) -> int:
     """Take in what the frame waited for. UNFINISHED: run on; otherwise as `_go_on`."""
     f = k.frames[frame]
     state = f.state
+    if state == FORWARDING:
+        outcome = forwarding.take(k, frame, news)
+        if outcome < 0:
+            return outcome
+        f.answer = outcome
+        return UNFINISHED
     f.state = IDLE
     if state == WAITING:
         if has_span(k, frame):
@@ -171,6 +211,33 @@ def _resumed(k: Kernel, frame: int) -> int:
     return UNFINISHED
 
 
+@compiled(inline=False)
+def _has_token(k: Kernel, frame: int, number: int) -> bool:
+    """Take a token from an enforcer's bucket, if there is one; tokens come continuously (rule Y10)."""
+    limit = k.limits[number]
+    replica = k.frames[frame].replica
+    service = k.replicas[replica].service
+    bucket = limit.first if limit.shared else limit.first + replica - k.services[service].first_replica
+    now = k.scalars[0].now_ns
+    empty_ns = max(k.buckets[bucket], now - limit.burst * limit.period_ns)
+    has_one = now - empty_ns >= limit.period_ns
+    k.buckets[bucket] = empty_ns + limit.period_ns if has_one else empty_ns
+    if not has_one:
+        k.counters[k.scalars[0].batch, service].limited += 1
+    return has_one
+
+
+@compiled(inline=False)
+def _match(k: Kernel, frame: int, pc: int) -> None:
+    """Go on at the first case that takes the request's stream; the last one takes all (rule Y11)."""
+    f, i = k.frames[frame], k.instructions[pc]
+    for case in range(i.a, i.a + i.b):
+        takes = k.targets[case].takes
+        if takes < 0 or k.takes[takes, k.live[f.request].stream]:
+            f.pc = k.targets[case].pc
+            return
+
+
 # -- steps -------------------------------------------------------------------------------------------------------
 
 
@@ -181,7 +248,7 @@ def _proxy_demand_ns(k: Kernel, frame: int, pc: int) -> int:
     size = f.response_bytes if i.b else f.request_bytes
     base = draw(k.distributions, k.table, i.a, f.key, keyed.PROXY_WORK, i.position)
     demand = whole(base + i.p * (size / 1024.0))
-    return demand + i.d if f.fresh and not i.b else demand
+    return demand + i.d if f.fresh == WITH_TLS and not i.b else demand
 
 
 @compiled()
@@ -239,19 +306,25 @@ def _call(k: Kernel, frame: int, pc: int) -> int:
 
 
 @compiled()
-def send_try(k: Kernel, frame: int, request: int) -> None:
-    """Send what a client (frame NONE), a proxy or a call has to send (rules R3, P2, L2)."""
+def send_try(k: Kernel, frame: int, request: int) -> int:
+    """Prepare what a client (frame NONE), a proxy or a call has to send (rules R3, P2, L2); NONE: not now."""
     r = k.live[request]
     if frame == NONE:
         call = k.streams[r.stream].call
         key = r.key
         is_call = False
+        enforces = False
     else:
         f = k.frames[frame]
         call = f.calling
         i = k.instructions[f.pc - 1]
         is_call = i.op == p.CALL
-        key = try_key(f.key, i.position, f.turn, f.attempt) if is_call else f.key
+        enforces = not is_call and k.calls[call].policy >= 0
+        key = f.key
+        if is_call:
+            key = try_key(f.key, i.position, f.turn, f.attempt)
+        elif enforces and f.attempt:
+            key = try_key(f.key, keyed.RETRY, 0, f.attempt)
     c = k.calls[call]
     if c.request_bytes >= 0:
         request_bytes = draw_whole(k, c.request_bytes, key, keyed.REQUEST_SIZE, 0)
@@ -259,18 +332,46 @@ def send_try(k: Kernel, frame: int, request: int) -> None:
     else:  # passed on
         request_bytes = k.frames[frame].request_bytes
         response_bytes = k.frames[frame].response_bytes
-    child = send(k, call, frame, request, key, request_bytes, response_bytes)
+    path_key = key
+    tried = 0
+    if enforces:
+        path_key = k.frames[frame].key
+        tried = k.forwards[frame].tried if k.policies[c.policy].avoid else 0
+    child = prepare(k, call, frame, request, key, path_key, tried, request_bytes, response_bytes)
+    if enforces:
+        return forwarding.send_try(k, frame, child)
+    now = k.scalars[0].now_ns
     if frame == NONE:
-        return
+        _limit_by_patience(k, child)
+        return child
     k.frames[frame].child = child
     k.frames[frame].state = AWAITING
+    limit_ns = now + c.timeout_ns if is_call and c.timeout_ns >= 0 else NEVER_NS
+    if c.deadline:
+        limit_ns = min(limit_ns, max(k.frames[frame].deadline_ns, now))
+        k.frames[child].deadline_ns = limit_ns if is_call else k.frames[frame].deadline_ns
     if is_call:
         if r.end_ns < 0:
             r.tries += 1
-        if has_span(k, child):
-            k.spans[k.frames[child].span].attempt = k.frames[frame].attempt
-        if c.timeout_ns >= 0:
-            start_timer(k, child, c.timeout_ns)
+        k.frames[child].attempt = k.frames[frame].attempt
+        if c.deadline and limit_ns < NEVER_NS:
+            limit_by_deadline(k, child, limit_ns)
+        elif c.timeout_ns >= 0:
+            start_timer(k, child, c.timeout_ns, call)
+    return child
+
+
+@compiled(inline=False)
+def _limit_by_patience(k: Kernel, frame: int) -> None:
+    """A client waits for as long as its patience lasts (rule A8)."""
+    f = k.frames[frame]
+    stream = k.streams[k.live[f.request].stream]
+    if stream.patience < 0:
+        return
+    limit_ns = k.scalars[0].now_ns + draw_whole(k, stream.patience, f.key, keyed.PATIENCE, 0)
+    if k.calls[f.call].deadline:
+        f.deadline_ns = limit_ns
+    push(k, limit_ns, event_key(f.number, order.PATIENCE_END, f.serial), IMPATIENT, frame)
 
 
 @compiled()

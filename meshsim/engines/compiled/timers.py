@@ -1,14 +1,16 @@
 """Timeouts of tries. Those of one call last equally long, so they expire in the order in which they were set.
 
-Each call has a list of them, and only the head of a list has an event: an answer takes its timer out of the list at no
-cost, and an event that finds another head than it was made for is set anew for that one.
+Each call (and each policy, for its tries) has a list of them, and only the head of a list has an event: an answer takes
+its timer out of the list at no cost, and an event that finds another head than it was made for is set anew for that
+one. What is left of a caller's time is different for each try, which then has an event of its own.
 """
 
 from __future__ import annotations
 
 from meshsim.engines import order
-from meshsim.engines.compiled.heap import TIMER, event_key, push
-from meshsim.engines.compiled.state import NONE, Kernel
+from meshsim.engines.compiled.heap import DEADLINE, TIMER, event_key, push
+from meshsim.engines.compiled.rows import NONE
+from meshsim.engines.compiled.state import Kernel
 from meshsim.engines.jit import compiled
 
 
@@ -23,19 +25,20 @@ def _expires_before(k: Kernel, one: int, other: int) -> bool:
 
 
 @compiled()
-def arm(k: Kernel, call: int) -> None:
+def arm(k: Kernel, number: int) -> None:
     """Make the event of the head of a list."""
-    head = k.timers[call].first
+    head = k.timers[number].first
     f = k.frames[head]
-    k.timers[call].armed = 1
-    push(k, f.expires_ns, event_key(f.number, order.TRY_TIMEOUT, f.serial), TIMER, call)
+    k.timers[number].armed = 1
+    push(k, f.expires_ns, event_key(f.number, order.TRY_TIMEOUT, f.serial), TIMER, number)
 
 
 @compiled()
-def start_timer(k: Kernel, frame: int, timeout_ns: int) -> None:
-    """Limit a try. Ties of one instant are put in the order of their events (rule T1)."""
+def start_timer(k: Kernel, frame: int, timeout_ns: int, number: int) -> None:
+    """Limit a try, in a list of equal timeouts. Ties of one instant are in the order of their events (rule T1)."""
     f = k.frames[frame]
-    timers = k.timers[f.call]
+    timers = k.timers[number]
+    f.list = number
     f.expires_ns = k.scalars[0].now_ns + timeout_ns
     after = timers.last
     while after != NONE and _expires_before(k, frame, after):
@@ -52,7 +55,16 @@ def start_timer(k: Kernel, frame: int, timeout_ns: int) -> None:
     else:
         k.frames[f.later].earlier = frame
     if not timers.armed or after == NONE:
-        arm(k, f.call)
+        arm(k, number)
+
+
+@compiled(inline=False)
+def limit_by_deadline(k: Kernel, frame: int, limit_ns: int) -> None:
+    """Limit a try by what is left of its caller's time: each has its own, so it has an event of its own."""
+    f = k.frames[frame]
+    f.expires_ns = limit_ns
+    f.list = NONE
+    push(k, limit_ns, event_key(f.number, order.TRY_TIMEOUT, f.serial), DEADLINE, frame)
 
 
 @compiled()
@@ -61,7 +73,10 @@ def stop_timer(k: Kernel, frame: int) -> None:
     f = k.frames[frame]
     if f.expires_ns == NONE:
         return
-    timers = k.timers[f.call]
+    if f.list == NONE:
+        f.expires_ns = NONE
+        return
+    timers = k.timers[f.list]
     if f.earlier == NONE:
         timers.first = f.later
     else:

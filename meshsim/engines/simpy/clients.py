@@ -10,8 +10,9 @@ import simpy
 
 from meshsim.engines import arrivals, keyed, order
 from meshsim.engines import program as p
+from meshsim.engines.record import TIMEOUT
 from meshsim.engines.simpy.environment import Timed
-from meshsim.engines.simpy.requests import Request
+from meshsim.engines.simpy.requests import Exchange, Request
 
 if TYPE_CHECKING:
     from meshsim.engines.simpy.engine import SimpyRun
@@ -111,6 +112,14 @@ class Clients:
                 return
         self._think(request.stream, request.user, ordinal)
 
+    def _impatient(self, exchange: Exchange) -> None:
+        """The client gives up (rule A8)."""
+        self.engine.messages.abandon(exchange)
+        if exchange.span is not None:
+            exchange.span.returned_ns = self.env.now_ns
+            exchange.span.outcome = TIMEOUT
+        exchange.conclude(TIMEOUT)
+
     # -- requests ------------------------------------------------------------------------------------------------
 
     def _send(self, number: int, user: int, ordinal: int) -> None:
@@ -122,11 +131,21 @@ class Clients:
         simpy.Process(self.env, self._request(request))
 
     def _request(self, request: Request) -> Generator[simpy.Event, Any, None]:
-        """A request as its client lives it: send, wait, go on."""
+        """A request as its client lives it: send, wait as long as patience lasts, go on."""
         messages = self.engine.messages
-        call = self.engine.plant.calls[self.streams[request.stream].call]
+        stream = self.streams[request.stream]
+        call = self.engine.plant.calls[stream.call]
         sizes = messages.draw_sizes(call, request.key)
-        outcome = yield messages.send(call, None, request, request.key, sizes)
+        limit_ns = order.NEVER_NS
+        if stream.patience >= 0:
+            limit_ns = self.env.now_ns + self.draws[stream.patience](request.key, keyed.PATIENCE, 0)
+        exchange = messages.send(call, None, request, request.key, sizes, deadline_ns=limit_ns)
+        if limit_ns < order.NEVER_NS:
+            key = order.event_key(request.number, order.PATIENCE_END, 0)
+            patience = self.env.at(limit_ns, key, lambda _: self._impatient(exchange))
+        outcome = yield exchange
+        if limit_ns < order.NEVER_NS:
+            patience.cancel()
         self.engine.finished(request, outcome)
         if request.user >= 0:
             self._next_of_user(request)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from meshsim.engines import buckets, keyed, order, record
@@ -15,12 +18,14 @@ from meshsim.engines.simpy.clock import Clock, Occupancy
 from meshsim.engines.simpy.cpu import Cpu, make_cpu
 from meshsim.engines.simpy.environment import Environment
 from meshsim.engines.simpy.frames import Interpreter
+from meshsim.engines.simpy.limits import Limits
 from meshsim.engines.simpy.messages import Messages
 from meshsim.engines.simpy.network import Network
 from meshsim.engines.simpy.plant import Plant
 from meshsim.engines.simpy.requests import Request
 from meshsim.engines.simpy.spans import Spans
 from meshsim.engines.simpy.stations import Meter, Station, bucket_coarse
+from meshsim.engines.simpy.upstreams import Upstreams
 from meshsim.errors import EngineLimit
 
 # Compiled: a call of compiled code takes less than the arithmetic in Python, and the other engine asks for the same.
@@ -50,8 +55,9 @@ class SimpyRun:
         self.env = Environment()
         self.plant = Plant(program)
         self.clock = Clock(duration_ns)
-        self.network = Network(self.plant, self.run_key)
         self.meters = [Meter(self.clock, service.replicas) for service in self.plant.services]
+        self.network = Network(self.plant, self.run_key, Upstreams(self.env, self.plant, self.meters))
+        self.limits = Limits(self.env, self.plant)
         self.stations: list[Station] = []
         self.cpus: list[Cpu] = []
         self._cpu_meters: list[_CpuMeter] = []
@@ -73,13 +79,20 @@ class SimpyRun:
         for replica in self.plant.replicas:
             service = self.plant.services[replica.service]
             meter = self.meters[replica.service]
-            self.stations.append(Station(self.env, meter, service.concurrency, service.queue))
+            self.stations.append(Station(self.env, meter, service.concurrency, service.queue, self._max_wait(service)))
             for _ in range(max(service.threads, 1)):
                 cpu_meter = _CpuMeter(self.clock, meter)
                 cpu = make_cpu(self.env, service.discipline, replica.cores, cpu_meter.settle)
                 cpu_meter.cpu = cpu
                 self.cpus.append(cpu)
                 self._cpu_meters.append(cpu_meter)
+
+    def _max_wait(self, service: Any) -> Callable[[int], int] | None:
+        """How long a request with a key stands in line for a slot of a service, at most."""
+        if service.max_wait < 0:
+            return None
+        draw = self.plant.draws[service.max_wait]
+        return lambda key: draw(key, keyed.MAX_WAIT, service.name)
 
     def _make_tables(self, streams: int) -> None:
         self.counts = np.zeros((streams, BATCHES + 1, len(record.OUTCOMES)), dtype=np.int64)
@@ -250,6 +263,7 @@ class SimpyRun:
         self.network.scalings.setdefault(service, []).append((row.replicas, replicas))
         row.replicas = self.meters[service].replicas = replicas
         self.plant.versions[row.first_version].replicas = replicas
+        self.network.chooser.build_rings()
 
     def set_load(self, stream: int, load: float) -> None:
         """From now on an open stream runs `load` times as fast as in the topology."""

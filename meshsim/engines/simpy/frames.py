@@ -12,8 +12,10 @@ import simpy
 
 from meshsim.engines import keyed, order
 from meshsim.engines import program as p
-from meshsim.engines.record import DEGRADED, OK, QUEUE_FULL, TIMEOUT
+from meshsim.engines.order import NEVER_NS
+from meshsim.engines.record import DEGRADED, MAX_WAIT, OK, QUEUE_FULL, RATE_LIMIT, TIMEOUT
 from meshsim.engines.sampler import whole
+from meshsim.engines.simpy.forwarding import Forwarding
 from meshsim.engines.simpy.requests import Exchange, Frame
 
 if TYPE_CHECKING:
@@ -75,13 +77,18 @@ class Interpreter:
             elif station.full:
                 station.meter.rejected += 1
                 outcome = QUEUE_FULL
+            elif exchange.deadline_ns <= self.env.now_ns:
+                outcome = TIMEOUT
+            elif station.taken and not (yield from station.stand_in_line(frame)):
+                outcome = MAX_WAIT
             else:
-                if station.taken:
-                    yield from station.stand_in_line(frame)
-                else:
+                if not frame.admitted:
                     station.take_slot(frame)
                 try:
-                    outcome = yield from self._run(frame, self._first_instruction(exchange))
+                    if exchange.deadline_ns > self.env.now_ns:
+                        outcome = yield from self._run(frame, self._first_instruction(exchange))
+                    else:
+                        outcome = TIMEOUT  # too late to begin
                 finally:
                     station.release()
         except simpy.Interrupt:
@@ -116,6 +123,15 @@ class Interpreter:
                 yield from self._wait(frame, self.draws[i.a](frame.key, keyed.WAIT, i.position))
             elif op == p.FORWARD:
                 frame.answer = yield from self._forward(frame, self.calls[i.a])
+            elif op == p.LIMIT:
+                if not self.engine.limits.pass_one(i.a, frame.exchange.replica):
+                    frame.station.meter.limited += 1
+                    return RATE_LIMIT
+            elif op == p.MATCH:
+                pc = self._match(frame, i)
+            elif op == p.DETACH:
+                branch = self._branch(frame, joined=False)
+                simpy.Process(self.env, self._run_detached(branch, self._run(branch, i.a)))
             elif op == p.CALL:
                 call = self.calls[i.a]
                 if call.asynchronous:
@@ -148,6 +164,13 @@ class Interpreter:
             if u < option.upto:
                 return int(option.pc)
         return pc
+
+    def _match(self, frame: Frame, i: Any) -> int:
+        """The first case that takes the request's stream; the last one takes all (rule Y11)."""
+        for case in self.plant.targets[i.a : i.a + i.b]:
+            if case.takes < 0 or self.plant.program.takes[case.takes, frame.request.stream]:
+                break
+        return int(case.pc)
 
     # -- steps ---------------------------------------------------------------------------------------------------
 
@@ -190,8 +213,10 @@ class Interpreter:
 
     def _forward(self, frame: Frame, call: Any) -> Steps:
         """A proxy passes the request on under the same key; whatever comes back is what it will answer (rule P2)."""
+        if call.policy >= 0:
+            return (yield from Forwarding(self.engine, frame, call).run())
         sizes = (frame.exchange.request_bytes, frame.exchange.response_bytes)
-        exchange = self.messages.send(call, frame, frame.request, frame.key, sizes)
+        exchange = self.messages.send(call, frame, frame.request, frame.key, sizes, deadline_ns=frame.deadline_ns)
         return (yield from self._await(exchange))
 
     # -- calls ---------------------------------------------------------------------------------------------------
@@ -215,20 +240,28 @@ class Interpreter:
             key = keyed.try_key(frame.key, position, repeat, attempt)
             if frame.request.end_ns < 0:
                 frame.request.tries += 1
-            exchange = self.messages.send(call, frame, frame.request, key, self.messages.draw_sizes(call, key))
+            limit_ns = self._limit_ns(frame, call)
+            sizes = self.messages.draw_sizes(call, key)
+            exchange = self.messages.send(call, frame, frame.request, key, sizes, deadline_ns=limit_ns)
             if exchange.span is not None:
                 exchange.span.attempt = attempt
-            outcome = yield from self._await(exchange, call.timeout_ns)
+            outcome = yield from self._await(exchange, limit_ns)
             if outcome <= DEGRADED or attempt >= call.retries:
                 return outcome
             attempt += 1
 
-    def _await(self, exchange: Exchange, timeout_ns: int = -1) -> Steps:
-        """Wait for the answer, but no longer than a timeout; an answer at the very deadline counts (rule T6)."""
+    def _limit_ns(self, frame: Frame, call: Any) -> int:
+        """Until when a try may last: its timeout, and what is left of the caller's time (rules L4, Y2)."""
+        now = self.env.now_ns
+        limit_ns = now + int(call.timeout_ns) if call.timeout_ns >= 0 else NEVER_NS
+        return min(limit_ns, max(frame.deadline_ns, now)) if call.deadline else limit_ns
+
+    def _await(self, exchange: Exchange, limit_ns: int = NEVER_NS) -> Steps:
+        """Wait for the answer, but no longer than a limit; an answer at the very deadline counts (rule T6)."""
         timer = None
-        if timeout_ns >= 0:
+        if limit_ns < NEVER_NS:
             key = order.event_key(exchange.request.number, order.TRY_TIMEOUT, exchange.serial)
-            timer = self.env.at(self.env.now_ns + timeout_ns, key, lambda _: self._timed_out(exchange))
+            timer = self.env.at(limit_ns, key, lambda _: self._timed_out(exchange))
         try:
             return (yield exchange)
         except simpy.Interrupt:
@@ -241,21 +274,21 @@ class Interpreter:
     def _timed_out(self, exchange: Exchange) -> None:
         if exchange.open:
             self.messages.abandon(exchange)
-            exchange.succeed(TIMEOUT)
+            exchange.conclude(TIMEOUT)
 
     # -- branches ------------------------------------------------------------------------------------------------
 
-    def _branch(self, frame: Frame) -> Frame:
+    def _branch(self, frame: Frame, *, joined: bool) -> Frame:
         """A branch of a frame: same replica, same draws, a serial and a span of its own (rule F1)."""
         serial = frame.request.next_serial(self.env.now_ns)
-        span = self.engine.spans.begin_branch(frame, serial, self.env.now_ns)
+        span = self.engine.spans.begin_branch(frame, serial, self.env.now_ns, joined=joined)
         return Frame(frame.exchange, serial, span, frame.station)
 
     def _fork(self, frame: Frame, i: Any) -> Steps:
         """Run branches at the same time until their join is decided (rules F1-F4)."""
         join = Join(simpy.Event(self.env), need=i.c, branches=i.b)
         for target in self.plant.targets[i.a : i.a + i.b]:
-            branch = self._branch(frame)
+            branch = self._branch(frame, joined=True)
             join.live[branch] = simpy.Process(self.env, self._run_branch(branch, target.pc, join))
         try:
             outcome = yield join.decided
@@ -282,9 +315,11 @@ class Interpreter:
 
     def _detach(self, frame: Frame, i: Any) -> None:
         """Make an asynchronous call in a branch that nobody waits for (rule L5)."""
-        simpy.Process(self.env, self._run_detached(self._branch(frame), i))
+        branch = self._branch(frame, joined=False)
+        steps = self._call(branch, self.calls[i.a], i.position)
+        simpy.Process(self.env, self._run_detached(branch, steps))
 
-    def _run_detached(self, branch: Frame, i: Any) -> Generator[simpy.Event, Any, None]:
-        outcome = yield from self._call(branch, self.calls[i.a], i.position)
+    def _run_detached(self, branch: Frame, steps: Steps) -> Generator[simpy.Event, Any, None]:
+        outcome = yield from steps
         if branch.span is not None:
             branch.span.left(self.env.now_ns, outcome)

@@ -9,6 +9,8 @@ import simpy
 from meshsim.engines import keyed, order
 from meshsim.engines import program as p
 from meshsim.engines.nesting import circle_text
+from meshsim.engines.order import NEVER_NS
+from meshsim.engines.simpy.connections import Connections
 from meshsim.engines.simpy.requests import Exchange, Frame, Request
 from meshsim.errors import EngineLimit
 
@@ -27,6 +29,7 @@ class Messages:
         self.network = engine.network
         self.plant = engine.plant
         self.spans = engine.spans
+        self.connections = Connections(engine.env, self.dispatch)
 
     # -- requests ------------------------------------------------------------------------------------------------
 
@@ -38,26 +41,80 @@ class Messages:
             draws[call.response_bytes](key, keyed.RESPONSE_SIZE, 0),
         )
 
-    def send(self, call: Any, caller: Frame | None, request: Request, key: int, sizes: tuple[int, int]) -> Exchange:
+    def send(
+        self,
+        call: Any,
+        caller: Frame | None,
+        request: Request,
+        key: int,
+        sizes: tuple[int, int],
+        *,
+        deadline_ns: int = NEVER_NS,
+    ) -> Exchange:
         """Send a request message (rules N1-N3); the exchange will succeed with the outcome."""
+        exchange = self.prepare(call, caller, request, key, sizes, deadline_ns=deadline_ns)
+        assert exchange is not None, "only enforcers eject"
+        self.dispatch(exchange)
+        return exchange
+
+    def prepare(
+        self,
+        call: Any,
+        caller: Frame | None,
+        request: Request,
+        key: int,
+        sizes: tuple[int, int],
+        *,
+        path_key: int | None = None,
+        tried: int = 0,
+        deadline_ns: int = NEVER_NS,
+    ) -> Exchange | None:
+        """Choose where a try goes, without sending it yet; None if every replica is ejected.
+
+        `path_key` and `tried` as of the chooser.
+        """
         env = self.env
         if caller is None:
             at, pin, carried = None, self.plant.streams[request.stream].name, -1
         else:
             at, carried = caller.exchange.replica, caller.exchange.carried
             pin = at.name
-        route = self.network.route(call, at, pin, key, carried)
+        depth = self._depth(caller, call)
+        serial = request.next_serial(env.now_ns)
+        route = self.network.route(
+            call,
+            at,
+            request,
+            pin=pin,
+            key=key,
+            path_key=key if path_key is None else path_key,
+            carried=carried,
+            tried=tried,
+        )
+        if route is None:
+            return None
         exchange = Exchange(env, call, caller, request, key, sizes, route)
         exchange.fresh = route.fresh and bool(call.tls)
         exchange.queue = route.replica.first_queue + self.network.thread(route.replica, route, pin, key)
-        exchange.depth = self._depth(caller, call)
-        exchange.serial = request.next_serial(env.now_ns)
+        exchange.depth = depth
+        exchange.deadline_ns = deadline_ns if call.deadline else NEVER_NS
+        exchange.serial = serial
+        return exchange
+
+    def dispatch(self, exchange: Exchange) -> None:
+        """Send what was prepared."""
+        env, call, request = self.env, exchange.call, exchange.request
+        exchange.under_way = True
+        if exchange.counted >= 0:
+            self.network.chooser.outstanding[exchange.counted] += 1
         exchange.span = self.spans.begin(exchange)
-        exchange.delay_ns = self._request_delay_ns(call, at, route, key)
-        request.note(call.endpoint, route.replica.index, env.now_ns)
+        at = None if exchange.caller is None else exchange.caller.exchange.replica
+        exchange.delay_ns = self._request_delay_ns(call, at, exchange.route, exchange.key)
+        request.note(call.endpoint, exchange.replica.index, env.now_ns)
         start = order.event_key(request.number, order.START, exchange.serial)
         env.at(env.now_ns + exchange.delay_ns, start, lambda _: self._reached(exchange))
-        return exchange
+        if exchange.on_sent is not None:
+            exchange.on_sent()
 
     def _request_delay_ns(self, call: Any, at: Replica | None, route: Route, key: int) -> int:
         """A fresh connection costs a round trip more, and another one for TLS 1.3 (rule N3)."""
@@ -93,16 +150,22 @@ class Messages:
 
     def _answered(self, exchange: Exchange, outcome: int) -> None:
         if exchange.open:
-            self._close(exchange)
+            self._close(exchange, outcome)
             exchange.request.note(self.env.now_ns)
             if exchange.span is not None:
                 exchange.span.returned_ns = self.env.now_ns
-            exchange.succeed(outcome)
+            exchange.conclude(outcome)
+            self.connections.pass_on(exchange)
 
-    def _close(self, exchange: Exchange) -> None:
+    def _close(self, exchange: Exchange, outcome: int | None) -> None:
+        """Count an exchange no longer; the outcome is None if nobody waited for it."""
         exchange.open = False
-        if exchange.counted >= 0:
-            self.network.outstanding[exchange.counted] -= 1
+        if not exchange.under_way:
+            self.connections.stop_waiting(exchange)
+        else:
+            if exchange.counted >= 0:
+                self.network.chooser.outstanding[exchange.counted] -= 1
+            self.connections.closed(exchange, outcome)
 
     # -- giving up -----------------------------------------------------------------------------------------------
 
@@ -110,8 +173,10 @@ class Messages:
         """Wait no longer; tell the callee if the call's policy says so (rules X1-X3)."""
         if not exchange.open:
             return
-        self._close(exchange)
-        if exchange.call.cancellation:
+        self._close(exchange, None)
+        if exchange.under_way:
+            self.connections.pass_on(exchange)
+        if exchange.call.cancellation and exchange.under_way:
             key = order.event_key(exchange.request.number, order.CANCEL, exchange.serial)
             self.env.at(self.env.now_ns + exchange.delay_ns, key, lambda _: self._cancel(exchange))
 

@@ -56,6 +56,8 @@ class Plant:
         self.services = changeable_rows(program.services)
         self.versions = changeable_rows(program.versions)
         self.views = rows("View", program.views)
+        self.policies = changeable_rows(program.policies)
+        self.limits = rows("Limit", program.limits)
         self.streams = rows("Stream", program.streams)
         self.endpoints = rows("Endpoint", program.endpoints)
         self.endpoint_names: list[int] = program.endpoints["name"].tolist()
@@ -63,6 +65,7 @@ class Plant:
         distributions = rows("Distribution", program.distributions)
         self.exact_draws = [make_draw(program, number, row) for number, row in enumerate(distributions)]
         self.draws = [make_whole(*pair) for pair in zip(self.exact_draws, distributions, strict=True)]
+        self.zones = 1 + max(program.replicas["zone"].tolist())
         self.replicas = [
             Replica(i, row, i - self.services[row.service].first_replica)
             for i, row in enumerate(rows("ReplicaRow", program.replicas))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
@@ -80,6 +81,7 @@ class Exchange(simpy.Event):
     """One try of a call as its caller sees it: a message sent, an answer awaited. The event's value is the outcome."""
 
     delay_ns: int  # that a cancellation needs
+    deadline_ns: int  # that travels with it
     depth: int
     fresh: bool  # the connection was opened for it, with TLS
     queue: int  # CPU queue of the replica
@@ -97,6 +99,7 @@ class Exchange(simpy.Event):
         route: Route,
     ) -> None:
         super().__init__(env)
+        self.route = route
         self.call = call
         self.caller = caller
         self.request = request
@@ -107,13 +110,35 @@ class Exchange(simpy.Event):
         self.counted = route.counted
         self.sent_ns = env.now_ns
         self.open = True  # the caller still waits
+        self.under_way = False  # it was sent, not only chosen for
+        self.on_sent: Callable[[], None] | None = None  # what follows when it is sent, if it may have to wait for that
+        self.listener: Callable[[int], None] | None = None  # hears the outcome in the place of a waiting process
         self.process: simpy.Process | None = None  # that serves it, once the message has come
+
+    def conclude(self, outcome: int) -> None:
+        """Tell the caller how the try ended."""
+        if self.listener is not None:
+            self.listener(outcome)
+        else:
+            self.succeed(outcome)
 
 
 class Frame:
     """A running RPC (`exchange` is what it will answer) or a branch of one."""
 
-    __slots__ = ("answer", "depth", "exchange", "key", "reached_ns", "request", "serial", "span", "station")
+    __slots__ = (
+        "admitted",
+        "answer",
+        "deadline_ns",
+        "depth",
+        "exchange",
+        "key",
+        "reached_ns",
+        "request",
+        "serial",
+        "span",
+        "station",
+    )
 
     def __init__(self, exchange: Exchange, serial: int, span: Span | None, station: Station) -> None:
         self.exchange = exchange
@@ -121,7 +146,9 @@ class Frame:
         self.serial = serial
         self.key = exchange.key
         self.depth = exchange.depth
+        self.deadline_ns = exchange.deadline_ns
         self.answer = OK  # what it will answer if nothing goes wrong from here on
         self.span = span
         self.station = station
         self.reached_ns = -1
+        self.admitted = False  # it has a slot

@@ -27,6 +27,7 @@ class Span:
         "cpu_wait_ns",
         "demand_ns",
         "endpoint",
+        "joined",
         "left_ns",
         "outcome",
         "parent",
@@ -38,10 +39,11 @@ class Span:
         "wait_ns",
     )
 
-    def __init__(self, serial: int, parent: int, endpoint: int, replica: int, sent_ns: int) -> None:
+    def __init__(self, serial: int, parent: int, endpoint: int, replica: int, sent_ns: int, joined: bool) -> None:
         self.serial = serial
         self.parent = parent
         self.endpoint = endpoint
+        self.joined = int(joined)
         self.replica = replica
         self.attempt = 0
         self.sent_ns = sent_ns
@@ -63,6 +65,7 @@ class Span:
             self.serial,
             self.parent,
             self.endpoint,
+            self.joined,
             self.replica,
             self.attempt,
             self.sent_ns,
@@ -90,16 +93,16 @@ class Spans:
         if spans is None:
             return None
         parent = -1 if exchange.caller is None else exchange.caller.serial
-        span = Span(exchange.serial, parent, exchange.call.endpoint, exchange.replica.index, exchange.sent_ns)
+        span = Span(exchange.serial, parent, exchange.call.endpoint, exchange.replica.index, exchange.sent_ns, False)
         spans.append(span)
         return span
 
-    def begin_branch(self, frame: Frame, serial: int, now_ns: int) -> Span | None:
+    def begin_branch(self, frame: Frame, serial: int, now_ns: int, *, joined: bool) -> Span | None:
         """Span of a branch of a frame: it has no endpoint of its own, and begins where it is."""
         spans = frame.request.spans
         if spans is None:
             return None
-        span = Span(serial, frame.serial, -1, frame.exchange.replica.index, now_ns)
+        span = Span(serial, frame.serial, -1, frame.exchange.replica.index, now_ns, joined)
         span.reached_ns = span.admitted_ns = span.sent_ns
         spans.append(span)
         return span

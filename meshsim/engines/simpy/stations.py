@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import simpy
 
-from meshsim.engines import buckets
+from meshsim.engines import buckets, order
 from meshsim.engines.buckets import COARSE_BUCKETS
 from meshsim.engines.jit import compiled
 from meshsim.engines.record import BATCHES, DEGRADED, SERVICE_COUNTERS
@@ -48,6 +48,15 @@ class Meter:
     replicas_ns: int
     bytes_in: int
     bytes_out: int
+    retries: int
+    retries_refused: int
+    timeouts: int
+    overflows: int
+    limited: int
+    pending: int
+    pending_ns: int
+    ejections: int
+    panics: int
 
     def __init__(self, clock: Clock, replicas: int) -> None:
         self.clock = clock
@@ -102,12 +111,15 @@ class Meter:
 class Station:
     """One replica: `concurrency` requests are worked on at once, `queue` more may wait; -1 is no limit."""
 
-    def __init__(self, env: Environment, meter: Meter, concurrency: int, queue: int) -> None:
+    def __init__(
+        self, env: Environment, meter: Meter, concurrency: int, queue: int, max_wait: Callable[[int], int] | None
+    ) -> None:
         self.env = env
         self.meter = meter
         self.concurrency = concurrency
         self.slow = 1.0  # factor on CPU demands (rule G6)
         self.queue = queue
+        self.max_wait = max_wait  # draws how long the request with a key stands in line
         self.held = 0
         self.line: deque[tuple[Frame, simpy.Event]] = deque()
 
@@ -139,21 +151,38 @@ class Station:
         self.held += 1
         self._admitted(frame)
 
-    def stand_in_line(self, frame: Frame) -> Generator[simpy.Event, Any, None]:
-        """Wait for a slot, first come first served (rule S2)."""
+    def stand_in_line(self, frame: Frame) -> Generator[simpy.Event, Any, bool]:
+        """Wait for a slot, first come first served (rule S2); False if it took too long."""
         self.meter.waited += 1
         turn = simpy.Event(self.env)
         place = (frame, turn)
         self.line.append(place)
+        limit = None
+        if self.max_wait is not None:
+            key = order.event_key(frame.request.number, order.WAIT_LIMIT, frame.serial)
+            limit = self.env.at(self.env.now_ns + self.max_wait(frame.key), key, lambda _: self._too_long(place))
         try:
-            yield turn  # the slot is handed over: it was never free
+            has_slot = yield turn  # the slot is handed over: it was never free
         except simpy.Interrupt:
             self.line.remove(place)
             raise
+        finally:
+            if limit is not None:
+                limit.cancel()
+        if not has_slot:
+            self.meter.rejected += 1
+            return False
         self.meter.slot_wait_ns += self.env.now_ns - frame.reached_ns
         self._admitted(frame)
+        return True
+
+    def _too_long(self, place: tuple[Frame, simpy.Event]) -> None:
+        if place in self.line:
+            self.line.remove(place)
+            place[1].succeed(False)
 
     def _admitted(self, frame: Frame) -> None:
+        frame.admitted = True
         if frame.span is not None:
             frame.span.admitted_ns = self.env.now_ns
 
@@ -161,7 +190,7 @@ class Station:
         """Hand the slot to the first in line, or free it (rule S3)."""
         if self.line:
             _, turn = self.line.popleft()
-            turn.succeed()
+            turn.succeed(True)
         else:
             self.meter.settle()
             self.meter.slots -= 1

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,11 +23,13 @@ RESERVED = ("client", "gateway", "ztunnel")  # the outside, and proxies that sta
 
 @dataclass(slots=True)
 class Names:
-    """What may be referred to: endpoints and versions by service, and tenants."""
+    """What may be referred to: endpoints and versions by service, tenants, and dimensions of keys."""
 
     endpoints: dict[str, tuple[str, ...]] = field(default_factory=dict)
     versions: dict[str, tuple[str, ...]] = field(default_factory=dict)
     tenants: tuple[str, ...] = ()
+    senders: tuple[str, ...] = ()  # tenants that streams name
+    dimensions: tuple[str, ...] = ()  # of the `keys` of any stream
 
 
 @dataclass(slots=True)
@@ -127,9 +129,12 @@ class Cursor:
 
     def fields(
         self, allowed: Collection[str], *, required: Iterable[str] = (), later: Collection[str] = (),
-        example: str = "key: value",
+        example: str = "key: value", elsewhere: Mapping[str, str] | None = None,
     ) -> dict[str, Cursor]:  # fmt: skip
-        """Give the known keys that are there; report unknown, planned and missing ones."""
+        """Give the known keys that are there; report unknown, planned and missing ones.
+
+        `elsewhere` has hints for keys that other tools use for what is written differently here.
+        """
         found: dict[str, Cursor] = {}
         for key, child in self.children(example):
             if key in allowed:
@@ -137,9 +142,8 @@ class Cursor:
             elif key in later:
                 child.later(f"'{key}'")
             else:
-                child.error(
-                    "M101", f"unknown key '{key}'", self.reading.report.suggestion(key, allowed), child.key_mark
-                )
+                hint = (elsewhere or {}).get(key) or self.reading.report.suggestion(key, allowed)
+                child.error("M101", f"unknown key '{key}'", hint, child.key_mark)
         if isinstance(self.node, MapNode):
             for key in required:
                 if key not in self.node.entries:
@@ -190,6 +194,8 @@ class Cursor:
         """Check the letters of a name."""
         if pattern.fullmatch(name):
             return True
+        if self._no_text(name):
+            return False
         slash = ", '/'" if pattern is ENDPOINT_NAME else ""
         hint = f"use letters, digits, '_'{slash} and '-'; dots separate the parts of a path"
         self.error("M110", f"'{name[:60]}' is not {what}", hint, mark)
@@ -201,9 +207,15 @@ class Cursor:
         """Check that `name` is defined (`of`: in which service)."""
         if name in names:
             return True
+        if self._no_text(name):
+            return False
         where = f" of {of}" if of else ""
         self.error("M104", f"unknown {what} '{name[:60]}'{where}", self.reading.report.suggestion(name, names), mark)
         return False
+
+    def _no_text(self, name: str) -> bool:
+        """Tell whether an empty name stands for something that was no text, which has been reported."""
+        return not name and (not isinstance(self.node, Scalar) or self.node.value is None)
 
     def later(self, what: str) -> None:
         """Report something that is planned."""
@@ -259,6 +271,10 @@ class Cursor:
         right = {"yes": "true", "on": "true", "no": "false", "off": "false"}.get(node.text.lower(), "true or false")
         self.error("M103", f"{self.name} is '{node.text[:60]}', and true or false is due", f"write {right}")
         return False
+
+    def switch(self) -> bool:
+        """Give True for on or true, False for off or false."""
+        return self.choice(("on", "off", "true", "false")) in ("on", "true")
 
     def integer(self, low: int, high: int) -> int:
         """Give a whole number from `low` to `high`; `low` after an error."""

@@ -56,6 +56,13 @@ def distribution(at: Cursor, quantity: Quantity, *, least: float = 0.0) -> Distr
     return constant(1.0)
 
 
+def time_to_wait(at: Cursor, instead_of_0: str) -> Distribution:
+    """Read a limit of waiting: a distribution of durations, of which a constant is above 0."""
+    if not at.is_map():
+        return constant(quantities.duration(at, positive=True, instead_of_0=instead_of_0))
+    return distribution(at, DURATION)
+
+
 def _of_kind(kind: str, at: Cursor, quantity: Quantity, least: float) -> Distribution:
     if quantity.whole and kind not in _COUNT_KINDS:
         at.error("M109", f"a count has to be a whole number, and {kind} is not", "use a number, geometric, empirical "

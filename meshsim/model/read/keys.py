@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 TOP = (
-    "meshsim", "name", "extends", "services", "tenants", "traffic", "nodes", "network", "mesh", "policies", "prices",
-    "run", "call_depth",
+    "meshsim", "name", "extends", "services", "tenants", "traffic", "nodes", "network", "mesh", "policies",
+    "policy_defaults", "routes", "prices", "run", "call_depth",
 )  # fmt: skip
 SERVICE = (
-    "namespace", "replicas", "cpu", "memory", "concurrency", "queue", "discipline", "connections", "versions", "split",
-    "endpoints",
+    "namespace", "replicas", "cpu", "memory", "concurrency", "queue", "max_wait", "discipline", "connections",
+    "versions", "split", "endpoints",
 )  # fmt: skip
 VERSION = ("replicas", "cpu", "endpoints")
 STEPS = ("work", "wait", "call", "parallel", "choose", "fail")
@@ -18,7 +18,11 @@ OPTION = ("p", "do")
 FAIL = ("p", "as")
 FAIL_REASONS = ("500", "503", "reset", "connect_failure", "grpc:unavailable")
 TENANT = ("slo",)
-STREAM = ("name", "tenant", "entry", "arrivals", "sessions", "request", "response", "connections")
+STREAM = (
+    "name", "tenant", "entry", "arrivals", "sessions", "request", "response", "connections", "headers", "patience",
+    "keys",
+)  # fmt: skip
+KEYS = {"zipf": ("items", "exponent"), "uniform": ("items",)}
 ARRIVALS = ("poisson", "constant", "renewal", "batch", "mmpp", "rate", "spike", "trace", "closed")
 SESSIONS = ("requests", "gap")
 NODES = ("pods_per_node", "cpu", "memory", "zones")
@@ -29,8 +33,29 @@ PROXY = (
     "profile", "cpu", "memory", "threads", "cpu_per_request", "cpu_per_kib", "tls_handshake", "memory_base",
     "memory_per_cluster", "memory_per_endpoint", "memory_per_connection",
 )  # fmt: skip
-POLICY = ("name", "to", "from", "load_balancer", "in_app", "cancellation")
+POLICY = (
+    "name", "to", "from", "in_app", "cancellation", "deadline", "timeout", "retries", "load_balancer", "zone_aware",
+    "panic", "circuit_breaker", "outlier", "rate_limit",
+)  # fmt: skip
+RETRIES = (
+    "attempts", "on", "per_try", "backoff", "max_backoff", "avoid_previous_hosts", "host_attempts", "budget", "hedge",
+)  # fmt: skip
+BUDGET = ("share", "min")
 LOAD_BALANCERS = ("random", "round_robin", "least_request")
+LOAD_BALANCER_MAPS = {"least_request": ("choices",), "ring_hash": ("on", "min_size"), "maglev": ("on",)}
+CIRCUIT_BREAKER = ("max_connections", "max_pending", "max_requests", "max_retries")
+OUTLIER = (
+    "consecutive_5xx", "consecutive_gateway", "consecutive_local_origin", "interval", "base_ejection", "max_ejection",
+    "max_ejected", "always_eject_one_host",
+)  # fmt: skip
+RATE_LIMIT = ("local", "global")
+BUCKET = ("rate", "burst")
+ROUTE = ("name", "to", "from", "match", "split", "mirror", "rewrite", "fault")
+MATCH = ("tenant", "headers")
+MIRROR = ("version", "share")
+FAULT = ("delay", "abort")
+DELAY = ("for", "share")
+ABORT = ("as", "share")
 PRICES = ("cpu", "memory", "cross_zone")
 RUN = ("load", "duration", "warmup", "drain", "seed", "replications")
 DISTRIBUTIONS = (
@@ -48,21 +73,58 @@ FORMS = {  # sets of parameters that exclude each other
 }
 
 # Parts of the language that are planned: they get "not supported yet" instead of "unknown key".
-LATER_TOP = frozenset({"routes", "policy_defaults", "events", "cells", "autoscale", "control_plane", "rollouts"})
-LATER_SERVICE = frozenset({"caches", "cells", "autoscale", "priority", "slow", "shared", "waiting_limit"})
-LATER_VERSION = frozenset({"memory", "concurrency", "queue", "discipline", "connections", "waiting_limit"})
+LATER_TOP = frozenset({"events", "cells", "autoscale", "control_plane", "rollouts"})
+LATER_SERVICE = frozenset({"caches", "cells", "autoscale", "priority", "slow", "shared"})
+LATER_VERSION = frozenset({"memory", "concurrency", "queue", "discipline", "connections", "max_wait"})
 LATER_STEPS = frozenset({"cache"})
 LATER_CALL = frozenset({"backoff", "per_try", "hedge", "deadline", "retry_on", "key"})
 LATER_TENANT = frozenset({"weight", "isolation", "budget"})
-LATER_STREAM = frozenset({"keys", "priority"})
+LATER_STREAM = frozenset({"priority"})
 LATER_ARRIVALS = frozenset({"reuse"})
 LATER_SESSIONS = frozenset({"reuse"})
 LATER_PROXY = frozenset({"cache", "filters"})
-LATER_POLICY = frozenset({
-    "timeout", "retries", "circuit_breaker", "outlier", "hedging", "rate_limit", "panic_threshold", "subset",
-    "zone_aware", "retry_budget", "deadline_propagation", "match", "tenant", "outlier_detection", "connection_pool",
-    "fault", "mirror", "waiting_limit",
-})  # fmt: skip
-LATER_LOAD_BALANCERS = frozenset({"ring_hash", "maglev", "zone_aware"})
+LATER_POLICY = frozenset({"adaptive_concurrency", "admission_control", "codel", "slow_start"})
+LATER_OUTLIER = frozenset({"success_rate", "failure_percentage"})
 LATER_PRICES = frozenset({"node", "load_balancer", "control_plane", "egress"})
 LATER_RUN = frozenset({"until", "confidence"})
+
+# What other tools call a key, or where they have it: their users get a hint.
+ELSEWHERE_SERVICE = {"waiting_limit": "write max_wait"}
+ELSEWHERE_POLICY = {
+    **dict.fromkeys(("outlier_detection", "outlierDetection"), "write outlier"),
+    **dict.fromkeys(("circuit_breakers", "connection_pool", "connectionPool"), "write circuit_breaker"),
+    **dict.fromkeys(("retry_policy", "retryPolicy"), "write retries"),
+    **dict.fromkeys(("panic_threshold", "healthy_panic_threshold"), "write panic"),
+    **dict.fromkeys(("retry_budget", "retryBudget"), "write retries: {budget: 20%}"),
+    **dict.fromkeys(("hedging", "hedge_policy"), "write retries: {per_try: 200ms, hedge: on}"),
+    **dict.fromkeys(("local_rate_limit", "ratelimit"), "write rate_limit: {local: {rate: 100/s, burst: 20}}"),
+    **dict.fromkeys(("match", "tenant", "split", "subset", "mirror", "rewrite", "fault"), "that belongs to routes:"),
+}
+ELSEWHERE_RETRIES = {
+    **dict.fromkeys(("retry_on", "retryOn"), "write on: [5xx]"),
+    **dict.fromkeys(("num_retries", "max_retries"), "write attempts: 2"),
+    **dict.fromkeys(("per_try_timeout", "perTryTimeout"), "write per_try: 200ms"),
+    **dict.fromkeys(("retry_back_off", "base_interval"), "write backoff: 25ms"),
+    "max_interval": "write max_backoff: 250ms",
+    "retry_budget": "write budget: 20%",
+    "host_selection_retry_max_attempts": "write host_attempts: 5",
+    "hedge_on_per_try_timeout": "write hedge: on",
+}
+ELSEWHERE_BREAKER = {
+    **dict.fromkeys(("max_pending_requests", "http1MaxPendingRequests"), "write max_pending: 1024"),
+    "http2MaxRequests": "write max_requests: 1024",
+    "maxConnections": "write max_connections: 1024",
+    "maxRetries": "write max_retries: 3",
+    "retry_budget": "a budget belongs to retries: {budget: 20%}",
+}
+ELSEWHERE_OUTLIER = {
+    **dict.fromkeys(("consecutive_errors", "consecutive5xxErrors"), "write consecutive_5xx: 5"),
+    **dict.fromkeys(("consecutive_gateway_failure", "consecutiveGatewayErrors"), "write consecutive_gateway: 5"),
+    **dict.fromkeys(
+        ("consecutive_local_origin_failure", "consecutiveLocalOriginFailures"), "write consecutive_local_origin: 5"
+    ),
+    **dict.fromkeys(("base_ejection_time", "baseEjectionTime"), "write base_ejection: 30s"),
+    "max_ejection_time": "write max_ejection: 300s",
+    **dict.fromkeys(("max_ejection_percent", "maxEjectionPercent"), "write max_ejected: 10%"),
+}
+ELSEWHERE_ROUTE = dict.fromkeys(("timeout", "retries"), "that belongs to policies:")

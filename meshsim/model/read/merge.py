@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from meshsim.model.diagnostics import Report, suggestion
-from meshsim.model.read.keys import ARRIVALS, DISTRIBUTIONS, FORMS
+from meshsim.model.read.keys import ARRIVALS, DISTRIBUTIONS, FORMS, KEYS, LOAD_BALANCER_MAPS
 from meshsim.model.read.references import entry_names
 from meshsim.model.read.tree import ListNode, MapNode, Mark, Node, Scalar
 from meshsim.model.read.yaml_text import parse
 
 _NAMED = ("services", "tenants", "endpoints", "versions")  # maps whose keys are the user's names
-_KINDS = frozenset(ARRIVALS) | frozenset(DISTRIBUTIONS)  # maps that hold exactly one of these: a new one replaces it
+_NAMES = (*_NAMED, "headers", "keys", "split")  # and those whose entries --set may add to
+_KINDS = frozenset((*ARRIVALS, *DISTRIBUTIONS, *KEYS, *LOAD_BALANCER_MAPS))  # of maps that hold exactly one of these
 
 
 def merge(base: Node, over: Node, key: str = "") -> Node:
     """Lay `over` on `base`: maps merge, lists of named entries merge by name, everything else is replaced.
 
-    A map that chooses a kind (``{poisson: …}``, ``{exp: …}``) is replaced when the kinds differ, and parameters that
+    A map that chooses a kind (``{poisson: …}``, ``{maglev: …}``) is replaced when the kinds differ, and parameters that
     exclude the new ones are dropped. A key that `over` sets to null is taken out of `base`.
     """
     if isinstance(base, MapNode) and isinstance(over, MapNode):
@@ -32,7 +33,7 @@ def merge(base: Node, over: Node, key: str = "") -> Node:
 
 
 def _other_kind(base: MapNode, over: MapNode, key: str) -> bool:
-    if key in _NAMED or len(base.entries) != 1 or len(over.entries) != 1:
+    if key in _NAMES or len(base.entries) != 1 or len(over.entries) != 1:
         return False
     (old,), (new,) = base.entries, over.entries
     return old != new and old in _KINDS and new in _KINDS
@@ -159,7 +160,7 @@ class Override:
         new = self._place(Scalar(None, "", mark), depth + 1, value)
         above = self.parts[depth - 1] if depth else ""
         kept = _without_rivals(node, above, [part]).entries
-        if part in _KINDS and len(node.entries) == 1 and set(node.entries) <= _KINDS:
+        if above not in _NAMES and part in _KINDS and len(node.entries) == 1 and set(node.entries) <= _KINDS:
             kept = {}
         return MapNode({**kept, part: (mark, new)}, node.mark)
 

@@ -1,4 +1,4 @@
-"""What the services stand on: nodes, network, proxies, policies, prices, and how to run."""
+"""What the services stand on: nodes, network, proxies, prices, and how to run."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ from typing import Literal
 
 from meshsim import units
 from meshsim.model.distributions import Distribution, constant
-from meshsim.model.policies import LoadBalancer, Policy
 from meshsim.model.read import keys, quantities
 from meshsim.model.read.cursor import NAME, Cursor
 from meshsim.model.read.distributions import DURATION, distribution
-from meshsim.model.read.references import target_of
 from meshsim.model.topology import PROFILES, Cores, Mesh, Network, Nodes, Prices, ProxyConfig, Run
 
 _GIB = 1024**3
@@ -23,11 +21,6 @@ _NETWORK_S = {  # one way; assumed, of the order that clouds have within a regio
 }
 _TWO_CORES = Cores(request=2.0, limit=2.0)
 _DEFAULT_PROFILE = "istio-1.24"
-_LOAD_BALANCERS: dict[str, LoadBalancer] = {
-    "random": "random",
-    "round_robin": "round_robin",
-    "least_request": "least_request",
-}
 
 
 def read_nodes(at: Cursor | None) -> Nodes:
@@ -139,44 +132,6 @@ def _both_ways(at: Cursor) -> tuple[float, float]:
     found = at.fields(("request", "response"), required=("request", "response"), example="request: 2us, response: 2us")
     values = [quantities.duration(found[key]) if key in found else 0.0 for key in ("request", "response")]
     return values[0], values[1]
-
-
-def read_policies(at: Cursor | None) -> tuple[Policy, ...]:
-    """Read `policies`, sorted by name."""
-    items = at.named_items("[{name: geo, to: geo, load_balancer: round_robin}]") if at else []
-    return tuple(sorted((_policy(name, item) for name, item in items), key=lambda policy: policy.name))
-
-
-def _policy(name: str, at: Cursor) -> Policy:
-    found = at.fields(keys.POLICY, later=keys.LATER_POLICY)
-    source = found["from"].text() if "from" in found else None
-    if source is not None:
-        found["from"].known(source, ("client", *at.reading.names.endpoints), "calling service")
-    if not {"load_balancer", "in_app", "cancellation"} & set(at.keys()):
-        at.error("M102", f"policy '{name}' says nothing", "add load_balancer, in_app or cancellation")
-    return Policy(
-        name=name,
-        to=target_of(found["to"]) if "to" in found else None,
-        from_=source,
-        load_balancer=_load_balancer(found["load_balancer"]) if "load_balancer" in found else None,
-        in_app=found["in_app"].boolean() if "in_app" in found else None,
-        cancellation=_switch(found["cancellation"]) if "cancellation" in found else None,
-    )
-
-
-def _load_balancer(at: Cursor) -> LoadBalancer | None:
-    planned = keys.LATER_LOAD_BALANCERS.intersection(at.keys())
-    if planned:
-        at.later(f"load_balancer: {{{min(planned)}: …}}")
-        return None
-    if at.is_map() and set(at.keys()) & set(keys.LOAD_BALANCERS):
-        at.later(f"load_balancer: {{{min(at.keys())}: …}}")
-        return None
-    return _LOAD_BALANCERS.get(at.choice(keys.LOAD_BALANCERS, keys.LATER_LOAD_BALANCERS) or "")
-
-
-def _switch(at: Cursor) -> bool:
-    return at.choice(("on", "off", "true", "false")) in ("on", "true")
 
 
 def read_prices(at: Cursor | None) -> Prices:

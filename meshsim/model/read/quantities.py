@@ -18,10 +18,10 @@ MAX_COUNT = 1_000_000
 _T = TypeVar("_T", int, float)
 
 
-def duration(at: Cursor, *, positive: bool = False) -> float:
-    """Seconds, from 0 (`positive`: above 0) to 100 years."""
+def duration(at: Cursor, *, positive: bool = False, instead_of_0: str = "") -> float:
+    """Seconds, from 0 (`positive`: above 0; `instead_of_0` is the hint then) to 100 years."""
     value = _quantity(at, units.parse_duration_s, 1.0, "a duration", "5ms")
-    return _bounded(at, value, MAX_DURATION_S, 1.0, positive, "100 years")
+    return _bounded(at, value, MAX_DURATION_S, 1.0, positive, "100 years", instead_of_0)
 
 
 def size(at: Cursor) -> int:
@@ -115,11 +115,13 @@ def _quantity(at: Cursor, parse: Callable[[str], _T], stand_in: _T, what: str, e
         return stand_in
 
 
-def _bounded(at: Cursor, value: float, high: float, stand_in: float, positive: bool, limit: str) -> float:
+def _bounded(
+    at: Cursor, value: float, high: float, stand_in: float, positive: bool, limit: str, hint: str = ""
+) -> float:  # fmt: skip
     if value > high:
         at.error("M108", f"{at.name} is {at.text()}, and must be at most {limit}", "")
         return stand_in
     if positive and value <= 0:
-        at.error("M108", f"{at.name} is {at.text()}, and must be greater than 0", "")
+        at.error("M108", f"{at.name} is {at.text()}, and must be greater than 0", hint)
         return stand_in
     return value

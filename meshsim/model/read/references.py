@@ -16,6 +16,11 @@ def gather(root: MapNode) -> Names:
         names.endpoints[service] = tuple(endpoints)
         names.versions[service] = tuple(versions)
     names.tenants = tuple(_entries(root.get("tenants")))
+    streams = root.get("traffic")
+    items = [item for item in streams.items if isinstance(item, MapNode)] if isinstance(streams, ListNode) else []
+    senders = [node.text for node in (item.get("tenant") for item in items) if isinstance(node, Scalar)]
+    names.senders = tuple(dict.fromkeys(senders))
+    names.dimensions = tuple(dict.fromkeys(name for item in items for name in _entries(item.get("keys"))))
     return names
 
 
@@ -42,8 +47,15 @@ def endpoint_of(at: Cursor) -> tuple[str, str] | None:
     return None
 
 
+def caller_of(at: Cursor) -> str:
+    """Read the calling service of a policy or route, or ``client``."""
+    name = at.text()
+    at.known(name, ("client", *at.reading.names.endpoints), "calling service")
+    return name
+
+
 def target_of(at: Cursor) -> str | None:
-    """Check ``service`` or ``service.endpoint`` of a policy and give it as written."""
+    """Check ``service`` or ``service.endpoint`` of a policy or route and give it as written."""
     node = at.scalar("service or service.endpoint", at.write("service"))
     if node is None:
         return None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import Literal
 
 from meshsim.model.read import keys, quantities
 from meshsim.model.read.cursor import ENDPOINT_NAME, NAME, RESERVED, Cursor
+from meshsim.model.read.distributions import time_to_wait
+from meshsim.model.read.splits import read_split
 from meshsim.model.read.steps import read_steps
 from meshsim.model.read.traffic import SERVICE_CONNECTIONS, read_connections
 from meshsim.model.read.tree import MapNode
@@ -37,30 +38,36 @@ def read_services(at: Cursor) -> dict[str, Service]:
 
 def _service(name: str, at: Cursor) -> Service:
     found = at.fields(keys.SERVICE, required=("endpoints",), later=keys.LATER_SERVICE,
-                      example="endpoints: {get: [{work: 5ms}]}")  # fmt: skip
+                      example="endpoints: {get: [{work: 5ms}]}", elsewhere=keys.ELSEWHERE_SERVICE)  # fmt: skip
     versions = _versions(found)
     concurrency = found["concurrency"].integer(1, 1_000_000) if "concurrency" in found else None
     queue = found["queue"].integer(0, 1_000_000_000) if "queue" in found else None
+    max_wait = time_to_wait(found["max_wait"], "write queue: 0 to let nobody wait") if "max_wait" in found else None
     _check_queue(found, concurrency, queue)
     return Service(
         name=name,
         namespace=_namespace(found.get("namespace")),
         versions=versions,
-        split=_split(found["split"], at) if "split" in found else None,
+        split=read_split(found["split"], name) if "split" in found else None,
         memory_bytes=quantities.memory(found["memory"]) if "memory" in found else DEFAULT_MEMORY_BYTES,
         concurrency=concurrency,
         queue=queue,
+        max_wait=max_wait,
         discipline=_discipline(found.get("discipline")),
         connections=read_connections(found["connections"]) if "connections" in found else SERVICE_CONNECTIONS,
     )
 
 
 def _check_queue(found: dict[str, Cursor], concurrency: int | None, queue: int | None) -> None:
-    if queue is not None and "concurrency" not in found:
-        hint = "add concurrency: 64 (requests at once on a replica), or remove queue"
-        found["queue"].error("M120", "a queue has no meaning without a limit of concurrency", hint,
-                             found["queue"].key_mark)  # fmt: skip
-    if concurrency is not None and queue is None and "queue" not in found:
+    for key, what in (("queue", "a queue"), ("max_wait", "max_wait")):
+        if key in found and "concurrency" not in found:
+            hint = f"add concurrency: 64 (requests at once on a replica), or remove {key}"
+            message = f"{what} has no meaning without a limit of concurrency"
+            found[key].error("M120", message, hint, found[key].key_mark)
+    if queue == 0 and "max_wait" in found:
+        at, hint = found["max_wait"], "remove max_wait, or give the queue places"
+        at.error("M120", "max_wait has no meaning where nobody may wait", hint, at.key_mark)
+    if concurrency is not None and queue is None and not {"queue", "max_wait"} & set(found):
         hint = "add e.g. queue: 256: one more request is then rejected instead of waiting without end"
         found["concurrency"].warning("M201", "the queue for the limit of concurrency is unbounded", hint)
 
@@ -127,21 +134,3 @@ def _version(name: str, at: Cursor, base: Version) -> Version:
         cpu=quantities.cpu(found["cpu"]) if "cpu" in found else base.cpu,
         endpoints=dict(sorted({**base.endpoints, **own}.items())),
     )
-
-
-def _split(at: Cursor, service: Cursor) -> dict[str, float] | None:
-    """Read the shares of the versions, normalised; a version that is not named gets nothing."""
-    known = service.reading.names.versions.get(service.name, ())
-    weights: dict[str, float] = {}
-    for name, inner in at.children("v1: 90, v2: 10"):
-        value = quantities.weight(inner)
-        if known and inner.known(name, known, "version", mark=inner.key_mark):
-            weights[name] = value
-    if not known:
-        at.error("M120", "a split has no meaning without versions", "add versions: {v1: {}, v2: {}}", at.key_mark)
-        return None
-    total = math.fsum(weights.values())
-    if total <= 0.0:
-        at.error("M115", "the weights of the split add up to 0", "write e.g. {v1: 90, v2: 10}", at.key_mark)
-        return None
-    return {name: weights.get(name, 0.0) / total for name in sorted(known)}

@@ -163,8 +163,12 @@ def _fail(at: Cursor) -> Step | None:
         return None
     inner = found["fail"].fields(keys.FAIL, example="p: 0.1%, as: 500")
     share = quantities.share(inner["p"]) if "p" in inner else 1.0
-    reason = inner["as"].choice(keys.FAIL_REASONS) if "as" in inner else "500"
-    return Fail(p=share, reason=_REASONS[reason or "500"])
+    return Fail(p=share, reason=fail_reason(inner["as"]) if "as" in inner else "500")
+
+
+def fail_reason(at: Cursor) -> FailReason:
+    """Read what a failure looks like to the caller; 500 after an error."""
+    return _REASONS[at.choice(keys.FAIL_REASONS) or "500"]
 
 
 _READERS: dict[str, Callable[[Cursor], Step | None]] = {

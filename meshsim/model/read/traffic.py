@@ -8,16 +8,19 @@ from collections.abc import Callable
 from meshsim.model.distributions import Distribution, constant
 from meshsim.model.read import data_files, keys, quantities
 from meshsim.model.read.cursor import NAME, Cursor
-from meshsim.model.read.distributions import BYTES, COUNT, DURATION, distribution
+from meshsim.model.read.distributions import BYTES, COUNT, DURATION, distribution, time_to_wait
+from meshsim.model.read.headers import read_headers
 from meshsim.model.read.references import endpoint_of
 from meshsim.model.read.tree import Scalar
-from meshsim.model.traffic import Arrivals, Connections, Objective, Sessions, Stream, Tenant
+from meshsim.model.traffic import Arrivals, Connections, Keys, Objective, Sessions, Stream, Tenant
 
 DEFAULT_TENANT = "default"
 DEFAULT_SIZE = constant(1024)  # Istio's performance test sends payloads of 1 kB (istio.io performance page, 1.24)
 SERVICE_CONNECTIONS = Connections(pool=8)  # assumed: a small keep-alive pool to each upstream
 CLIENT_CONNECTIONS = Connections(fresh=0.1)  # assumed: ten requests over each connection of a client
 MAX_POINTS = 10_000
+MAX_ITEMS = 10_000_000  # of one dimension of keys
+MAX_EXPONENT = 10.0  # of Zipf's law: almost all requests are about item 1 then
 MIN_GAP_S = 1e-9  # the clock's tick
 MIN_STAY_S = 1e-6  # a change of rate at each microsecond is none that anybody could tell
 
@@ -63,13 +66,40 @@ def _stream(name: str, at: Cursor) -> Stream | None:
     tenant = _tenant(found.get("tenant"), at)
     request, response = sizes(found)
     connections = read_connections(found["connections"]) if "connections" in found else CLIENT_CONNECTIONS
+    headers = read_headers(found["headers"]) if "headers" in found else {}
+    patience = time_to_wait(found["patience"], "remove patience to wait for ever") if "patience" in found else None
+    dimensions = _keys(found["keys"]) if "keys" in found else {}
     target = endpoint_of(found["entry"]) if "entry" in found else None
     if target is None:
         return None
     return Stream(
         name=name, tenant=tenant, service=target[0], endpoint=target[1], arrivals=arrivals, sessions=sessions,
         request_bytes=request or DEFAULT_SIZE, response_bytes=response or DEFAULT_SIZE, connections=connections,
+        headers=headers, patience=patience, keys=dimensions,
     )  # fmt: skip
+
+
+def _keys(at: Cursor) -> dict[str, Keys]:
+    """Read what requests are about, by dimension, sorted by name."""
+    found: dict[str, Keys] = {}
+    for name, inner in at.children("caller: {zipf: {items: 50000, exponent: 1.0}}"):
+        if inner.valid_name(name, NAME, "a name of keys", mark=inner.key_mark):
+            found[name] = _dimension(inner)
+    return dict(sorted(found.items()))
+
+
+def _dimension(at: Cursor) -> Keys:
+    kinds = at.fields(keys.KEYS, example="zipf: {items: 50000, exponent: 1.0}")
+    if at.is_map() and len(at.keys()) != 1:
+        hint = "write {zipf: {items: 50000, exponent: 1.0}} or {uniform: {items: 1000}}"
+        at.error("M114", f"{at.name} has to be of one kind, not {len(at.keys())}", hint, at.key_mark)
+        return Keys(items=1)
+    for kind, inner in kinds.items():
+        found = inner.fields(keys.KEYS[kind], required=keys.KEYS[kind], example="items: 1000")
+        items = found["items"].integer(1, MAX_ITEMS) if "items" in found else 1
+        exponent = found["exponent"].number(0.0, MAX_EXPONENT) if "exponent" in found else 0.0
+        return Keys(items=items, exponent=exponent)
+    return Keys(items=1)
 
 
 def sizes(found: dict[str, Cursor]) -> tuple[Distribution | None, Distribution | None]:

@@ -107,6 +107,8 @@ def from_python(value: object, file: str, depth: int = 0) -> Node:
     if isinstance(value, dict):
         entries: dict[str, tuple[Mark, Node]] = {}
         for key, item in value.items():
+            if isinstance(key, bool):
+                raise TypeError(f"the key {key!r} is not text: readers of YAML 1.1 take on: for it, so quote it: 'on':")
             if not isinstance(key, str):
                 raise TypeError(f"the key {key!r} is not text")
             entries[key] = (mark, from_python(item, file, depth + 1))
@@ -115,7 +117,9 @@ def from_python(value: object, file: str, depth: int = 0) -> Node:
         return ListNode([from_python(item, file, depth + 1) for item in value], mark)
     if isinstance(value, int) and abs(value) >= 10**_MAX_DIGITS:
         raise TypeError(f"a whole number has more than {_MAX_DIGITS} digits")
-    if value is None or isinstance(value, (bool, int, float, str)):
+    if isinstance(value, bool):
+        return Scalar(value, str(value).lower(), mark)
+    if value is None or isinstance(value, (int, float, str)):
         return Scalar(value, "" if value is None else str(value), mark)
     raise TypeError(f"{value!r} is a {type(value).__name__}; a spec holds dicts, lists, text, numbers and booleans")
 

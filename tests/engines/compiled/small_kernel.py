@@ -9,7 +9,7 @@ import numba
 import numpy as np
 from builders import plane, poisson, service
 
-from meshsim.engines.compiled import state
+from meshsim.engines.compiled import allocation
 from meshsim.engines.compiled.state import Kernel
 from meshsim.engines.pack import pack
 
@@ -17,10 +17,10 @@ from meshsim.engines.pack import pack
 def small_kernel(**lengths: int) -> Kernel:
     """As `allocate` makes it; tables named in `lengths` have that length, and their lists are as long."""
     program = pack(plane(service("a"), arrivals=poisson(1.0)))
-    kernel = state.allocate(program)
+    kernel = allocation.allocate(program)
     tables: dict[str, Any] = {name: np.zeros(n, dtype=getattr(kernel, name).dtype) for name, n in lengths.items()}
     kernel = kernel._replace(**tables)
-    state._fill_lists(kernel, program)
+    allocation.fill_lists(kernel, program)
     return kernel
 
 

@@ -10,7 +10,7 @@ from small_kernel import piece, small_kernel
 
 from meshsim.engines import order
 from meshsim.engines.compiled import heap
-from meshsim.engines.compiled.state import HEAP_TABLE, grow
+from meshsim.engines.compiled.growth import HEAP_TABLE, grow
 
 push, drop_first = piece(heap.push), piece(heap.drop_first)
 event_key, arrival_key = piece(heap.event_key), piece(heap.arrival_key)

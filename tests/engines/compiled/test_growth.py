@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 from small_kernel import piece, small_kernel
 
 from meshsim.architectures.plane import Plane
-from meshsim.engines.compiled import pool, state
+from meshsim.engines.compiled import allocation, growth, pool
 from meshsim.engines.compiled import ready as ring
-from meshsim.engines.compiled.state import NONE, READY_TABLE, Kernel
+from meshsim.engines.compiled.growth import READY_TABLE
+from meshsim.engines.compiled.rows import NONE
+from meshsim.engines.compiled.state import Kernel
 from meshsim.engines.program import Program
 from meshsim.engines.record import OK
 from meshsim.model.traffic import Arrivals
@@ -35,7 +37,7 @@ def test_the_ring_is_first_in_first_out(adds: list[bool]) -> None:
         scalars = kernel.scalars[0]
         if add:
             if scalars["readies"] == len(kernel.ready):
-                kernel = state.grow(kernel, READY_TABLE)
+                kernel = growth.grow(kernel, READY_TABLE)
             put += 1
             ready(kernel, put % 3, put, 10 * put)
             line.append(put)
@@ -53,7 +55,7 @@ def test_a_full_ring_grows_whatever_its_beginning(begin: int) -> None:
     kernel.scalars["ready"] = begin
     for i in range(5):
         ready(kernel, 0, i, 0)
-    kernel = state.grow(kernel, READY_TABLE)
+    kernel = growth.grow(kernel, READY_TABLE)
     assert len(kernel.ready) >= 10
     ready(kernel, 0, 5, 0)
     first = int(kernel.scalars["ready"][0])
@@ -81,7 +83,7 @@ def test_a_free_list_that_grows_has_every_free_record_once(table: str, name: str
     }
     mine = [taken[table]() for _ in range(5)] + ([request] if table == "live" else [])
     before = getattr(kernel, table)[mine].copy()
-    kernel = state.grow(kernel, state.GROWING.index(table))
+    kernel = growth.grow(kernel, growth.GROWING.index(table))
     length = len(getattr(kernel, table))
     assert length >= 16
     assert sorted([*free_ones(kernel, table, name), *mine]) == list(range(length))
@@ -100,20 +102,20 @@ def crowd(batch: int, fan: int, users: int) -> Plane:
 def grown(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[str]]:
     """Names of the tables that grew."""
     seen: set[str] = set()
-    really = state.grow
+    really = growth.grow
 
     def noted(kernel: Kernel, number: int) -> Kernel:
-        seen.add(state.GROWING[number])
+        seen.add(growth.GROWING[number])
         return really(kernel, number)
 
-    monkeypatch.setattr(state, "grow", noted)
+    monkeypatch.setattr(growth, "grow", noted)
     yield seen
 
 
 def test_every_table_grows(grown: set[str]) -> None:
     """Batches of 300 into 15 calls each, 200 users: the records are those of the reference, which has no tables."""
     run(crowd(300, 15, 200), 0.1, spans=True)
-    assert grown == set(state.GROWING) - {"scalings"}  # these grow by what controllers do
+    assert grown == set(growth.GROWING) - {"scalings"}  # these grow by what controllers do
 
 
 def test_a_large_batch_into_many_calls(grown: set[str]) -> None:
@@ -130,14 +132,14 @@ def test_runs_from_the_smallest_tables_are_the_same(monkeypatch: pytest.MonkeyPa
     """Tables that begin with one entry each grow at other instants, and change nothing."""
     base = crowd(20, 5, 30)
     usual = run(base, 0.3, spans=True)
-    really = state.allocate
+    really = allocation.allocate
 
     def tiny(program: Program) -> Kernel:
         kernel = really(program)
         tables: dict[str, Any] = {name: np.zeros(n, dtype=getattr(kernel, name).dtype) for name, n in TINY.items()}
         kernel = kernel._replace(**tables)
-        state._fill_lists(kernel, program)
+        allocation.fill_lists(kernel, program)
         return kernel
 
-    monkeypatch.setattr(state, "allocate", tiny)
+    monkeypatch.setattr(allocation, "allocate", tiny)
     assert_same(usual, run(base, 0.3, spans=True, engines=("compiled",)))

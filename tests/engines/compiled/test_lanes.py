@@ -8,7 +8,7 @@ from small_kernel import piece, small_kernel
 
 from meshsim.engines import order
 from meshsim.engines.compiled import lanes
-from meshsim.engines.compiled.state import ENDED, IDLE, NONE
+from meshsim.engines.compiled.rows import ENDED, IDLE, NONE
 from meshsim.engines.order import NEVER_NS
 
 travel, first_lane, take_head = piece(lanes.travel), piece(lanes.first_lane), piece(lanes.take_head)
@@ -29,7 +29,7 @@ def test_messages_arrive_in_the_order_of_time_and_key(sent: list[tuple[int, int,
     assert len(kernel.lanes) < len(DELAYS)
     numbers = {delay: i for i, delay in enumerate(dict.fromkeys(DELAYS))}
     kernel = kernel._replace(lanes=kernel.lanes[:1].repeat(3))
-    kernel.lane_of[:] = [numbers[delay] for delay in DELAYS]
+    kernel.lane_of[: len(DELAYS)] = [numbers[delay] for delay in DELAYS]
     under_way: dict[int, tuple[int, int]] = {}
     now = 0
     for frame, (place, later, number, answers, arrives) in enumerate(sent):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from small_kernel import piece, small_kernel
 
 from meshsim.engines.compiled import pairing
-from meshsim.engines.compiled.state import NONE
+from meshsim.engines.compiled.rows import NONE
 
 JOBS = 60
 insert, remove = piece(pairing.insert), piece(pairing.remove)

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from small_kernel import piece, small_kernel
 
 from meshsim.engines.compiled import timers
-from meshsim.engines.compiled.state import NONE, Kernel
+from meshsim.engines.compiled.rows import NONE
+from meshsim.engines.compiled.state import Kernel
 
 start_timer, stop_timer = piece(timers.start_timer), piece(timers.stop_timer)
 
@@ -35,7 +36,7 @@ def test_a_list_is_in_the_order_of_expiry(starts: list[tuple[int, int, bool]], d
         now += later
         kernel.scalars["now_ns"] = now
         kernel.frames["number"][frame], kernel.frames["serial"][frame] = number, frame
-        start_timer(kernel, frame, 50)
+        start_timer(kernel, frame, 50, 0)
         inside[frame] = (now + 50, number, frame)
         assert listed(kernel) == sorted(inside, key=inside.__getitem__)
         if stops:

@@ -1,0 +1,181 @@
+"""The kernel's tables as a run begins: all zero but for the lists."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from meshsim.engines import program as p
+from meshsim.engines.arrivals import ARRIVAL_STATE
+from meshsim.engines.buckets import COARSE_BUCKETS, FINE_BUCKETS
+from meshsim.engines.compiled.rows import (
+    FORWARDS,
+    FRAMES,
+    GROUPS,
+    HEAP,
+    HOSTS,
+    LANES,
+    LIVE_REQUESTS,
+    METERS,
+    NONE,
+    QUEUES,
+    READY,
+    SCALARS,
+    SCALINGS,
+    STATIONS,
+    TIMERS,
+    UNLIMITED,
+    USERS,
+)
+from meshsim.engines.compiled.state import CHANGEABLE, OF_PROGRAM, Kernel, shared, sparse_zeros, table
+from meshsim.engines.order import NEVER_NS
+from meshsim.engines.program import Program
+from meshsim.engines.record import BATCHES, OCCUPANCY_BINS, OUTCOMES, REQUESTS, SERVICE_COUNTERS, SPANS
+from meshsim.engines.sharing import fifo_servers
+
+
+def allocate(program: Program) -> Kernel:
+    """Make the tables of a run, all zero but for the lists."""
+    services, streams = len(program.services), len(program.streams)
+    views = program.views
+    cursors = int((views["callers"] * program.services["versions"][views["among"]]).sum())
+    counters = int((views["callers"] * program.services["most"][views["among"]]).sum())
+    threads = np.maximum(program.services["threads"][program.replicas["service"]], 1)
+    lane_of = _lanes(program)
+    of_program: dict[str, Any] = {name: shared(getattr(program, name)) for name in OF_PROGRAM}
+    own: dict[str, Any] = {name: _own(getattr(program, name)) for name in CHANGEABLE}
+    kernel = Kernel(
+        **own,
+        **of_program,
+        scalars=table(1, SCALARS),
+        heap=table(1024, HEAP),
+        lane_of=lane_of,
+        lanes=table(int(lane_of.max()) + 1, LANES),
+        ready=table(256, READY),
+        frames=table(256, FRAMES),
+        forwards=table(256, FORWARDS),
+        live=table(64, LIVE_REQUESTS),
+        users=table(64, USERS),
+        stations=table(len(program.replicas), STATIONS),
+        queues=table(int(threads.sum()), QUEUES),
+        meters=table(services, METERS),
+        scalings=table(1, SCALINGS),
+        timers=table(len(program.calls) + len(program.policies), TIMERS),
+        hosts=table(_rows_of_hosts(program), HOSTS),
+        groups=table(_rows_of_groups(program), GROUPS),
+        buckets=np.full(_rows_of_buckets(program) + 1, -NEVER_NS, dtype=np.int64),
+        seen=np.concatenate([np.full(cursors, NONE, dtype=np.int32), np.zeros(counters + 1, dtype=np.int32)]),
+        arrival_states=table(streams, ARRIVAL_STATE),
+        counts=np.zeros((streams, BATCHES + 1, len(OUTCOMES) + 3), dtype=np.int64),
+        seen_latencies=np.zeros((streams, COARSE_BUCKETS), dtype=np.uint32),
+        histogram=sparse_zeros((2, streams, BATCHES, FINE_BUCKETS)),
+        counters=np.zeros((BATCHES + 1, services), dtype=SERVICE_COUNTERS),
+        service_histogram=sparse_zeros((BATCHES, services, COARSE_BUCKETS)),
+        occupancy=np.zeros(OCCUPANCY_BINS, dtype=np.int64),
+        rows=table(1, REQUESTS),
+        spans=table(1, SPANS),
+    )
+    fill_lists(kernel, program)
+    return kernel
+
+
+def _own(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Copy a table of the Program that a run may change; never empty."""
+    copied = table(len(array), array.dtype)
+    copied[: len(array)] = array
+    return copied
+
+
+def _lanes(program: Program) -> npt.NDArray[np.int32]:
+    """Number the constant delays of the network."""
+    numbers: dict[int, int] = {}
+    for one in program.network.tolist():
+        if program.distributions["always"][one] >= 0:
+            numbers.setdefault(one, len(numbers))
+    return np.array([numbers.get(one, NONE) for one in program.network.tolist()], dtype=np.int32)
+
+
+def fill_lists(kernel: Kernel, program: Program) -> None:
+    """Put all records into the free lists, and the stations' cores and clocks where they begin."""
+    scalars = kernel.scalars[0]
+    for name in ("frame", "request", "user"):
+        table = {"frame": kernel.frames, "request": kernel.live, "user": kernel.users}[name]
+        table["next"] = np.arange(1, len(table) + 1)
+        table["next"][-1] = NONE
+        scalars[f"free_{name}"] = 0
+        scalars[f"free_{name}s"] = len(table)
+    kernel.live["number"] = NONE
+    kernel.frames["number"] = NONE
+    kernel.lanes["time"] = kernel.lanes["key"] = NEVER_NS
+    for lists in (kernel.lanes, kernel.stations, kernel.queues, kernel.timers, kernel.hosts):
+        lists["first"] = NONE
+        lists["last"] = NONE
+    kernel.meters["replicas"][: len(program.services)] = program.services["replicas"]
+    for replica in program.replicas:
+        service = program.services[replica["service"]]
+        for thread in range(max(int(service["threads"]), 1)):
+            queue = kernel.queues[int(replica["first_queue"]) + thread]
+            queue["service"] = replica["service"]
+            queue["cores"] = replica["cores"]
+            queue["discipline"] = service["discipline"] if replica["cores"] else UNLIMITED
+            queue["servers"] = fifo_servers(float(replica["cores"]))
+            queue["speed"] = replica["cores"] / max(int(queue["servers"]), 1)
+            queue["end_ns"] = NONE
+            queue["slow"] = 1.0
+    _fill_groups(kernel, program)
+    scalars["depth"] = program.depth
+    scalars["zones"] = 1 + int(program.replicas["zone"].max())
+    scalars["deadlines"] = int(program.calls["deadline"].any())
+    scalars["first_count"] = int(
+        (program.views["callers"] * program.services["versions"][program.views["among"]]).sum()
+    )
+    scalars["step"] = _most_of_a_step(program)
+
+
+def _tracked(program: Program) -> npt.NDArray[np.void]:
+    return program.views[program.views["tracked"] == 1]
+
+
+def _rows_of_hosts(program: Program) -> int:
+    views = _tracked(program)
+    return int((views["callers"] * program.services["most"][views["among"]]).sum())
+
+
+def _rows_of_groups(program: Program) -> int:
+    views = _tracked(program)
+    return int((views["callers"] * program.services["versions"][views["among"]]).sum())
+
+
+def _rows_of_buckets(program: Program) -> int:
+    """One for all instances, or one for each: a limit's rows are followed by those of the next one."""
+    most = int(program.services["most"].max())
+    return int((program.limits["first"] + np.where(program.limits["shared"], 1, most)).max(initial=0))
+
+
+def _fill_groups(kernel: Kernel, program: Program) -> None:
+    for number in np.flatnonzero(program.views["tracked"]):
+        view = program.views[number]
+        service = program.services[view["among"]]
+        for mine in range(int(view["callers"])):
+            for version in range(int(service["versions"])):
+                row = program.versions[int(service["first_version"]) + version]
+                first, n = (int(row["first_replica"]), int(row["replicas"])) if view["split"] else (0, service["most"])
+                group = kernel.groups[int(view["first_group"]) + mine * int(service["versions"]) + version]
+                group["return_ns"] = NEVER_NS
+                group["of_view"] = number
+                group["first_host"] = int(view["first_host"]) + mine * int(service["most"]) + first
+                group["hosts"] = n
+                group["service"] = view["caller"]
+
+
+def _most_of_a_step(program: Program) -> int:
+    """Frames that a frame may begin without having to wait in between: its branches and asynchronous calls, once each.
+
+    A frame runs forwards through its code, so the number of such instructions in the whole program is enough.
+    """
+    forks = program.instructions["op"] == p.FORK
+    asynchronous = program.calls["asynchronous"][program.instructions["a"][program.instructions["op"] == p.CALL]]
+    mirrors = program.instructions["op"] == p.DETACH
+    return int(program.instructions["b"][forks].sum() + asynchronous.sum() + mirrors.sum()) + 8

@@ -1,0 +1,329 @@
+"""Which replica a caller chooses for a request: balancers, zones, ejections (rules B2 to B6, B9 to B12)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from meshsim.engines import keyed
+from meshsim.engines.compiled.draws import draw_whole
+from meshsim.engines.compiled.rows import NONE, TRIED_BITS
+from meshsim.engines.compiled.state import Kernel
+from meshsim.engines.compiled.upstreams import refresh
+from meshsim.engines.jit import compiled
+from meshsim.engines.keyed import mix, unit
+from meshsim.engines.program import APP, LEAST_REQUEST, RING_HASH, ROUND_ROBIN
+from meshsim.engines.rings import MAGLEV_ENTRIES
+
+_LEAST_HOSTS = 6  # of an upstream, for zone aware routing (Envoy's min_cluster_size)
+_WHOLE = 10_000  # Envoy's percentages have two digits behind the point
+_REHASHES = 1000
+_NO_NAME: Any = np.uint64(0)  # of the type of names: an int and one of those would become a float
+_MAGLEV_ENTRIES: Any = np.uint64(MAGLEV_ENTRIES)
+
+
+@compiled()
+def choose(k: Kernel, frame: int, caller: int, path_key: int, tried: int) -> bool:
+    """Choose for one try; False if every replica is ejected.
+
+    `path_key` is the key of the request at its caller; `tried` has a bit for each replica that shall be avoided.
+    """
+    f = k.frames[frame]
+    c = k.calls[f.call]
+    view, service = k.views[c["view"]], k.services[c.among]
+    mine = 0 if caller == NONE else caller - k.services[k.replicas[caller].service].first_replica
+    version = 0
+    first = 0
+    n = service.replicas
+    if c.split:
+        version = _version(k, f.call, path_key)
+        first = k.versions[service.first_version + version].first_replica
+        n = k.versions[service.first_version + version].replicas
+    if view.plain and tried == 0:
+        f.carried = _plainly(k, frame, caller, mine, version, first, n)
+        f.counted = k.scalars[0].first_count + view.first_count + mine * service.most + f.carried
+        return True
+    return _carefully(k, frame, caller, mine, version, first, n, tried)
+
+
+@compiled(inline=False)
+def _carefully(k: Kernel, frame: int, caller: int, mine: int, version: int, first: int, n: int, tried: int) -> bool:
+    """Choose where replicas may be ejected or tried before, or zones, keys or more choices matter."""
+    f = k.frames[frame]
+    c = k.calls[f.call]
+    view, service = k.views[c["view"]], k.services[c.among]
+    left = n  # to choose from
+    ejects = False
+    if view.tracked:
+        k.forwards[frame].choices = n
+        f.group = view.first_group + mine * service.versions + version
+        k.forwards[frame].host = view.first_host + mine * service.most
+        refresh(k, f.group)
+        if k.groups[f.group].ejected:
+            left = _considered(k, frame, first, n)
+            ejects = left < n
+            if left == 0:
+                return False
+    picked = NONE
+    selection = 0
+    while picked == NONE:
+        picked = _select(k, frame, caller, mine, version, first, n, left, ejects, selection)
+        if (tried >> picked % TRIED_BITS) & 1 and selection < k.policies[c.policy].host_attempts:
+            picked = NONE
+            selection += 1
+    f.carried = picked
+    f.counted = k.scalars[0].first_count + view.first_count + mine * service.most + picked
+    if view.tracked:
+        k.forwards[frame].host += picked
+    return True
+
+
+@compiled()
+def _plainly(k: Kernel, frame: int, caller: int, mine: int, version: int, first: int, n: int) -> int:
+    """What most calls need, as `_select` does it too: a tenth of all time went into asking what they do not."""
+    f = k.frames[frame]
+    c = k.calls[f.call]
+    view, service = k.views[c["view"]], k.services[c.among]
+    if c.balancer == ROUND_ROBIN:
+        return first + _turn(k, view.first_cursor + mine * service.versions + version, c.among, caller, version, n)
+    position = _NO_NAME
+    purpose = keyed.BALANCE
+    if service.role != APP:
+        position = service.name
+        purpose = keyed.PROXY_PICK
+    picked = first + int(unit(f.key, purpose, position, 0) * n)
+    if c.balancer == LEAST_REQUEST:
+        base = k.scalars[0].first_count + view.first_count + mine * service.most
+        other = first + int(unit(f.key, purpose, position, 1) * n)
+        if k.seen[base + other] < k.seen[base + picked]:
+            picked = other
+    return picked
+
+
+@compiled()
+def _version(k: Kernel, call: int, key: int) -> int:
+    """Draw the version by cumulative shares: the route's, or those of the service."""
+    c = k.calls[call]
+    service = k.services[c.among]
+    u = unit(key, keyed.SPLIT, 0, 0)
+    version = 0
+    while version < service.versions - 1:
+        upto = k.shares[c.shares + version] if c.shares >= 0 else k.versions[service.first_version + version].upto
+        if u < upto:
+            break
+        version += 1
+    return version
+
+
+@compiled()
+def _considered(k: Kernel, frame: int, first: int, n: int) -> int:
+    """Count those that are not ejected; all of them where that are too few (rule B11)."""
+    f = k.frames[frame]
+    now = k.scalars[0].now_ns
+    healthy = 0
+    for number in range(first, first + n):
+        healthy += k.hosts[k.forwards[frame].host + number].until_ns <= now
+    if 100.0 * healthy / n < 100.0 * k.views[k.calls[f.call]["view"]].panic:
+        k.counters[k.scalars[0].batch, k.groups[f.group].service].panics += 1
+        return n
+    return healthy
+
+
+@compiled()
+def _select(
+    k: Kernel,
+    frame: int,
+    caller: int,
+    mine: int,
+    version: int,
+    first: int,
+    n: int,
+    left: int,
+    ejects: bool,
+    selection: int,
+) -> int:
+    """One selection among `left` of the `n` replicas from `first` on; `selection` counts those before."""
+    f = k.frames[frame]
+    c = k.calls[f.call]
+    view, service = k.views[c["view"]], k.services[c.among]
+    if c.balancer >= RING_HASH and view.dimension >= 0:
+        number = k.keys[k.live[f.request].stream, view.dimension]
+        if number >= 0:
+            return _hashed(k, frame, version, first, n, ejects, selection, number)
+    key = mix(f.key, selection) if selection else f.key
+    zone = NONE
+    if view.zone_aware and caller != NONE and c.balancer < RING_HASH:
+        zone = _zone(k, frame, caller, first, n, left, ejects, key)
+        if zone != NONE:
+            left = _count_in_zone(k, frame, first, n, ejects, zone)
+    position = _NO_NAME
+    purpose = keyed.BALANCE
+    if service.role != APP:  # an application's replica is drawn by the call's path alone, whoever chooses
+        position = service.name
+        purpose = keyed.PROXY_PICK
+    base = k.scalars[0].first_count + view.first_count + mine * service.most
+    choices = 1
+    if c.balancer == LEAST_REQUEST:
+        choices = view.choices
+        if choices == 0:
+            return _least(k, frame, first, n, ejects, zone, base, key, purpose, position)
+    picked = NONE
+    for choice in range(choices):
+        if c.balancer == ROUND_ROBIN:
+            turn = _turn(k, view.first_cursor + mine * service.versions + version, c.among, caller, version, left)
+        else:
+            turn = int(unit(key, purpose, position, choice) * left)
+        other = first + turn
+        if ejects or zone != NONE:
+            other = _nth_of_some(k, frame, first, n, ejects, zone, turn)
+        if picked == NONE or k.seen[base + other] < k.seen[base + picked]:
+            picked = other
+    return picked
+
+
+@compiled()
+def _may_be_chosen(k: Kernel, frame: int, number: int, ejects: bool, zone: int) -> bool:
+    """Tell whether a replica is neither ejected (if that counts) nor in another zone (if one was chosen)."""
+    f = k.frames[frame]
+    if ejects and k.hosts[k.forwards[frame].host + number].until_ns > k.scalars[0].now_ns:
+        return False
+    return zone == NONE or k.replicas[k.services[k.calls[f.call].among].first_replica + number].zone == zone
+
+
+@compiled()
+def _nth_of_some(k: Kernel, frame: int, first: int, n: int, ejects: bool, zone: int, turn: int) -> int:
+    """The replica number `turn` of those that may be chosen."""
+    for number in range(first, first + n):
+        if _may_be_chosen(k, frame, number, ejects, zone):
+            if turn == 0:
+                return number
+            turn -= 1
+    return first
+
+
+@compiled()
+def _turn(k: Kernel, slot: int, among: int, caller: int, version: int, n: int) -> int:
+    """Round robin from a random beginning of each caller's own (rule B3)."""
+    if k.seen[slot] == NONE:
+        key = mix(k.scalars[0].origin, 0) if caller == NONE else mix(k.scalars[0].origin, k.replicas[caller].name)
+        k.seen[slot] = int(unit(key, keyed.CURSOR, mix(k.services[among].name, version), 0) * n)
+    turn = k.seen[slot] % n  # there may have been more of them
+    k.seen[slot] = (turn + 1) % n
+    return turn
+
+
+@compiled()
+def _least(
+    k: Kernel,
+    frame: int,
+    first: int,
+    n: int,
+    ejects: bool,
+    zone: int,
+    base: int,
+    key: int,
+    purpose: int,
+    position: int,
+) -> int:
+    """The least busy of all; each of several has the same chance (rule B9)."""
+    picked = NONE
+    tied = 0
+    for number in range(first, first + n):
+        if not _may_be_chosen(k, frame, number, ejects, zone):
+            continue
+        if picked == NONE or k.seen[base + number] < k.seen[base + picked]:
+            picked = number
+            tied = 1
+        elif k.seen[base + number] == k.seen[base + picked]:
+            tied += 1
+            if unit(key, purpose, position, tied) * tied < 1.0:
+                picked = number
+    return picked
+
+
+# -- consistent hashing ------------------------------------------------------------------------------------------
+
+
+@compiled()
+def _hashed(k: Kernel, frame: int, version: int, first: int, n: int, ejects: bool, selection: int, number: int) -> int:
+    """The replica that a ring or a Maglev table has for what a request is about (rule B10)."""
+    f = k.frames[frame]
+    c = k.calls[f.call]
+    view, r = k.views[c["view"]], k.live[f.request]
+    name = k.dimensions[view.dimension]
+    value = draw_whole(k, number, r.key, keyed.KEY, name)
+    hashed = mix(mix(k.streams[r.stream].tenant, name), value)
+    table = k.rings[view.first_ring + (1 + version if c.split else 0)]
+    if c.balancer == RING_HASH:
+        low = 0
+        high = table.entries
+        while low < high:
+            middle = (low + high) // 2
+            if k.ring_at[table.first + middle] < hashed:
+                low = middle + 1
+            else:
+                high = middle
+        at = low + selection
+        while not _may_be_chosen(k, frame, k.ring_host[table.first + at % table.entries], ejects, NONE):
+            at += 1
+        return k.ring_host[table.first + at % table.entries]
+    for step in range(selection, selection + _REHASHES):
+        word = mix(hashed, step) if step else hashed
+        host = k.ring_host[table.first + int(word % _MAGLEV_ENTRIES)]
+        if _may_be_chosen(k, frame, host, ejects, NONE):
+            return host
+    return first
+
+
+# -- zones -------------------------------------------------------------------------------------------------------
+
+
+@compiled()
+def _count_in_zone(k: Kernel, frame: int, first: int, n: int, ejects: bool, zone: int) -> int:
+    found = 0
+    for number in range(first, first + n):
+        found += _may_be_chosen(k, frame, number, ejects, zone)
+    return found
+
+
+@compiled()
+def _share_here(k: Kernel, view: int, zone: int) -> int:
+    """Share of the callers that are in a zone."""
+    callers = k.views[view].callers
+    return _WHOLE * k.zone_callers[k.views[view].first_zone + zone] // callers
+
+
+@compiled()
+def _zone(k: Kernel, frame: int, caller: int, first: int, n: int, left: int, ejects: bool, key: int) -> int:
+    """Zone aware routing with spill-over (rule B12): the zone that takes this request; NONE: any."""
+    mine = k.replicas[caller].zone
+    if left < _LEAST_HOSTS or mine < 0:
+        return NONE
+    view = k.calls[k.frames[frame].call]["view"]
+    there = _WHOLE * _count_in_zone(k, frame, first, n, ejects, mine) // left
+    if there == 0:
+        return NONE
+    here = _share_here(k, view, mine)
+    if there >= here:
+        return mine
+    spare = 0
+    for zone in range(k.scalars[0].zones):
+        if zone != mine:
+            share = _WHOLE * _count_in_zone(k, frame, first, n, ejects, zone) // left
+            spare += max(share - _share_here(k, view, zone), 0)
+    if spare == 0 or unit(key, keyed.ZONE, 0, 0) * _WHOLE < _WHOLE * there // here:
+        return mine
+    mark = unit(key, keyed.ZONE, 0, 1) * spare
+    last = mine
+    for zone in range(k.scalars[0].zones):
+        if zone == mine:
+            continue
+        share = _WHOLE * _count_in_zone(k, frame, first, n, ejects, zone) // left
+        part = max(share - _share_here(k, view, zone), 0)
+        if part:
+            last = zone
+            mark -= part
+            if mark < 0.0:
+                break
+    return last

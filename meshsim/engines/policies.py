@@ -1,0 +1,276 @@
+"""Packing of policies: rows of POLICIES, VIEWS, LIMITS and the tables that they point to."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from meshsim.architectures.enforced import Cluster, Limit, Trying
+from meshsim.architectures.plane import Hop, Plane, PlaneService
+from meshsim.engines import program as p
+from meshsim.engines import record, rings
+from meshsim.engines.keyed import name_hash
+from meshsim.engines.tables import Distributions, Rows
+
+_NS = 1e9
+_MS = 1_000_000
+BALANCERS = {
+    "random": p.RANDOM,
+    "round_robin": p.ROUND_ROBIN,
+    "least_request": p.LEAST_REQUEST,
+    "ring_hash": p.RING_HASH,
+    "maglev": p.MAGLEV,
+}
+#: What each of Envoy's conditions retries (router filter, `x-envoy-retry-on`; seen on the 1.40 binary).
+_GATEWAY = frozenset(
+    {
+        record.TIMEOUT,
+        record.QUEUE_FULL,
+        record.MAX_WAIT,
+        record.NO_HOST,
+        record.OVERFLOW,  # of somebody further on; an enforcer does not try again what it turned away itself
+        record.E503,
+        record.RESET,
+        record.CONNECT_FAILURE,
+    }
+)
+CONDITIONS = {
+    "5xx": _GATEWAY | {record.E500},
+    "gateway-error": _GATEWAY,
+    "reset": frozenset({record.RESET, record.CONNECT_FAILURE}),
+    "connect-failure": frozenset({record.CONNECT_FAILURE}),
+    "refused-stream": frozenset(),
+    "unavailable": frozenset({record.GRPC_UNAVAILABLE}),
+    "cancelled": frozenset(),
+    "503": frozenset({record.QUEUE_FULL, record.MAX_WAIT, record.NO_HOST, record.OVERFLOW, record.E503}),
+    "429": frozenset({record.RATE_LIMIT}),
+}
+_ON_PER_TRY = frozenset({"5xx", "gateway-error", "reset"})
+
+
+class PolicyRows:
+    """Collects the rows while the packer walks the Plane."""
+
+    def __init__(self, plane: Plane, service_number: dict[str, int], distributions: Distributions) -> None:
+        self.plane = plane
+        self.service_number = service_number
+        self.distributions = distributions
+        self.by_name = {service.name: service for service in plane.services}
+        self.policies, self.views, self.limits, self.rings = (
+            Rows(p.POLICIES),
+            Rows(p.VIEWS),
+            Rows(p.LIMITS),
+            Rows(p.RINGS),
+        )
+        self.shares: list[float] = []
+        self.takes: list[list[int]] = []
+        self.zone_callers: list[int] = []
+        self.dimensions = sorted({name for stream, _ in plane.entries for name in stream.keys})
+        self._policy_number: dict[Trying | None, int] = {}
+        self._view_number: dict[tuple[str, str, Cluster, bool], int] = {}
+        self._limit_number: dict[tuple[str, Limit, str], int] = {}
+        self._take_number: dict[frozenset[str], int] = {}
+        self._share_number: dict[tuple[float, ...], int] = {}
+        self._zone_number: dict[str, int] = {}
+        self._ring_number: dict[tuple[str, str, int], int] = {}
+        self.counts = 0  # outstanding counters handed to views so far
+        self.cursors = 0
+        self.hosts = 0
+        self.groups = 0
+        self.bucket_states = 0
+
+    # -- hops --------------------------------------------------------------------------------------------------
+
+    def hop(self, caller: str, hop: Hop) -> dict[str, float | int]:
+        """Fields of CALLS that say how the hop's sender chooses and tries; `caller` empty is a client."""
+        if hop.pick != "balance":
+            return {"view": -1, "policy": -1, "shares": -1, "balancer": p.RANDOM}
+        assert hop.among is not None
+        is_policy = hop.trying is not None or hop.cluster.is_tracked
+        return {
+            "view": self._view(caller, hop.among, hop.cluster, hop.enforce_split),
+            "policy": self._policy(hop.trying) if is_policy else -1,
+            "shares": -1 if hop.split is None else self._shares(hop.split),
+            "balancer": BALANCERS[hop.cluster.balancer],
+        }
+
+    def _policy(self, trying: Trying | None) -> int:
+        if trying not in self._policy_number:
+            self._policy_number[trying] = self.policies.add(**self._policy_fields(trying or Trying()))
+        return self._policy_number[trying]
+
+    def _policy_fields(self, trying: Trying) -> dict[str, int]:
+        on = frozenset[int]().union(*(CONDITIONS[name] for name in trying.on))
+        backoff = trying.backoff
+        given = backoff is not None and backoff.distribution is not None
+        return {
+            "timeout_ns": _ns(trying.timeout_s),
+            "per_try_ns": _ns(trying.per_try_s),
+            "attempts": trying.attempts,
+            "on": sum(1 << outcome for outcome in on),
+            "on_per_try": int(bool(_ON_PER_TRY.intersection(trying.on))),
+            "avoid": int(trying.avoid_previous_hosts),
+            "hedge": int(trying.hedge),
+            "host_attempts": trying.host_attempts,
+            "backoff": self.distributions.add(backoff.distribution, _NS) if given else -1,  # type: ignore[union-attr,arg-type]
+            # Envoy counts in whole milliseconds
+            "base_ns": _MS * max(1, round(backoff.base_s * 1e3)) if backoff is not None and not given else 0,
+            "max_ns": _MS * max(1, round(backoff.max_s * 1e3)) if backoff is not None and not given else 0,
+        }
+
+    def _shares(self, split: tuple[float, ...]) -> int:
+        """Cumulative shares; the last is beyond 1, so that rounding leaves no gap."""
+        if split not in self._share_number:
+            self._share_number[split] = len(self.shares)
+            upto = np.cumsum(split).tolist()
+            last = max(i for i, share in enumerate(split) if share > 0.0)
+            self.shares.extend(2.0 if i >= last else float(x) for i, x in enumerate(upto))
+        return self._share_number[split]
+
+    def _view(self, caller: str, among: str, cluster: Cluster, split: bool) -> int:
+        """All calls of one service to another that are balanced alike share the caller's view (Envoy's cluster)."""
+        key = caller, among, cluster, split
+        if key not in self._view_number:
+            self._view_number[key] = self._new_view(caller, self.by_name[among], cluster, split)
+        return self._view_number[key]
+
+    def _new_view(self, caller: str, among: PlaneService, cluster: Cluster, split: bool) -> int:
+        callers = len(self.by_name[caller].replicas) if caller else 1
+        cursors, counts = callers * len(among.versions), callers * len(among.replicas)
+        tracked = cluster.is_tracked
+        is_hashed = cluster.hash_on in self.dimensions and cluster.balancer in ("ring_hash", "maglev")
+        number = self.views.add(
+            caller=self.service_number[caller] if caller else -1,
+            among=self.service_number[among.name],
+            callers=callers,
+            first_cursor=self.cursors,
+            first_count=self.counts,
+            plain=int(not tracked and not cluster.zone_aware and not is_hashed and cluster.choices == 2),
+            split=int(split),
+            choices=cluster.choices,
+            dimension=self.dimensions.index(cluster.hash_on) if is_hashed else -1,  # type: ignore[arg-type]
+            first_ring=self._rings(among, cluster) if is_hashed else -1,
+            zone_aware=int(cluster.zone_aware),
+            first_zone=self._zones(caller) if cluster.zone_aware else 0,
+            panic=cluster.panic,
+            tracked=int(tracked),
+            first_host=self.hosts,
+            first_group=self.groups,
+            max_connections=_limit(cluster.max_connections),
+            max_pending=_limit(cluster.max_pending),
+            max_requests=_limit(cluster.max_requests),
+            max_retries=_limit(cluster.max_retries),
+            budget_floor=cluster.budget_floor,
+            budget_share=-1.0 if cluster.budget_share is None else cluster.budget_share,
+            **_outlier(cluster),
+        )
+        self.cursors += cursors
+        self.counts += counts
+        self.hosts += counts if tracked else 0
+        self.groups += cursors if tracked else 0
+        return number
+
+    def _zones(self, caller: str) -> int:
+        """Callers by zone: what zone aware routing calls the local cluster."""
+        if caller not in self._zone_number:
+            self._zone_number[caller] = len(self.zone_callers)
+            replicas = self.by_name[caller].replicas if caller else ()
+            zones = [replica.zone for replica in replicas]
+            self.zone_callers.extend(zones.count(zone) for zone in range(len(self.plane.zones)))
+        return self._zone_number[caller]
+
+    def _rings(self, among: PlaneService, cluster: Cluster) -> int:
+        """Rows of rings: one for all replicas, and one for each version; the tables come with `ring_tables`."""
+        key = among.name, cluster.balancer, cluster.min_ring
+        if key not in self._ring_number:
+            least = cluster.min_ring if cluster.balancer == "ring_hash" else 0
+            self._ring_number[key] = len(self.rings)
+            for version in range(-1, len(among.versions)):
+                self.rings.add(service=self.service_number[among.name], version=version, least=least)
+        return self._ring_number[key]
+
+    # -- steps -------------------------------------------------------------------------------------------------
+
+    def limit(self, caller: str, limit: Limit, name: str) -> int:
+        """Row of the bucket that the calls of one policy share at one enforcer."""
+        key = caller, limit, name
+        if key not in self._limit_number:
+            period_ns = max(1, round(_NS / limit.bucket.rate_per_s))
+            self._limit_number[key] = self.limits.add(
+                period_ns=period_ns, burst=limit.bucket.burst, shared=int(limit.shared), first=self.bucket_states
+            )
+            self.bucket_states += 1 if limit.shared else len(self.by_name[caller].replicas)
+        return self._limit_number[key]
+
+    def takes_of(self, streams: frozenset[str] | None) -> int:
+        """Row of the streams that a case is for; -1: all."""
+        if streams is None:
+            return -1
+        if streams not in self._take_number:
+            self._take_number[streams] = len(self.takes)
+            self.takes.append([int(stream.name in streams) for stream, _ in self.plane.entries])
+        return self._take_number[streams]
+
+    # -- keys --------------------------------------------------------------------------------------------------
+
+    def keys(self) -> np.ndarray:
+        """Distributions of keys by stream and dimension."""
+        numbers = np.full((len(self.plane.entries), max(len(self.dimensions), 1)), -1, dtype=np.int32)
+        for row, (stream, _) in enumerate(self.plane.entries):
+            for name, keys in stream.keys.items():
+                number = self.distributions.add_zipf(keys.items, keys.exponent)
+                numbers[row, self.dimensions.index(name)] = number
+        return numbers
+
+    def dimension_hashes(self) -> np.ndarray:
+        """Hashes of the names of dimensions."""
+        return np.array([name_hash(name) for name in self.dimensions] or [0], dtype=np.uint64)
+
+
+def ring_tables(
+    rows: np.ndarray, services: np.ndarray, versions: np.ndarray, replicas: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """RINGS with their entries, `ring_at` and `ring_host`, for the replicas that get requests now."""
+    rows = rows.copy()
+    ats, hosts = [np.zeros(0, dtype=np.uint64)], [np.zeros(0, dtype=np.int32)]
+    total = 0
+    for row in rows:
+        service = services[row["service"]]
+        first, n = 0, int(service["replicas"])
+        if row["version"] >= 0:
+            version = versions[service["first_version"] + row["version"]]
+            first, n = int(version["first_replica"]), int(version["replicas"])
+        row["first"], row["entries"] = total, 0
+        if n:
+            at = int(service["first_replica"]) + first
+            names = tuple(int(name) for name in replicas["name"][at : at + n])
+            where, host = rings.ring(names, int(row["least"])) if row["least"] else rings.maglev(names)
+            row["entries"] = len(host)
+            total += len(host)
+            ats.append(where)
+            hosts.append(host + np.int32(first))
+    return rows, np.concatenate(ats), np.concatenate(hosts)
+
+
+def _ns(seconds: float | None) -> int:
+    return -1 if seconds is None else round(seconds * _NS)
+
+
+def _limit(limit: int | None) -> int:
+    return -1 if limit is None else limit
+
+
+def _outlier(cluster: Cluster) -> dict[str, float | int]:
+    rule = cluster.outlier
+    if rule is None:
+        return {"outlier": 0}
+    return {
+        "outlier": 1,
+        "consecutive_5xx": rule.consecutive_5xx or 0,
+        "consecutive_gateway": rule.consecutive_gateway or 0,
+        "consecutive_local": rule.consecutive_local_origin or 0,
+        "interval_ns": max(1, _ns(rule.interval_s)),
+        "base_ejection_ns": _ns(rule.base_ejection_s),
+        "max_ejection_ns": max(_ns(rule.max_ejection_s), _ns(rule.base_ejection_s)),
+        "max_ejected": rule.max_ejected,
+        "always_one": int(rule.always_eject_one_host),
+    }
