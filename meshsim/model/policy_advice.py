@@ -200,7 +200,7 @@ def _largest(topology: Topology, field: str) -> dict[str, int]:
     return found
 
 
-def _replicas_at_most(number: int) -> str:
+def _shown(number: int) -> str:
     return "1 replica" if number == 1 else f"{number} replicas"
 
 
@@ -227,7 +227,7 @@ def _ejections(topology: Topology, reading: Reading) -> Warnings:
         if 100.0 / most > 100.0 * share:  # as Envoy reckons it, in percents
             message = (
                 f"outlier of policy '{policy.name}' never ejects anybody: {100.0 * share:g}% of "
-                f"{_replicas_at_most(most)} is less than one (as in Envoy)"
+                f"{_shown(most)} is less than one (as in Envoy)"
             )
             hint = "raise max_ejected, or add always_eject_one_host: on"
             yield "M220", message, hint, f"policies.{policy.name}.outlier"
