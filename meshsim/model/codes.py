@@ -298,6 +298,34 @@ CODES: dict[str, Code] = {
         "timeout: 200ms, retries: {attempts: 2, per_try: 200ms}",
         "timeout: 500ms, retries: {attempts: 2, per_try: 150ms}",
     ),
+    "M219": Code(
+        "A limit of waiting where nobody waits",
+        "max_pending limits the tries that wait for a connection. Without max_connections there is always one, so no "
+        "try waits. (Envoy's defaults limit connections to 1024: with policy_defaults: envoy it has an effect.)",
+        "circuit_breaker: {max_pending: 10}",
+        "circuit_breaker: {max_connections: 100, max_pending: 10}",
+    ),
+    "M220": Code(
+        "Outlier detection that never ejects anybody",
+        "A replica is ejected only if the ejected ones are no more than max_ejected of the replicas then. With the "
+        "default of 10 %, fewer than ten replicas lose none, in Envoy too (since its PR 27909).",
+        "outlier: {consecutive_5xx: 5}   # of 3 replicas",
+        "outlier: {consecutive_5xx: 5, always_eject_one_host: on}",
+    ),
+    "M221": Code(
+        "Routing by zones without a choice of zones",
+        "zone_aware prefers replicas in the caller's zone. With one zone that is all of them, and with fewer than 6 "
+        "replicas of the upstream Envoy does not begin with it (min_cluster_size).",
+        "zone_aware: on   # and nodes have one zone",
+        "nodes: {zones: [a, b, c]}   # and 6 replicas or more",
+    ),
+    "M222": Code(
+        "Hashing of a key that requests do not have",
+        "ring_hash and maglev choose the replica by a key. Requests of a stream without it go to replicas at random, "
+        "as in Envoy.",
+        "traffic: [{name: web, …}]   # and load_balancer: {maglev: {on: caller}}",
+        "traffic: [{name: web, keys: {caller: {uniform: {items: 1000}}}, …}]",
+    ),
 }  # fmt: skip
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from meshsim.model import graph, timing
-from meshsim.model.policies import Policy, Route
+from meshsim.model.policies import CircuitBreaker, Outlier, Policy, Route
 from meshsim.model.policy_choice import PolicyChoice, RouteTable
 from meshsim.model.read.cursor import Reading
 from meshsim.model.topology import Topology
+from meshsim.model.traffic import Stream
 from meshsim.model.tries import is_braked, multiplied_tries, policy_tries, written_retries
 from meshsim.units import format_duration
 
+MAX_EJECTED = 0.1  # where an outlier does not say it, in all sets of defaults (Envoy: outlier_detection.proto)
+ZONE_HOSTS = 6  # replicas below which Envoy does not route by zones (min_cluster_size of its zone_aware_lb_config)
 MAX_TRIES = 10  # tries at the end of a chain of retries: Google's SRE book warns of 64 for three levels of 4
 
 Warnings = Iterator[tuple[str, str, str, str]]  # code, message, hint, path
@@ -177,4 +180,122 @@ def _storms(topology: Topology, reading: Reading) -> Warnings:
             yield "M217", message, hint, f"policies.{policy.name}.retries"
 
 
-WARNINGS = (_idle_policies, _unmatched_routes, _hidden_routes, _timeouts, _late_tries, _retries, _storms)
+# -- settings without effect ---------------------------------------------------------------------------------------
+
+
+def _replicas(topology: Topology, callee: str) -> int:
+    """Replicas that there are to choose from at most: a split of versions leaves fewer."""
+    return sum(version.replicas for version in topology.services[callee.partition(".")[0]].versions)
+
+
+def _largest(topology: Topology, field: str) -> dict[str, int]:
+    """By policy: the replicas of the largest upstream for which its `field` holds; nothing of one that is idle."""
+    choice = PolicyChoice(topology.policies)
+    found: dict[str, int] = {}
+    written = any(getattr(policy, field) is not None for policy in topology.policies)
+    for caller, callee in _calls(topology) if written else ():
+        policy = choice.policy(field, caller, callee)
+        if policy is not None:
+            found[policy.name] = max(found.get(policy.name, 0), _replicas(topology, callee))
+    return found
+
+
+def _shown(number: int) -> str:
+    return "1 replica" if number == 1 else f"{number} replicas"
+
+
+def _pending(topology: Topology, reading: Reading) -> Warnings:
+    """Warn of limits of those who wait for a connection, where connections have no limit."""
+    for policy in topology.policies:
+        breaker = policy.circuit_breaker
+        if not isinstance(breaker, CircuitBreaker) or topology.policy_defaults == "envoy":  # which limits connections
+            continue
+        if breaker.max_pending and breaker.max_connections is None:
+            message = f"max_pending of policy '{policy.name}' has no effect: without max_connections no try waits"
+            hint = "add max_connections, or limit with max_requests instead"
+            yield "M219", message, hint, f"policies.{policy.name}.circuit_breaker.max_pending"
+
+
+def _ejections(topology: Topology, reading: Reading) -> Warnings:
+    """Warn of outlier detection that can eject nobody from any of its upstreams."""
+    largest = _largest(topology, "outlier")
+    for policy in topology.policies:
+        outlier, most = policy.outlier, largest.get(policy.name)
+        if most is None or not isinstance(outlier, Outlier) or outlier.always_eject_one_host:
+            continue
+        share = MAX_EJECTED if outlier.max_ejected is None else outlier.max_ejected
+        if 100.0 / most > 100.0 * share:  # as Envoy reckons it, in percents
+            message = (
+                f"outlier of policy '{policy.name}' never ejects anybody: {100.0 * share:g}% of "
+                f"{_shown(most)} is less than one (as in Envoy)"
+            )
+            hint = "raise max_ejected, or add always_eject_one_host: on"
+            yield "M220", message, hint, f"policies.{policy.name}.outlier"
+
+
+def _zones(topology: Topology, reading: Reading) -> Warnings:
+    """Warn of routing by zones where there is nothing to choose between."""
+    largest = _largest(topology, "zone_aware")
+    for policy in topology.policies:
+        most = largest.get(policy.name)
+        if most is None or not policy.zone_aware:
+            continue
+        path, message = f"policies.{policy.name}.zone_aware", f"zone_aware of policy '{policy.name}' has no effect: "
+        if len(topology.nodes.zones) < 2:
+            yield "M221", f"{message}there is one zone", "add nodes: {zones: [a, b, c]}, or remove zone_aware", path
+        elif most < ZONE_HOSTS:
+            message += f"it begins at {ZONE_HOSTS} replicas, and the upstream has {most} (as in Envoy)"
+            yield "M221", message, f"give the upstream {ZONE_HOSTS} replicas or more, or remove zone_aware", path
+
+
+def _keyless(topology: Topology, reading: Reading) -> Warnings:
+    """Warn of hashing for streams that do not have the key; once for each policy."""
+    if not any(_hashed(policy) for policy in topology.policies):
+        return
+    choice, told = PolicyChoice(topology.policies), set[str]()
+    out, table = graph.edges(topology, possible=True), RouteTable(topology.routes)
+    for stream in topology.traffic:
+        for caller, callee in _calls_of(stream, out, table):
+            policy = choice.policy("load_balancer", caller, callee)
+            dimension = _hashed(policy)
+            if policy is None or dimension is None or dimension in stream.keys or policy.name in told:
+                continue
+            told.add(policy.name)
+            message = (
+                f"stream '{stream.name}' reaches {callee} without the key '{dimension}', which policy "
+                f"'{policy.name}' hashes: its requests go to replicas at random"
+            )
+            hint = f"add keys: {{{dimension}: {{zipf: {{items: 50000, exponent: 1.0}}}}}} to '{stream.name}'"
+            yield "M222", message, hint, f"policies.{policy.name}.load_balancer"
+
+
+def _hashed(policy: Policy | None) -> str | None:
+    """Dimension of keys that a policy hashes."""
+    return policy.load_balancer.on if policy is not None and policy.load_balancer is not None else None
+
+
+def _calls_of(stream: Stream, out: dict[str, dict[str, float]], table: RouteTable) -> _Calls:
+    """All calls to which the requests of one stream may lead; what is rewritten is a call of its new endpoint."""
+    found: _Calls = {}
+    waiting = [(graph.CLIENT, f"{stream.service}.{stream.endpoint}")]
+    while waiting:
+        caller, callee = waiting.pop()
+        taken = (route for route in table.routes(caller, callee) if _fits(route, stream))
+        route = next(taken, None)
+        if route is not None and route.rewrite is not None:
+            callee = ".".join(route.rewrite)
+        if (caller, callee) not in found:
+            found[caller, callee] = None
+            waiting += [(callee.partition(".")[0], inner) for inner in out[callee]]
+    return found
+
+
+def _fits(route: Route, stream: Stream) -> bool:
+    wanted = route.match
+    return wanted.tenant in (None, stream.tenant) and wanted.headers.items() <= stream.headers.items()
+
+
+WARNINGS = (
+    _idle_policies, _unmatched_routes, _hidden_routes, _timeouts, _late_tries, _retries, _storms, _pending, _ejections,
+    _zones, _keyless,
+)  # fmt: skip

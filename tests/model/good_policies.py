@@ -11,7 +11,7 @@ services:
     max_wait: 100ms
     endpoints: {show: [{work: 5ms}, {call: reviews.get}, {call: geo.lookup}]}
   reviews:
-    versions: {v1: {}, v2: {}, v3: {}}
+    versions: {v1: {replicas: 4}, v2: {}, v3: {}}
     endpoints: {get: [{work: 1ms}]}
   geo: {replicas: 3, endpoints: {lookup: [{work: 1ms}], near: [{work: 1ms}]}}
 tenants: {web: {}, beta: {}}
@@ -24,6 +24,7 @@ traffic:
     patience: {exp: 3s}
     keys: {caller: {zipf: {items: 50000, exponent: 1.0}}, item: {uniform: {items: 1000}}}
   - {name: beta, tenant: beta, entry: page.show, arrivals: {poisson: 1/s}, patience: 3s}
+nodes: {zones: [a, b]}
 policy_defaults: envoy
 policies:
   - {name: all, timeout: none, retries: none, panic: 0%, cancellation: on, deadline: on, in_app: on}

@@ -37,6 +37,7 @@ POLICIES = [
     ("M101", "§outlier_detection: {}", "write outlier"),
     ("M101", "§retryPolicy: {}", "write retries"),
     ("M101", "§fault: {}", "routes:"),
+    ("M101", "§lb_policy: RANDOM", "write load_balancer"),
     ("M102", "to: cart, load_balancer: {§ring_hash: {}}", "on"),
     ("M102", "load_balancer: §maglev", "{maglev: {on: caller}}"),
     ("M102", "retries: {§hedge: on}", "add per_try"),
@@ -45,7 +46,9 @@ POLICIES = [
     ("M102", "rate_limit: {§global: {burst: 5}}", "add rate"),
     ("M102", "rate_limit: {§local: {rate: 5/s}}", "add burst"),
     ("M103", "retries: §often", ""),
-    ("M103", "retries: {on: §5xx}", "write on: [5xx, reset]"),
+    ("M103", "retries: {on: §5xx}", "write on: [5xx]"),
+    ("M103", "retries: {on: §'gateway-error,reset'}", "write on: [gateway-error, reset]"),
+    ("M103", "retries: {on: §always}", "write on: [5xx, reset]"),
     ("M103", "circuit_breaker: §1024", "max_requests"),
     ("M103", "outlier: §5", "consecutive_5xx: 5"),
     ("M103", "circuit_breaker: {max_requests: §many}", ""),
@@ -89,7 +92,9 @@ POLICIES = [
     ("M109", "retries: {on: [5xx, §reste]}", "did you mean 'reset'?"),
     ("M109", "retries: {on: [§gateway_eror]}", "did you mean 'gateway-error'?"),
     ("M109", "retries: {on: [§retriable-status-codes]}", "503 or 429"),
-    ("M109", "retries: {on: [§502]}", "5xx for all"),
+    ("M109", "retries: {on: [§502]}", "gateway-error (502, 503 and 504), or 5xx for all"),
+    ("M109", "retries: {on: [§504]}", "gateway-error"),
+    ("M109", "retries: {on: [§404]}", "503, 429, or 5xx for all"),
     ("M109", "load_balancer: §least_requests", "did you mean 'least_request'?"),
     ("M109", "load_balancer: {least_request: {choices: §all}}", ""),
     ("M109", "cancellation: §maybe", ""),
@@ -115,6 +120,11 @@ REST = [
     ("M123", "policies: [{name: a, retries: 1}, §{name: b, retries: none}]", "narrower"),
     ("M101", "routes: [{name: r, to: cart, split: v1, §timeout: 1s}]", "policies:"),
     ("M101", "routes: [{name: r, to: cart, match: {§header: {a: b}}, split: v1}]", "did you mean 'headers'?"),
+    ("M101", "routes: [{name: r, to: cart, fault: {delay: {for: 7s, §fixedDelay: 7s}}}]", "write for: 7s"),
+    ("M101", "routes: [{name: r, to: cart, fault: {delay: {for: 7s, §percentage: 10}}}]", "write share: 10%"),
+    ("M101", "routes: [{name: r, to: cart, fault: {abort: {as: 503, §httpStatus: 503}}}]", "write as: 503"),
+    ("M101", "routes: [{name: r, to: cart, fault: {abort: {as: 503, §percentage: 10}}}]", "write share: 10%"),
+    ("M101", "routes: [{name: r, to: cart, mirror: {version: v1, §percentage: 10}}]", "write share: 10%"),
     ("M102", "routes: [§{name: r, split: v1}]", "add to"),
     ("M102", "routes: [§{name: r, to: cart}]", "add one of split"),
     ("M102", "routes: [{name: r, to: cart, §mirror: {share: 10%}}]", "add version"),
@@ -239,6 +249,18 @@ ADVICE = [
     ("M218", "policies: [{name: p, timeout: 1s}, {name: q, to: cart, retries: {per_try: §2s, budget: 20%}}]",
      "timeout of 'p' ends it after 1s", "raise timeout"),
     ("M212", "policies: [{name: p, to: cart.get, timeout: §500us}]", "cart.get takes 1ms", "raise"),
+    ("M219", "policies: [{name: p, circuit_breaker: {max_pending: §9}}]", "'p'", "max_connections"),
+    ("M219", "policy_defaults: none\npolicies: [{name: p, circuit_breaker: {max_requests: 9, max_pending: §9}}]", "'p'",
+     "max_requests"),
+    ("M220", "policies: [{name: p, §outlier: {}}]", "10% of 2 replicas", "always_eject_one_host: on"),
+    ("M220", "policies: [{name: p, to: db, §outlier: {max_ejected: 99%}}]", "99% of 1 replica is", "raise max_ejected"),
+    ("M221", "policies: [{name: p, zone_aware: §on}]", "there is one zone", "zones: [a, b, c]"),
+    ("M221", "nodes: {zones: [a, b]}\npolicies: [{name: p, zone_aware: §on}]", "the upstream has 2", "6 replicas"),
+    ("M222", "policies: [{name: p, §load_balancer: {maglev: {on: caller}}}]", "stream 'put' reaches cart.put",
+     "to 'put'"),
+    ("M222", "routes: [{name: r, to: cart.put, rewrite: cart.get}]\n"
+             "policies: [{name: p, to: cart.get, §load_balancer: {ring_hash: {on: caller}}}]", "'put' reaches cart.get",
+     "keys: {caller:"),
     ("M212", "policies: [{name: p, to: cart.get, retries: {per_try: §500us, budget: 20%}}]", "takes 1ms", "raise"),
 ]  # fmt: skip
 
@@ -258,7 +280,17 @@ FINE = [
     "policies: [{name: p, retries: {budget: 20%}}, {name: q, to: cart, retries: none}]",
     "policies: [{name: p, retries: {on: [5xx]}}, {name: q, circuit_breaker: {max_retries: 3}}]",
     "policy_defaults: envoy\npolicies: [{name: p, retries: {on: [5xx]}}]",
-    "policies: [{name: p, retries: 0}, {name: q, outlier: {}, to: cart}]",
+    "policies: [{name: p, retries: 0}, {name: q, outlier: {always_eject_one_host: on}, to: cart}]",
+    "policies: [{name: p, outlier: {max_ejected: 50%}, to: cart}]",  # one of two
+    "policies: [{name: p, outlier: none, zone_aware: off, circuit_breaker: none}]",
+    "policies: [{name: p, circuit_breaker: {max_connections: 9, max_pending: 9}}]",
+    "policies: [{name: p, circuit_breaker: {max_pending: 0}}]",
+    "policy_defaults: envoy\npolicies: [{name: p, circuit_breaker: {max_pending: 9}}]",  # Envoy limits connections
+    "policies: [{name: p, from: shop, to: cart, load_balancer: {maglev: {on: caller}}}]",  # stream put calls cart too
+    "routes: [{name: r, to: cart.put, from: client, rewrite: db.get}]\n"
+    "policies: [{name: p, to: cart, load_balancer: {maglev: {on: caller}}}]",
+    "routes: [{name: r, to: shop.get, match: {tenant: beta}, rewrite: db.get}]\n"
+    "policies: [{name: p, to: shop, load_balancer: {maglev: {on: caller}}}]",
     "routes: [{name: a, to: cart, from: shop, split: v1}, {name: b, to: cart, split: v2}]",
     "routes: [{name: a, to: cart.get, split: v1}, {name: b, to: cart, split: v2}]",
     "routes: [{name: a, to: cart, match: {headers: {End-User: jason}}, split: v1}, {name: b, to: cart, split: v2}]",
@@ -269,6 +301,19 @@ FINE = [
 @pytest.mark.parametrize("end", FINE)
 def test_nothing_to_say(end: str, tmp_path: Path) -> None:
     assert _diagnostics(f"{SHOP}{end}\n", tmp_path) == []
+
+
+@pytest.mark.parametrize(("replicas", "codes"), [(9, ["M220"]), (10, [])])
+def test_a_tenth_of_ten_replicas_is_one(replicas: int, codes: list[str], tmp_path: Path) -> None:
+    text = SHOP.replace("db: {", f"db: {{replicas: {replicas}, ") + "policies: [{name: p, outlier: {}}]\n"
+    assert [d.code for d in _diagnostics(text, tmp_path)] == codes
+
+
+@pytest.mark.parametrize(("replicas", "codes"), [(5, ["M221"]), (6, [])])
+def test_zones_count_from_six_replicas_on(replicas: int, codes: list[str], tmp_path: Path) -> None:
+    text = SHOP.replace("db: {", f"db: {{replicas: {replicas}, ")
+    text += "nodes: {zones: [a, b]}\npolicies: [{name: p, zone_aware: on}]\n"
+    assert [d.code for d in _diagnostics(text, tmp_path)] == codes
 
 
 def test_patience_below_the_work(tmp_path: Path) -> None:

@@ -93,6 +93,7 @@ ELSEWHERE_SERVICE = {"waiting_limit": "write max_wait"}
 ELSEWHERE_POLICY = {
     **dict.fromkeys(("outlier_detection", "outlierDetection"), "write outlier"),
     **dict.fromkeys(("circuit_breakers", "connection_pool", "connectionPool"), "write circuit_breaker"),
+    **dict.fromkeys(("lb_policy", "lbPolicy", "loadBalancer"), "write load_balancer: round_robin"),
     **dict.fromkeys(("retry_policy", "retryPolicy"), "write retries"),
     **dict.fromkeys(("panic_threshold", "healthy_panic_threshold"), "write panic"),
     **dict.fromkeys(("retry_budget", "retryBudget"), "write retries: {budget: 20%}"),
@@ -128,3 +129,6 @@ ELSEWHERE_OUTLIER = {
     **dict.fromkeys(("max_ejection_percent", "maxEjectionPercent"), "write max_ejected: 10%"),
 }
 ELSEWHERE_ROUTE = dict.fromkeys(("timeout", "retries"), "that belongs to policies:")
+ELSEWHERE_SHARE = dict.fromkeys(("percentage", "percent"), "write share: 10%")
+ELSEWHERE_DELAY = {**ELSEWHERE_SHARE, **dict.fromkeys(("fixedDelay", "fixed_delay"), "write for: 7s")}
+ELSEWHERE_ABORT = {**ELSEWHERE_SHARE, **dict.fromkeys(("httpStatus", "http_status"), "write as: 503")}

@@ -55,7 +55,7 @@ def _without_conditions(at: Cursor, example: str, defaults: DefaultSet) -> None:
 def _conditions(at: Cursor) -> tuple[str, ...]:
     """Read the conditions, in the order of `RETRY_CONDITIONS`."""
     named: set[str] = set()
-    items = at.items("[5xx, reset]")
+    items = at.items(_list_of(at.node_text()))
     for item in items:
         word = _condition(item)
         if word in named:
@@ -66,13 +66,20 @@ def _conditions(at: Cursor) -> tuple[str, ...]:
     return tuple(word for word in RETRY_CONDITIONS if word in named)
 
 
+def _list_of(text: str | None) -> str:
+    """Show how conditions are written that stand there as Envoy and Istio have them: ``5xx,reset``."""
+    words = [word.strip() for word in (text or "").split(",")]
+    return f"[{', '.join(words)}]" if set(words) <= set(RETRY_CONDITIONS) else "[5xx, reset]"
+
+
 def _condition(at: Cursor) -> str | None:
     text = at.node_text()
     if text == "retriable-status-codes":
         at.error("M109", f"'{text}' needs codes", "write the codes themselves: 503 or 429")
         return None
     if text is not None and text.isdigit() and text not in RETRY_CONDITIONS:
-        at.error("M109", f"the status code {text[:60]} cannot be retried by itself", "write 503, 429, or 5xx for all")
+        group = "gateway-error (502, 503 and 504)" if text in ("502", "504") else "503, 429"
+        at.error("M109", f"the status code {text[:60]} cannot be retried by itself", f"write {group}, or 5xx for all")
         return None
     return at.choice(RETRY_CONDITIONS)
 

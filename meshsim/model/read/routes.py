@@ -88,7 +88,10 @@ def _version(at: Cursor, service: str, what: str) -> str | None:
 
 
 def _mirror(at: Cursor, service: str) -> Mirror | None:
-    found = at.fields(keys.MIRROR, required=("version",), example="version: v3, share: 10%") if at.is_map() else {}
+    found: dict[str, Cursor] = {}
+    if at.is_map():
+        example = "version: v3, share: 10%"
+        found = at.fields(keys.MIRROR, required=("version",), example=example, elsewhere=keys.ELSEWHERE_SHARE)
     share = quantities.share(found["share"]) if "share" in found else 1.0
     if at.is_map() and "version" not in found:
         return None
@@ -106,7 +109,7 @@ def _fault(at: Cursor) -> tuple[Delay | None, Abort | None]:
 
 
 def _delay(at: Cursor) -> Delay:
-    found = at.fields(keys.DELAY, required=("for",), example="for: 7s, share: 100%")
+    found = at.fields(keys.DELAY, required=("for",), example="for: 7s, share: 100%", elsewhere=keys.ELSEWHERE_DELAY)
     return Delay(
         wait=distribution(found["for"], DURATION) if "for" in found else constant(1.0),
         share=quantities.share(found["share"]) if "share" in found else 1.0,
@@ -114,7 +117,7 @@ def _delay(at: Cursor) -> Delay:
 
 
 def _abort(at: Cursor) -> Abort:
-    found = at.fields(keys.ABORT, required=("as",), example="as: 500, share: 10%")
+    found = at.fields(keys.ABORT, required=("as",), example="as: 500, share: 10%", elsewhere=keys.ELSEWHERE_ABORT)
     return Abort(
         reason=fail_reason(found["as"]) if "as" in found else "500",
         share=quantities.share(found["share"]) if "share" in found else 1.0,
