@@ -1,6 +1,6 @@
 """What an enforcer does with the calls of an edge: policies resolved, defaults filled in, nothing left open.
 
-Meanings are those of Envoy 1.40 (docs/semantics.md, rules Y1 to Y12, say exactly which).
+Meanings are those of Envoy 1.40 (docs/semantics.md, rules Y1 to Y11, say exactly which).
 """
 
 from __future__ import annotations

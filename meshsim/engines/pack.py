@@ -126,7 +126,6 @@ class _Packer:
             limits=self.policies.limits.array(),
             shares=np.array(self.policies.shares, dtype=np.float64),
             takes=np.array(self.policies.takes, dtype=np.uint8).reshape(-1, len(self.plane.entries)),
-            zone_callers=np.array(self.policies.zone_callers, dtype=np.int32),
             rings=rings,
             ring_at=ring_at,
             ring_host=ring_host,

@@ -63,14 +63,12 @@ class PolicyRows:
         )
         self.shares: list[float] = []
         self.takes: list[list[int]] = []
-        self.zone_callers: list[int] = []
         self.dimensions = sorted({name for stream, _ in plane.entries for name in stream.keys})
         self._policy_number: dict[Trying | None, int] = {}
         self._view_number: dict[tuple[str, str, Cluster, bool], int] = {}
         self._limit_number: dict[tuple[str, Limit, str], int] = {}
         self._take_number: dict[frozenset[str], int] = {}
         self._share_number: dict[tuple[float, ...], int] = {}
-        self._zone_number: dict[str, int] = {}
         self._ring_number: dict[tuple[str, str, int], int] = {}
         self.counts = 0  # outstanding counters handed to views so far
         self.cursors = 0
@@ -150,7 +148,6 @@ class PolicyRows:
             dimension=self.dimensions.index(cluster.hash_on) if is_hashed else -1,  # type: ignore[arg-type]
             first_ring=self._rings(among, cluster) if is_hashed else -1,
             zone_aware=int(cluster.zone_aware),
-            first_zone=self._zones(caller) if cluster.zone_aware else 0,
             panic=cluster.panic,
             tracked=int(tracked),
             first_host=self.hosts,
@@ -168,15 +165,6 @@ class PolicyRows:
         self.hosts += counts if tracked else 0
         self.groups += cursors if tracked else 0
         return number
-
-    def _zones(self, caller: str) -> int:
-        """Callers by zone: what zone aware routing calls the local cluster."""
-        if caller not in self._zone_number:
-            self._zone_number[caller] = len(self.zone_callers)
-            replicas = self.by_name[caller].replicas if caller else ()
-            zones = [replica.zone for replica in replicas]
-            self.zone_callers.extend(zones.count(zone) for zone in range(len(self.plane.zones)))
-        return self._zone_number[caller]
 
     def _rings(self, among: PlaneService, cluster: Cluster) -> int:
         """Rows of rings: one for all replicas, and one for each version; the tables come with `ring_tables`."""

@@ -137,7 +137,6 @@ VIEWS = np.dtype(
         ("dimension", "i4"),  # RING_HASH, MAGLEV: of keys
         ("first_ring", "i4"),  # rings[first_ring + version]
         ("zone_aware", "i1"),
-        ("first_zone", "i4"),  # callers by zone, from there on in `zone_callers`
         ("panic", "f8"),
         ("tracked", "i1"),  # there are hosts and groups; their rows count on from the next two as cursors and counts do
         ("first_host", "i4"),
@@ -241,7 +240,7 @@ class Program:
         Parameters in base units of their use (nanoseconds, bytes, counts), and the numbers that some of them need.
     network
         Six distributions: loopback, same node, same zone, cross zone, client, inside (none).
-    policies, limits, shares, takes, zone_callers
+    policies, limits, shares, takes
         What enforcers do; dtypes above. ``takes`` (uint8) has a row of all streams for each case.
     rings, ring_at, ring_host
         Tables of consistent hashing.
@@ -272,7 +271,6 @@ class Program:
     limits: npt.NDArray[np.void]
     shares: npt.NDArray[np.float64]
     takes: npt.NDArray[np.uint8]
-    zone_callers: npt.NDArray[np.int32]
     rings: npt.NDArray[np.void]
     ring_at: npt.NDArray[np.uint64]
     ring_host: npt.NDArray[np.int32]

@@ -55,20 +55,25 @@ def _carefully(k: Kernel, frame: int, caller: int, mine: int, version: int, firs
     view, service = k.views[c["view"]], k.services[c.among]
     left = n  # to choose from
     ejects = False
+    panics = False
     if view.tracked:
         k.forwards[frame].choices = n
         f.group = view.first_group + mine * service.versions + version
         k.forwards[frame].host = view.first_host + mine * service.most
         refresh(k, f.group)
         if k.groups[f.group].ejected:
-            left = _considered(k, frame, first, n)
+            left = _healthy(k, frame, first, n)
+            panics = 100.0 * left / n < 100.0 * view.panic
+            if panics:
+                left = n
+                k.counters[k.scalars[0].batch, k.groups[f.group].service].panics += 1
             ejects = left < n
             if left == 0:
                 return False
     picked = NONE
     selection = 0
     while picked == NONE:
-        picked = _select(k, frame, caller, mine, version, first, n, left, ejects, selection)
+        picked = _select(k, frame, caller, mine, version, first, n, left, ejects, panics, selection)
         if (tried >> picked % TRIED_BITS) & 1 and selection < k.policies[c.policy].host_attempts:
             picked = NONE
             selection += 1
@@ -117,16 +122,12 @@ def _version(k: Kernel, call: int, key: int) -> int:
 
 
 @compiled()
-def _considered(k: Kernel, frame: int, first: int, n: int) -> int:
-    """Count those that are not ejected; all of them where that are too few (rule B11)."""
-    f = k.frames[frame]
+def _healthy(k: Kernel, frame: int, first: int, n: int) -> int:
+    """Count those that are not ejected."""
     now = k.scalars[0].now_ns
     healthy = 0
     for number in range(first, first + n):
         healthy += k.hosts[k.forwards[frame].host + number].until_ns <= now
-    if 100.0 * healthy / n < 100.0 * k.views[k.calls[f.call]["view"]].panic:
-        k.counters[k.scalars[0].batch, k.groups[f.group].service].panics += 1
-        return n
     return healthy
 
 
@@ -141,6 +142,7 @@ def _select(
     n: int,
     left: int,
     ejects: bool,
+    panics: bool,
     selection: int,
 ) -> int:
     """One selection among `left` of the `n` replicas from `first` on; `selection` counts those before."""
@@ -153,7 +155,7 @@ def _select(
             return _hashed(k, frame, version, first, n, ejects, selection, number)
     key = mix(f.key, selection) if selection else f.key
     zone = NONE
-    if view.zone_aware and caller != NONE and c.balancer < RING_HASH:
+    if view.zone_aware and caller != NONE and c.balancer < RING_HASH and not panics:
         zone = _zone(k, frame, caller, first, n, left, ejects, key)
         if zone != NONE:
             left = _count_in_zone(k, frame, first, n, ejects, zone)
@@ -288,10 +290,13 @@ def _count_in_zone(k: Kernel, frame: int, first: int, n: int, ejects: bool, zone
 
 
 @compiled()
-def _share_here(k: Kernel, view: int, zone: int) -> int:
-    """Share of the callers that are in a zone."""
-    callers = k.views[view].callers
-    return _WHOLE * k.zone_callers[k.views[view].first_zone + zone] // callers
+def _share_here(k: Kernel, caller: int, zone: int) -> int:
+    """Share of the callers, those that get requests, that are in a zone."""
+    service = k.services[k.replicas[caller].service]
+    found = 0
+    for replica in range(service.first_replica, service.first_replica + service.replicas):
+        found += k.replicas[replica].zone == zone
+    return _WHOLE * found // service.replicas
 
 
 @compiled()
@@ -300,18 +305,17 @@ def _zone(k: Kernel, frame: int, caller: int, first: int, n: int, left: int, eje
     mine = k.replicas[caller].zone
     if left < _LEAST_HOSTS or mine < 0:
         return NONE
-    view = k.calls[k.frames[frame].call]["view"]
     there = _WHOLE * _count_in_zone(k, frame, first, n, ejects, mine) // left
     if there == 0:
         return NONE
-    here = _share_here(k, view, mine)
+    here = _share_here(k, caller, mine)
     if there >= here:
         return mine
     spare = 0
     for zone in range(k.scalars[0].zones):
         if zone != mine:
             share = _WHOLE * _count_in_zone(k, frame, first, n, ejects, zone) // left
-            spare += max(share - _share_here(k, view, zone), 0)
+            spare += max(share - _share_here(k, caller, zone), 0)
     if spare == 0 or unit(key, keyed.ZONE, 0, 0) * _WHOLE < _WHOLE * there // here:
         return mine
     mark = unit(key, keyed.ZONE, 0, 1) * spare
@@ -320,7 +324,7 @@ def _zone(k: Kernel, frame: int, caller: int, first: int, n: int, left: int, eje
         if zone == mine:
             continue
         share = _WHOLE * _count_in_zone(k, frame, first, n, ejects, zone) // left
-        part = max(share - _share_here(k, view, zone), 0)
+        part = max(share - _share_here(k, caller, zone), 0)
         if part:
             last = zone
             mark -= part

@@ -61,6 +61,7 @@ def send_try(k: Kernel, frame: int, at: int) -> int:
     w.last_group = t.group
     w.tried |= 1 << t.carried % TRIED_BITS
     if t.group != NONE:
+        k.forwards[at].is_blamed = 0
         found = upstreams.connect(k, t.group, k.forwards[at].host)
         if found == upstreams.REFUSED or (found == upstreams.CONNECTED and upstreams.is_full(k, t.group)):
             k.counters[k.scalars[0].batch, k.groups[t.group].service].overflows += 1

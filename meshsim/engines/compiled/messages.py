@@ -216,6 +216,7 @@ def try_timed_out(k: Kernel, frame: int) -> None:
     f = k.frames[frame]
     enforcer = f.parent
     if f.group != NONE:
+        k.forwards[frame].is_blamed = 1
         upstreams.result(k, frame, TIMEOUT, True)
     if k.policies[k.calls[f.call].policy].hedge:
         stop_timer(k, frame)
@@ -234,7 +235,8 @@ def too_late(k: Kernel, enforcer: int) -> None:
     k.counters[k.scalars[0].batch, k.replicas[e.replica].service].timeouts += 1
     one = e.first
     while one != NONE:
-        if k.frames[one].group != NONE and k.frames[one].state != PENDING and k.frames[one].state != GRANTED:
+        is_sent = k.frames[one].state != PENDING and k.frames[one].state != GRANTED
+        if k.frames[one].group != NONE and is_sent and not k.forwards[one].is_blamed:
             upstreams.result(k, one, TIMEOUT, True)
         one = k.frames[one].sibling
     tell(k, enforcer, TIMED_OUT)

@@ -153,6 +153,7 @@ FORWARDS = np.dtype(
         ("choices", "i4"),  # replicas that there were to choose from
         ("holds_retry", "i1"),  # one of the group's retries under way is this enforcer's
         ("backing_off", "i1"),
+        ("is_blamed", "i1"),  # outlier detection knows that the try took too long
     ],
 )
 RPC, FORKED, DETACHED = range(3)

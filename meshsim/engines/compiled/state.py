@@ -37,7 +37,6 @@ class Kernel(NamedTuple):
     limits: Any
     shares: Any
     takes: Any
-    zone_callers: Any
     keys: Any
     dimensions: Any
     network: Any
@@ -90,7 +89,6 @@ OF_PROGRAM = (
     "limits",
     "shares",
     "takes",
-    "zone_callers",
     "keys",
     "dimensions",
     "network",

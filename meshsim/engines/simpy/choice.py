@@ -69,17 +69,17 @@ class Chooser:
         """
         view = self.plant.views[call.view]
         version, first, n = self._candidates(call, path_key)
-        group = None
+        group, panics = None, False
         hosts: Any = range(first, first + n)
         if view.tracked:
             assert caller is not None
             group = self.upstreams.group(call.view, caller, version)
-            hosts = self._considered(group, hosts)
+            hosts, panics = self._considered(group, hosts)
             if not hosts:
                 return None
         picked = -1
         for selection in range(1 + (self._host_attempts(call) if tried else 0)):
-            picked = self._select(call, view, caller, version, hosts, request, key, selection)
+            picked = self._select(call, view, caller, version, hosts, request, key, selection, panics)
             if not tried >> picked % TRIED_BITS & 1:
                 break
         mine = caller.number if caller is not None else 0
@@ -106,17 +106,17 @@ class Chooser:
             return float(self.plant.program.shares[call.shares + number])
         return float(self.plant.versions[service.first_version + number].upto)
 
-    def _considered(self, group: Group, hosts: range) -> Any:
-        """Those that are not ejected; all of them where that are too few (rule B11)."""
+    def _considered(self, group: Group, hosts: range) -> tuple[Any, bool]:
+        """Those that are not ejected; all of them, and True, where that are too few (rule B11)."""
         group.refresh()
         if not group.ejected:
-            return hosts
+            return hosts, False
         now = group.env.now_ns
         healthy = [number for number in hosts if group.hosts[number].until_ns <= now]
         if 100.0 * len(healthy) / len(hosts) < 100.0 * group.view.panic:
             group.meter.panics += 1
-            return hosts
-        return healthy
+            return hosts, True
+        return healthy, False
 
     def _select(
         self,
@@ -128,6 +128,7 @@ class Chooser:
         request: Request,
         key: int,
         selection: int,
+        panics: bool,
     ) -> int:
         """One selection; `selection` counts those that met a replica that was tried before."""
         if call.balancer >= p.RING_HASH and view.dimension >= 0:
@@ -135,7 +136,7 @@ class Chooser:
             if hashed is not None:
                 return self._hashed(call, view, version, hosts, hashed, selection)
         own = mix(key, selection) if selection else key
-        if view.zone_aware and caller is not None and call.balancer < p.RING_HASH:
+        if view.zone_aware and caller is not None and call.balancer < p.RING_HASH and not panics:
             hosts = self._in_zone(call, view, caller, hosts, own)
         if call.balancer == p.ROUND_ROBIN:
             mine = caller.number if caller is not None else 0
@@ -217,7 +218,9 @@ class Chooser:
         zones = self.plant.zones
         first = self.plant.services[call.among].first_replica
         zone_of = [self.plant.replicas[first + number].zone for number in hosts]
-        callers = [int(self.plant.program.zone_callers[view.first_zone + zone]) for zone in range(zones)]
+        mates = self.plant.services[caller.service]
+        places = [mate.zone for mate in self.plant.replicas[mates.first_replica : mates.first_replica + mates.replicas]]
+        callers = [places.count(zone) for zone in range(zones)]
         here = [_WHOLE * callers[zone] // sum(callers) for zone in range(zones)]
         there = [_WHOLE * zone_of.count(zone) // len(hosts) for zone in range(zones)]
         mine = caller.zone

@@ -206,9 +206,10 @@ class Forwarding:
         self._tell(News("too late"))
 
     def _blame(self, exchange: Exchange) -> None:
-        """Outlier detection takes a timeout for an answer 504 (rule Y7)."""
+        """Outlier detection takes a timeout for an answer 504, once a try (rule Y7)."""
         group = exchange.route.group
-        if group is not None and exchange.under_way:
+        if group is not None and exchange.under_way and not exchange.is_blamed:
+            exchange.is_blamed = True
             group.result(group.hosts[exchange.carried], TIMEOUT, exchange.route.n, here=True)
 
     def _stop_try_clock(self, exchange: Exchange) -> None:

@@ -111,6 +111,7 @@ class Exchange(simpy.Event):
         self.sent_ns = env.now_ns
         self.open = True  # the caller still waits
         self.under_way = False  # it was sent, not only chosen for
+        self.is_blamed = False  # outlier detection knows that it took too long
         self.on_sent: Callable[[], None] | None = None  # what follows when it is sent, if it may have to wait for that
         self.listener: Callable[[int], None] | None = None  # hears the outcome in the place of a waiting process
         self.process: simpy.Process | None = None  # that serves it, once the message has come
