@@ -78,7 +78,7 @@ def trying(
         raise UsageError(f"retries of {edge}: nothing says what is retried; add e.g. `on: [5xx]`")
     attempts = written.attempts if written.attempts is not None else open_ones.attempts
     host_attempts = written.host_attempts if written.host_attempts is not None else open_ones.host_attempts
-    avoid = written.avoid_previous_hosts
+    avoid = None if retries is None else written.avoid_previous_hosts
     if avoid is None:
         avoid = open_ones.avoid_previous_hosts and not is_hashed
     return Trying(

@@ -155,7 +155,6 @@ def test_istio_does_not_avoid_hosts_that_a_key_chooses() -> None:
         assert trying is not None and trying.avoid_previous_hosts == avoids
 
 
-@pytest.mark.xfail(strict=True, reason="only written retries look at the balancer")
 def test_istio_does_not_avoid_them_without_a_word_either() -> None:
     trying = enforced("istio", load_balancer={"maglev": {"on": "who"}}).trying
     assert trying is not None and not trying.avoid_previous_hosts
