@@ -36,7 +36,6 @@ FLOORS = {
     "policies: ejections": 50,
     "policies: panics": 20,
     "cases with rejected(max_wait)": 2,
-    "cases with rejected(no_host)": 1,
     "controlled": 15,
     "branched": 15,
 }

@@ -18,7 +18,7 @@ from meshsim.results.endpoints import endpoints_of
 from topologies import cases
 
 #: What the cases must have had at least so often.
-FLOORS = {"failed tries": 100, "wait for connection": 5, "given up": 50, "cancelled": 10, "asynchronous": 50}
+FLOORS = {"failed tries": 100, "given up": 50, "cancelled": 10, "asynchronous": 50}
 
 
 def simulated(case: Case) -> tuple[Plane, Record]:

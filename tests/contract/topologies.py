@@ -9,7 +9,7 @@ from typing import Any
 
 from case import CHANGES, Case, Change
 from hypothesis import strategies as st
-from policies import REASONS, SERVICES, policies, routes, stream_extras
+from policy_strategies import REASONS, SERVICES, policies, routes, stream_extras
 
 # Services call only later ones ...
 LOOP = ("a",)  # ... but for the last one, now and then

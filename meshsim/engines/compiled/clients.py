@@ -133,9 +133,7 @@ def impatient(k: Kernel, frame: int) -> None:
     r = k.live[request]
     stream, user, ordinal = r.stream, r.user, r.ordinal
     if has_span(k, frame):
-        row = k.spans[k.frames[frame].span]
-        row.returned_ns = k.scalars[0].now_ns
-        row.outcome = TIMEOUT
+        k.spans[k.frames[frame].span].returned_ns = k.scalars[0].now_ns
     abandon(k, frame)
     _finished(k, request, TIMEOUT)
     _goes_on(k, stream, user, ordinal)

@@ -117,7 +117,6 @@ class Clients:
         self.engine.messages.abandon(exchange)
         if exchange.span is not None:
             exchange.span.returned_ns = self.env.now_ns
-            exchange.span.outcome = TIMEOUT
         exchange.conclude(TIMEOUT)
 
     # -- requests ------------------------------------------------------------------------------------------------
