@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any, Literal
 
 from meshsim.architectures.architecture import Architecture, parse_architecture
-from meshsim.architectures.enforced import Enforced, RouteRule
+from meshsim.architectures.enforced import Enforced, RouteRule, Trying
 from meshsim.architectures.enforcement import Enforcement
 from meshsim.architectures.memory import used_bytes
 from meshsim.architectures.placement import node_count, place
@@ -227,7 +227,8 @@ class _Lowering:
         if rule.abort is not None:
             steps.append(Fail(p=rule.abort.share, reason=rule.abort.reason))
         if rule.mirror is not None:
-            steps.append(_sometimes(rule.mirror_share, Mirrored(self.routed_hop(edge, rule, rule.mirror))))
+            copy = self.routed_hop(edge, rule, rule.mirror)
+            steps.append(_sometimes(rule.mirror_share, Mirrored(replace(copy, trying=_once(copy.trying)))))
         return *steps, Forward(self.routed_hop(edge, rule, rule.split))
 
     def routed_hop(self, edge: Edge, rule: RouteRule, split: tuple[float, ...] | None) -> Hop:
@@ -343,6 +344,11 @@ def _rewrite_step(step: Step, hop_of: Callable[[Call], Hop]) -> PlaneStep:
     if isinstance(step, Choose):
         return PlaneChoose(tuple(PlaneOption(option.p, rewrite_steps(option.do, hop_of)) for option in step.options))
     return step
+
+
+def _once(trying: Trying | None) -> Trying | None:
+    """A copy has the time of the request that it is of, and is not tried again (rule Y11)."""
+    return None if trying is None or trying.timeout_s is None else Trying(timeout_s=trying.timeout_s)
 
 
 def _sometimes(share: float, step: PlaneStep) -> PlaneStep:

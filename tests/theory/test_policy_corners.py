@@ -106,3 +106,28 @@ def test_zones_do_not_matter_in_panic() -> None:
         served = np.bincount([host for host in mine if 0 <= host < hosts], minlength=hosts)
         assert served.sum() > 1000
         assert np.abs(served / served.sum() - 0.1).max() < 4.5 * np.sqrt(0.1 * 0.9 / served.sum())
+
+
+def test_copies_are_tried_once() -> None:
+    """The version that gets the copies always fails, and failures are retried: 50 requests, 50 copies (rule Y11)."""
+    record = record_of(
+        {
+            "services": {
+                "a": {"endpoints": {"e": [{"call": "b.e"}]}},
+                "b": {
+                    "versions": {"good": {}, "bad": {"endpoints": {"e": [{"fail": {"p": 1.0, "as": "503"}}]}}},
+                    "endpoints": {"e": [{"wait": "1ms"}]},
+                },
+            },
+            "traffic": [{"name": "s", "tenant": "t", "entry": "a.e", "arrivals": {"constant": "50/s"}}],
+            "policies": [
+                {"name": "b", "to": "b", "in_app": True, "timeout": "1s", "retries": {"attempts": 2, "on": ["5xx"]}}
+            ],
+            "routes": [{"name": "copies", "to": "b", "split": "good", "mirror": "bad"}],
+        },
+        1.0,
+    )
+    assert record.requests is not None
+    assert record.requests["tries"].tolist() == [1] * len(record.requests)
+    reached = dict(zip(("a", "b", "library@a"), record.services["requests"].sum(axis=1).tolist(), strict=True))
+    assert reached["b"] == 2 * reached["a"] == 2 * len(record.requests)

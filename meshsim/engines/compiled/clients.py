@@ -126,7 +126,7 @@ def client_answered(k: Kernel, frame: int) -> None:
     _goes_on(k, stream, user, ordinal)
 
 
-@compiled(inline=False)
+@compiled()
 def impatient(k: Kernel, frame: int) -> None:
     """A client gives up: it has a timeout in the place of an answer (rule A8)."""
     request = k.frames[frame].request

@@ -19,7 +19,6 @@ from meshsim.engines.compiled.heap import (
     BACKED_OFF,
     CANCELLED,
     DEADLINE,
-    IMPATIENT,
     OPEN_ARRIVAL,
     REACHED,
     SHARE_DONE,
@@ -103,6 +102,39 @@ def _timer(k: Kernel, call: int, time_ns: int, key: int) -> bool:
     else:
         arm(k, call)
     return expired
+
+
+@compiled(inline=False)
+def _rare(k: Kernel, what: int, who: int, time_ns: int, key: int) -> bool:
+    """Handle an event that few runs have; False if it was void."""
+    if not concerns(k, who, key):
+        return what == CANCELLED  # which finds that its frame has ended: that is an event too
+    f, w = k.frames[who], k.forwards[who]
+    if what == CANCELLED:
+        if f.state != ENDED:
+            ready_frame(k, STOP, who)
+        return True
+    if what == TOO_LATE:
+        is_due = f.state == FORWARDING and w.limit_ns == time_ns
+        if is_due:
+            messages.too_late(k, who)
+    elif what == BACKED_OFF:
+        is_due = f.state == FORWARDING and w.retry_ns == time_ns
+        if is_due:
+            tell(k, who, TRY_AGAIN)
+    elif what == DEADLINE:
+        is_due = f.open != 0 and f.expires_ns == time_ns
+        if is_due:
+            messages.timed_out(k, who)
+    elif what == WAITED_TOO_LONG:
+        is_due = f.state == IN_LINE and f.pc == NONE
+        if is_due:
+            steps.waited_too_long(k, who)
+    else:  # IMPATIENT
+        is_due = f.open != 0
+        if is_due:
+            clients.impatient(k, who)
+    return is_due
 
 
 @compiled(entry=True)
@@ -201,30 +233,5 @@ def advance(k: Kernel, until_ns: int) -> int:
                 ready_frame(k, RUN, who)
             else:
                 s.events -= 1
-        elif what == TOO_LATE:
-            if concerns(k, who, key) and k.frames[who].state == FORWARDING and k.forwards[who].limit_ns == time_ns:
-                messages.too_late(k, who)
-            else:
-                s.events -= 1
-        elif what == BACKED_OFF:
-            if concerns(k, who, key) and k.frames[who].state == FORWARDING and k.forwards[who].retry_ns == time_ns:
-                tell(k, who, TRY_AGAIN)
-            else:
-                s.events -= 1
-        elif what == DEADLINE:
-            if concerns(k, who, key) and k.frames[who].open and k.frames[who].expires_ns == time_ns:
-                messages.timed_out(k, who)
-            else:
-                s.events -= 1
-        elif what == WAITED_TOO_LONG:
-            if concerns(k, who, key) and k.frames[who].state == IN_LINE and k.frames[who].pc == NONE:
-                steps.waited_too_long(k, who)
-            else:
-                s.events -= 1
-        elif what == IMPATIENT:
-            if concerns(k, who, key) and k.frames[who].open:
-                clients.impatient(k, who)
-            else:
-                s.events -= 1
-        elif what == CANCELLED and concerns(k, who, key) and k.frames[who].state != ENDED:
-            ready_frame(k, STOP, who)
+        elif not _rare(k, what, who, time_ns, key):
+            s.events -= 1

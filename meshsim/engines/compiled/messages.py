@@ -158,12 +158,12 @@ def _pass_on(k: Kernel, group: int, host: int) -> None:
 def has_turn(k: Kernel, frame: int) -> int:
     """A try that waited may be sent (its record), unless its caller gave up or too many are under way (NONE)."""
     f = k.frames[frame]
-    if f.open and not upstreams.is_full(k, f.group):
+    if f.open and not upstreams.is_over(k, f.group):
         f.state = IDLE
-        k.groups[f.group].active += 1
         k.counters[k.scalars[0].batch, k.groups[f.group].service].pending_ns += k.scalars[0].now_ns - f.began_ns
         return frame
     group, host = f.group, k.forwards[frame].host
+    k.groups[group].active -= 1
     k.hosts[host].busy -= 1
     if f.open:
         k.counters[k.scalars[0].batch, k.groups[group].service].overflows += 1
@@ -228,7 +228,7 @@ def try_timed_out(k: Kernel, frame: int) -> None:
     tell(k, enforcer, TRY_TIMED_OUT)
 
 
-@compiled(inline=False)
+@compiled()
 def too_late(k: Kernel, enforcer: int) -> None:
     """The time that an enforcer has for a request is over (rule Y1)."""
     e = k.frames[enforcer]

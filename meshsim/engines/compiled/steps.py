@@ -72,7 +72,7 @@ def reached(k: Kernel, frame: int) -> None:
         ready_frame(k, RUN, frame)
 
 
-@compiled(inline=False)
+@compiled()
 def waited_too_long(k: Kernel, frame: int) -> None:
     """A request has stood in line for as long as it may: it is turned away as a consequence (rule S2)."""
     stations.leave_line(k, frame)

@@ -55,6 +55,13 @@ def is_full(k: Kernel, group: int) -> bool:
 
 
 @compiled()
+def is_over(k: Kernel, group: int) -> bool:
+    """Tell whether more requests are under way than may be."""
+    most = k.views[k.groups[group].of_view].max_requests
+    return most >= 0 and k.groups[group].active > most
+
+
+@compiled()
 def connect(k: Kernel, group: int, host: int) -> int:
     """Find a connection for a try (rule Y5)."""
     if not _counts_connections(k, group) or k.hosts[host].busy < k.hosts[host].open:
@@ -119,6 +126,7 @@ def next_in_line(k: Kernel, group: int, host: int) -> int:
         return NONE
     following = h.first
     stop_waiting(k, following)
+    k.groups[group].active += 1
     h.busy += 1
     k.frames[following].state = GRANTED
     return following

@@ -73,6 +73,7 @@ class Connections:
         while host.pending and (host.busy < host.open or group.opens(host)):
             following = host.pending.popleft()
             group.pending -= 1
+            group.active += 1
             host.busy += 1
             turn = simpy.Event(self.env)
             turn.callbacks.append(lambda _, one=following: self._goes(one, group, host))  # type: ignore[misc]
@@ -80,11 +81,11 @@ class Connections:
 
     def _goes(self, exchange: Exchange, group: Group, host: Host) -> None:
         """A consequence: a try that waited is sent, unless its caller gave up, or too many are under way."""
-        if exchange.open and not group.is_full:
+        if exchange.open and not group.is_over:
             group.meter.pending_ns += self.env.now_ns - exchange.sent_ns
-            group.active += 1
             self.dispatch(exchange)
             return
+        group.active -= 1
         host.busy -= 1
         if exchange.open:
             group.meter.overflows += 1

@@ -82,6 +82,11 @@ class Group:
         return True
 
     @property
+    def is_over(self) -> bool:
+        """More requests are under way than may be."""
+        return bool(0 <= self.view.max_requests < self.active)
+
+    @property
     def is_full(self) -> bool:
         """As many requests are under way as may be."""
         return bool(0 <= self.view.max_requests <= self.active)
