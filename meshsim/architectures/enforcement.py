@@ -9,6 +9,7 @@ from meshsim.architectures import defaults
 from meshsim.architectures.enforced import Cluster, Enforced, Limit, RouteRule
 from meshsim.architectures.resolution import EdgePolicy, resolve
 from meshsim.model.policies import DefaultSet, Match, RateLimit, Route
+from meshsim.model.policy_choice import RouteTable
 from meshsim.model.topology import Topology
 
 
@@ -17,6 +18,7 @@ class Enforcement:
 
     def __init__(self, topology: Topology) -> None:
         self.topology = topology
+        self.routes = RouteTable(topology.routes)
         self.on = cache(self._on)
 
     def policy(self, caller: str | None, callee: str, endpoint: str) -> EdgePolicy:
@@ -66,11 +68,7 @@ class Enforcement:
 
     def routes_of(self, caller: str | None, callee: str, endpoint: str) -> list[Route]:
         """Routes that may take a request of this edge, in their order."""
-        return [
-            route
-            for route in self.topology.routes
-            if route.to in (callee, f"{callee}.{endpoint}") and route.from_ in (None, caller)
-        ]
+        return self.routes.routes(caller, f"{callee}.{endpoint}")
 
     def _rule(self, route: Route, caller: str | None, endpoint: str, absent: DefaultSet) -> RouteRule:
         callee, at = route.rewrite or (route.to.partition(".")[0], endpoint)

@@ -53,8 +53,11 @@ class RouteTable:
         for position, route in enumerate(routes):
             self._by_address.setdefault(route.to, []).append((position, route))
 
-    def routes(self, caller: str, callee: str) -> list[Route]:
-        """Give the routes to which calls of service `caller` to `callee`, a ``service.endpoint``, come, in order."""
+    def routes(self, caller: str | None, callee: str) -> list[Route]:
+        """Give the routes to which calls of service `caller` to `callee`, a ``service.endpoint``, come, in order.
+
+        `caller` None is one that no route names.
+        """
         found = [*self._by_address.get(callee, ()), *self._by_address.get(callee.partition(".")[0], ())]
         found.sort(key=lambda entry: entry[0])
         return [route for _, route in found if route.from_ in (None, caller)]
