@@ -2,8 +2,9 @@
 
 Sources: Envoy's figures are those of its v3 API (circuit_breaker.proto, outlier_detection.proto, router filter);
 Istio's are those that its control plane sends when nothing is configured (istio/istio, route/retry.go and
-getDefaultCircuitBreakerThresholds; core/cluster_traffic_policy.go for the panic threshold). That Envoy's route timeout
-is 15 s stands on Envoy Gateway's page on timeouts; that Istio sets none is assumed. docs/policies.md has a row for each.
+getDefaultCircuitBreakerThresholds; core/cluster_traffic_policy.go for the panic threshold). That Envoy's route
+timeout is 15 s stands on Envoy Gateway's page on timeouts; that Istio sets none is assumed. docs/policies.md has a
+row for each.
 """
 
 from __future__ import annotations
