@@ -9,7 +9,7 @@ row for each.
 
 from __future__ import annotations
 
-from meshsim.architectures.enforced import Backoff, Cluster, OutlierRule, Trying
+from meshsim.architectures.enforced import Backoff, Cancellation, Cluster, OutlierRule, Trying
 from meshsim.errors import UsageError
 from meshsim.model import policies as m
 from meshsim.model.policies import CircuitBreaker, DefaultSet, LoadBalancer, Outlier, Retries
@@ -36,6 +36,8 @@ BALANCER: dict[DefaultSet, LoadBalancer] = {
     "envoy": LoadBalancer(kind="round_robin"),
     "none": LoadBalancer(kind="least_request"),
 }
+#: Envoy resets what it sent on when its caller has gone; what an application does then is its own affair.
+CANCELLATION: dict[DefaultSet, Cancellation] = {"istio": "at_proxies", "envoy": "at_proxies", "none": "nowhere"}
 PANIC: dict[DefaultSet, float] = {"istio": 0.0, "envoy": 0.5, "none": 0.5}
 
 #: What a written `retries` leaves open.
@@ -102,6 +104,13 @@ def _backoff(written: m.Backoff | str | None) -> Backoff | None:
     base_s = BACKOFF_S if written is None or written.base_s is None else written.base_s
     max_s = BACKOFF_CAP * base_s if written is None or written.max_s is None else written.max_s
     return Backoff(base_s=base_s, max_s=max_s)
+
+
+def cancellation(absent: DefaultSet, written: bool | None) -> Cancellation:
+    """Fill in whose work is stopped when its caller gives up."""
+    if written is None:
+        return CANCELLATION[absent]
+    return "everywhere" if written else "nowhere"
 
 
 def cluster(

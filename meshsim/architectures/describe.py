@@ -144,7 +144,10 @@ def _calls(plane: Plane) -> Iterator[str]:
         if choice := _choice(chain[0]):
             yield f"    {edge.sender:<41} {choice}"
         for hop, following in zip(chain, (*chain[1:], None), strict=True):
-            notes = [_manner(hop), *((_choice(following), _policies(following)) if following is not None else ())]
+            notes = [
+                _manner(plane, hop),
+                *((_choice(following), _policies(following)) if following is not None else ()),
+            ]
             lines = textwrap.wrap("; ".join(filter(None, notes)), _WIDTH - len(_INDENT)) or [""]
             yield f"    -> {_target(hop):<38} {lines[0]}".rstrip()
             yield from (_INDENT + line for line in lines[1:])
@@ -236,9 +239,11 @@ def _policies(hop: Hop) -> str:
     return ", ".join(filter(None, parts))
 
 
-def _manner(hop: Hop) -> str:
-    """How a message gets to its target."""
-    return ", ".join(name for name in ("tls", "loopback", "inside", "cancellation", "deadline") if getattr(hop, name))
+def _manner(plane: Plane, hop: Hop) -> str:
+    """How a message gets to its target; that proxies are told when a caller has gone is nothing special."""
+    told = "cancellation" if hop.cancellation and plane.service(hop.to).role == "app" else ""
+    flags = [name for name in ("tls", "loopback", "inside", "deadline") if getattr(hop, name)]
+    return ", ".join(filter(None, (*flags, told)))
 
 
 def _enforcer(sender: str, chain: tuple[Hop, ...]) -> str:

@@ -6,9 +6,13 @@ Meanings are those of Envoy 1.40 (docs/semantics.md, rules Y1 to Y11, say exactl
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from meshsim.model.distributions import Distribution
 from meshsim.model.policies import Abort, BalancerKind, Bucket, Delay
+
+#: Whose work for a caller that gave up is stopped: nobody's, that of proxies alone, or that of applications too.
+Cancellation = Literal["nowhere", "at_proxies", "everywhere"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +139,7 @@ class Enforced:
     limit_delay: Distribution | None = None  # until the shared limiter has answered
     limit_name: str = ""  # of the policy whose calls share the buckets
     deadline: bool = False
-    cancellation: bool = False
+    cancellation: Cancellation = "nowhere"
     routes: tuple[RouteRule, ...] = ()
 
     @property

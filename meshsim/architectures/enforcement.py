@@ -54,7 +54,7 @@ class Enforcement:
             limit_delay=limit.delay,
             limit_name=policy.fields["rate_limit"].policy if written is not None else "",
             deadline=bool(policy.value("deadline")),
-            cancellation=bool(policy.value("cancellation")),
+            cancellation=defaults.cancellation(inside, policy.value("cancellation")),  # of proxies on the way, too
             routes=tuple(
                 self._rule(route, caller, endpoint, absent) for route in self.routes_of(caller, callee, endpoint)
             ),

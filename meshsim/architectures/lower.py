@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import Any, Literal
 
 from meshsim.architectures.architecture import Architecture, parse_architecture
+from meshsim.architectures.defaults import CANCELLATION
 from meshsim.architectures.enforced import Enforced, RouteRule, Trying
 from meshsim.architectures.enforcement import Enforcement
 from meshsim.architectures.memory import used_bytes
@@ -88,7 +89,9 @@ class _Lowering:
             architecture=architecture,
             meshed=architecture.meshed(services),
             namespaces={name: service.namespace for name, service in services.items()},
+            cancellation=CANCELLATION[topology.policy_defaults],
         )
+        self.unenforced = Enforced(cancellation=self.wiring.cancellation)
         self.enforcement = Enforcement(topology)
         self.zones = topology.nodes.zones
         self.nodes = node_count(sum(map(_replica_count, services.values())), topology.nodes)
@@ -162,6 +165,7 @@ class _Lowering:
                 cores_requested=version.cpu.request,
                 node=node,
                 zone=zone,
+                weight=version.load_balancing_weight,
             )
             for number, version in enumerate(service.versions)
             for _, (node, zone) in zip(range(version.replicas), places, strict=False)
@@ -174,7 +178,7 @@ class _Lowering:
         policy = self.enforcement.policy(caller, callee, endpoint)
         in_app = self.same_policies or bool(policy.value("in_app"))
         enforcer = self.wiring.enforcer(caller, callee, in_app)
-        enforced = Enforced()
+        enforced = self.unenforced
         if enforcer is None:
             self.note_inert(policy, caller, callee, endpoint)
         else:
@@ -195,7 +199,7 @@ class _Lowering:
 
     def with_suffix(self, edge: Edge) -> Edge:
         """Let callers of the general policy share the endpoints of shared proxies; others get names of their own."""
-        if edge.enforced in (Enforced(), self.enforcement.on(None, edge.callee, edge.endpoint, by_library=False)):
+        if edge.enforced in (self.unenforced, self.enforcement.on(None, edge.callee, edge.endpoint, by_library=False)):
             return edge
         return replace(edge, choice_suffix=f"|from={edge.caller}")
 
@@ -264,6 +268,8 @@ class _Lowering:
             self.inert[Inert(f"routes.{route.name}", "route", caller, target, why)] = None
         if self.topology.services[callee].split is not None:
             self.inert[Inert(f"services.{callee}", "split", caller, target, why)] = None
+        if len({version.load_balancing_weight for version in self.topology.services[callee].versions}) > 1:
+            self.inert[Inert(f"services.{callee}", "load_balancing_weight", caller, target, why)] = None
 
     def why_inert(self, caller: str) -> str:
         cure = "a policy for these calls with `in_app: on` would let the caller's library act"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from meshsim.architectures.enforced import RANDOM, Cluster, Limit, Trying
@@ -179,6 +180,7 @@ class Replica:
     cores_requested: float
     node: int
     zone: int
+    weight: int = 1  # that balancers give it
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +240,7 @@ class Inert:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots, for what is cached
 class Plane:
     """What `lower(topology, architecture)` returns: everything that an engine needs of both."""
 
@@ -255,7 +257,8 @@ class Plane:
 
     def service(self, name: str) -> PlaneService:
         """The service of that name (KeyError if there is none)."""
-        for service in self.services:
-            if service.name == name:
-                return service
-        raise KeyError(name)
+        return self._by_name[name]
+
+    @cached_property
+    def _by_name(self) -> dict[str, PlaneService]:
+        return {service.name: service for service in self.services}

@@ -13,13 +13,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from meshsim.architectures.architecture import Architecture
-from meshsim.architectures.enforced import RANDOM, Enforced
+from meshsim.architectures.enforced import RANDOM, Cancellation, Enforced
 from meshsim.architectures.plane import KEPT_OPEN, Hop, Pick
 from meshsim.architectures.resolution import CLIENT
 from meshsim.model.traffic import Connections
 
 GATEWAY = "gateway"
 ZTUNNEL = "ztunnel"
+
+_MARKS: dict[Cancellation, str] = {
+    "nowhere": "no cancellation",
+    "at_proxies": "cancellation at proxies",
+    "everywhere": "cancellation",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +61,14 @@ class Edge:
         return f"{self.callee}.{self.endpoint}"
 
     @property
-    def passage(self) -> str:
-        """The target as proxies that only pass on name it: what they do differs by what travels with the request."""
-        travels = ("cancellation" * self.enforced.cancellation, "deadline" * self.enforced.deadline)
-        return "|".join((self.target, *filter(None, travels)))
+    def stops_proxies(self) -> bool:
+        """Proxies that work on the call are told when their caller gives up."""
+        return self.enforced.cancellation != "nowhere"
+
+    @property
+    def stops_callee(self) -> bool:
+        """The application that is called is told, too."""
+        return self.enforced.cancellation == "everywhere"
 
     @property
     def has_library(self) -> bool:
@@ -73,6 +83,16 @@ class Wiring:
     architecture: Architecture
     meshed: frozenset[str]
     namespaces: Mapping[str, str]  # of each service
+    cancellation: Cancellation  # where no policy says it
+
+    def passage(self, edge: Edge) -> str:
+        """The target as proxies that only pass on name it: what they do differs by what travels with the request."""
+        cancellation = edge.enforced.cancellation
+        travels = (
+            _MARKS[cancellation] if cancellation != self.cancellation else "",
+            "deadline" if edge.enforced.deadline else "",
+        )
+        return "|".join((edge.target, *filter(None, travels)))
 
     def has_sidecar(self, service: str) -> bool:
         """A proxy stands beside each replica of `service`."""
@@ -158,17 +178,18 @@ def _arrive(
         enforce_split=edge.enforce_split and balances,
         split=edge.split if balances else None,
         connections=connections,
-        cancellation=edge.enforced.cancellation,
+        cancellation=edge.stops_callee,
         deadline=edge.enforced.deadline,
         tls=tls,
     )
-    inbound = f"in:{edge.passage}"
     if wiring.has_sidecar(edge.callee):
-        at_peer = replace(first, to=sidecar_of(edge.callee), endpoint=inbound, via="dest_peer")
-        return at_peer, _carried(edge, loopback=True)
-    if wiring.has_ztunnel(edge.callee):
-        return replace(first, to=ZTUNNEL, endpoint=inbound, via="dest_node"), _carried(edge, loopback=True)
-    return (first,)
+        to_peer = replace(first, to=sidecar_of(edge.callee), via="dest_peer")
+    elif wiring.has_ztunnel(edge.callee):
+        to_peer = replace(first, to=ZTUNNEL, via="dest_node")
+    else:
+        return (first,)
+    at_peer = replace(to_peer, endpoint=f"in:{wiring.passage(edge)}", cancellation=edge.stops_proxies)
+    return at_peer, _carried(edge, loopback=True)
 
 
 def _carried(edge: Edge, *, loopback: bool = False) -> Hop:
@@ -178,7 +199,7 @@ def _carried(edge: Edge, *, loopback: bool = False) -> Hop:
         pick="carried",
         among=edge.callee,
         via="dest",
-        cancellation=edge.enforced.cancellation,
+        cancellation=edge.stops_callee,
         deadline=edge.enforced.deadline,
         loopback=loopback,
     )
@@ -196,7 +217,7 @@ def _from_gateway(edge: Edge, wiring: Wiring) -> tuple[Hop, ...]:
         among=GATEWAY,
         via="dest",
         connections=edge.connections,
-        cancellation=edge.enforced.cancellation,
+        cancellation=edge.stops_proxies,
         deadline=edge.enforced.deadline,
         tls=edge.caller == CLIENT,  # callers in the cluster speak to it as they would to the callee (assumed)
     )
@@ -211,7 +232,7 @@ def _from_sidecar(edge: Edge, wiring: Wiring) -> tuple[Hop, ...]:
         among=None,
         via="caller_peer",
         connections=edge.connections,
-        cancellation=edge.enforced.cancellation,
+        cancellation=edge.stops_proxies,
         deadline=edge.enforced.deadline,
         loopback=True,
     )
@@ -222,7 +243,7 @@ def _from_ztunnel(edge: Edge, wiring: Wiring) -> tuple[Hop, ...]:
     pick: Pick = "balance" if edge.has_library else _own_pick(edge)
     to_ztunnel = Hop(
         to=ZTUNNEL,
-        endpoint=f"out:{edge.passage}",
+        endpoint=f"out:{wiring.passage(edge)}",
         pick=pick,
         among=edge.callee,
         via="caller_node",
@@ -231,7 +252,7 @@ def _from_ztunnel(edge: Edge, wiring: Wiring) -> tuple[Hop, ...]:
         enforce_split=edge.enforce_split and pick == "balance",
         split=edge.split if pick == "balance" else None,
         connections=edge.connections,
-        cancellation=edge.enforced.cancellation,
+        cancellation=edge.stops_proxies,
         deadline=edge.enforced.deadline,
         loopback=True,
     )
@@ -247,7 +268,7 @@ def _via_waypoint(edge: Edge, wiring: Wiring, waypoint: str) -> tuple[Hop, ...]:
         among=waypoint,
         via="caller_node",
         connections=edge.connections,
-        cancellation=edge.enforced.cancellation,
+        cancellation=edge.stops_proxies,
         deadline=edge.enforced.deadline,
         loopback=True,
     )
@@ -257,7 +278,7 @@ def _via_waypoint(edge: Edge, wiring: Wiring, waypoint: str) -> tuple[Hop, ...]:
         pick="carried",
         among=waypoint,
         via="dest",
-        cancellation=edge.enforced.cancellation,
+        cancellation=edge.stops_proxies,
         deadline=edge.enforced.deadline,
         tls=True,
     )
@@ -274,7 +295,7 @@ def _to_library(edge: Edge) -> Hop:
         pick="none",
         among=None,
         via="caller_peer",
-        cancellation=edge.enforced.cancellation,
+        cancellation=edge.stops_proxies,
         deadline=edge.enforced.deadline,
         inside=True,
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from meshsim.cli.reading import read_source, shown_source
 from meshsim.cli.terminal import say
 from meshsim.errors import UsageError
+from meshsim.sweeps.parquet import read_parquet
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -95,9 +96,13 @@ def _rows(source: str, quiet: bool) -> pd.DataFrame:
             f"{source}{missing}: rows of a sweep are in the store that meshsim sweep made, in a .csv or .parquet file "
             "of meshsim results, or - for CSV on stdin"
         )
-    content = io.BytesIO(read_source(source))
+    content = read_source(source)
     try:
-        frame: pd.DataFrame = pd.read_parquet(content) if ending == ".parquet" else pd.read_csv(content)
+        frame: pd.DataFrame = (
+            read_parquet(content).to_pandas(use_threads=False)
+            if ending == ".parquet"
+            else pd.read_csv(io.BytesIO(content))
+        )
     except (ValueError, OSError) as error:  # pandas' and pyarrow's own errors are among these
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UsageError(f"cannot read {shown_source(source)} as a table: {first}") from None

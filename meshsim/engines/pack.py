@@ -21,6 +21,7 @@ from meshsim.architectures.plane import (
     ProxyWork,
     Routed,
 )
+from meshsim.architectures.walk import calls_in, chain_of
 from meshsim.engines import program as p
 from meshsim.engines import record
 from meshsim.engines.keyed import name_hash
@@ -156,6 +157,7 @@ class _Packer:
                     zone=replica.zone,
                     first_queue=queues,
                     cores=0.0 if unlimited else replica.cores / threads,
+                    weight=replica.weight,
                     name=name_hash(f"{service.name}#{i}"),
                 )
                 queues += max(threads, 1)
@@ -270,7 +272,6 @@ class _Packer:
         first = len(self.targets)
         for _ in step.branches:
             self.targets.add(pc=-1)
-        calls_before = len(self.calls)
         fork = self.instructions.add(op=p.FORK, a=first, b=n, c=step.quorum or n, position=position)
         jump = self.instructions.add(op=p.JUMP)
         for i, branch in enumerate(step.branches):
@@ -278,8 +279,8 @@ class _Packer:
             self._block(caller, branch, f"{address}.{i}.")
             self.instructions.add(op=p.END)
         self.instructions[jump]["a"] = len(self.instructions)
-        inside = [self.calls[i] for i in range(calls_before, len(self.calls))]
-        self.instructions[fork]["d"] = int(bool(inside) and all(call["cancellation"] for call in inside))
+        stops = [chain_of(self.plane, call.hop)[-1].cancellation for call in calls_in([step])]
+        self.instructions[fork]["d"] = int(bool(stops) and all(stops))
 
     def _choose(self, caller: str, step: PlaneChoose, address: str, position: int) -> None:
         first = len(self.targets)

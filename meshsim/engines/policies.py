@@ -72,6 +72,7 @@ class PolicyRows:
         self._ring_number: dict[tuple[str, str, int], int] = {}
         self.counts = 0  # outstanding counters handed to views so far
         self.cursors = 0
+        self.dues = 0
         self.hosts = 0
         self.groups = 0
         self.bucket_states = 0
@@ -136,17 +137,19 @@ class PolicyRows:
         cursors, counts = callers * len(among.versions), callers * len(among.replicas)
         tracked = cluster.is_tracked
         is_hashed = cluster.hash_on in self.dimensions and cluster.balancer in ("ring_hash", "maglev")
+        is_weighted = _is_weighted(among, cluster, split)
         number = self.views.add(
             caller=self.service_number[caller] if caller else -1,
             among=self.service_number[among.name],
             callers=callers,
             first_cursor=self.cursors,
             first_count=self.counts,
-            plain=int(not tracked and not cluster.zone_aware and not is_hashed and cluster.choices == 2),
+            plain=int(not (tracked or cluster.zone_aware or is_hashed or is_weighted) and cluster.choices == 2),
             split=int(split),
             choices=cluster.choices,
             dimension=self.dimensions.index(cluster.hash_on) if is_hashed else -1,  # type: ignore[arg-type]
             first_ring=self._rings(among, cluster) if is_hashed else -1,
+            first_due=self.dues if is_weighted else -1,
             zone_aware=int(cluster.zone_aware),
             panic=cluster.panic,
             tracked=int(tracked),
@@ -162,6 +165,7 @@ class PolicyRows:
         )
         self.cursors += cursors
         self.counts += counts
+        self.dues += counts + callers if is_weighted else 0
         self.hosts += counts if tracked else 0
         self.groups += cursors if tracked else 0
         return number
@@ -230,13 +234,22 @@ def ring_tables(
         row["first"], row["entries"] = total, 0
         if n:
             at = int(service["first_replica"]) + first
-            names = tuple(int(name) for name in replicas["name"][at : at + n])
-            where, host = rings.ring(names, int(row["least"])) if row["least"] else rings.maglev(names)
+            hosts_of = zip(
+                replicas["name"][at : at + n].tolist(), replicas["weight"][at : at + n].tolist(), strict=True
+            )
+            weighted = tuple(hosts_of)
+            where, host = rings.ring(weighted, int(row["least"])) if row["least"] else rings.maglev(weighted)
             row["entries"] = len(host)
             total += len(host)
             ats.append(where)
             hosts.append(host + np.int32(first))
     return rows, np.concatenate(ats), np.concatenate(hosts)
+
+
+def _is_weighted(among: PlaneService, cluster: Cluster, split: bool) -> bool:
+    """Replicas take turns by their weights; those of one version weigh the same, and `random` heeds no weights."""
+    weights = {replica.weight for replica in among.replicas}
+    return len(weights) > 1 and not split and cluster.balancer in ("round_robin", "least_request")
 
 
 def _ns(seconds: float | None) -> int:

@@ -119,6 +119,7 @@ REPLICAS = np.dtype(
         ("zone", "i4"),
         ("first_queue", "i4"),  # its first CPU queue
         ("cores", "f8"),  # of one CPU queue; 0: unlimited
+        ("weight", "i4"),  # that balancers give it
         ("name", "u8"),
     ]
 )
@@ -136,6 +137,11 @@ VIEWS = np.dtype(
         ("choices", "i4"),  # LEAST_REQUEST; 0: a full scan
         ("dimension", "i4"),  # RING_HASH, MAGLEV: of keys
         ("first_ring", "i4"),  # rings[first_ring + version]
+        (
+            "first_due",
+            "i4",
+        ),  # -1: all replicas weigh the same; else dues[first_due + caller's number * (most + 1)] is its
+        # clock, and behind it is when each replica is due
         ("zone_aware", "i1"),
         ("panic", "f8"),
         ("tracked", "i1"),  # there are hosts and groups; their rows count on from the next two as cursors and counts do

@@ -94,9 +94,19 @@ def proxy(
     return bootstrap
 
 
-def cluster(name: str, ports: Sequence[int], policy: str = "ROUND_ROBIN", **fields: Any) -> Config:
-    """A static cluster of hosts on loopback; `fields` are further ones of ``Cluster``."""
-    return cluster_of(name, [{"lb_endpoints": [endpoint(port) for port in ports]}], policy, **fields)
+def cluster(
+    name: str,
+    ports: Sequence[int],
+    policy: str = "ROUND_ROBIN",
+    *,
+    weights: Sequence[int] | None = None,
+    **fields: Any,
+) -> Config:
+    """A static cluster of hosts on loopback, with weights if given; `fields` are further ones of ``Cluster``."""
+    hosts = [endpoint(port) for port in ports]
+    for host, weight in zip(hosts, weights or (), strict=weights is not None):
+        host["load_balancing_weight"] = weight
+    return cluster_of(name, [{"lb_endpoints": hosts}], policy, **fields)
 
 
 def cluster_of(name: str, localities: Sequence[Config], policy: str = "ROUND_ROBIN", **fields: Any) -> Config:

@@ -11,8 +11,8 @@ import numpy as np
 
 from meshsim.lab.http import Answer, Connection
 
-LIMIT_S = 60.0
-"""After this the client gives up a request; a row that meets it fails loudly."""
+PATIENCE_S = 60.0
+"""A request without an answer is given up after this: longer than any of the lab takes, so that a row shows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Reply:
     latency_s
         Until the whole answer was there, in seconds.
     status
-        HTTP status; 0 if the connection was closed instead.
+        HTTP status; 0 if the connection was closed instead, by whomever.
     """
 
     number: int
@@ -67,6 +67,8 @@ class Client:
         Of all requests.
     headers
         Of request number n.
+    patience_s
+        A request that is not answered within this time is given up, its connection closed.
     """
 
     def __init__(
@@ -76,11 +78,13 @@ class Client:
         *,
         path: str = "/",
         headers: Callable[[int], Mapping[str, str]] = lambda number: {},
+        patience_s: float = PATIENCE_S,
     ) -> None:
         self._port = port
         self._name = name
         self._path = path
         self._headers = headers
+        self._patience_s = patience_s
         self._idle: list[Connection] = []
         self._fresh = 0
 
@@ -109,8 +113,8 @@ class Client:
         try:
             connection = await self._connection()
             headers = {"x-id": f"{self._name}/{number}", **self._headers(number)}
-            answer = await asyncio.wait_for(connection.ask(self._path, headers), LIMIT_S)
-        except (OSError, EOFError):
+            answer = await asyncio.wait_for(connection.ask(self._path, headers), self._patience_s)
+        except (OSError, EOFError):  # a TimeoutError is an OSError
             if connection is not None:
                 await connection.close()
             answer = Answer(0, {}, b"")

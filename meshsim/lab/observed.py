@@ -18,6 +18,7 @@ _FLAGS = {
     "UT": TIMEOUT,
     "UF": "error(connect_failure)",
     "UC": "error(reset)",
+    "DC": TIMEOUT,  # the client went away
 }
 
 

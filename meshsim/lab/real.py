@@ -96,7 +96,7 @@ def _client(port: int, stream: Stream) -> Client:
     def headers(number: int) -> Mapping[str, str]:
         return {"x-key": f"key-{number}"} if stream.key else {}
 
-    return Client(port, stream.name, path=stream.path, headers=headers)
+    return Client(port, stream.name, path=stream.path, headers=headers, patience_s=stream.patience_s)
 
 
 async def _tries(envoys: Envoys, hosts: Envoy, name: str) -> Sequence[stats.Line]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from meshsim.lab.config import Config, Host
+from meshsim.lab.load import PATIENCE_S
 from meshsim.lab.observed import Observed
 
 Ports = Mapping[str, int]
@@ -31,6 +32,8 @@ class Stream:
         Requests that come together, with ``poisson``.
     path
         Of all its requests; chooses the route.
+    patience_s
+        After this the client closes the connection of a request that is not answered.
     key
         Every request has a key of its own in header ``x-key``, request number n of each stream the same.
     """
@@ -41,6 +44,7 @@ class Stream:
     spacing: Literal["poisson", "constant"] = "poisson"
     batch: int = 1
     path: str = "/"
+    patience_s: float = PATIENCE_S
     key: bool = False
 
 

@@ -178,9 +178,9 @@ CODES: dict[str, Code] = {
                  "traffic: [{name: web, entry: shop.get, arrivals: {poisson: 100/s}}]"),
     "M120": Code(
         "A setting that has no meaning here",
-        "It would be ignored: a queue without a limit of concurrency, a split without versions, sessions of closed "
-        "arrivals, a fallback of a call that nobody waits for, max_backoff beside a distribution, max_retries beside a "
-        "budget.",
+        "It would be ignored: a queue without a limit of concurrency, a split without versions, load_balancing_weight "
+        "beside a split, sessions of closed arrivals, a fallback of a call that nobody waits for, max_backoff beside a "
+        "distribution, max_retries beside a budget.",
         "shop: {queue: 10}",
         "shop: {concurrency: 64, queue: 10}",
     ),
@@ -325,6 +325,13 @@ CODES: dict[str, Code] = {
         "as in Envoy.",
         "traffic: [{name: web, …}]   # and load_balancer: {maglev: {on: caller}}",
         "traffic: [{name: web, keys: {caller: {uniform: {items: 1000}}}, …}]",
+    ),
+    "M223": Code(
+        "Weights that the load balancer does not heed",
+        "random takes any replica, whatever it weighs, as in Envoy; round_robin, least_request, ring_hash and maglev "
+        "give a replica of weight 2 twice as much.",
+        "policies: [{name: p, to: cart, load_balancer: random}]   # and load_balancing_weight in cart",
+        "policies: [{name: p, to: cart, load_balancer: round_robin}]",
     ),
 }  # fmt: skip
 

@@ -89,11 +89,12 @@ def mean_work_s(steps: tuple[Step, ...]) -> float:
 
 
 def version_shares(service: Service) -> dict[str, float]:
-    """Share of the requests by version: the split, or the number of replicas."""
+    """Share of the requests by version: the split, or the replicas by their weights (`random` does not heed them)."""
     if service.split is not None:
         return dict(service.split)
-    replicas = sum(version.replicas for version in service.versions)
-    return {version.name: version.replicas / replicas for version in service.versions}
+    weights = {version.name: version.replicas * version.load_balancing_weight for version in service.versions}
+    total = sum(weights.values())
+    return {name: weight / total for name, weight in weights.items()}
 
 
 def endpoint_sites(service: Service, endpoint: str) -> Iterator[tuple[Version, float, Site]]:

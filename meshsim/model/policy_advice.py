@@ -269,6 +269,25 @@ def _keyless(topology: Topology, reading: Reading) -> Warnings:
             yield "M222", message, hint, f"policies.{policy.name}.load_balancer"
 
 
+def _unheeded_weights(topology: Topology, reading: Reading) -> Warnings:
+    """Warn of replicas that weigh differently where the balancer takes any of them; once for each policy."""
+    weighted = {
+        name: service.versions
+        for name, service in topology.services.items()
+        if len({version.load_balancing_weight for version in service.versions}) > 1
+    }
+    choice, told = PolicyChoice(topology.policies), set[str]()
+    for caller, callee in _calls(topology) if weighted else ():
+        policy = choice.policy("load_balancer", caller, callee) if callee.partition(".")[0] in weighted else None
+        if policy is None or policy.load_balancer is None or policy.load_balancer.kind != "random":
+            continue
+        if policy.name not in told:
+            told.add(policy.name)
+            message = f"random of policy '{policy.name}' does not heed the weights of {callee}'s replicas (as in Envoy)"
+            hint = "write load_balancer: round_robin or least_request, or remove load_balancing_weight"
+            yield "M223", message, hint, f"policies.{policy.name}.load_balancer"
+
+
 def _hashed(policy: Policy | None) -> str | None:
     """Dimension of keys that a policy hashes."""
     return policy.load_balancer.on if policy is not None and policy.load_balancer is not None else None
@@ -297,5 +316,5 @@ def _fits(route: Route, stream: Stream) -> bool:
 
 WARNINGS = (
     _idle_policies, _unmatched_routes, _hidden_routes, _timeouts, _late_tries, _retries, _storms, _pending, _ejections,
-    _zones, _keyless,
+    _zones, _keyless, _unheeded_weights,
 )  # fmt: skip

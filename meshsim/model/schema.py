@@ -207,7 +207,12 @@ def _platform() -> Schema:
 
 def _service() -> Schema:
     endpoints = map_of(ref("steps"), "steps of each endpoint", _ENDPOINT)
-    version = {"replicas": integer(1), "cpu": ref("cpu"), "endpoints": endpoints}
+    version = {
+        "replicas": integer(1),
+        "cpu": ref("cpu"),
+        "load_balancing_weight": integer(1, "of each replica; 1 if absent"),
+        "endpoints": endpoints,
+    }
     properties = {
         "namespace": ref("name"),
         "replicas": integer(1, "of each version"),

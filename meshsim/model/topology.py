@@ -47,6 +47,7 @@ class Version(_Frozen):
     name: str
     replicas: int
     cpu: Cores
+    load_balancing_weight: int = 1  # of each replica, where balancers heed it (Envoy's word)
     endpoints: dict[str, tuple[Step, ...]]  # complete: the service's endpoints with overrides applied
 
 

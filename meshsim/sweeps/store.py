@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from meshsim.errors import StoreError
+from meshsim.sweeps.parquet import read_parquet
 
 #: Scope, name, quantity, value, low, high: as of `meshsim.results.result.rows`.
 Row = tuple[str, str, str, float | None, float | None, float | None]
@@ -198,9 +199,6 @@ def _as_parquet(about: Mapping[str, Any], rows: Sequence[Row]) -> bytes:
 
 
 def _from_parquet(content: bytes) -> tuple[dict[str, Any], tuple[Row, ...]]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    table = pq.read_table(pa.BufferReader(content))
+    table = read_parquet(content)
     about = json.loads((table.schema.metadata or {})[b"meshsim"])
     return about, tuple(zip(*(table.column(name).to_pylist() for name in _COLUMNS), strict=True))

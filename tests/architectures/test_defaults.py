@@ -99,13 +99,19 @@ def test_panic(column: int, chosen: str) -> None:
 
 @each_set
 def test_nothing_else_without_a_word(column: int, chosen: str) -> None:
-    row = "`zone_aware`, `rate_limit`, `cancellation`, `deadline`, `in_app`"
+    row = "`zone_aware`, `rate_limit`, `deadline`, `in_app`"
     assert TABLE[row][column] == "off"
     assert TABLE["`outlier`"][column] == "none unless written"
     assert TABLE["`retries.budget`"][column] == "none"
     found = enforced(chosen)
     assert (found.cluster.outlier, found.cluster.budget_share, found.limits) == (None, None, ())
-    assert not (found.cluster.zone_aware or found.cancellation or found.deadline)
+    assert not (found.cluster.zone_aware or found.deadline)
+
+
+@each_set
+def test_who_is_told_that_a_caller_has_gone(column: int, chosen: str) -> None:
+    says = {"of proxies": "at_proxies", "off": "nowhere"}
+    assert enforced(chosen).cancellation == says[TABLE["`cancellation`"][column]]
 
 
 @pytest.mark.parametrize("chosen", SETS)

@@ -23,7 +23,7 @@ def chains(plane: Plane) -> dict[str, list[str]]:
 
 
 def text(hop: Hop) -> str:
-    flags = "".join(f" {flag}" for flag in ("tls", "loopback", "cancellation") if getattr(hop, flag))
+    flags = "".join(f" {flag}" for flag in ("tls", "loopback") if getattr(hop, flag))
     balancer = f" by {hop.cluster.balancer}" if hop.pick == "balance" else ""
     return f"{hop.to}/{hop.endpoint} {hop.pick} {hop.among or '-'}{balancer} via {hop.via}{flags}"
 
@@ -177,10 +177,44 @@ def test_only_the_first_hop_has_the_callers_connections(three: Topology, archite
         assert all(hop.connections == Connections(pool=0, fresh=0.0) for hop in others)
 
 
-@pytest.mark.parametrize("architecture", ["sidecar", "central", "ambient-waypoint"])
-def test_cancellation_follows_on_every_hop(three: Topology, architecture: str) -> None:
-    changed = three.model_copy(update={"policies": (Policy(name="stop", to="b", cancellation=True),)})
+@pytest.mark.parametrize("architecture", ["sidecar", "central", "ambient", "ambient-waypoint"])
+@pytest.mark.parametrize(
+    ("defaults", "written", "at_proxies", "at_callee"),
+    [
+        ("istio", None, True, False),
+        ("envoy", None, True, False),
+        ("none", None, False, False),
+        ("istio", True, True, True),
+        ("none", True, True, True),
+        ("istio", False, False, False),
+    ],
+)
+def test_who_is_told_that_a_caller_gave_up(
+    three: Topology, architecture: str, defaults: str, written: bool | None, at_proxies: bool, at_callee: bool
+) -> None:
+    """Envoy resets what it sent on when its own caller has gone (row client-gone of the lab)."""
+    stop = Policy(name="stop", to="b", cancellation=written, in_app=True)
+    changed = three.model_copy(update={"policies": (stop,), "policy_defaults": defaults})
     plane = lower(changed, architecture)
-    for edge in edges(plane):
-        chain = chain_of(plane, edge.hop)
-        assert {hop.cancellation for hop in chain} == {chain[-1].to == "b"}
+    (edge,) = [edge for edge in edges(plane) if chain_of(plane, edge.hop)[-1].to == "b"]
+    *proxies, callee = chain_of(plane, edge.hop)
+    assert {hop.cancellation for hop in proxies} == {at_proxies}
+    assert callee.cancellation == at_callee
+
+
+@pytest.mark.parametrize("architecture", ["sidecar", "ambient"])
+def test_what_passes_a_proxy_is_told_apart_by_who_is_told(three: Topology, architecture: str) -> None:
+    """Calls of two callers to one endpoint, one of which shall not be stopped at all."""
+    policies = tuple(
+        Policy(name=f"{caller}{written}", to="c", from_=caller, cancellation=written, in_app=True)
+        for caller, written in (("b", False), ("client", True))
+    )
+    entry = three.traffic[0].model_copy(update={"name": "late", "service": "c"})
+    changed = three.model_copy(update={"policies": policies, "traffic": (*three.traffic, entry)})
+    plane = lower(changed, architecture)
+    told = {
+        edge.sender: [hop.cancellation for hop in chain]
+        for edge in edges(plane)
+        if (chain := chain_of(plane, edge.hop))[-1].to == "c"
+    }
+    assert set(told["b"]) == {False} and set(told["client"]) == {True}

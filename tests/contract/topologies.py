@@ -102,7 +102,10 @@ def services(draw: st.DrawFn) -> dict[str, Any]:
         }
         if draw(st.integers(0, 3)) == 0:
             one["versions"] = {"v1": {}, "v2": {"replicas": 2, "endpoints": {"get": draw(steps(later, 0))}}}
-            one["split"] = {"v1": 3, "v2": 1}
+            if draw(st.booleans()):
+                one["split"] = {"v1": 3, "v2": 1}
+            else:
+                one["versions"]["v2"]["load_balancing_weight"] = 3
         else:
             one["replicas"] = draw(st.integers(1, 4))
         if draw(st.booleans()):

@@ -30,6 +30,7 @@ traffic:
 """
 SERVICE = "  db: {endpoints: {get: [{work: 2ms}]}}\n"
 STREAM = "    headers: {end-user: jason}\n"
+VERSIONS = "    versions: {v1: {}, v2: {}}\n"
 
 # (code, field of a policy, part of the hint)
 POLICIES = [
@@ -173,6 +174,12 @@ ELSEWHERE = [
     ("M114", "caller: {zipf: {items: 50, exponent: 1.0}}",
      "§caller: {zipf: {items: 5, exponent: 1}, uniform: {items: 5}}", "zipf"),
     ("M110", "keys: {caller:", "keys: {§the.caller:", "letters"),
+    ("M120", VERSIONS, "    versions: {v1: {§load_balancing_weight: 2}, v2: {}}\n    split: {v1: 1}\n", "remove it"),
+    ("M101", VERSIONS, "    versions: {v1: {§weight: 2}, v2: {}}\n", "write load_balancing_weight"),
+    ("M101", SERVICE, "  db: {§load_balancing_weight: 2, endpoints: {get: []}}\n", "give it to versions"),
+    ("M108", VERSIONS, "    versions: {v1: {load_balancing_weight: §0}, v2: {}}\n", "write 1"),
+    ("M103", VERSIONS, "    versions: {v1: {load_balancing_weight: §1.5}, v2: {}}\n", ""),
+    ("M108", VERSIONS, "    versions: {v1: {load_balancing_weight: §1001}, v2: {}}\n", "write 1000"),
 ]  # fmt: skip
 
 
@@ -322,6 +329,16 @@ def test_patience_below_the_work(tmp_path: Path) -> None:
     assert (warning.code, warning.line, warning.col) == ("M212", 15, 15)
     assert "gives up after 3ms" in warning.message and "shop.get takes 6ms" in warning.message  # 5 and 1 ms of work
     assert _diagnostics(text.replace("3ms", "{exp: 3ms}"), tmp_path) == []
+
+
+def test_weights_that_random_does_not_heed(tmp_path: Path) -> None:
+    text = SHOP.replace("v2: {}", "v2: {load_balancing_weight: 2}")
+    chooses = "policies: [{name: p, to: cart, load_balancer: random}]\n"
+    (warning,) = _diagnostics(text + chooses, tmp_path)
+    assert warning.code == "M223" and "'p'" in warning.message and "round_robin" in warning.hint
+    assert _diagnostics(SHOP + chooses, tmp_path) == []
+    assert _diagnostics(text + chooses.replace("random", "round_robin"), tmp_path) == []
+    assert _diagnostics(text + chooses.replace("cart", "db"), tmp_path) == []
 
 
 def test_a_limit_of_waiting_bounds_the_queue(tmp_path: Path) -> None:

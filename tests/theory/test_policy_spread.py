@@ -60,6 +60,72 @@ def test_shares_of_a_ring_are_those_of_random_arcs() -> None:
     assert np.abs(z).max() < 4.5  # so no host has more than 1.6 times its share
 
 
+# -- weights ---------------------------------------------------------------------------------------------------
+
+WEIGHTS = (1, 2, 4)
+
+
+def weighing(weights: Sequence[int], **steps_of: Any) -> dict[str, Any]:
+    """A service whose replicas weigh so much."""
+    one = {f"w{i}": {"load_balancing_weight": weight} for i, weight in enumerate(weights)}
+    for name, what in steps_of.items():
+        one[name]["endpoints"] = {"e": what}
+    return {"versions": one, **steps()}
+
+
+@pytest.mark.parametrize("balancer", ["round_robin", "least_request", {"least_request": {"choices": "full_scan"}}])
+def test_hosts_take_turns_by_weight(balancer: str | dict[str, Any]) -> None:
+    """Of idle hosts each comes round once in 1/w of the clock, so after k choices in all host i has had k w_i / W of
+    them within 1 + n w_i / W: wherever the schedules begin, and in any window.
+    """
+    plane = built({"a": weighing(WEIGHTS)}, {"constant": "1000/s"}, [{"load_balancer": balancer}])
+    hosts = served(run_long(plane, 7.0, spans=True), len(WEIGHTS))
+    total_weight = sum(WEIGHTS)
+    for host, weight in enumerate(WEIGHTS):
+        had = np.concatenate([[0], np.cumsum(hosts == host)]) - np.arange(len(hosts) + 1) * weight / total_weight
+        assert had.max() - had.min() <= 1.0 + len(WEIGHTS) * weight / total_weight
+
+
+def test_a_host_that_hangs_gets_fewer_and_fewer_by_least_request() -> None:
+    """It is due again after 1, 2, 3 … of its periods: n(n + 1)/2 of them while the other has N idle ones of its own."""
+    hangs, weights = [{"wait": "4s"}], (1, 3)
+    service = weighing(weights, w0=hangs)
+    plane = built({"a": service}, {"constant": "1000/s"}, [{"load_balancer": "least_request"}])
+    spans = run_long(plane, 3.0, spans=True).spans
+    hanging, idle = np.bincount(spans["replica"][(spans["sent_ns"] < 3e9) & (spans["replica"] < 2)]).tolist()
+    clock = idle / weights[1]
+    assert idle > 2500
+    assert hanging * (hanging - 1) / 2 <= clock + 1 and clock - 1 <= (hanging + 1) * (hanging + 2) / 2
+
+
+def test_random_heeds_no_weights() -> None:
+    plane = built({"a": weighing(WEIGHTS)}, {"poisson": "2000/s"}, [{"load_balancer": "random"}])
+    counts = np.bincount(served(run_long(plane, 5.0, spans=True), 3), minlength=3)
+    assert stats.chisquare(counts).pvalue > 1e-3
+
+
+def test_entries_of_maglev_are_by_weight() -> None:
+    keys = {"who": {"uniform": {"items": ITEMS}}}
+    traffic = [{"name": "s", "entry": "a.e", "arrivals": {"poisson": "20000/s"}, "keys": keys}]
+    policies = [{"load_balancer": {"maglev": {"on": "who"}}}]
+    plane = built({"a": weighing(WEIGHTS)}, {}, policies, traffic=traffic)
+    counts = np.bincount(served(run_long(plane, 2.0, spans=True), 3), minlength=3)
+    assert stats.chisquare(counts, np.array(WEIGHTS) / 7.0 * counts.sum()).pvalue > 1e-3
+
+
+def test_arcs_of_a_ring_are_by_weight() -> None:
+    """A host with m of M points has a share that is Beta(m, M - m); here of 7 times 2,000 points."""
+    keys = {"who": {"uniform": {"items": ITEMS}}}
+    traffic = [{"name": "s", "entry": "a.e", "arrivals": {"poisson": "20000/s"}, "keys": keys}]
+    policies = [{"load_balancer": {"ring_hash": {"on": "who", "min_size": 14_000}}}]
+    plane = built({"a": weighing(WEIGHTS)}, {}, policies, traffic=traffic)
+    counts = np.bincount(served(run_long(plane, 2.0, spans=True), 3), minlength=3)
+    for count, weight in zip(counts.tolist(), WEIGHTS, strict=True):
+        share = weight / 7.0
+        sd = math.sqrt(share * (1.0 - share) * (1.0 / 14_001 + 1.0 / counts.sum()))
+        assert count / counts.sum() == pytest.approx(share, abs=4.0 * sd)
+
+
 @pytest.mark.parametrize("hosts", [3, HOSTS])
 def test_shares_of_maglev_are_equal(hosts: int) -> None:
     """Hosts take turns to fill the table, so their shares differ by an entry of 65,537 (Eisenbud et al. 2016, 3.4)."""

@@ -16,7 +16,7 @@ from scipy import stats
 
 from meshsim.architectures import lower
 from meshsim.architectures.plane import Plane
-from meshsim.engines.record import OK, RATE_LIMIT, Record
+from meshsim.engines.record import OK, RATE_LIMIT, TIMEOUT, Record
 from meshsim.model.load import load
 
 FAST = {"request": 1, "limit": "unlimited"}
@@ -101,6 +101,23 @@ def test_another_host_is_looked_for_so_often() -> None:
         ends = outcomes(run_long(plane, 20.0))
         chance = 0.5 * 0.5 ** (1 + looked)
         assert_count(len(ends) - ends.count(OK), len(ends) * chance, len(ends) * chance * (1.0 - chance))
+
+
+@pytest.mark.parametrize(
+    ("cancellation", "tries"), [({}, 3), ({"cancellation": "off"}, 11), ({"cancellation": "on"}, 3)]
+)
+def test_with_its_client_go_the_retries_of_a_proxy(cancellation: dict[str, str], tries: int) -> None:
+    """A client gives up after 130 ms on a gateway that tries again every 50 ms, ten times."""
+    retrying = {"in_app": "off", "retries": {"attempts": 10, "on": ["5xx"], "backoff": "none"}, **cancellation}
+    traffic = [{"name": "s", "entry": "a.e", "arrivals": {"constant": "5/s"}, "patience": "130ms"}]
+    plane = built(
+        {"a": steps({"wait": "50ms"}, fails())}, {}, [retrying],
+        architecture="gateway", traffic=traffic, policy_defaults="envoy", mesh={"gateway": {"profile": "zero"}},
+    )  # fmt: skip
+    record = run(plane, 2.1)
+    assert set(outcomes(record)) == {TIMEOUT}
+    until_the_end_ns = record.end_ns - rows(record)["arrival_ns"]
+    assert total(record, 0, "requests") == np.minimum(until_the_end_ns // 50_000_000 + 1, tries).sum()
 
 
 # -- fan-out ---------------------------------------------------------------------------------------------------

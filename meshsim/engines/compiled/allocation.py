@@ -67,6 +67,7 @@ def allocate(program: Program) -> Kernel:
         groups=table(_rows_of_groups(program), GROUPS),
         buckets=np.full(_rows_of_buckets(program) + 1, -NEVER_NS, dtype=np.int64),
         seen=np.concatenate([np.full(cursors, NONE, dtype=np.int32), np.zeros(counters + 1, dtype=np.int32)]),
+        dues=np.full(_rows_of_dues(program) + 1, -1.0),
         arrival_states=table(streams, ARRIVAL_STATE),
         counts=np.zeros((streams, BATCHES + 1, len(OUTCOMES) + 3), dtype=np.int64),
         seen_latencies=np.zeros((streams, COARSE_BUCKETS), dtype=np.uint32),
@@ -146,6 +147,11 @@ def _rows_of_hosts(program: Program) -> int:
 def _rows_of_groups(program: Program) -> int:
     views = _tracked(program)
     return int((views["callers"] * program.services["versions"][views["among"]]).sum())
+
+
+def _rows_of_dues(program: Program) -> int:
+    views = program.views[program.views["first_due"] >= 0]
+    return int((views["callers"] * (program.services["most"][views["among"]] + 1)).sum())
 
 
 def _rows_of_buckets(program: Program) -> int:

@@ -165,6 +165,8 @@ def _select(
         position = service.name
         purpose = keyed.PROXY_PICK
     base = k.scalars[0].first_count + view.first_count + mine * service.most
+    if view.first_due >= 0:
+        return _by_weight(k, frame, caller, mine, first, n, ejects, zone, base)
     choices = 1
     if c.balancer == LEAST_REQUEST:
         choices = view.choices
@@ -242,6 +244,47 @@ def _least(
             if unit(key, purpose, position, tied) * tied < 1.0:
                 picked = number
     return picked
+
+
+@compiled(inline=False)
+def _by_weight(
+    k: Kernel, frame: int, caller: int, mine: int, first: int, n: int, ejects: bool, zone: int, base: int
+) -> int:
+    """The replica that is due first; the heavier it is, and the less it has to do, the sooner it is due again.
+
+    Earliest deadline first (rule B13). Who was left out for a while makes up for nothing.
+    """
+    c = k.calls[k.frames[frame].call]
+    service = k.services[c.among]
+    clock = k.views[c["view"]].first_due + mine * (service.most + 1)
+    dues = clock + 1
+    if k.dues[clock] < 0.0:
+        _begin_dues(k, caller, c.among, clock)
+    picked = NONE
+    for number in range(first, first + n):
+        if not _may_be_chosen(k, frame, number, ejects, zone):
+            continue
+        if k.dues[dues + number] < k.dues[clock]:
+            k.dues[dues + number] = k.dues[clock] + 1.0 / k.replicas[service.first_replica + number].weight
+        if picked == NONE or k.dues[dues + number] < k.dues[dues + picked]:
+            picked = number
+    busy = 0
+    if c.balancer == LEAST_REQUEST:
+        busy = k.seen[base + picked]
+    k.dues[clock] = k.dues[dues + picked]
+    k.dues[dues + picked] = k.dues[clock] + (busy + 1.0) / k.replicas[service.first_replica + picked].weight
+    return picked
+
+
+@compiled()
+def _begin_dues(k: Kernel, caller: int, among: int, clock: int) -> None:
+    """Let each replica's first turn fall anywhere within its period."""
+    service = k.services[among]
+    key = mix(k.scalars[0].origin, 0) if caller == NONE else mix(k.scalars[0].origin, k.replicas[caller].name)
+    k.dues[clock] = 0.0
+    for number in range(service.most):
+        phase = unit(key, keyed.CURSOR, mix(service.name, 0), 1 + number)
+        k.dues[clock + 1 + number] = phase / k.replicas[service.first_replica + number].weight
 
 
 # -- consistent hashing ------------------------------------------------------------------------------------------

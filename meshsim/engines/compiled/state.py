@@ -61,6 +61,7 @@ class Kernel(NamedTuple):
     groups: Any
     buckets: Any  # of tokens: when each would have been empty, had it only filled since
     seen: Any  # round robin cursors, and from `first_count` on the outstanding counters of all views
+    dues: Any  # of weighted balancing: a clock, negative at first, and when each replica is due
     arrival_states: Any
     counts: Any  # (streams, batches + 1, outcomes, then sums of latency and tries)
     seen_latencies: Any  # (streams, coarse buckets): successes of the whole run, for whoever watches it

@@ -44,6 +44,7 @@ class Chooser:
             for service in plant.services
         ]
         self.cursors: dict[int, int] = {}
+        self.dues: dict[int, list[float]] = {}
         self.build_rings()
 
     def build_rings(self) -> None:
@@ -138,6 +139,8 @@ class Chooser:
         own = mix(key, selection) if selection else key
         if view.zone_aware and caller is not None and call.balancer < p.RING_HASH and not panics:
             hosts = self._in_zone(call, view, caller, hosts, own)
+        if view.first_due >= 0:
+            return self._by_weight(call, view, caller, hosts)
         if call.balancer == p.ROUND_ROBIN:
             mine = caller.number if caller is not None else 0
             slot = view.first_cursor + mine * self.plant.services[call.among].versions + version
@@ -167,6 +170,33 @@ class Chooser:
                 tied += 1
                 if unit(key, purpose, position, tied) * tied < 1.0:
                     picked = number
+        return int(picked)
+
+    def _by_weight(self, call: Any, view: Any, caller: Replica | None, hosts: Any) -> int:
+        """The replica that is due first; the heavier it is, and the less it has to do, the sooner it is due again.
+
+        Earliest deadline first (rule B13). Who was left out for a while makes up for nothing.
+        """
+        service = self.plant.services[call.among]
+        mine = caller.number if caller is not None else 0
+        slot = view.first_due + mine * (service.most + 1)
+        weights = [self.plant.replicas[service.first_replica + number].weight for number in range(service.most)]
+        if slot not in self.dues:
+            key = mix(self.origin, caller.name if caller is not None else 0)
+            phases = [unit(key, keyed.CURSOR, mix(service.name, 0), 1 + number) for number in range(service.most)]
+            self.dues[slot] = [0.0, *(phase / weight for phase, weight in zip(phases, weights, strict=True))]
+        dues = self.dues[slot]
+        picked = -1
+        for number in hosts:
+            if dues[1 + number] < dues[0]:
+                dues[1 + number] = dues[0] + 1.0 / weights[number]
+            if picked < 0 or dues[1 + number] < dues[1 + picked]:
+                picked = number
+        busy = 0
+        if call.balancer == p.LEAST_REQUEST:
+            busy = self.outstanding[view.first_count + mine * service.most + picked]
+        dues[0] = dues[1 + picked]
+        dues[1 + picked] = dues[0] + (busy + 1.0) / weights[picked]
         return int(picked)
 
     def _turn(self, slot: int, among: int, caller: Replica | None, version: int, n: int) -> int:

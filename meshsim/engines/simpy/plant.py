@@ -31,7 +31,7 @@ def changeable_rows(array: npt.NDArray[np.void]) -> list[Any]:
 class Replica:
     """One replica: a row of REPLICAS and its number within its service."""
 
-    __slots__ = ("cores", "first_queue", "index", "name", "node", "number", "service", "version", "zone")
+    __slots__ = ("cores", "first_queue", "index", "name", "node", "number", "service", "version", "weight", "zone")
 
     def __init__(self, index: int, row: Any, number: int) -> None:
         self.index = index
@@ -42,6 +42,7 @@ class Replica:
         self.zone: int = row.zone
         self.first_queue: int = row.first_queue
         self.cores: float = row.cores
+        self.weight: int = row.weight
         self.name: int = row.name
 
 

@@ -6,7 +6,7 @@ from meshsim.lab import reading
 from meshsim.lab.config import Host, cluster, route
 from meshsim.lab.observed import OK, TIMEOUT
 from meshsim.lab.scenario import Quantity, Scenario, Setup, Stream
-from meshsim.lab.scenarios.parts import MANY_RETRIES, TIMER, retry, topology
+from meshsim.lab.scenarios.parts import AT_ONCE, MANY_RETRIES, TIMER, retry, topology
 
 _SLOW = "{endpoints: {get: [{choose: [{p: 0.3, do: [{wait: 400ms}]}, {p: 0.7}]}]}}"
 
@@ -91,4 +91,43 @@ HEDGE = Scenario(
     ],
 )
 
-SCENARIOS = (TIMEOUTS, HEDGE)
+GONE = Scenario(
+    name="client-gone",
+    about="A client gives up after 130 ms on a proxy that tries again every 50 ms: with it end the retries.",
+    setup=Setup(
+        hosts=[Host("up-0", status=503, delay_s=0.05)],
+        clusters=lambda ports: [cluster("up", list(ports.values()), **MANY_RETRIES)],
+        routes=[route("up", retry_policy=retry("5xx", 10, retry_back_off=AT_ONCE))],
+        streams=[Stream(rate_per_s=50, duration_s=10, patience_s=0.13)],
+        timed=True,
+    ),
+    topologies={
+        "": topology(
+            "client-gone",
+            """\
+            services:
+              up: {endpoints: {get: [{wait: 50ms}, {fail: {as: 503}}]}}
+            traffic:
+              - {name: client, entry: up.get, arrivals: {poisson: 50/s}, patience: 130ms}
+            policies:
+              - name: up
+                to: up
+                retries: {attempts: 10, on: [5xx], backoff: none}
+                circuit_breaker: {max_retries: 10000}
+            """,
+            duration_s=10,
+        )
+    },
+    quantities=[
+        Quantity(
+            name="tries of a request",
+            read=reading.tries(),
+            tolerance=0.05,
+            why="where the machine stands still for 30 ms the third try comes too late",
+            theory=3.0,
+        ),
+        Quantity(name="given up", read=reading.ended(TIMEOUT), share=True, theory=1.0),
+    ],
+)
+
+SCENARIOS = (TIMEOUTS, HEDGE, GONE)

@@ -10,7 +10,7 @@ SERVICE = (
     "namespace", "replicas", "cpu", "memory", "concurrency", "queue", "max_wait", "discipline", "connections",
     "versions", "split", "endpoints",
 )  # fmt: skip
-VERSION = ("replicas", "cpu", "endpoints")
+VERSION = ("replicas", "cpu", "load_balancing_weight", "endpoints")
 STEPS = ("work", "wait", "call", "parallel", "choose", "fail")
 CALL = ("timeout", "retries", "p", "times", "optional", "fallback", "async", "request", "response")
 PARALLEL = ("quorum", "join")
@@ -89,7 +89,13 @@ LATER_PRICES = frozenset({"node", "load_balancer", "control_plane", "egress"})
 LATER_RUN = frozenset({"until", "confidence"})
 
 # What other tools call a key, or where they have it: their users get a hint.
-ELSEWHERE_SERVICE = {"waiting_limit": "write max_wait"}
+ELSEWHERE_SERVICE = {
+    "waiting_limit": "write max_wait",
+    "load_balancing_weight": "give it to versions: {small: {replicas: 2}, big: {load_balancing_weight: 2}}",
+}
+ELSEWHERE_VERSION = {
+    "weight": "write load_balancing_weight, of each replica; shares of the versions are a split beside versions",
+}
 ELSEWHERE_POLICY = {
     **dict.fromkeys(("outlier_detection", "outlierDetection"), "write outlier"),
     **dict.fromkeys(("circuit_breakers", "connection_pool", "connectionPool"), "write circuit_breaker"),

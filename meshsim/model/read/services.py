@@ -15,6 +15,7 @@ from meshsim.model.steps import Step
 from meshsim.model.topology import Cores, Service, Version
 
 MAX_REPLICAS = 100_000
+MAX_WEIGHT = 1000  # a Maglev table has 65,537 entries (assumed; Envoy once had 128)
 DEFAULT_CPU = Cores(request=1.0, limit=1.0)  # assumed
 DEFAULT_MEMORY_BYTES = 1024**3  # assumed
 
@@ -106,6 +107,7 @@ def _versions(found: dict[str, Cursor]) -> tuple[Version, ...]:
     at = found["versions"]
     versions = [_version(name, inner, base) for name, inner in at.children("v1: {}, v2: {replicas: 1}")]
     _check_inherited(found, at, replicas)
+    _check_weights(found, at)
     return tuple(sorted(versions, key=lambda version: version.name)) or (base,)
 
 
@@ -121,9 +123,18 @@ def _check_inherited(found: dict[str, Cursor], at: Cursor, replicas: int) -> Non
         found["replicas"].warning("M208", f"{inheriting} versions inherit {replicas} replicas each", hint)
 
 
+def _check_weights(found: dict[str, Cursor], at: Cursor) -> None:
+    """Refuse weights of replicas beside a split, which decides alone."""
+    for _, version in at.children("v1: {}") if "split" in found and isinstance(at.node, MapNode) else ():
+        for key, value in version.children("replicas: 1") if isinstance(version.node, MapNode) else ():
+            if key == "load_balancing_weight":
+                hint = "remove it: the replicas of one version all weigh the same; or remove the split"
+                value.error("M120", f"{key} has no meaning beside a split", hint, value.key_mark)
+
+
 def _version(name: str, at: Cursor, base: Version) -> Version:
     at.valid_name(name, NAME, "a version's name", mark=at.key_mark)
-    found = at.fields(keys.VERSION, later=keys.LATER_VERSION, example="replicas: 1")
+    found = at.fields(keys.VERSION, later=keys.LATER_VERSION, example="replicas: 1", elsewhere=keys.ELSEWHERE_VERSION)
     own = _endpoints(found["endpoints"]) if "endpoints" in found else {}
     for endpoint in own:
         mark = at.reading.marks[f"{at.path}.endpoints.{endpoint}"]
@@ -132,5 +143,6 @@ def _version(name: str, at: Cursor, base: Version) -> Version:
         name=name,
         replicas=found["replicas"].integer(1, MAX_REPLICAS) if "replicas" in found else base.replicas,
         cpu=quantities.cpu(found["cpu"]) if "cpu" in found else base.cpu,
+        load_balancing_weight=found[key].integer(1, MAX_WEIGHT) if (key := "load_balancing_weight") in found else 1,
         endpoints=dict(sorted({**base.endpoints, **own}.items())),
     )
