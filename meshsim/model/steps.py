@@ -72,6 +72,14 @@ class Fail(_Frozen):
     reason: FailReason = "500"
 
 
-Step = Work | Wait | Call | Parallel | Choose | Fail
-for _model in (Call, Parallel, Option, Choose):
+class Cached(_Frozen):
+    """Look into a cache of the service; what is not there is got by the steps of `miss`, and kept."""
+
+    name: str
+    key: tuple[str, ...]  # dimensions of `keys`; a request without one of them does the steps of `miss`
+    miss: tuple[Step, ...] = ()
+
+
+Step = Work | Wait | Call | Parallel | Choose | Fail | Cached
+for _model in (Call, Parallel, Option, Choose, Cached):
     _model.model_rebuild()
