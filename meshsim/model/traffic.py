@@ -61,6 +61,7 @@ class Sessions(_Frozen):
     gap: Distribution
     reuse: float = 0.0  # chance that a request is about the same as one of the session's last `reuse_window` requests
     reuse_window: int = 16
+    same: tuple[str, ...] = ()  # dimensions of keys in which a session is about one item, as its caller
 
 
 class Connections(_Frozen):
