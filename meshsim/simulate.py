@@ -29,7 +29,7 @@ from meshsim.results.manifest import Timing
 from meshsim.results.repeat import Repeat
 from meshsim.results.result import Origin, Result, build
 from meshsim.results.text import percent
-from meshsim.results.verdict import Verdict
+from meshsim.results.verdict import HOPELESS, Verdict
 from meshsim.results.warmup import cut_batches, unsettled
 from meshsim.settings import MOST_REPLICATIONS, Precision, Settings, settings_of
 from meshsim.workers import Stop, Submit, workers
@@ -293,7 +293,7 @@ def simulate_planes(
 
 def _enough(results: Sequence[Result], until: Precision) -> bool:
     """Precise enough, or beyond help: an unstable system has no latency to be precise about."""
-    return all(until.reached(result) or result.verdict.word == "unstable" for result in results)
+    return all(until.reached(result) or result.verdict.word in HOPELESS for result in results)
 
 
 def _with_precision(result: Result, until: Precision | None) -> Result:

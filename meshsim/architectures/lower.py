@@ -206,24 +206,23 @@ class _Lowering:
     def add_endpoints(self, edge: Edge, hops: tuple[Hop, ...]) -> None:
         """Put what proxies do for an edge into their endpoints."""
         for at, onward in pairwise(hops):
-            steps = self.enforcing_steps(edge, onward) if onward.pick == "balance" else (Forward(onward),)
+            steps = self.enforcing_steps(edge, at, onward) if onward.pick == "balance" else (_passed_on(at, onward),)
             self.add_endpoint(at, steps)
 
-    def enforcing_steps(self, edge: Edge, onward: Hop) -> tuple[PlaneStep, ...]:
+    def enforcing_steps(self, edge: Edge, at: Hop, onward: Hop) -> tuple[PlaneStep, ...]:
         """What the enforcer of an edge does between a request and its answer: limits, then the route that fits."""
         enforced = edge.enforced
-        usual: tuple[PlaneStep, ...] = (Forward(onward),)
+        usual: tuple[PlaneStep, ...] = (_passed_on(at, onward),)
         if enforced.routes:
-            cases = [Case(rule.streams, self.route_steps(edge, rule), rule.name) for rule in enforced.routes]
+            cases = [Case(rule.streams, self.route_steps(edge, at, rule), rule.name) for rule in enforced.routes]
             usual = (Routed((*cases, Case(None, usual))),)
-        limits: list[PlaneStep] = []
-        for limit in enforced.limits:
-            if limit.shared and enforced.limit_delay is not None:
-                limits.append(Wait(wait=enforced.limit_delay))
-            limits.append(Limited(limit, enforced.limit_name))
+        limits = (
+            Limited(limit, enforced.limit_name, enforced.limit_delay if limit.shared else None)
+            for limit in enforced.limits
+        )
         return *limits, *usual
 
-    def route_steps(self, edge: Edge, rule: RouteRule) -> tuple[PlaneStep, ...]:
+    def route_steps(self, edge: Edge, at: Hop, rule: RouteRule) -> tuple[PlaneStep, ...]:
         """Delay, abort, mirror, and then pass on as the route says."""
         steps: list[PlaneStep] = []
         if rule.delay is not None:
@@ -233,7 +232,7 @@ class _Lowering:
         if rule.mirror is not None:
             copy = self.routed_hop(edge, rule, rule.mirror)
             steps.append(_sometimes(rule.mirror_share, Mirrored(replace(copy, trying=_once(copy.trying)))))
-        return *steps, Forward(self.routed_hop(edge, rule, rule.split))
+        return *steps, _passed_on(at, self.routed_hop(edge, rule, rule.split))
 
     def routed_hop(self, edge: Edge, rule: RouteRule, split: tuple[float, ...] | None) -> Hop:
         """The message that a route sends; what follows it is put into the proxies on its way."""
@@ -248,7 +247,7 @@ class _Lowering:
         hops = chain(routed, self.wiring)
         at = next(i for i, hop in enumerate(hops) if hop.pick == "balance")
         for one, onward in pairwise(hops[at:]):
-            self.add_endpoint(one, (Forward(onward),))
+            self.add_endpoint(one, (_passed_on(one, onward),))
         return hops[at]
 
     def add_endpoint(self, at: Hop, inner: tuple[PlaneStep, ...]) -> None:
@@ -350,6 +349,10 @@ def _rewrite_step(step: Step, hop_of: Callable[[Call], Hop]) -> PlaneStep:
     if isinstance(step, Choose):
         return PlaneChoose(tuple(PlaneOption(option.p, rewrite_steps(option.do, hop_of)) for option in step.options))
     return step
+
+
+def _passed_on(at: Hop, onward: Hop) -> Forward:
+    return Forward(onward, as_connection=_kind(at.to) in ("ztunnel", "library"))
 
 
 def _once(trying: Trying | None) -> Trying | None:

@@ -130,9 +130,14 @@ class ProxyWork:
 
 @dataclass(frozen=True, slots=True)
 class Forward:
-    """A proxy passes the request on, waits for the answer, and will answer the same (failures included)."""
+    """A proxy passes the request on, waits for the answer, and will answer the same (failures included).
+
+    A connection that breaks, or that there is none, is passed on as that by what only carries connections (L4 proxies)
+    or is part of its caller (libraries): `as_connection`. Others answer 503.
+    """
 
     hop: Hop
+    as_connection: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +149,11 @@ class Mirrored:
 
 @dataclass(frozen=True, slots=True)
 class Limited:
-    """The request is turned away (429) unless it gets a token."""
+    """The request is turned away (429) unless it gets a token; `delay` (seconds) passes before the answer is known."""
 
     limit: Limit
-    name: str  # of the edge whose calls share the bucket
+    name: str  # of the policy whose calls share the bucket
+    delay: Distribution | None = None
 
 
 @dataclass(frozen=True, slots=True)

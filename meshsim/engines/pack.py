@@ -227,14 +227,18 @@ class _Packer:
                     b=int(step.direction == "response"),
                     p=step.per_kib_s * _NS,
                     d=round(step.handshake_s * _NS),
-                    position=position,
+                    position=name_hash(f"{address.partition('/')[0]}/{step.direction}"),
                 )
             case Forward():
                 sizes = {"request_bytes": -1, "response_bytes": -1}
-                add(op=p.FORWARD, a=self.calls.add(**sizes, **self._hop(caller, step.hop)), position=position)
+                fields = self._hop(caller, step.hop)
+                add(op=p.FORWARD, a=self.calls.add(translates=not step.as_connection, **sizes, **fields))
             case Mirrored():
                 self._detached(caller, step, address, position)
             case Limited():
+                if step.delay is not None:
+                    at = name_hash(f"policies.{step.name}.rate_limit")
+                    add(op=p.WAIT, a=self.distributions.add(step.delay, _NS), position=at)
                 add(op=p.LIMIT, a=self.policies.limit(caller, step.limit, step.name), position=position)
             case Routed():
                 self._match(caller, step, address, position)
@@ -250,6 +254,7 @@ class _Packer:
         number = self.calls.add(
             optional=call.optional,
             asynchronous=call.async_,
+            translates=True,
             retries=call.retries,
             times=-1 if call.times is None else self.distributions.add(call.times, 1.0),
             fallback=-1,
@@ -306,7 +311,8 @@ class _Packer:
         jumps = []
         for i, case in enumerate(step.cases):
             self.targets[first + i]["pc"] = len(self.instructions)
-            self._block(caller, case.do, f"{address}.{i}.")
+            # by its route alone: whoever enforces it, the same requests are delayed, aborted and copied
+            self._block(caller, case.do, f"routes.{case.route}/" if case.route else f"{address}.{i}.")
             jumps.append(self.instructions.add(op=p.JUMP))
         for jump in jumps:
             self.instructions[jump]["a"] = len(self.instructions)

@@ -184,7 +184,7 @@ class PolicyRows:
 
     def limit(self, caller: str, limit: Limit, name: str) -> int:
         """Row of the bucket that the calls of one policy share at one enforcer."""
-        key = caller, limit, name
+        key = "" if limit.shared else caller, limit, name
         if key not in self._limit_number:
             period_ns = max(1, round(_NS / limit.bucket.rate_per_s))
             self._limit_number[key] = self.limits.add(

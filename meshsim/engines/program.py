@@ -51,6 +51,7 @@ CALLS = np.dtype(
         ("optional", "i1"),
         ("asynchronous", "i1"),
         ("cancellation", "i1"),
+        ("translates", "i1"),  # whoever makes it answers 503 where there was no connection or it broke
         ("tls", "i1"),
         ("loopback", "i1"),
         ("view", "i4"),  # of the caller's service on `among`; -1 unless BALANCE

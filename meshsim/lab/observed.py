@@ -16,8 +16,6 @@ _FLAGS = {
     "UH": NO_HOST,
     "RL": RATE_LIMIT,
     "UT": TIMEOUT,
-    "UF": "error(connect_failure)",
-    "UC": "error(reset)",
     "DC": TIMEOUT,  # the client went away
 }
 

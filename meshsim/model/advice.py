@@ -33,12 +33,16 @@ def advise(topology: Topology, reading: Reading) -> None:
 def _load(topology: Topology, reading: Reading) -> Warnings:
     """Warn of load at or above capacity: on average first, else at the peak of rates that change with time."""
     held = timing.held_s(topology)
+    # routes divide versions otherwise, copy, delay, and answer themselves: what gets there is not known here
+    routed = {
+        target for route in topology.routes for target in (route.to.partition(".")[0], (route.rewrite or ("",))[0])
+    }
     told: set[tuple[str, str]] = set()
     for at_s in (None, *_peaks(topology)):
         demand = graph.expected_visits(topology, at_s)
         when = "" if at_s is None else f" at its peak ({format_duration(round(at_s, 3))})"
         for (name, version), offered in demand.by_version.items():
-            if (name, version) in told:
+            if (name, version) in told or name in routed:
                 continue
             found = next(v for v in topology.services[name].versions if v.name == version)
             warning = _cores(name, found, offered, when) or _places(topology, name, found, demand, held, when)

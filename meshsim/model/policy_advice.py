@@ -129,7 +129,7 @@ def _limits(choice: PolicyChoice, caller: str, callee: str) -> Iterator[tuple[st
     if policy is not None and isinstance(policy.timeout_s, float):
         yield "timeout", policy.name, policy.timeout_s
     policy, retries = choice.policy("retries", caller, callee), written_retries(choice, caller, callee)
-    if policy is not None and retries is not None and retries.per_try_s is not None:
+    if policy is not None and retries is not None and retries.per_try_s is not None and not retries.hedge:
         yield "retries.per_try", policy.name, retries.per_try_s
 
 

@@ -12,13 +12,15 @@ import numpy.typing as npt
 
 from meshsim.architectures.plane import Plane
 from meshsim.architectures.walk import messages
-from meshsim.engines.record import OUTCOMES, UNFINISHED
+from meshsim.engines.record import DEGRADED, OK, OUTCOMES, UNFINISHED
 from meshsim.results.intervals import t_quantile
 from meshsim.results.measured import Measured
 from meshsim.results.services import ServiceResult
 from meshsim.results.text import number, percent
 from meshsim.results.traffic import Traffic
 
+NOTHING_ANSWERED: Final = "nothing answered"
+HOPELESS: Final = ("unstable", NOTHING_ANSWERED)  # more of it tells no more
 UNSTEADY: Final = ("unstable", "too short for the warm-up")  # verdicts over runs that show no equilibrium
 
 _PARTS: Final = 10  # of the measured time, whose mean occupancies the line is fitted to
@@ -34,8 +36,8 @@ class Verdict:
     Attributes
     ----------
     word
-        ``ok``, ``unstable``, ``too short for the warm-up`` (it may last longer than half of the run), or
-        ``too short for p99`` (the least quantity that has no interval).
+        ``ok``, ``unstable``, ``nothing answered``, ``too short for the warm-up`` (it may last longer than half of
+        the run), or ``too short for p99`` (the least quantity that has no interval).
     notes
         Whatever a reader should know besides.
     """
@@ -117,6 +119,11 @@ def judge(
     if unsettled:
         why = "the warm-up may last longer than the half of the run that was cut off (MSER-5 has its minimum there)"
         return Verdict(UNSTEADY[1], (f"{why}; make run.duration longer or give run.warmup", *notes))
+    if total.requests and not (total.outcomes[OUTCOMES[OK]] or total.outcomes[OUTCOMES[DEGRADED]]):
+        mostly = max(total.outcomes, key=lambda outcome: total.outcomes[outcome])
+        where = f"; the busiest station is {name} at {percent(busiest)} of its CPU" if name else ""
+        why = f"none of {number(total.requests)} requests was answered as it should be, most ended with {mostly}{where}"
+        return Verdict(NOTHING_ANSWERED, (f"{why}: there are no latencies, however long the run", *notes))
     short = [name for name, estimate in total.latency_s.items() if estimate.low is None]
     if short and math.inf not in (estimate.value for estimate in total.latency_s.values()):
         method = total.latency_s[short[0]].method

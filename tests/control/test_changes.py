@@ -59,8 +59,8 @@ def test_new_requests_go_to_the_replicas_that_are_there() -> None:
     record, _ = run(plane(top, entries=entries), changes, 0.1, active={"a": 1})
     first = served_by(record, 0)[:9]
     assert first[:2] == [0, 0]
-    assert first[2:6] == [0, 1, 2, 0]
-    assert first[6:] == [1, 0, 1]
+    assert first[2:6] == [2, 0, 1, 2]  # choices number 2 to 5, modulo three
+    assert first[6:] == [0, 1, 0]
 
 
 def test_a_replica_that_is_left_finishes_what_it_has() -> None:

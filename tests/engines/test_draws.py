@@ -146,7 +146,7 @@ def test_a_proxy_draws_its_base_at_its_own_step_with_the_key_that_it_passes_on()
     record = spaced(proxy, service("b", work(exp(0.001))))
     for n in range(N):
         key = request_key("s", n)
-        base = sum(exponential(1e6, key, rules.PROXY_WORK, name(f"g.e/{step}")) for step in (0, 2))
+        base = sum(exponential(1e6, key, rules.PROXY_WORK, name(f"g.e/{way}")) for way in ("request", "response"))
         assert spans_of(record, n)["demand_ns"].tolist() == [base, exponential(1e6, key, rules.WORK, name("b.e/0"))]
 
 

@@ -15,7 +15,7 @@ from scipy import stats
 from test_policy_timelines import built, fails, steps
 
 from meshsim.architectures.plane import Plane
-from meshsim.engines.record import Record
+from meshsim.engines.record import DEGRADED, Record
 
 ITEMS = 10**7  # so many keys that hardly one comes twice
 HOSTS = 20
@@ -258,3 +258,43 @@ def test_what_spills_over_makes_all_replicas_equally_busy() -> None:
     found = np.bincount(away, minlength=3)[room > 0.0]
     assert found.sum() == len(away)
     assert stats.chisquare(found, (room / room.sum())[room > 0.0] * len(away)).pvalue > 1e-3
+
+
+def test_round_robin_stays_even_where_the_candidates_change() -> None:
+    """Requests of one caller stay in its zone or spill over at random; within each zone hosts take turns, so that those
+    of one zone get the same, whatever happens in between.
+    """
+    services = {"a": {"replicas": 2, **steps({"call": "b.e"})}, "b": {"replicas": 7, **steps()}}
+    policies = [{"to": "a"}, {"to": "b", "load_balancer": "round_robin", "zone_aware": "on"}]
+    plane = built(services, {"poisson": "4000/s"}, policies, nodes={"zones": ["x", "y", "z"]})
+    zones = np.array([replica.zone for replica in plane.services[1].replicas])
+    spans = run_long(plane, 10.0, spans=True).spans
+    counts = np.bincount(spans["replica"][(spans["replica"] >= 2) & (spans["replica"] < 9)] - 2, minlength=7)
+    assert counts.min() > 1000
+    for zone in range(3):
+        assert stats.chisquare(counts[zones == zone]).pvalue > 1e-3
+
+
+def test_without_the_key_a_table_is_met_anywhere_by_weight() -> None:
+    keys = {"who": {"uniform": {"items": ITEMS}}}
+    traffic = [
+        {"name": "s", "entry": "a.e", "arrivals": {"poisson": "10000/s"}},
+        {"name": "t", "entry": "a.e", "arrivals": {"poisson": "1/s"}, "keys": keys},
+    ]
+    plane = built({"a": weighing(WEIGHTS)}, {}, [{"load_balancer": {"maglev": {"on": "who"}}}], traffic=traffic)
+    counts = np.bincount(served(run_long(plane, 2.0, spans=True), 3), minlength=3)
+    assert stats.chisquare(counts, np.array(WEIGHTS) / 7.0 * counts.sum()).pvalue > 1e-3
+
+
+def test_a_fault_strikes_the_same_requests_whoever_injects_it() -> None:
+    """Draws of a route are keyed by its name and the call's path: architectures are compared request by request."""
+    routes = [{"name": "r", "to": "b", "fault": {"abort": {"as": "503", "share": "50%"}}}]
+    services = {"a": steps({"call": "b.e", "optional": True}), "b": steps()}
+    limit = {"rate_limit": {"local": {"rate": "1000000/s", "burst": 1000}}}
+    struck = []
+    for architecture, more in (("central", {}), ("sidecar", {}), ("sidecar", limit)):
+        policies = [{"to": "b", "in_app": "off", "timeout": "none", **more}]
+        plane = built(services, {"constant": "200/s"}, policies, architecture=architecture, routes=routes)
+        struck.append(run_long(plane, 2.0).requests["outcome"])
+    assert 0.4 < (struck[0] == DEGRADED).mean() < 0.6
+    assert np.array_equal(struck[0], struck[1]) and np.array_equal(struck[0], struck[2])

@@ -16,7 +16,7 @@ from scipy import stats
 
 from meshsim.architectures import lower
 from meshsim.architectures.plane import Plane
-from meshsim.engines.record import OK, RATE_LIMIT, TIMEOUT, Record
+from meshsim.engines.record import E503, OK, RATE_LIMIT, TIMEOUT, Record
 from meshsim.model.load import load
 
 FAST = {"request": 1, "limit": "unlimited"}
@@ -67,6 +67,22 @@ def test_retries_of_every_layer_multiply_at_a_leaf_that_fails(attempts: int, lay
     requests = len(rows(record))
     assert total(record, layers - 1, "requests") == requests * (attempts + 1) ** layers > 0
     assert OK not in outcomes(record)
+
+
+@pytest.mark.parametrize(("architecture", "tries"), [("none", 3), ("sidecar", 1), ("ambient", 3)])
+def test_who_is_refused_a_connection_has_no_answer_to_pass_on(architecture: str, tries: int) -> None:
+    """a -> b -> c, and nobody listens at c: those that b asks through try it again, and b answers 503, which is no
+    refused connection to a's. A sidecar beside c is there: it answers 503 itself. A ztunnel only carries connections.
+    """
+    services = {
+        "a": steps({"call": "b.e"}), "b": steps({"call": "c.e"}), "c": steps(fails(reason="connect_failure")),
+    }  # fmt: skip
+    retrying = {"retries": {"attempts": 2, "on": ["connect-failure", "reset"], "backoff": "none"}}
+    record = run(built(services, {"constant": "10/s"}, [retrying], architecture=architecture), 0.55)
+    requests = len(rows(record))
+    assert total(record, 2, "requests") == requests * tries > 0
+    assert total(record, 1, "requests") == requests
+    assert set(outcomes(record)) == {E503}
 
 
 def test_retries_of_an_application_multiply_with_those_of_its_library() -> None:
@@ -172,6 +188,15 @@ def test_a_local_bucket_is_one_for_each_caller_and_a_global_one_for_all(kind: st
     limit = {"to": "b", "from": "a", "rate_limit": {kind: {"rate": "100/s", "burst": 20}}}
     record = run(built(services, {"poisson": "3000/s"}, [limit]), 2.0)
     assert 0 <= buckets * (20 + 100 * 2) - total(record, 1, "requests") <= buckets
+
+
+@pytest.mark.parametrize(("kind", "buckets"), [("local", 2), ("global", 1)])
+def test_callers_of_two_services_share_a_global_bucket(kind: str, buckets: int) -> None:
+    services = {"a": steps({"call": "c.e"}), "b": steps({"call": "c.e"}), "c": steps()}
+    traffic = [{"name": one, "entry": f"{one}.e", "arrivals": {"poisson": "1000/s"}} for one in ("a", "b")]
+    limit = {"to": "c", "rate_limit": {kind: {"rate": "100/s", "burst": 20}}}
+    record = run(built(services, {}, [limit], traffic=traffic), 2.0)
+    assert 0 <= buckets * (20 + 100 * 2) - total(record, 2, "requests") <= buckets
 
 
 # -- outlier detection -----------------------------------------------------------------------------------------

@@ -150,9 +150,7 @@ def _select(
     c = k.calls[f.call]
     view, service = k.views[c["view"]], k.services[c.among]
     if c.balancer >= RING_HASH and view.dimension >= 0:
-        number = k.keys[k.live[f.request].stream, view.dimension]
-        if number >= 0:
-            return _hashed(k, frame, version, first, n, ejects, selection, number)
+        return _hashed(k, frame, version, first, n, ejects, selection)
     key = mix(f.key, selection) if selection else f.key
     zone = NONE
     if view.zone_aware and caller != NONE and c.balancer < RING_HASH and not panics:
@@ -212,8 +210,8 @@ def _turn(k: Kernel, slot: int, among: int, caller: int, version: int, n: int) -
     if k.seen[slot] == NONE:
         key = mix(k.scalars[0].origin, 0) if caller == NONE else mix(k.scalars[0].origin, k.replicas[caller].name)
         k.seen[slot] = int(unit(key, keyed.CURSOR, mix(k.services[among].name, version), 0) * n)
-    turn = k.seen[slot] % n  # there may have been more of them
-    k.seen[slot] = (turn + 1) % n
+    turn = k.seen[slot] % n
+    k.seen[slot] += 1  # goes on whoever is left out: cut to n it would begin anew with each change
     return turn
 
 
@@ -291,14 +289,17 @@ def _begin_dues(k: Kernel, caller: int, among: int, clock: int) -> None:
 
 
 @compiled()
-def _hashed(k: Kernel, frame: int, version: int, first: int, n: int, ejects: bool, selection: int, number: int) -> int:
+def _hashed(k: Kernel, frame: int, version: int, first: int, n: int, ejects: bool, selection: int) -> int:
     """The replica that a ring or a Maglev table has for what a request is about (rule B10)."""
     f = k.frames[frame]
     c = k.calls[f.call]
     view, r = k.views[c["view"]], k.live[f.request]
-    name = k.dimensions[view.dimension]
-    value = draw_whole(k, number, r.key, keyed.KEY, name)
-    hashed = mix(mix(k.streams[r.stream].tenant, name), value)
+    hashed = mix(f.key, keyed.KEY)  # without a key: anywhere in the table, as in Envoy
+    number = k.keys[r.stream, view.dimension]
+    if number >= 0:
+        name = k.dimensions[view.dimension]
+        value = draw_whole(k, number, r.key, keyed.KEY, name)
+        hashed = mix(mix(k.streams[r.stream].tenant, name), value)
     table = k.rings[view.first_ring + (1 + version if c.split else 0)]
     if c.balancer == RING_HASH:
         low = 0

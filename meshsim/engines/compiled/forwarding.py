@@ -114,6 +114,8 @@ def _amiss(k: Kernel, frame: int, news: int) -> int:
     if news == TRY_TIMED_OUT:
         outcome = TIMEOUT
         _decide(k, frame, outcome, news, 1)
+    elif news == REFUSED + NO_HOST:
+        return NO_HOST
     elif news >= REFUSED:  # by this enforcer itself, which does not try that again
         outcome = news - REFUSED
         _release_retry(k, frame)
@@ -143,6 +145,7 @@ def _decide(k: Kernel, frame: int, outcome: int, news: int, failed: int) -> None
         wanted = policy.on_per_try
     if not wanted or f.attempt >= policy.attempts:
         return
+    f.attempt += 1  # a retry that is refused is one less, too
     c = k.counters[k.scalars[0].batch, k.replicas[f.replica].service]
     if w.last_group != NONE:
         if not upstreams.may_retry(k, w.last_group, failed):
@@ -150,7 +153,6 @@ def _decide(k: Kernel, frame: int, outcome: int, news: int, failed: int) -> None
             return
         k.groups[w.last_group].retries += 1
         w.holds_retry = 1
-    f.attempt += 1
     c.retries += 1
     if k.live[f.request].end_ns < 0:
         k.live[f.request].tries += 1

@@ -38,7 +38,18 @@ from meshsim.engines.compiled.timers import limit_by_deadline, start_timer
 from meshsim.engines.jit import compiled
 from meshsim.engines.keyed import try_key, unit
 from meshsim.engines.order import NEVER_NS
-from meshsim.engines.record import DEGRADED, MAX_WAIT, OK, QUEUE_FULL, RATE_LIMIT, TIMEOUT, UNFINISHED
+from meshsim.engines.record import (
+    CONNECT_FAILURE,
+    DEGRADED,
+    E503,
+    MAX_WAIT,
+    OK,
+    QUEUE_FULL,
+    RATE_LIMIT,
+    RESET,
+    TIMEOUT,
+    UNFINISHED,
+)
 from meshsim.engines.sampler import draw, whole
 
 # What `_go_on` gives if the frame has not ended with an outcome: it waits; it waits for a try that is to be sent.
@@ -150,7 +161,7 @@ def _go_on(k: Kernel, frame: int, news: int) -> int:
             if outcome == _SENDING or f.kind == DETACHED:
                 return outcome
             if outcome != OK and not _absorbed(k, frame, i.a, outcome):
-                return outcome
+                return _answer_to(k, i.a, outcome)
         elif i.op == p.FORK:
             _fork(k, frame, f.pc - 1)
             return _SUSPENDED
@@ -180,7 +191,7 @@ def _resumed(k: Kernel, frame: int, news: int) -> int:
         outcome = forwarding.take(k, frame, news)
         if outcome < 0:
             return outcome
-        f.answer = outcome
+        f.answer = _answer_to(k, f.calling, outcome)
         return UNFINISHED
     f.state = IDLE
     if state == WAITING:
@@ -190,13 +201,13 @@ def _resumed(k: Kernel, frame: int, news: int) -> int:
         f.child = NONE
         i = k.instructions[f.pc - 1]
         if i.op == p.FORWARD:
-            f.answer = f.outcome
+            f.answer = _answer_to(k, i.a, f.outcome)
             return UNFINISHED
         outcome = _tried(k, frame)
         if outcome == _SENDING or f.kind == DETACHED:
             return outcome
         if outcome != OK and not _absorbed(k, frame, i.a, outcome):
-            return outcome
+            return _answer_to(k, i.a, outcome)
     elif state == JOINING:
         if k.instructions[f.fork].d:
             stop_branches(k, frame)
@@ -209,6 +220,12 @@ def _resumed(k: Kernel, frame: int, news: int) -> int:
     else:  # its work is done
         cpu.settle_work(k, frame)
     return UNFINISHED
+
+
+@compiled()
+def _answer_to(k: Kernel, call: int, outcome: int) -> int:
+    """What the caller of whoever made a call hears of how it ended: no connection is a 503 (rule S6)."""
+    return E503 if k.calls[call].translates and outcome in (RESET, CONNECT_FAILURE) else outcome
 
 
 @compiled(inline=False)

@@ -134,8 +134,9 @@ class Chooser:
         """One selection; `selection` counts those that met a replica that was tried before."""
         if call.balancer >= p.RING_HASH and view.dimension >= 0:
             hashed = self._hash(request, view.dimension)
-            if hashed is not None:
-                return self._hashed(call, view, version, hosts, hashed, selection)
+            if hashed is None:  # anywhere in the table, as in Envoy
+                hashed = mix(key, keyed.KEY)
+            return self._hashed(call, view, version, hosts, hashed, selection)
         own = mix(key, selection) if selection else key
         if view.zone_aware and caller is not None and call.balancer < p.RING_HASH and not panics:
             hosts = self._in_zone(call, view, caller, hosts, own)
@@ -205,8 +206,8 @@ class Chooser:
             pin = caller.name if caller is not None else 0
             name = mix(self.plant.services[among].name, version)
             self.cursors[slot] = int(unit(mix(self.origin, pin), keyed.CURSOR, name, 0) * n)
-        turn = self.cursors[slot] % n  # there may have been more of them
-        self.cursors[slot] = (turn + 1) % n
+        turn = self.cursors[slot] % n
+        self.cursors[slot] += 1  # goes on whoever is left out: cut to n it would begin anew with each change
         return turn
 
     # -- consistent hashing ------------------------------------------------------------------------------------

@@ -88,6 +88,8 @@ class Forwarding:
                 return None
             case "answer" if news.outcome <= DEGRADED:
                 return news.outcome
+            case "refused" if news.outcome == NO_HOST:
+                return NO_HOST
             case "refused":  # by this enforcer itself, which does not try that again
                 self._release_retry()
             case _:
@@ -148,13 +150,13 @@ class Forwarding:
         self._release_retry()
         if not wanted or self.attempt >= policy.attempts:
             return
+        self.attempt += 1  # a retry that is refused is one less, too
         if self.group is not None:
             if not self.group.may_retry(failed):
                 self.meter.retries_refused += 1
                 return
             self.group.retries += 1
             self.holds_retry = True
-        self.attempt += 1
         self.meter.retries += 1
         if self.frame.request.end_ns < 0:
             self.frame.request.tries += 1

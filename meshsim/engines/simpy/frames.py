@@ -13,7 +13,17 @@ import simpy
 from meshsim.engines import keyed, order
 from meshsim.engines import program as p
 from meshsim.engines.order import NEVER_NS
-from meshsim.engines.record import DEGRADED, MAX_WAIT, OK, QUEUE_FULL, RATE_LIMIT, TIMEOUT
+from meshsim.engines.record import (
+    CONNECT_FAILURE,
+    DEGRADED,
+    E503,
+    MAX_WAIT,
+    OK,
+    QUEUE_FULL,
+    RATE_LIMIT,
+    RESET,
+    TIMEOUT,
+)
 from meshsim.engines.sampler import whole
 from meshsim.engines.simpy.forwarding import Forwarding
 from meshsim.engines.simpy.requests import Exchange, Frame
@@ -122,7 +132,8 @@ class Interpreter:
             elif op == p.WAIT:
                 yield from self._wait(frame, self.draws[i.a](frame.key, keyed.WAIT, i.position))
             elif op == p.FORWARD:
-                frame.answer = yield from self._forward(frame, self.calls[i.a])
+                call = self.calls[i.a]
+                frame.answer = self._answer_to(call, (yield from self._forward(frame, call)))
             elif op == p.LIMIT:
                 if not self.engine.limits.pass_one(i.a, frame.exchange.replica):
                     frame.station.meter.limited += 1
@@ -144,7 +155,7 @@ class Interpreter:
                         if call.fallback >= 0:
                             pc = call.fallback
                         elif not call.optional:
-                            return outcome
+                            return self._answer_to(call, outcome)
             elif op == p.FORK:
                 outcome = yield from self._fork(frame, i)
                 if outcome > DEGRADED:
@@ -157,6 +168,10 @@ class Interpreter:
                 pc = i.a
             elif op == p.FAIL and (i.p >= 1.0 or keyed.unit(frame.key, keyed.STEP, i.position, 0) < i.p):
                 return int(i.a)
+
+    def _answer_to(self, call: Any, outcome: int) -> int:
+        """What the caller of whoever made a call hears of how it ended: no connection is a 503 (rule S6)."""
+        return E503 if call.translates and outcome in (RESET, CONNECT_FAILURE) else outcome
 
     def _choose(self, frame: Frame, i: Any, pc: int) -> int:
         u = keyed.unit(frame.key, keyed.STEP, i.position, 0)
