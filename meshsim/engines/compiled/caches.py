@@ -16,7 +16,7 @@ from meshsim.engines.compiled.rows import NONE
 from meshsim.engines.compiled.state import Kernel
 from meshsim.engines.jit import compiled
 from meshsim.engines.keyed import unit
-from meshsim.engines.program import FIFO_CACHE, LFU, LRU, RANDOM_CACHE, SIEVE
+from meshsim.engines.program import LFU, LRU, RANDOM_CACHE, SIEVE
 
 _HALF: Any = np.uint64(33)  # of a key: what remains is never negative
 
@@ -223,6 +223,15 @@ def _victim(k: Kernel, store: int) -> int:
     return s.oldest
 
 
+@compiled()
+def _next_to_expire(k: Kernel, store: int) -> int:
+    """Whoever leaves next, where that is plain: the oldest in line, the first of those that were used least; NONE."""
+    s = k.stores[store]
+    if k.caches[s.cache].policy == LFU:
+        return NONE if s.least == NONE else k.uses[s.first + s.least].oldest
+    return s.oldest
+
+
 # -- coming and going --------------------------------------------------------------------------------------------
 
 
@@ -276,9 +285,10 @@ def _make_room(k: Kernel, store: int, size: int) -> None:
     s = k.stores[store]
     c = k.caches[s.cache]
     now = k.scalars[0].now_ns
-    if c.policy == LRU or c.policy == FIFO_CACHE:
-        while s.oldest != NONE and k.kept[s.first + s.oldest].expires_ns + c.stale_ns <= now:
-            remove(k, store, s.oldest)
+    next_one = _next_to_expire(k, store)
+    while next_one != NONE and k.kept[s.first + next_one].expires_ns <= now - c.stale_ns:
+        remove(k, store, next_one)
+        next_one = _next_to_expire(k, store)
     while (c.capacity >= 0 and s.entries >= c.capacity) or (c.capacity_bytes >= 0 and s.bytes + size > c.capacity_bytes):
         victim = _victim(k, store)
         at = s.cache * len(k.streams) + k.kept[s.first + victim].stream

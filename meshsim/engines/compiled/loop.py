@@ -12,6 +12,7 @@ from meshsim.engines.compiled.growth import (
     READY_TABLE,
     ROW_TABLE,
     SPAN_TABLE,
+    STORE_TABLE,
     USER_TABLE,
 )
 from meshsim.engines.compiled.heap import (
@@ -80,6 +81,8 @@ def _full_table(k: Kernel) -> int:
         return ROW_TABLE
     if s.spans + most > len(k.spans):
         return SPAN_TABLE
+    if s.tight:
+        return STORE_TABLE
     return NONE
 
 

@@ -47,6 +47,7 @@ def new_frame(k: Kernel, request: int) -> int:
     f.attempt = 0
     f.deadline_ns = NEVER_NS
     f.group = NONE
+    f.fetch = NONE
     return at
 
 

@@ -16,6 +16,7 @@ from meshsim.engines.record import BATCHES, CACHE_COUNTERS, KEPT
 
 if TYPE_CHECKING:
     from meshsim.engines.simpy.clock import Clock
+    from meshsim.engines.simpy.lookups import Fetch
     from meshsim.engines.simpy.plant import Plant
 
 _COUNTERS: tuple[str, ...] = CACHE_COUNTERS.names or ()
@@ -101,6 +102,10 @@ class Lfu(Order):
         if not alike:
             del self.by_uses[entry.uses]
 
+    def oldest(self) -> Entry | None:
+        """The next victim."""
+        return self.victim() if self.by_uses else None
+
     def victim(self) -> Entry:
         """The first of those with the least count."""
         return next(iter(self.by_uses[min(self.by_uses)].values()))
@@ -142,6 +147,10 @@ class Sieve(Order):
         super().__init__(entries)
         self.line: list[Entry] = []  # oldest first
         self.hand = 0
+
+    def oldest(self) -> Entry | None:
+        """The first one."""
+        return self.line[0] if self.line else None
 
     def added(self, entry: Entry) -> None:
         """Stand at the young end."""
@@ -225,13 +234,19 @@ class Store:
         self.row = row
         self.meters = meters  # by stream
         self.make = order
+        self.fetches: list[Fetch] = []  # in the order in which they began
+        self.entries: OrderedDict[int, Entry] = OrderedDict()
         self.empty()
+
+    def fetching(self, key: int) -> Fetch | None:
+        """The first fetch for a key that is under way."""
+        return next((fetch for fetch in self.fetches if fetch.key == key), None)
 
     def empty(self) -> None:
         """Begin cold."""
-        for entry in list(self.entries.values()) if hasattr(self, "entries") else ():
+        for entry in self.entries.values():
             self.meters[entry.stream].holds(-1, -entry.size)
-        self.entries: OrderedDict[int, Entry] = OrderedDict()
+        self.entries = OrderedDict()
         self.order = self.make(self.entries)
         self.bytes = 0
 
@@ -254,7 +269,7 @@ class Store:
 
     def _make_room(self, size: int, now_ns: int) -> None:
         row = self.row
-        while (oldest := self.order.oldest()) is not None and oldest.expires_ns + row.stale_ns <= now_ns:
+        while (oldest := self.order.oldest()) is not None and oldest.expires_ns <= now_ns - row.stale_ns:
             self.remove(oldest)
         while 0 <= row.capacity <= len(self.entries) or 0 <= row.capacity_bytes < self.bytes + size:
             victim = self.order.victim()
@@ -286,6 +301,13 @@ class Caches:
         """The store that a replica (its number within the service) asks."""
         row = self.rows[cache]
         return self.stores[row.first_store + (0 if row.shared else replica)]
+
+    def start_cold(self, service: int, before: int, after: int) -> None:
+        """Replicas that come (back) have nothing in their own caches (rule G3)."""
+        for row in self.rows:
+            if row.service == service and not row.shared:
+                for store in self.stores[row.first_store + before : row.first_store + after]:
+                    store.empty()
 
     def all_meters(self) -> Iterator[CacheMeter]:
         """Every meter."""

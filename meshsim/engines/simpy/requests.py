@@ -14,6 +14,7 @@ from meshsim.errors import EngineLimit
 
 if TYPE_CHECKING:
     from meshsim.engines.simpy.environment import Environment
+    from meshsim.engines.simpy.lookups import Fetch
     from meshsim.engines.simpy.network import Route
     from meshsim.engines.simpy.spans import Span
     from meshsim.engines.simpy.stations import Station
@@ -133,6 +134,7 @@ class Frame:
         "deadline_ns",
         "depth",
         "exchange",
+        "fetches",
         "key",
         "reached_ns",
         "request",
@@ -148,6 +150,7 @@ class Frame:
         self.key = exchange.key
         self.depth = exchange.depth
         self.deadline_ns = exchange.deadline_ns
+        self.fetches: list[Fetch] = []  # for caches, one within the other
         self.answer = OK  # what it will answer if nothing goes wrong from here on
         self.span = span
         self.station = station

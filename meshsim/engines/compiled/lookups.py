@@ -1,0 +1,142 @@
+"""What a frame does at a cache: look, wait, fill (rules K1 to K6), and what requests are about (rule K7)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from meshsim.engines import keyed
+from meshsim.engines.compiled import caches, fetches
+from meshsim.engines.compiled.about import about
+from meshsim.engines.compiled.counters import has_span
+from meshsim.engines.compiled.draws import draw_whole
+from meshsim.engines.compiled.messages import new_branch
+from meshsim.engines.compiled.ready import LOOK_AGAIN, RUN, ready_frame
+from meshsim.engines.compiled.rows import FETCHING, NONE, RENEWING
+from meshsim.engines.compiled.state import Kernel
+from meshsim.engines.jit import compiled
+from meshsim.engines.keyed import mix
+from meshsim.engines.order import NEVER_NS
+from meshsim.engines.record import DEGRADED, UNFINISHED
+
+#: What `look` gives if the frame waits.
+SUSPENDED = -2
+_NO_KEY: Any = np.uint64(0)
+
+
+@compiled()
+def _key(k: Kernel, frame: int, pc: int) -> int:
+    """What a cache has the answer to a request under; 0 if the request has no such key."""
+    i = k.instructions[pc]
+    request = k.frames[frame].request
+    key = i.position
+    for part in range(i.b, i.b + i.c):
+        dimension = k.parts[part]
+        if k.keys[k.live[request].stream, dimension].number < 0:
+            return _NO_KEY
+        key = mix(key, about(k, request, dimension))
+    return key
+
+
+@compiled()
+def _size(k: Kernel, cache: int, key: int) -> int:
+    """Bytes of an object: the same whenever it is asked for."""
+    c = k.caches[cache]
+    return 0 if c.size < 0 else draw_whole(k, c.size, key, keyed.OBJECT_SIZE, 0)
+
+
+@compiled(inline=False)
+def look(k: Kernel, frame: int, pc: int, anew: bool) -> int:
+    """Look into a cache: UNFINISHED: go on where the frame stands now; else as `_go_on`.
+
+    `anew` is False for who looks again because whoever fetched is gone: it was counted before.
+    """
+    f, i = k.frames[frame], k.instructions[pc]
+    key = _key(k, frame, pc)
+    if key == _NO_KEY:
+        return UNFINISHED
+    now = k.scalars[0].now_ns
+    c = k.caches[i.a]
+    store = caches.store_of(k, i.a, f.replica)
+    s = k.stores[store]
+    at = k.cache_counters[k.scalars[0].batch, i.a * len(k.streams) + k.live[f.request].stream]
+    size = _size(k, i.a, key)
+    if anew:
+        at.lookups += 1
+        at.lookup_bytes += size
+    entry = caches.find(k, store, key)
+    if entry != NONE:
+        e = k.kept[s.first + entry]
+        is_stale = now >= e.expires_ns
+        if not is_stale or (e.outcome <= DEGRADED and now < e.expires_ns + c.stale_ns):
+            at.hits += 1
+            at.hit_bytes += size
+            outcome = int(e.outcome)
+            at.negative += outcome > DEGRADED
+            if is_stale:
+                at.stale += 1
+                if not e.is_renewed:
+                    e.is_renewed = 1
+                    branch = new_branch(k, frame, RENEWING, k.targets[i.d + 1].pc)
+                    fetches.begin(k, branch, store, key)
+                    ready_frame(k, RUN, branch)
+            elif c.renew and outcome <= DEGRADED:
+                e.expires_ns = now + c.ttl_ns
+            caches.used(k, store, entry)
+            return _found(k, frame, pc, outcome)
+        caches.remove(k, store, entry)
+    if c.coalesce:
+        fetch = fetches.find(k, store, key)
+        if fetch != NONE:
+            if anew:
+                at.delayed += 1
+            fetches.wait_for(k, frame, fetch)
+            f.state = FETCHING
+            return SUSPENDED
+    if c.tracked:
+        fetches.begin(k, frame, store, key)
+    return UNFINISHED
+
+
+@compiled()
+def _found(k: Kernel, frame: int, pc: int, outcome: int) -> int:
+    """Go on behind the steps that would have got it; a failure ends a frame, but a proxy works on its answer."""
+    f, i = k.frames[frame], k.instructions[pc]
+    if outcome > DEGRADED and i.p == 0.0:
+        return outcome
+    if outcome:
+        f.answer = outcome
+    f.pc = k.targets[i.d].pc
+    return UNFINISHED
+
+
+@compiled()
+def heard(k: Kernel, frame: int, news: int) -> int:
+    """Go on with what another frame fetched: as `look`."""
+    if has_span(k, frame):
+        k.spans[k.frames[frame].span].wait_ns += k.scalars[0].now_ns - k.frames[frame].began_ns
+    if news == LOOK_AGAIN:
+        return look(k, frame, k.frames[frame].pc - 1, False)
+    return _found(k, frame, k.frames[frame].pc - 1, news)
+
+
+@compiled(inline=False)
+def fill(k: Kernel, frame: int, pc: int) -> None:
+    """Keep what was fetched (rule K3); a proxy keeps failures only if it is told to."""
+    f, i = k.frames[frame], k.instructions[pc]
+    key = _key(k, frame, pc)
+    if key == _NO_KEY:
+        return
+    c = k.caches[i.a]
+    outcome = int(f.answer)
+    if outcome > DEGRADED:
+        if c.tracked:
+            fetches.end(k, frame, outcome)
+        return
+    stream = k.live[f.request].stream
+    k.cache_counters[k.scalars[0].batch, i.a * len(k.streams) + stream].fills += 1
+    expires_ns = k.scalars[0].now_ns + c.ttl_ns if c.ttl_ns >= 0 else NEVER_NS
+    caches.insert(k, caches.store_of(k, i.a, f.replica), key, stream, _size(k, i.a, key), expires_ns, outcome)
+    if c.tracked:
+        fetches.conclude(k, frame, outcome)
