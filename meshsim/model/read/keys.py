@@ -106,9 +106,10 @@ ELSEWHERE_VERSION = {
 ELSEWHERE_CACHE = {
     **dict.fromkeys(("entries", "max_entries", "maxsize", "max_size"), "write capacity: 20000 (entries), or 64MiB"),
     **dict.fromkeys(("eviction", "replacement"), "write policy: lru"),
-    **dict.fromkeys(("max_age", "expires", "inactive"), "write ttl: 60s"),
+    **dict.fromkeys(("max_age", "expires", "expire_after_write"), "write ttl: 60s"),
+    **dict.fromkeys(("inactive", "expire_after_access"), "write ttl: 60s, renew: on"),
     **dict.fromkeys(("singleflight", "lock", "proxy_cache_lock"), "write coalesce: on"),
-    **dict.fromkeys(("stale_while_revalidate", "swr"), "write stale: 5s"),
+    **dict.fromkeys(("stale_while_revalidate", "swr", "grace"), "write stale: 5s"),
     "key": "give it to the steps that use the cache: - cache: {name: …, key: item}",
 }
 ELSEWHERE_CACHED = {
