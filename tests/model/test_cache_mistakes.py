@@ -50,7 +50,7 @@ CACHES = [
     ("M106", "capacity: 64MiB, size: §4", "4KiB"),
     ("M106", "capacity: 64, fill: §1", "1ms"),
     ("M106", "capacity: 64, shared: §1", "1ms"),
-    ("M107", "capacity: §lots, size: 1KiB", ""),
+    ("M107", "capacity: §lots", "KiB"),
     ("M107", "capacity: §-5MiB, size: 1KiB", ""),
     ("M108", "capacity: §0", "write 1"),
     ("M108", "capacity: §0B, size: 1KiB", ""),

@@ -69,8 +69,10 @@ def _distinct(items: list[Cursor], names: list[str]) -> tuple[str, ...]:
 
 
 def _cache(name: str, at: Cursor, found: dict[str, Cursor]) -> Cache:
+    before = at.reading.report.errors
     entries, size_bytes = _capacity(found["capacity"]) if "capacity" in found else (None, None)
-    _check_together(at, size_bytes)
+    understood = at.reading.report.errors == before  # what stands in for a mistake is not judged
+    _check_together(at, in_bytes=understood and size_bytes is not None)
     word = found["policy"].choice(POLICIES) if "policy" in found else None
     return Cache(
         name=name,
@@ -104,14 +106,14 @@ def _seconds(found: dict[str, Cursor], key: str) -> float | None:
     return (quantities.duration(found[key]) or None) if key in found else None
 
 
-def _check_together(at: Cursor, size_bytes: int | None) -> None:
+def _check_together(at: Cursor, *, in_bytes: bool) -> None:
     if not at.is_map():
         return
     if not at.has("capacity") and not at.has("ttl"):
         hint = "add capacity: 20000 (entries) or 64MiB, or ttl: 60s"
         at.error("M102", f"'capacity' or 'ttl' is missing in {at.name}: nothing would ever leave it", hint, at.key_mark)
         return
-    if size_bytes is not None and not at.has("size"):
+    if in_bytes and not at.has("size"):
         hint = "add size: 4KiB (of one object; or a distribution), or write a capacity in entries: 20000"
         at.error("M102", f"'size' is missing in {at.name}, whose capacity is in bytes", hint, at.key_mark)
     for key, value in at.children():
