@@ -1,8 +1,8 @@
 """Caches: what a service or a proxy keeps of answers, and for how long.
 
 Sources: the replacement policies are those of the field, LRU, FIFO, random and LFU as in Che et al. (2002) and Martina,
-Garetto and Leonardi (INFOCOM 2014); SIEVE: Zhang et al. (NSDI 2024). Coalescing is nginx's ``proxy_cache_lock`` and Go's
-singleflight, ``stale`` is RFC 5861's stale-while-revalidate, ``negative`` is RFC 2308's negative caching of names.
+Garetto and Leonardi (INFOCOM 2014); SIEVE: Zhang et al. (NSDI 2024). Coalescing is nginx's ``proxy_cache_lock`` and
+Go's singleflight, ``stale`` is RFC 5861's stale-while-revalidate, ``negative`` is RFC 2308's negative caching of names.
 """
 
 from __future__ import annotations
