@@ -1,9 +1,9 @@
 """Hit ratios without simulation, for independent requests: Che's approximation and its relatives, and TTL caches.
 
 Requests are independent of each other and each object has a constant popularity (the independent reference model, IRM).
-Che's approximation (Che, Tung and Wang, "Hierarchical Web caching systems", IEEE JSAC 20, 2002) says that an object that
-is not asked for is evicted after a time that is constant and the same for all objects: the characteristic time, at
-which the expected room taken equals the capacity. Fricker, Robert and Roberts ("A versatile and accurate
+Che's approximation (Che, Tung and Wang, "Hierarchical Web caching systems", IEEE JSAC 20, 2002) says that an object
+that is not asked for is evicted after a time that is constant and the same for all objects: the characteristic time,
+at which the expected room taken equals the capacity. Fricker, Robert and Roberts ("A versatile and accurate
 approximation for LRU cache performance", ITC 2012) say why that is so good; Martina, Garetto and Leonardi ("A unified
 approach to the performance analysis of caching systems", INFOCOM 2014) extend it to FIFO and random.
 
@@ -78,8 +78,8 @@ def che(
     """Hit ratio of a cache with a capacity.
 
     With the characteristic time T, an object that is asked for at rate p is found with probability ``1 - exp(-p T)`` in
-    LRU (Che et al. 2002) and ``p T / (1 + p T)`` in FIFO and random (Martina et al. 2014). ``lfu`` is the ideal one that
-    knows the popularities and keeps the most popular objects; one that must count, and forgets on eviction, finds less.
+    LRU (Che et al. 2002) and ``p T / (1 + p T)`` in FIFO and random (Martina et al. 2014). ``lfu`` is the ideal one,
+    which knows popularities and keeps the most popular objects; one that counts, and forgets on eviction, finds less.
 
     A ttl only shortens T where entries expire in the order in which they are evicted anyway, which is so for LRU with
     renewal and FIFO without; what they become are the TTL caches of Fofack, Nain, Neglia and Towsley (Computer Networks
@@ -158,9 +158,9 @@ def several(
     """Hit ratio of replicas that each have a cache of their own.
 
     ``random``: any replica gets any request, so each sees the same popularities and holds the same objects as one
-    replica alone would: more of them add no hits. ``hash``: an object belongs to one replica (a consistent hash of the key),
-    which sees its share of the catalogue: together they are like one cache of their joint capacity, as long as each has
-    many objects and its share is even.
+    replica alone would: more of them add no hits. ``hash``: an object belongs to one replica, by a consistent hash of
+    its key. Each sees its share of the catalogue, and together they are like one cache of their joint capacity, as long
+    as each has many objects and the shares are even.
 
     Parameters
     ----------
