@@ -1,4 +1,4 @@
-"""The example of docs/caches-theory.md prints what the page says; its table is made by tests/caches/test_che_page.py."""
+"""The example of docs/caches-theory.md prints what the page says; tests/caches/test_che_page.py makes its table."""
 
 from __future__ import annotations
 
