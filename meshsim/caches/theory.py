@@ -25,6 +25,8 @@ Floats = NDArray[np.float64]
 
 Balancing = Literal["random", "hash"]
 
+_LONGEST: Final = 700.0  # logarithm of a time; above, floats end
+
 #: Policies that `che` knows.
 APPROXIMATED: Final = ("lru", "fifo", "random", "lfu")
 
@@ -204,11 +206,10 @@ def _objects(popularity: ArrayLike, sizes: ArrayLike | None) -> tuple[Floats, Fl
 
 def _found(rates: Floats, time: float, policy: str) -> Floats:
     """Probability that each object is in the cache."""
-    with np.errstate(invalid="ignore"):  # 0 times infinity: an object that nobody asks for is not there
-        asked = np.where(rates > 0, rates * time, 0.0)
-    if policy == "lru":
-        return np.asarray(-np.expm1(-asked))
-    return np.asarray(1.0 - 1.0 / (1.0 + asked))
+    if math.isinf(time):
+        return np.where(rates > 0, 1.0, 0.0)
+    asked = rates * time
+    return np.asarray(-np.expm1(-asked) if policy == "lru" else asked / (1.0 + asked))
 
 
 def _characteristic_time(rates: Floats, room: Floats, capacity: float, policy: str) -> float:
@@ -224,6 +225,8 @@ def _characteristic_time(rates: Floats, room: Floats, capacity: float, policy: s
     low = high = math.log(capacity / float(room @ rates))  # no object is there with more than p T
     while excess(high) < 0:
         low, high = high, high + 1.0
+        if high > _LONGEST:
+            return math.inf
     return math.exp(float(brentq(excess, low, high, xtol=1e-12))) if high > low else math.exp(low)
 
 

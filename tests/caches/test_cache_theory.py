@@ -117,6 +117,10 @@ def test_a_million_objects() -> None:
     assert 0.99 < answer.ratio < 1.0
 
 
+def test_what_is_next_to_never_asked_for_does_not_overflow() -> None:
+    assert che([1.0, 1e-307, 1e-307], 2.9).ratio == 1.0
+
+
 @pytest.mark.parametrize(
     ("call", "told"),
     [
