@@ -115,7 +115,7 @@ def parse_trace(content: bytes, format: TraceFormat, file: str) -> KeyTrace:
     """
     for magic, command in _COMPRESSED.items():
         if content.startswith(magic):
-            raise UsageError(f"{file} is compressed; write what `{command}` makes of it to a file and name that")
+            raise UsageError(f"{file} is compressed; decompress it with `{command}` first")
     found = _parse_csv(content, file) if format == "csv" else _parse_oracle(content, file)
     if not len(found):
         raise UsageError(f"{file}: there are no requests in it")

@@ -28,6 +28,7 @@ EXAMPLES = (
 Number = TypeVar("Number", int, float)
 
 _COLUMNS = ("policy", "size", "hit_ratio", "byte_hit_ratio", "hits", "requests")
+_TRACE_COLUMNS = ("objects", "compulsory_misses", "working_set_bytes")
 
 
 class Policy(StrEnum):
@@ -110,7 +111,7 @@ def cache(
     if output is Format.JSON:
         write(as_json({"schema_version": 1, "trace": _trace_record(trace, told), "caches": rows}))
     elif output is Format.CSV:
-        write(as_csv(_COLUMNS, [["" if row[name] is None else str(row[name]) for name in _COLUMNS] for row in rows]))
+        write(_csv(_trace_record(trace, told), rows))
     else:
         write(_shown(trace, told, rows, output))
 
@@ -190,6 +191,12 @@ def _trace_record(source: str, told: Extent) -> dict[str, Any]:
     }
 
 
+def _csv(trace: dict[str, Any], rows: list[dict[str, Any]]) -> str:
+    header = (*_COLUMNS, *_TRACE_COLUMNS)
+    cells = [{**trace, **row} for row in rows]
+    return as_csv(header, [["" if row[name] is None else str(row[name]) for name in header] for row in cells])
+
+
 def _shown(source: str, told: Extent, rows: list[dict[str, Any]], output: Format) -> str:
     from meshsim.results.text import duration, percent, size, table
 
@@ -198,7 +205,7 @@ def _shown(source: str, told: Extent, rows: list[dict[str, Any]], output: Format
     asked = f"{told.requests:,} requests in {duration(told.duration_s)} for {told.objects:,} objects"
     lines = [
         f"{shown_source(source)}: {asked}; working set {size(told.working_set_bytes)}",
-        f"first requests of an object, which every cache misses: {percent(told.compulsory_miss_ratio)} of all; "
+        f"compulsory misses (the first request of each object): {percent(told.compulsory_miss_ratio)}; "
         f"{told.one_hit_wonders:,} objects are asked for once",
     ]
     if output is Format.MD:

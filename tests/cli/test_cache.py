@@ -54,8 +54,9 @@ def test_table_csv_and_markdown(shell, belady: Path) -> None:
     rows = list(csv.DictReader(io.StringIO(shell(*words, "-o", "csv").stdout)))
     assert [(row["policy"], row["size"]) for row in rows] == [(p, s) for p in ("fifo", "lru") for s in ("3", "100B")]
     assert rows[0]["hit_ratio"] == "0.25"
+    assert (rows[0]["objects"], rows[0]["compulsory_misses"], rows[0]["working_set_bytes"]) == ("5", "5", "150")
     table = shell(*words).stdout
-    assert "12 requests in 11.0 s for 5 objects; working set 150 B" in table and "41.7 % of all" in table
+    assert "12 requests in 11.0 s for 5 objects; working set 150 B" in table and "of each object): 41.7 %" in table
     assert ["fifo", "3", "25.0", "%", "24.2", "%"] in [line.split() for line in table.splitlines()]
     assert "| fifo | 3 | 25.0 % | 24.2 % |" in shell(*words, "-o", "md").stdout
 
