@@ -86,7 +86,7 @@ class Naive:
         self.records.remove(record)
 
     def sieved(self) -> Record:
-        """Figure 1 and algorithm 1 of the paper: from the tail to the head, which is the front of this list."""
+        """Algorithm 1 of the paper: from the tail to the head, which is the front of this list."""
         at = self.records.index(self.hand) if self.hand is not None else len(self.records) - 1
         while self.records[at].visited:
             self.records[at].visited = False
