@@ -16,6 +16,7 @@ ALLOWED = {
     "units": set(),
     "errors": set(),
     "importers": BELOW_ALL,
+    "caches": BELOW_ALL,
     "model": BELOW_ALL | {"importers"},
     "architectures": BELOW_ALL | {"model"},
     "engines": BELOW_ALL | {"model", "architectures"},
@@ -37,7 +38,7 @@ ALLOWED = {
     "lab": BELOW_ALL | {"model", "architectures", "engines", "results", "__init__"},
     "cli": BELOW_ALL
     | {"importers", "model", "architectures", "engines", "results", "charts", "simulate"}
-    | {"bench", "lab", "settings", "sweeps", "__init__"},
+    | {"bench", "caches", "lab", "settings", "sweeps", "__init__"},
     "__main__": {"cli"},
 }
 
