@@ -10,6 +10,7 @@ from meshsim.architectures.plane import (
     Hop,
     Mirrored,
     Plane,
+    PlaneCached,
     PlaneCall,
     PlaneChoose,
     PlaneParallel,
@@ -39,6 +40,8 @@ def calls_in(steps: Iterable[PlaneStep]) -> Iterator[PlaneCall]:
         elif isinstance(step, PlaneChoose):
             for option in step.options:
                 yield from calls_in(option.do)
+        elif isinstance(step, PlaneCached):
+            yield from calls_in(step.miss)
 
 
 def forwards_in(steps: Iterable[PlaneStep]) -> Iterator[Hop]:
@@ -52,6 +55,8 @@ def forwards_in(steps: Iterable[PlaneStep]) -> Iterator[Hop]:
         elif isinstance(step, PlaneChoose):
             for option in step.options:
                 yield from forwards_in(option.do)
+        elif isinstance(step, PlaneCached):
+            yield from forwards_in(step.miss)
 
 
 def messages_of(service: PlaneService) -> Iterator[Message]:

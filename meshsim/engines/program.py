@@ -101,7 +101,7 @@ CACHES = np.dtype(
         ("policy", "i4"),
         ("capacity", "i8"),  # entries; -1: no limit
         ("capacity_bytes", "i8"),
-        ("size", "i4"),  # distribution of an object's bytes; -1: sizes do not matter
+        ("object_bytes", "i4"),  # distribution of an object's bytes; -1: sizes do not matter
         ("shared", "i1"),
         ("renew", "i1"),
         ("coalesce", "i1"),

@@ -86,7 +86,7 @@ CACHE_COUNTERS = np.dtype(
 )
 
 #: What caches hold when a run ends, a row an entry, by cache, store and key.
-KEPT = np.dtype([("cache", "i4"), ("store", "i4"), ("stream", "i4"), ("key", "u8"), ("size", "i8")])
+KEPT = np.dtype([("cache", "i4"), ("store", "i4"), ("stream", "i4"), ("key", "u8"), ("object_bytes", "i8")])
 
 #: One row a request, when asked for: in the order of request numbers.
 REQUESTS = np.dtype(

@@ -58,6 +58,14 @@ def place(k: Kernel, store: int, entry: int) -> None:
     k.places[s.first_place + at] = entry
 
 
+@compiled(entry=True)
+def place_all(k: Kernel, store: int, first: int, places: int) -> None:
+    """Enter the entries that stood in other places."""
+    for at in range(first, first + places):
+        if k.places[at] != NONE:
+            place(k, store, int(k.places[at]))
+
+
 @compiled()
 def _slot_of(k: Kernel, store: int, entry: int) -> int:
     s = k.stores[store]
@@ -261,8 +269,8 @@ def remove(k: Kernel, store: int, entry: int) -> None:
     s = k.stores[store]
     e = k.kept[s.first + entry]
     policy = k.caches[s.cache].policy
-    _holds(k, s.cache, e.stream, -1, -e.size)
-    s.bytes -= e.size
+    _holds(k, s.cache, e.stream, -1, -e.object_bytes)
+    s.bytes -= e.object_bytes
     _displace(k, store, entry)
     s.entries -= 1
     if policy == RANDOM_CACHE:  # entries are numbered without gaps: the last takes the number of the one that leaves
@@ -289,7 +297,9 @@ def _make_room(k: Kernel, store: int, size: int) -> None:
     while next_one != NONE and k.kept[s.first + next_one].expires_ns <= now - c.stale_ns:
         remove(k, store, next_one)
         next_one = _next_to_expire(k, store)
-    while (c.capacity >= 0 and s.entries >= c.capacity) or (c.capacity_bytes >= 0 and s.bytes + size > c.capacity_bytes):
+    while (c.capacity >= 0 and s.entries >= c.capacity) or (
+        c.capacity_bytes >= 0 and s.bytes + size > c.capacity_bytes
+    ):
         victim = _victim(k, store)
         at = s.cache * len(k.streams) + k.kept[s.first + victim].stream
         k.cache_counters[k.scalars[0].batch, at].evictions += 1
@@ -315,7 +325,7 @@ def insert(k: Kernel, store: int, key: int, stream: int, size: int, expires_ns: 
         e = k.kept[s.first + entry]
         e.key = key
         e.stream = stream
-        e.size = size
+        e.object_bytes = size
         e.uses = 0
         place(k, store, entry)
         if c.policy == LFU:
@@ -329,8 +339,21 @@ def insert(k: Kernel, store: int, key: int, stream: int, size: int, expires_ns: 
         s.bytes += size
         _holds(k, s.cache, stream, 1, size)
         if s.entries + s.margin > s.slots:  # the next step needs a larger region
-            k.scalars[0].tight = store + 1
+            k.scalars[0].tight = 1
     e = k.kept[s.first + entry]
     e.expires_ns = expires_ns
     e.outcome = outcome
     e.is_renewed = 0
+
+
+@compiled(entry=True)
+def empty(k: Kernel, store: int) -> None:
+    """Begin cold (rule G3)."""
+    s = k.stores[store]
+    while s.entries:
+        entry = 0  # of a random cache, whose entries have no gaps
+        if s.least != NONE:
+            entry = k.uses[s.first + s.least].oldest
+        elif s.oldest != NONE:
+            entry = s.oldest
+        remove(k, store, int(entry))

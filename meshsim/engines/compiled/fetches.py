@@ -23,7 +23,7 @@ def begin(k: Kernel, frame: int, store: int, key: int) -> None:
     s.free_fetch = f.later
     s.free_fetches -= 1
     if s.free_fetches < s.step:
-        s.tight = NONE
+        s.tight = 1
     f.key = key
     f.store = store
     f.frame = frame

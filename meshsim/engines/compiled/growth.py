@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from meshsim.engines.compiled.caches import place
+from meshsim.engines.compiled.caches import place_all
 from meshsim.engines.compiled.rows import FORWARDS, NONE
 from meshsim.engines.compiled.state import Kernel, for_kernel, table
 
@@ -56,15 +56,21 @@ def grow(kernel: Kernel, number: int) -> Kernel:
 
 
 def _grow_for_caches(kernel: Kernel) -> Kernel:
-    tight = int(kernel.scalars["tight"][0])
-    kernel.scalars["tight"] = 0
-    if tight == NONE:
-        return grow(kernel, FETCH_TABLE)
-    store = tight - 1
-    return give_rows(kernel, store, 2 * int(kernel.stores["slots"][store]))
+    scalars, stores = kernel.scalars[0], kernel.stores
+    scalars["tight"] = 0
+    for store in np.flatnonzero(stores["entries"] + stores["margin"] > stores["slots"]):
+        kernel = _give_rows(kernel, int(store), 2 * int(stores["slots"][store]))
+    return grow(kernel, FETCH_TABLE) if scalars["free_fetches"] < scalars["step"] else kernel
 
 
-def give_rows(kernel: Kernel, store: int, slots: int) -> Kernel:
+def first_rows(kernel: Kernel, has_caches: bool) -> Kernel:
+    """Give each store its first rows: twice what one step may fill, and some more."""
+    for store in range(len(kernel.stores)) if has_caches else ():
+        kernel = _give_rows(kernel, store, 2 * int(kernel.stores["margin"][store]) + 14)
+    return grow(kernel, FETCH_TABLE) if kernel.scalars["free_fetches"][0] < kernel.scalars["step"][0] else kernel
+
+
+def _give_rows(kernel: Kernel, store: int, slots: int) -> Kernel:
     """Move a store to a region of `slots` rows at the end of the tables; where it was is left."""
     s = kernel.stores[store]
     scalars = kernel.scalars[0]
@@ -81,15 +87,12 @@ def give_rows(kernel: Kernel, store: int, slots: int) -> Kernel:
     kernel.uses["more"][first + before : first + slots] = np.arange(before + 1, slots + 1)
     kernel.uses["more"][first + slots - 1] = s["free_count"]
     kernel.places[first_place : first_place + places] = NONE
-    taken = kernel.places[int(s["first_place"]) : int(s["first_place"]) + int(s["mask"]) + 1] if before else ()
-    entries = [int(entry) for entry in taken if entry != NONE]
+    old_place, old_places = int(s["first_place"]), int(s["mask"]) + 1 if before else 0
     s["free_count"] = before
     s["first"], s["slots"] = first, slots
     s["first_place"], s["mask"] = first_place, places - 1
     scalars["kept"], scalars["places"] = first + slots, first_place + places
-    view = for_kernel(kernel)
-    for entry in entries:
-        place(view, store, entry)
+    place_all(for_kernel(kernel), store, old_place, old_places)
     return kernel
 
 

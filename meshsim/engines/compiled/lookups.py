@@ -43,7 +43,7 @@ def _key(k: Kernel, frame: int, pc: int) -> int:
 def _size(k: Kernel, cache: int, key: int) -> int:
     """Bytes of an object: the same whenever it is asked for."""
     c = k.caches[cache]
-    return 0 if c.size < 0 else draw_whole(k, c.size, key, keyed.OBJECT_SIZE, 0)
+    return 0 if c.object_bytes < 0 else draw_whole(k, c.object_bytes, key, keyed.OBJECT_SIZE, 0)
 
 
 @compiled(inline=False)

@@ -74,7 +74,7 @@ SCALARS = np.dtype(
         ("full", "i8"),  # which table GROW is about
         ("free_fetch", "i8"),
         ("free_fetches", "i8"),
-        ("tight", "i8"),  # a store (its number and 1) that needs more rows, or (NONE) the fetches; 0: nothing does
+        ("tight", "i8"),  # 1: stores or fetches need more rows
         ("kept", "i8"),  # rows that stores have been given
         ("places", "i8"),
     ]
@@ -226,7 +226,7 @@ ENTRIES = np.dtype(
     [
         ("key", "u8"),
         ("expires_ns", "i8"),
-        ("size", "i8"),
+        ("object_bytes", "i8"),
         ("older", "i4"),
         ("younger", "i4"),  # and the list of free rows
         ("uses", "i4"),  # LFU: row of its count; SIEVE: 1 if it was hit since the hand passed

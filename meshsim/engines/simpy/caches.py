@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -114,10 +115,9 @@ class Lfu(Order):
 class Random(Order):
     """Any, by one draw; entries are numbered, and the last takes the number of one that leaves."""
 
-    def __init__(self, entries: OrderedDict[int, Entry], draw: Callable[[int], float]) -> None:
+    def __init__(self, entries: OrderedDict[int, Entry], draw: Callable[[], float]) -> None:
         super().__init__(entries)
         self.draw = draw
-        self.evicted = 0
         self.numbered: list[Entry] = []
         self.number: dict[int, int] = {}
 
@@ -135,9 +135,7 @@ class Random(Order):
 
     def victim(self) -> Entry:
         """Draw."""
-        u = self.draw(self.evicted)
-        self.evicted += 1
-        return self.numbered[int(u * len(self.numbered))]
+        return self.numbered[int(self.draw() * len(self.numbered))]
 
 
 class Sieve(Order):
@@ -329,5 +327,6 @@ class Caches:
 def _order(row: Any, run_key: int, store: int) -> Callable[[OrderedDict[int, Entry]], Order]:
     if row.policy == p.RANDOM_CACHE:
         key = keyed.mix(keyed.mix(run_key, row.name), store)
-        return lambda entries: Random(entries, lambda n: keyed.unit(key, keyed.EVICT, 0, n))
+        turns = count()
+        return lambda entries: Random(entries, lambda: keyed.unit(key, keyed.EVICT, 0, next(turns)))
     return {p.LRU: Lru, p.FIFO_CACHE: Fifo, p.LFU: Lfu, p.SIEVE: Sieve}[row.policy]

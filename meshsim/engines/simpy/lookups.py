@@ -58,7 +58,7 @@ class Lookups:
 
     def _size(self, row: Any, key: int) -> int:
         """Bytes of an object: the same whenever it is asked for."""
-        return 0 if row.size < 0 else self.plant.draws[row.size](key, keyed.OBJECT_SIZE, 0)
+        return 0 if row.object_bytes < 0 else self.plant.draws[row.object_bytes](key, keyed.OBJECT_SIZE, 0)
 
     def _store(self, frame: Frame, i: Any) -> Store:
         return self.caches.of(i.a, frame.exchange.replica.number)
