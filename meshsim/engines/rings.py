@@ -60,7 +60,7 @@ def maglev(hosts: Sequence[Host]) -> Ring:
     >>> np.bincount(host).tolist()
     [21846, 21846, 21845]
     >>> np.bincount(maglev(((11, 1), (22, 3)))[1]).tolist()
-    [16384, 49153]
+    [16385, 49152]
     """
     free = [True] * MAGLEV_ENTRIES
     table = np.zeros(MAGLEV_ENTRIES, dtype=np.int32)

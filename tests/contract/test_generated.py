@@ -34,7 +34,6 @@ FLOORS = {
     "policies: limited": 50,
     "policies: pending": 20,
     "policies: ejections": 50,
-    "policies: panics": 20,
     "cases with rejected(max_wait)": 2,
     "controlled": 15,
     "branched": 15,

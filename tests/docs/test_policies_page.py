@@ -27,7 +27,7 @@ def _first_column(title: str) -> list[str]:
 
 
 def test_there_are_examples() -> None:
-    assert len(EXAMPLES) == 3 == PAGE.count("\nmeshsim: 1\n")
+    assert len(EXAMPLES) == 4 == PAGE.count("\nmeshsim: 1\n")
 
 
 @pytest.mark.parametrize("example", EXAMPLES)

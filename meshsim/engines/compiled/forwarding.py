@@ -114,8 +114,6 @@ def _amiss(k: Kernel, frame: int, news: int) -> int:
     if news == TRY_TIMED_OUT:
         outcome = TIMEOUT
         _decide(k, frame, outcome, news, 1)
-    elif news == REFUSED + NO_HOST:
-        return NO_HOST
     elif news >= REFUSED:  # by this enforcer itself, which does not try that again
         outcome = news - REFUSED
         _release_retry(k, frame)

@@ -88,8 +88,6 @@ class Forwarding:
                 return None
             case "answer" if news.outcome <= DEGRADED:
                 return news.outcome
-            case "refused" if news.outcome == NO_HOST:
-                return NO_HOST
             case "refused":  # by this enforcer itself, which does not try that again
                 self._release_retry()
             case _:
