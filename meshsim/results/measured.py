@@ -36,6 +36,8 @@ class Measured:
         (V, R, M) of ``SERVICE_COUNTERS``.
     service_histogram
         (V, R, M, k) of the coarse buckets.
+    caches
+        (C, S, R, M) of ``CACHE_COUNTERS``, caches in the order of the plane's services.
     occupancy
         (bins,) mean number of requests in the plane after the cut, averaged over replications.
     """
@@ -51,6 +53,7 @@ class Measured:
     services: npt.NDArray[np.void]
     service_buckets: Ints
     service_histogram: Ints
+    caches: npt.NDArray[np.void]
     occupancy: npt.NDArray[np.float64]
 
     @property
@@ -121,6 +124,7 @@ def pool(records: Sequence[Record], cut: int) -> Measured:
         services=np.stack([r.services[:, cut:BATCHES] for r in records], axis=1),
         service_buckets=service_buckets,
         service_histogram=sojourns,
+        caches=np.stack([r.caches[:, :, cut:BATCHES] for r in records], axis=2),
         occupancy=occupancy[round(bins * cut / BATCHES) :] / (records[0].duration_ns / bins),
     )
 
