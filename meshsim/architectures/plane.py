@@ -14,7 +14,7 @@ from typing import Literal
 from meshsim.architectures.enforced import RANDOM, Cluster, Limit, Trying
 from meshsim.model.caches import Cache
 from meshsim.model.distributions import Distribution
-from meshsim.model.steps import Call, Fail, Wait, Work
+from meshsim.model.steps import Call, Fail, Invalidate, Wait, Work
 from meshsim.model.topology import Network
 from meshsim.model.traffic import Connections, Stream
 
@@ -208,6 +208,7 @@ PlaneStep = (
     | Limited
     | Routed
     | PlaneCached
+    | Invalidate
 )
 
 

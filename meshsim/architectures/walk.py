@@ -44,6 +44,25 @@ def calls_in(steps: Iterable[PlaneStep]) -> Iterator[PlaneCall]:
             yield from calls_in(step.miss)
 
 
+def every_step(steps: Iterable[PlaneStep]) -> Iterator[PlaneStep]:
+    """Yield all steps, those within others included."""
+    for step in steps:
+        yield step
+        if isinstance(step, PlaneCall):
+            yield from every_step(step.fallback or ())
+        elif isinstance(step, PlaneParallel):
+            for branch in step.branches:
+                yield from every_step(branch)
+        elif isinstance(step, PlaneChoose):
+            for option in step.options:
+                yield from every_step(option.do)
+        elif isinstance(step, PlaneCached):
+            yield from every_step(step.miss)
+        elif isinstance(step, Routed):
+            for case in step.cases:
+                yield from every_step(case.do)
+
+
 def forwards_in(steps: Iterable[PlaneStep]) -> Iterator[Hop]:
     """Yield where a proxy passes requests on: by its routes, and copies of them, and last as usual."""
     for step in steps:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
-from meshsim.architectures.plane import Plane, PlaneCached
+from meshsim.architectures.plane import Plane, PlaneCached, PlaneService
+from meshsim.architectures.walk import every_step
 from meshsim.engines import program as p
 from meshsim.engines.keyed import name_hash
 from meshsim.engines.tables import Distributions, Rows
 from meshsim.model.caches import Cache
+from meshsim.model.steps import Invalidate
 
 _NS = 1e9
 _POLICIES = {"lru": p.LRU, "fifo": p.FIFO_CACHE, "random": p.RANDOM_CACHE, "lfu": p.LFU, "sieve": p.SIEVE}
@@ -32,6 +35,8 @@ class CacheRows:
         self.names: list[str] = []
         self.parts: list[int] = []
         self._packed: dict[tuple[str, str], Packed] = {}
+        self._keeping = _keeping(plane)
+        written = {cache for service in plane.services for step in _writes(service) for cache in self.written(step)}
         self._first_part: dict[tuple[str, ...], int] = {}
         stores = 0
         for service in plane.services:
@@ -45,7 +50,11 @@ class CacheRows:
                     shared=cache.shared is not None,
                     renew=cache.renew,
                     coalesce=cache.coalesce,
-                    tracked=cache.coalesce or bool(cache.stale_s) or cache.negative_s is not None,
+                    tracked=cache.coalesce
+                    or bool(cache.stale_s)
+                    or cache.negative_s is not None
+                    or (service.name, cache.name) in written,
+                    leases=cache.leases,
                     ttl_ns=_ns(cache.ttl_s),
                     stale_ns=max(_ns(cache.stale_s), 0),
                     negative_ns=_ns(cache.negative_s),
@@ -61,12 +70,36 @@ class CacheRows:
         """A cache by its name."""
         return self._packed[service, name]
 
-    def key(self, step: PlaneCached) -> dict[str, int]:
-        """Fields of LOOK and FILL that say under which key something is kept."""
+    def written(self, step: Invalidate) -> list[tuple[str, str]]:
+        """Caches (service, name) that a write is about: of proxies those that may have such answers."""
+        service, name = step.cache
+        if service:
+            return [(service, name)]
+        return [cache for cache in self._keeping.get(step.of, ()) if cache[1] == name]
+
+    def key(self, step: PlaneCached | Invalidate) -> dict[str, int]:
+        """Fields of LOOK and the like that say under which key something is kept."""
         if step.key not in self._first_part:
             self._first_part[step.key] = len(self.parts)
             self.parts.extend(self.dimensions.index(name) for name in step.key)
         return {"b": self._first_part[step.key], "c": len(step.key), "position": name_hash(step.of)}
+
+
+def _keeping(plane: Plane) -> dict[str, list[tuple[str, str]]]:
+    """Caches of proxies (service, name) that keep the answers of an endpoint."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for service in plane.services:
+        for steps in service.endpoints.values():
+            for step in (step for step in every_step(steps[0]) if isinstance(step, PlaneCached) and step.by_proxy):
+                if (service.name, step.name) not in found.setdefault(step.of, []):
+                    found[step.of].append((service.name, step.name))
+    return found
+
+
+def _writes(service: PlaneService) -> Iterator[Invalidate]:
+    for versions in service.endpoints.values():
+        for steps in versions:
+            yield from (step for step in every_step(steps) if isinstance(step, Invalidate))
 
 
 def _ns(seconds: float | None) -> int:

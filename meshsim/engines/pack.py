@@ -32,7 +32,7 @@ from meshsim.engines.streams import pack_streams
 from meshsim.engines.tables import Distributions, Rows
 from meshsim.model.caches import Cache
 from meshsim.model.distributions import Distribution
-from meshsim.model.steps import Call, Fail, Wait, Work
+from meshsim.model.steps import Call, Fail, Invalidate, Wait, Work
 
 _NS = 1e9
 #: Size of a message that the spec does not give: the payload of Istio's performance page is 1 kB (istio.io, 1.24).
@@ -251,6 +251,8 @@ class _Packer:
                 self._match(caller, step, address, position)
             case PlaneCached():
                 self._cached(caller, step, address, position)
+            case Invalidate():
+                self._invalidate(step, address)
             case PlaneCall():
                 self._call(caller, step, address, position)
             case PlaneParallel():
@@ -277,6 +279,23 @@ class _Packer:
             self.instructions.add(op=p.END)
             self.instructions[jump]["a"] = len(self.instructions)
         self.targets[first]["pc"] = len(self.instructions)
+
+    def _invalidate(self, step: Invalidate, address: str) -> None:
+        """OUTDATE each cache at once; where it hears of writes, PURGE it in a branch that nobody waits for."""
+        for service, name in self.caches.written(step):
+            number, cache = self.caches.find(service, name)
+            about = {**self.caches.key(step), "a": number}
+            self.instructions.add(op=p.OUTDATE, **about)
+            if cache.invalidation is None:
+                continue
+            begin = self.instructions.add(op=p.DETACH)
+            jump = self.instructions.add(op=p.JUMP)
+            self.instructions[begin]["a"] = len(self.instructions)
+            hears = self.distributions.add(cache.invalidation, _NS)
+            self.instructions.add(op=p.WAIT, a=hears, position=name_hash(f"{address}.heard"))
+            self.instructions.add(op=p.PURGE, **about)
+            self.instructions.add(op=p.END)
+            self.instructions[jump]["a"] = len(self.instructions)
 
     def _get(self, caller: str, step: PlaneCached, cache: Cache, about: dict[str, float], address: str) -> None:
         self._block(caller, step.miss, f"{address}.miss." if not step.by_proxy else f"{address.partition('/')[0]}/")

@@ -12,21 +12,22 @@ import numpy as np
 import numpy.typing as npt
 
 # -- instructions ----------------------------------------------------------------------------------------------
-END, WORK, WAIT, CALL, FORK, CHOOSE, JUMP, FAIL, PROXY_WORK, FORWARD, LIMIT, DETACH, MATCH, LOOK, FILL = range(15)
+END, WORK, WAIT, CALL, FORK, CHOOSE, JUMP, FAIL, PROXY_WORK, FORWARD, LIMIT, DETACH, MATCH = range(13)
+LOOK, FILL, OUTDATE, PURGE = range(13, 17)  # of caches
 
 INSTRUCTION = np.dtype(
     [
         ("op", "i4"),
         ("a", "i4"),  # WORK, WAIT, PROXY_WORK: distribution; CALL, FORWARD: call; FORK: first branch;
         #               CHOOSE: first option; JUMP: target; FAIL: outcome; LIMIT: row of limits; DETACH: where the
-        #               branch begins; MATCH: first case; LOOK, FILL: cache
+        #               branch begins; MATCH: first case; LOOK, FILL, OUTDATE, PURGE: cache
         ("b", "i4"),  # FORK: branches; CHOOSE: options; MATCH: cases; PROXY_WORK: direction (0 request, 1 response);
-        #               LOOK, FILL: first dimension of the key, in `parts`
-        ("c", "i4"),  # FORK: how many must succeed; LOOK, FILL: dimensions of the key
+        #               LOOK and the like: first dimension of the key, in `parts`
+        ("c", "i4"),  # FORK: how many must succeed; LOOK and the like: dimensions of the key
         ("p", "f8"),  # FAIL: probability; PROXY_WORK: nanoseconds per KiB; LOOK, FILL: 1 if of a proxy
         ("d", "i8"),  # PROXY_WORK: handshake nanoseconds; FORK: 1 if branches that are not needed are stopped;
         #               LOOK: the first of two targets: what follows a hit, and the branch that renews (-1: none)
-        ("position", "u8"),  # hash of the step's address in the spec: keys its draws; LOOK, FILL: begins the key
+        ("position", "u8"),  # hash of the step's address in the spec: keys its draws; LOOK and the like: begins the key
     ]
 )
 
@@ -105,7 +106,8 @@ CACHES = np.dtype(
         ("shared", "i1"),
         ("renew", "i1"),
         ("coalesce", "i1"),
-        ("tracked", "i1"),  # somebody has to know who fetches what: coalesce, stale or negative
+        ("leases", "i1"),
+        ("tracked", "i1"),  # somebody has to know who fetches what: coalesce, stale, negative, writes
         ("ttl_ns", "i8"),
         ("stale_ns", "i8"),  # 0: none
         ("negative_ns", "i8"),

@@ -76,6 +76,8 @@ CACHE_COUNTERS = np.dtype(
         ("delayed", "i8"),  # waited for what another one was just fetching
         ("stale", "i8"),  # of the hits: the entry's time was over
         ("negative", "i8"),  # of the hits: a failure was kept
+        ("outdated", "i8"),  # of the hits: there had been a write since
+        ("outdated_ns", "i8"),  # how long ago these were, the first ones
         ("lookup_bytes", "i8"),
         ("hit_bytes", "i8"),
         ("fills", "i8"),

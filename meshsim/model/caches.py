@@ -39,6 +39,8 @@ class Cache(_Frozen):
     negative_s: float | None = None  # failures are kept so long; None: never
     coalesce: bool = False  # requests that miss what is just being fetched wait for it
     fill: Distribution | None = None  # CPU seconds of whoever fills
+    invalidation: Distribution | None = None  # seconds until a write is heard of everywhere; None: it is not
+    leases: bool = False  # what was being fetched during a write is not kept
     shared: Distribution | None = None  # seconds to ask the tier that all replicas share; None: each has its own
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from meshsim.model.read import keys
-from meshsim.model.schema_caches import cached, caches
+from meshsim.model.schema_caches import cached, caches, invalidate
 from meshsim.model.schema_forms import NAME, Schema, form, integer, list_of, map_of, object_of, one_key, ref
 from meshsim.model.schema_policies import policy, route
 from meshsim.model.topology import PROFILES
@@ -162,6 +162,7 @@ def _steps() -> Schema:
         ),
         form({"choose": list_of(option, "exactly one is taken")}),
         form({"fail": fail}),
+        form({"invalidate": invalidate()}),
         form({"cache": cached({**step_or_steps, "description": "what gets the answer when the cache has none"})}),
     ]
     return {"step": {"anyOf": kinds}, "steps": list_of(ref("step"))}

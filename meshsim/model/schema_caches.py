@@ -21,6 +21,8 @@ def _fields() -> Schema:
         "coalesce": switch("requests that miss what is just being fetched wait for it"),
         "size": ref("size_distribution", "bytes of an object, drawn once for each"),
         "fill": ref("duration_distribution", "CPU time of a fill"),
+        "invalidation": ref("duration_distribution", "until a write is heard of everywhere; never if absent"),
+        "leases": switch("what was being fetched during a write is not kept"),
         "shared": ref("duration_distribution", "one cache for all replicas, so far away; each has its own if absent"),
     }
 
@@ -45,6 +47,13 @@ def caches() -> Schema:
         "cache_key": _key(),
         "sidecar_cache": object_of((*keys.PROXY_CACHE, "where"), {**fields, "where": where}, ["key"]),
     }
+
+
+def invalidate() -> Schema:
+    """Describe what stands in a step `invalidate`."""
+    cache: Schema = {"type": "string", "description": "tiles, geo.tiles, or gateway, sidecar, waypoint"}
+    of: Schema = {"type": "string", "description": "service.endpoint whose answers have changed: of proxies' caches"}
+    return object_of(keys.INVALIDATE, {"cache": cache, "key": _key(), "of": of}, ["cache", "key"])
 
 
 def cached(steps: Schema) -> Schema:

@@ -80,6 +80,14 @@ class Cached(_Frozen):
     miss: tuple[Step, ...] = ()
 
 
-Step = Work | Wait | Call | Parallel | Choose | Fail | Cached
+class Invalidate(_Frozen):
+    """A write: what a cache keeps under the request's key is true no longer."""
+
+    cache: tuple[str, str]  # service and cache; '' and 'gateway', 'sidecar' or 'waypoint' for those of proxies
+    key: tuple[str, ...]
+    of: str = ""  # proxies: the 'service.endpoint' whose answers have changed
+
+
+Step = Work | Wait | Call | Parallel | Choose | Fail | Cached | Invalidate
 for _model in (Call, Parallel, Option, Choose, Cached):
     _model.model_rebuild()

@@ -24,8 +24,11 @@ class CacheResult:
         another request was just fetching is no hit, but `delayed`.
     byte_hit_ratio
         The same by the sizes of the objects; no value where they have none.
-    delayed, stale, negative
-        Shares of the lookups: waited for another's fetch; answered with an entry whose time was over; with a failure.
+    delayed, stale, negative, outdated
+        Shares of the lookups: waited for another's fetch; answered with an entry whose time was over; with a failure;
+        with what a write (`invalidate`) had made untrue.
+    outdated_s
+        Mean age of those answers: since the first such write.
     fills_per_s, evictions_per_s
         Answers that were put in, and entries that had to leave for want of room, per second.
     entries, bytes
@@ -40,6 +43,8 @@ class CacheResult:
     delayed: Estimate
     stale: Estimate
     negative: Estimate
+    outdated: Estimate
+    outdated_s: Estimate
     fills_per_s: Estimate
     evictions_per_s: Estimate
     entries: Estimate
@@ -55,6 +60,8 @@ class CacheResult:
             "delayed",
             "stale",
             "negative",
+            "outdated",
+            "outdated_s",
             "fills_per_s",
             "evictions_per_s",
             "entries",
@@ -107,6 +114,8 @@ def cache_result(
         delayed=of_lookups("delayed"),
         stale=of_lookups("stale"),
         negative=of_lookups("negative"),
+        outdated=of_lookups("outdated"),
+        outdated_s=ratio(total["outdated_ns"], total["outdated"], level=level, scale=1e-9).estimate,
         fills_per_s=per_s("fills"),
         evictions_per_s=per_s("evictions"),
         entries=per_s("entries_ns", 1e-9),

@@ -159,7 +159,13 @@ def _caches(services: dict[str, ServiceResult]) -> list[str]:
     caches = {f"{name}.{cache}": found for name, service in services.items() for cache, found in service.caches.items()}
     if not caches:
         return []
-    columns = {"byte_hit_ratio": "of bytes", "delayed": "delayed", "stale": "stale", "negative": "failures"}
+    columns = {
+        "byte_hit_ratio": "of bytes",
+        "delayed": "delayed",
+        "stale": "stale",
+        "negative": "failures",
+        "outdated": "outdated",
+    }
     used = [name for name in columns if any(getattr(found, name).value for found in caches.values())]
     rows = [["caches", "hit ratio", *(columns[name] for name in used), "lookups", "entries", "evictions"]]
     for name, found in caches.items():

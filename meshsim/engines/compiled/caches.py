@@ -307,7 +307,9 @@ def _make_room(k: Kernel, store: int, size: int) -> None:
 
 
 @compiled(inline=False)
-def insert(k: Kernel, store: int, key: int, stream: int, size: int, expires_ns: int, outcome: int) -> None:
+def insert(
+    k: Kernel, store: int, key: int, stream: int, size: int, expires_ns: int, outcome: int, outdated_ns: int
+) -> None:
     """Keep what was fetched, if there is or can be room for it (rule K3)."""
     s = k.stores[store]
     c = k.caches[s.cache]
@@ -343,6 +345,7 @@ def insert(k: Kernel, store: int, key: int, stream: int, size: int, expires_ns: 
     e = k.kept[s.first + entry]
     e.expires_ns = expires_ns
     e.outcome = outcome
+    e.outdated_ns = outdated_ns
     e.is_renewed = 0
 
 

@@ -25,6 +25,7 @@ def begin(k: Kernel, frame: int, store: int, key: int) -> None:
     if s.free_fetches < s.step:
         s.tight = 1
     f.key = key
+    f.outdated_ns = NONE
     f.store = store
     f.frame = frame
     f.within = k.frames[frame].fetch
@@ -117,7 +118,7 @@ def end(k: Kernel, frame: int, outcome: int) -> None:
         entry = caches.find(k, f.store, f.key)
         if outcome > DEGRADED and c.negative_ns >= 0:
             stream = k.live[k.frames[frame].request].stream
-            caches.insert(k, f.store, f.key, stream, 0, k.scalars[0].now_ns + c.negative_ns, outcome)
+            caches.insert(k, f.store, f.key, stream, 0, k.scalars[0].now_ns + c.negative_ns, outcome, NONE)
         elif entry != NONE:
             k.kept[k.stores[f.store].first + entry].is_renewed = 0
         conclude(k, frame, LOOK_AGAIN if outcome == NONE else outcome)

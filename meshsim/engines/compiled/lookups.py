@@ -74,6 +74,9 @@ def look(k: Kernel, frame: int, pc: int, anew: bool) -> int:
             at.hit_bytes += size
             outcome = int(e.outcome)
             at.negative += outcome > DEGRADED
+            if e.outdated_ns >= 0:
+                at.outdated += 1
+                at.outdated_ns += now - e.outdated_ns
             if is_stale:
                 at.stale += 1
                 if not e.is_renewed:
@@ -135,8 +138,49 @@ def fill(k: Kernel, frame: int, pc: int) -> None:
             fetches.end(k, frame, outcome)
         return
     stream = k.live[f.request].stream
-    k.cache_counters[k.scalars[0].batch, i.a * len(k.streams) + stream].fills += 1
-    expires_ns = k.scalars[0].now_ns + c.ttl_ns if c.ttl_ns >= 0 else NEVER_NS
-    caches.insert(k, caches.store_of(k, i.a, f.replica), key, stream, _size(k, i.a, key), expires_ns, outcome)
+    outdated_ns = NONE
+    if c.tracked:
+        outdated_ns = k.fetches[f.fetch].outdated_ns
+    if outdated_ns < 0 or not c.leases:
+        k.cache_counters[k.scalars[0].batch, i.a * len(k.streams) + stream].fills += 1
+        expires_ns = k.scalars[0].now_ns + c.ttl_ns if c.ttl_ns >= 0 else NEVER_NS
+        size, store = _size(k, i.a, key), caches.store_of(k, i.a, f.replica)
+        caches.insert(k, store, key, stream, size, expires_ns, outcome, outdated_ns)
     if c.tracked:
         fetches.conclude(k, frame, outcome)
+
+
+# -- writes ------------------------------------------------------------------------------------------------------
+
+
+@compiled(inline=False)
+def outdate(k: Kernel, frame: int, pc: int) -> None:
+    """What caches keep, or are just getting, under the request's key is true no longer (rule K9)."""
+    key = _key(k, frame, pc)
+    if key == _NO_KEY:
+        return
+    now = k.scalars[0].now_ns
+    c = k.caches[k.instructions[pc].a]
+    for store in range(c.first_store, c.first_store + c.stores):
+        s = k.stores[store]
+        entry = caches.find(k, store, key)
+        if entry != NONE and k.kept[s.first + entry].outdated_ns < 0:
+            k.kept[s.first + entry].outdated_ns = now
+        fetch = s.first_fetch
+        while fetch != NONE:
+            if k.fetches[fetch].key == key and k.fetches[fetch].outdated_ns < 0:
+                k.fetches[fetch].outdated_ns = now
+            fetch = k.fetches[fetch].later
+
+
+@compiled(inline=False)
+def purge(k: Kernel, frame: int, pc: int) -> None:
+    """All stores of a cache have heard of the write (rule K9)."""
+    key = _key(k, frame, pc)
+    if key == _NO_KEY:
+        return
+    c = k.caches[k.instructions[pc].a]
+    for store in range(c.first_store, c.first_store + c.stores):
+        entry = caches.find(k, store, key)
+        if entry != NONE:
+            caches.remove(k, store, entry)

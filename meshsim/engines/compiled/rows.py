@@ -226,6 +226,7 @@ ENTRIES = np.dtype(
     [
         ("key", "u8"),
         ("expires_ns", "i8"),
+        ("outdated_ns", "i8"),  # when there was a write since it was got; NONE
         ("object_bytes", "i8"),
         ("older", "i4"),
         ("younger", "i4"),  # and the list of free rows
@@ -240,6 +241,7 @@ USES = np.dtype([("count", "i8"), ("oldest", "i4"), ("youngest", "i4"), ("less",
 FETCHES = np.dtype(
     [
         ("key", "u8"),
+        ("outdated_ns", "i8"),  # when there was a write since it began; NONE
         ("store", "i4"),
         ("frame", "i4"),
         ("within", "i4"),  # the fetch of this frame around it

@@ -189,6 +189,10 @@ def _go_on(k: Kernel, frame: int, news: int) -> int:
                 return outcome
         elif i.op == p.FILL:
             lookups.fill(k, frame, f.pc - 1)
+        elif i.op == p.OUTDATE:
+            lookups.outdate(k, frame, f.pc - 1)
+        elif i.op == p.PURGE:
+            lookups.purge(k, frame, f.pc - 1)
 
 
 @compiled()

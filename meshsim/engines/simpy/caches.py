@@ -26,13 +26,14 @@ _COUNTERS: tuple[str, ...] = CACHE_COUNTERS.names or ()
 class Entry:
     """What a cache holds under a key."""
 
-    __slots__ = ("expires_ns", "is_renewed", "key", "outcome", "size", "stream", "uses", "visited")
+    __slots__ = ("expires_ns", "is_renewed", "key", "outcome", "outdated_ns", "size", "stream", "uses", "visited")
 
     def __init__(self, key: int, stream: int) -> None:
         self.key = key
         self.stream = stream  # that filled it
         self.size = 0
         self.expires_ns = NEVER_NS
+        self.outdated_ns = -1  # when there was a write since it was got
         self.outcome = 0  # of whoever fetched it: failures are kept by negative caching
         self.is_renewed = False  # somebody is just fetching it anew
         self.uses = 1  # LFU
@@ -187,6 +188,8 @@ class CacheMeter:
     delayed: int
     stale: int
     negative: int
+    outdated: int
+    outdated_ns: int
     lookup_bytes: int
     hit_bytes: int
     fills: int
@@ -248,7 +251,9 @@ class Store:
         self.order = self.make(self.entries)
         self.bytes = 0
 
-    def insert(self, key: int, stream: int, size: int, expires_ns: int, outcome: int, now_ns: int) -> None:
+    def insert(
+        self, key: int, stream: int, size: int, expires_ns: int, outcome: int, now_ns: int, outdated_ns: int = -1
+    ) -> None:
         """Keep what was fetched, if there is or can be room for it (rule K3)."""
         row = self.row
         entry = self.entries.get(key)
@@ -263,6 +268,7 @@ class Store:
             self.meters[stream].holds(1, size)
         entry.expires_ns = expires_ns
         entry.outcome = outcome
+        entry.outdated_ns = outdated_ns
         entry.is_renewed = False
 
     def _make_room(self, size: int, now_ns: int) -> None:
@@ -299,6 +305,11 @@ class Caches:
         """The store that a replica (its number within the service) asks."""
         row = self.rows[cache]
         return self.stores[row.first_store + (0 if row.shared else replica)]
+
+    def all_of(self, cache: int) -> list[Store]:
+        """All stores of a cache."""
+        row = self.rows[cache]
+        return self.stores[row.first_store : row.first_store + row.stores]
 
     def start_cold(self, service: int, before: int, after: int) -> None:
         """Replicas that come (back) have nothing in their own caches (rule G3)."""

@@ -166,6 +166,10 @@ class Interpreter:
                     pc = self.plant.targets[i.d].pc
             elif op == p.FILL:
                 self.lookups.fill(frame, i)
+            elif op == p.OUTDATE:
+                self.lookups.outdate(frame, i)
+            elif op == p.PURGE:
+                self.lookups.purge(frame, i)
             elif op == p.DETACH:
                 branch = self._branch(frame, joined=False)
                 simpy.Process(self.env, self._run_detached(branch, self._run(branch, i.a)))

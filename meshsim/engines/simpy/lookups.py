@@ -14,7 +14,7 @@ from meshsim.engines.record import DEGRADED
 from meshsim.engines.simpy.about import about
 
 if TYPE_CHECKING:
-    from meshsim.engines.simpy.caches import CacheMeter, Store
+    from meshsim.engines.simpy.caches import CacheMeter, Entry, Store
     from meshsim.engines.simpy.engine import SimpyRun
     from meshsim.engines.simpy.requests import Frame
 
@@ -28,6 +28,7 @@ class Fetch:
     def __init__(self, store: Store, key: int) -> None:
         self.store = store
         self.key = key
+        self.outdated_ns = -1  # when there was a write since it began
         self.waiting: list[simpy.Event] = []
 
     def conclude(self, news: int) -> None:
@@ -103,6 +104,9 @@ class Lookups:
         meter.hits += 1
         meter.hit_bytes += size
         meter.negative += entry.outcome > DEGRADED
+        if entry.outdated_ns >= 0:
+            meter.outdated += 1
+            meter.outdated_ns += now - entry.outdated_ns
         if is_stale:
             meter.stale += 1
             if not entry.is_renewed:
@@ -146,11 +150,34 @@ class Lookups:
             self.ended(frame, outcome)
             return
         stream, now = frame.request.stream, self.env.now_ns
-        store.meters[stream].fills += 1
-        expires_ns = now + row.ttl_ns if row.ttl_ns >= 0 else NEVER_NS
-        store.insert(key, stream, self._size(row, key), expires_ns, outcome, now)
+        outdated_ns = frame.fetches[-1].outdated_ns if row.tracked else -1
+        if outdated_ns < 0 or not row.leases:
+            store.meters[stream].fills += 1
+            expires_ns = now + row.ttl_ns if row.ttl_ns >= 0 else NEVER_NS
+            store.insert(key, stream, self._size(row, key), expires_ns, outcome, now, outdated_ns)
         if row.tracked:
             frame.fetches.pop().conclude(outcome)
+
+    # -- writes --------------------------------------------------------------------------------------------------
+
+    def outdate(self, frame: Frame, i: Any) -> None:
+        """What caches keep, or are just getting, under the request's key is true no longer (rule K9)."""
+        key = self._key(frame, i)
+        if key is None:
+            return
+        for store in self.caches.all_of(i.a):
+            known: list[Entry | Fetch] = [store.entries[key]] if key in store.entries else []
+            known += (fetch for fetch in store.fetches if fetch.key == key)
+            for one in known:
+                if one.outdated_ns < 0:
+                    one.outdated_ns = self.env.now_ns
+
+    def purge(self, frame: Frame, i: Any) -> None:
+        """All stores of a cache have heard of the write (rule K9)."""
+        key = self._key(frame, i)
+        for store in self.caches.all_of(i.a):
+            if key is not None and key in store.entries:
+                store.remove(store.entries[key])
 
     def ended(self, frame: Frame, outcome: int | None) -> None:
         """A frame ends (None: it is stopped) with fetches that filled nothing (rule K6)."""

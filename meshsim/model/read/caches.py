@@ -86,6 +86,8 @@ def _cache(name: str, at: Cursor, found: dict[str, Cursor]) -> Cache:
         negative_s=_seconds(found, "negative"),
         coalesce="coalesce" in found and found["coalesce"].switch(),
         fill=distribution(found["fill"], DURATION) if "fill" in found else None,
+        invalidation=distribution(found["invalidation"], DURATION) if "invalidation" in found else None,
+        leases="leases" in found and found["leases"].switch(),
         shared=distribution(found["shared"], DURATION) if "shared" in found else None,
     )
 

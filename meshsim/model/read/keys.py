@@ -11,14 +11,18 @@ SERVICE = (
     "caches", "versions", "split", "endpoints",
 )  # fmt: skip
 VERSION = ("replicas", "cpu", "load_balancing_weight", "endpoints")
-STEPS = ("work", "wait", "call", "parallel", "choose", "fail", "cache")
+STEPS = ("work", "wait", "call", "parallel", "choose", "fail", "cache", "invalidate")
 CALL = ("timeout", "retries", "p", "times", "optional", "fallback", "async", "request", "response")
 PARALLEL = ("quorum", "join")
 OPTION = ("p", "do")
 FAIL = ("p", "as")
 FAIL_REASONS = ("500", "503", "reset", "connect_failure", "grpc:unavailable")
 CACHED = ("name", "key", "miss")
-CACHE = ("capacity", "policy", "ttl", "renew", "stale", "negative", "coalesce", "size", "fill", "shared")
+CACHE = (
+    "capacity", "policy", "ttl", "renew", "stale", "negative", "coalesce", "size", "fill", "invalidation",
+    "leases", "shared",
+)  # fmt: skip
+INVALIDATE = ("cache", "key", "of")
 PROXY_CACHE = (*CACHE[:-1], "key", "only")  # each instance has its own
 WHERE = ("server", "client")
 TENANT = ("slo",)

@@ -16,6 +16,9 @@ def gather(root: MapNode) -> Names:
         names.endpoints[service] = tuple(endpoints)
         names.versions[service] = tuple(versions)
         names.caches[service] = tuple(_entries(node.get("caches")) if isinstance(node, MapNode) else {})
+    mesh = _entries(root.get("mesh"))
+    proxies = {**mesh, **_entries(mesh.get("ambient"))}
+    names.proxy_caches = tuple(kind for kind in PROXY_CACHES if "cache" in _entries(proxies.get(kind)))
     names.tenants = tuple(_entries(root.get("tenants")))
     streams = root.get("traffic")
     items = [item for item in streams.items if isinstance(item, MapNode)] if isinstance(streams, ListNode) else []
@@ -23,6 +26,9 @@ def gather(root: MapNode) -> Names:
     names.senders = tuple(dict.fromkeys(senders))
     names.dimensions = tuple(dict.fromkeys(name for item in items for name in _entries(item.get("keys"))))
     return names
+
+
+PROXY_CACHES = ("gateway", "sidecar", "waypoint")
 
 
 def _entries(node: Node | None) -> dict[str, Node]:
@@ -77,6 +83,26 @@ def cache_of(at: Cursor) -> str:
     else:
         at.known(name, known, "cache", of=service)
     return name
+
+
+def written_cache_of(at: Cursor) -> tuple[str, str] | None:
+    """Read a cache that a write is about: one of the same service, ``service.cache``, or a kind of proxy's."""
+    node = at.scalar("a cache", at.write("tiles"))
+    if node is None:
+        return None
+    service, dot, name = node.text.rpartition(".")
+    names = at.reading.names
+    if not dot and name in PROXY_CACHES and name not in names.caches.get(at.path.split(".")[1], ()):
+        if name not in names.proxy_caches:
+            path = "mesh.ambient.waypoint" if name == "waypoint" else f"mesh.{name}"
+            at.error("M104", f"no {name} has a cache", f"give {path} a cache: {{capacity: 20000, key: item}}")
+            return None
+        return "", name
+    if not dot:
+        return at.path.split(".")[1], cache_of(at)
+    if not at.known(service, names.endpoints, "service"):
+        return None
+    return (service, name) if at.known(name, names.caches.get(service, ()), "cache", of=service) else None
 
 
 def dimension_of(at: Cursor, use: str) -> str:
