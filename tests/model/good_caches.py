@@ -19,6 +19,8 @@ services:
         size: {lognormal: {mean: 4KiB, cv: 1}}
         fill: 0.2ms
         shared: {exp: 0.5ms}
+        invalidation: {exp: 50ms}
+        leases: on
       routes: {capacity: 64MiB, size: 1KiB}
       names: {ttl: 10s}
     endpoints:
@@ -43,7 +45,7 @@ traffic:
     entry: maps.route
     arrivals: {poisson: 10/s}
     keys: {caller: {uniform: {items: 50, once: 0.5, life: 1h}}, item: {zipf: {items: 5000, exponent: 0.9}}}
-    sessions: {requests: {geometric: 20}, gap: {exp: 2s}, reuse: 70%}
+    sessions: {requests: {geometric: 20}, gap: {exp: 2s}, reuse: 70%, same: caller}
 mesh:
   gateway: {cache: {capacity: 64MiB, size: 2KiB, key: item, only: [maps.tile, maps.route], fill: {exp: 50us}}}
   sidecar: {cache: {ttl: 1s, key: [caller, item], where: client, stale: 0s, coalesce: off}}

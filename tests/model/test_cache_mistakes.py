@@ -50,6 +50,8 @@ CACHES = [
     ("M106", "capacity: 64MiB, size: §4", "4KiB"),
     ("M106", "capacity: 64, fill: §1", "1ms"),
     ("M106", "capacity: 64, shared: §1", "1ms"),
+    ("M106", "capacity: 64, invalidation: §50", "50ms"),
+    ("M109", "capacity: 64, leases: §maybe", ""),
     ("M107", "capacity: §lots", "KiB"),
     ("M107", "capacity: §-5MiB, size: 1KiB", ""),
     ("M108", "capacity: §0", "write 1"),
@@ -107,6 +109,18 @@ REST = [
     ("M120", SESSIONS, f"{SESSIONS}\n  - {{name: b, entry: geo.find, arrivals: {{poisson: 1/s}}, "
      "sessions: {requests: 3, gap: 1s, §reuse: 1%}}", "add keys: {item:"),
     ("M101", "{poisson: 1/s}", "{§reuse: 70%}", "that belongs to sessions"),
+    ("M104", SESSIONS, "sessions: {requests: 3, gap: 1s, same: §caler}", "did you mean 'caller'?"),
+    ("M120", SESSIONS, f"{SESSIONS}\n  - {{name: b, entry: geo.find, arrivals: {{poisson: 1/s}}, "
+     "sessions: {requests: 3, gap: 1s, §same: item}}", "add keys: {item:"),
+    ("M103", STEP, f"{STEP}, {{invalidate: §tiles}}", "cache: tiles, key: item"),
+    ("M102", STEP, f"{STEP}, {{§invalidate: {{cache: tiles}}}}", "add key"),
+    ("M104", STEP, f"{STEP}, {{invalidate: {{cache: §tils, key: item}}}}", "did you mean 'tiles'?"),
+    ("M104", STEP, f"{STEP}, {{invalidate: {{cache: §mops.tiles, key: item}}}}", "did you mean 'maps'?"),
+    ("M104", STEP, f"{STEP}, {{invalidate: {{cache: §maps.tils, key: item}}}}", "did you mean 'tiles'?"),
+    ("M104", STEP, f"{STEP}, {{invalidate: {{cache: §gateway, of: maps.tile, key: item}}}}", "give mesh.gateway a"),
+    ("M104", STEP, f"{STEP}, {{invalidate: {{cache: tiles, key: §itm}}}}", "did you mean 'item'?"),
+    ("M120", STEP, f"{STEP}, {{invalidate: {{cache: tiles, key: item, of: §maps.tile}}}}", "remove of"),
+    ("M101", STEP, f"{STEP}, {{invalidate: {{cache: tiles, key: item, §ttl: 1s}}}}", "known:"),
 ]  # fmt: skip
 
 # (code, what stands under mesh, part of the hint)
@@ -132,6 +146,7 @@ PROXIES = [
     ("M111", "sidecar: {cache: {capacity: 9, key: item, only: [maps, §maps.tile]}}", "once"),
     ("M120", "sidecar: {cache: {ttl: 1s, key: item, §policy: fifo}}", "add capacity"),
 ]
+OF_PROXIES = STEP + ", {invalidate: {§cache: gateway, key: item}}"
 
 
 def _diagnostics(text: str, tmp_path: Path) -> list[Diagnostic]:
@@ -166,6 +181,13 @@ def test_steps_keys_and_sessions(code: str, old: str, new: str, hint: str, tmp_p
 def test_caches_of_proxies(code: str, mesh: str, hint: str, tmp_path: Path) -> None:
     error = _the_error(f"{MAPS}mesh: {{{mesh}}}\n", tmp_path)
     assert error.code == code and hint in error.hint, error
+
+
+def test_a_write_says_whose_answers_have_changed(tmp_path: Path) -> None:
+    text = MAPS.replace(STEP, OF_PROXIES) + "mesh: {gateway: {cache: {capacity: 9, key: item}}}\n"
+    error = _the_error(text, tmp_path)
+    assert error.code == "M102" and error.hint == "add of: service.endpoint"
+    assert _diagnostics(text.replace("§", "").replace("gateway, key", "gateway, of: maps, key"), tmp_path) == []
 
 
 def test_without_any_keys_the_hint_says_where_keys_of_caches_go(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from meshsim.model.distributions import Distribution, constant
 from meshsim.model.load import load, validate
 from meshsim.model.read.tree import to_python
 from meshsim.model.read.yaml_text import parse
-from meshsim.model.steps import Cached, Call, Choose, Option, Parallel, Work
+from meshsim.model.steps import Cached, Call, Choose, Invalidate, Option, Parallel, Work
 from meshsim.model.topology import Topology
 from meshsim.model.traffic import Keys
 
@@ -68,6 +68,8 @@ def test_everything_is_read() -> None:
         coalesce=True,
         fill=constant(0.0002),
         shared=_exp(0.0005),
+        invalidation=_exp(0.05),
+        leases=True,
     )
     assert maps.caches["routes"] == Cache(name="routes", capacity_bytes=64 * 1024**2, size=constant(1024))
     assert maps.caches["names"] == Cache(name="names", ttl_s=10.0)
@@ -133,6 +135,19 @@ def test_the_order_of_a_key_and_of_endpoints_does_not_matter() -> None:
 )
 def test_forms_of_a_cache(fields: str, read: dict[str, Any]) -> None:
     assert _tiles(fields) == Cache(name="tiles", **read)
+
+
+def test_writes_are_read() -> None:
+    writes = "[{invalidate: {cache: tiles, key: item}}, {invalidate: {cache: gateway, key: item, of: maps.tile}}]"
+    edit = _load(CACHES, f"services.maps.endpoints.tile={writes}").services["maps"].versions[0].endpoints["tile"]
+    assert edit == (
+        Invalidate(cache=("maps", "tiles"), key=("item",)),
+        Invalidate(cache=("", "gateway"), key=("item",), of="maps.tile"),
+    )
+
+
+def test_sessions_are_about_one_caller() -> None:
+    assert [s.sessions.same for s in _load(CACHES).traffic if s.sessions] == [("caller",), ()]
 
 
 def _of_maps(topology: Topology, name: str = "tiles") -> Cache:
