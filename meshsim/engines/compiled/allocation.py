@@ -218,11 +218,11 @@ def _fill_groups(kernel: Kernel, program: Program) -> None:
 
 
 def _most_of_a_step(program: Program) -> int:
-    """Frames that a frame may begin without having to wait in between: its branches and asynchronous calls, once each.
+    """Frames that a frame may begin without having to wait in between: its branches, asynchronous calls and the like, once each.
 
     A frame runs forwards through its code, so the number of such instructions in the whole program is enough.
     """
     forks = program.instructions["op"] == p.FORK
     asynchronous = program.calls["asynchronous"][program.instructions["a"][program.instructions["op"] == p.CALL]]
-    mirrors = program.instructions["op"] == p.DETACH
-    return int(program.instructions["b"][forks].sum() + asynchronous.sum() + mirrors.sum()) + 8
+    others = np.isin(program.instructions["op"], (p.DETACH, p.LOOK))  # copies, and what is renewed
+    return int(program.instructions["b"][forks].sum() + asynchronous.sum() + others.sum()) + 8

@@ -54,6 +54,7 @@ def find(k: Kernel, store: int, key: int) -> int:
 def wait_for(k: Kernel, frame: int, at: int) -> None:
     """Let a frame wait for what another one fetches."""
     w, f = k.frames[frame], k.fetches[at]
+    k.scalars[0].waiting += 1
     w.child = at
     w.began_ns = k.scalars[0].now_ns
     w.next = NONE
@@ -81,6 +82,7 @@ def wait_no_longer(k: Kernel, frame: int) -> None:
     else:
         k.frames[w.next].prev = w.prev
     w.child = NONE
+    k.scalars[0].waiting -= 1
 
 
 @compiled(inline=False)
@@ -102,6 +104,7 @@ def conclude(k: Kernel, frame: int, news: int) -> None:
     while waiting != NONE:
         following = k.frames[waiting].next
         k.frames[waiting].child = NONE
+        s.waiting -= 1
         tell(k, waiting, news)
         waiting = following
     f.later = s.free_fetch

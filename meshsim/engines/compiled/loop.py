@@ -71,7 +71,7 @@ def _full_table(k: Kernel) -> int:
         return FRAME_TABLE
     if s.heap + most > len(k.heap):
         return HEAP_TABLE
-    if s.readies + most > len(k.ready):
+    if s.readies + s.waiting + most > len(k.ready):
         return READY_TABLE
     if s.free_requests < most:
         return LIVE_TABLE

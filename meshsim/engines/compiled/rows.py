@@ -74,6 +74,7 @@ SCALARS = np.dtype(
         ("full", "i8"),  # which table GROW is about
         ("free_fetch", "i8"),
         ("free_fetches", "i8"),
+        ("waiting", "i8"),  # frames that wait for what others fetch: one step may wake them all
         ("tight", "i8"),  # 1: stores or fetches need more rows
         ("kept", "i8"),  # rows that stores have been given
         ("places", "i8"),
