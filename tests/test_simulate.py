@@ -252,7 +252,7 @@ def test_ctrl_c_stops_compiled_runs(jobs: int) -> None:
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     running = subprocess.Popen(line, env=environment(), start_new_session=True, **pipes)
     try:
-        time.sleep(3)
+        time.sleep(8)  # it is at work, and not still loading, on a busy machine too
         assert running.poll() is None
         os.killpg(running.pid, signal.SIGINT)  # what a terminal does
         stdout, stderr = running.communicate(timeout=30)
