@@ -79,7 +79,8 @@ def proxy_caches(draw: st.DrawFn, dimensions: set[str]) -> dict[str, dict[str, A
     for kind in draw(st.lists(st.sampled_from(["gateway", "sidecar", "waypoint"]), max_size=3, unique=True)):
         cache = draw(_cache({})) | {"key": draw(_asked(dimensions))}
         if draw(st.booleans()):
-            cache["only"] = [f"{name}.get" for name in draw(st.lists(st.sampled_from(SERVICES), min_size=1, unique=True))]
+            names = draw(st.lists(st.sampled_from(SERVICES), min_size=1, unique=True))
+            cache["only"] = [f"{name}.get" for name in names]
         if kind == "sidecar":
             cache["where"] = draw(st.sampled_from(["client", "server"]))
         found[kind] = cache

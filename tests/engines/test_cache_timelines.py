@@ -10,6 +10,8 @@ from builders import MS, ends_ms, outcomes, rows, run
 from cached import ONE_ITEM, at_ms, count, fetched, kept, look, requests, steps, topology
 
 from meshsim.architectures.plane import Plane
+from meshsim.control import Control, drive
+from meshsim.engines import ENGINES, begin
 from meshsim.engines.record import DEGRADED, E500, E503, OK, TIMEOUT, Record
 
 FLOWS = ("lookups", "hits", "delayed", "fills")
@@ -174,6 +176,30 @@ def test_a_failure_counts_for_everything_that_was_being_got() -> None:
     assert count(record, plane, "a.far", "hits", "negative") == [1, 1]
 
 
+def test_what_was_degraded_before_the_look_is_not_kept() -> None:
+    """What `d` failed to add to the first answer has nothing to do with what is kept of `b`."""
+    ends = {"e": [{"call": "d.e", "optional": True}, look("c", GET)], "f": [look("c", GET)]}
+    services = {
+        "a": {"caches": {"c": ENDLESS_ROOM}, "endpoints": ends},
+        "b": steps({"wait": "5ms"}),
+        "d": steps(fail()),
+    }
+    plane = topology(services, [at_ms(0), {**at_ms(10), "entry": "a.f"}])
+    found, record = went(plane)
+    assert (found, outcomes(record)) == ([5, 10], [DEGRADED, OK])
+
+
+def test_who_fails_later_has_filled_all_the_same() -> None:
+    services = {
+        "a": {"caches": {"c": {"capacity": 9, "negative": "50ms"}}, **steps(look("c", GET), fail())},
+        "b": steps({"wait": "5ms"}),
+    }
+    plane = topology(services, [at_ms(0, 10)])
+    ends, record = went(plane)
+    assert (ends, outcomes(record)) == ([5, 10], [E503, E503])
+    assert count(record, plane, "a.c", "hits", "negative", "fills") == [1, 0, 1]
+
+
 def test_degraded_answers_are_kept_as_such() -> None:
     services = {
         "a": {"caches": {"c": ENDLESS_ROOM}, **steps(look("c", {**GET, "optional": True}))},
@@ -193,6 +219,16 @@ def test_who_fills_pays_for_it() -> None:
     assert went(plane)[0] == [7, 6, 8]
 
 
+def test_what_is_too_large_is_neither_kept_nor_filled() -> None:
+    """`fills` are answers that were put in, and cost what that costs."""
+    cache = {"capacity": "1KiB", "size": "2KiB", "fill": "2ms"}
+    plane = topology(fetched(cache, {"wait": "5ms"}), [at_ms(0, 20)])
+    ends, record = went(plane)
+    assert len(kept(record, plane, "a.c")) == 0
+    assert ends == [5, 25]
+    assert ratio(record, plane) == [2, 0, 0, 0]
+
+
 def test_who_fills_nothing_pays_nothing() -> None:
     """A proxy passes a failure on."""
     cache = {**ENDLESS_ROOM, "fill": "2ms", "key": "item"}
@@ -210,6 +246,32 @@ def test_replicas_have_caches_of_their_own_unless_they_share(where: dict[str, st
     ends, record = went(plane)
     assert ends == [6 if where else 5, second, 21 if where else 20]
     assert len(kept(record, plane, "a.c")) == requests(record, plane, "b") == (1 if where else 2)
+
+
+def test_replicas_that_come_back_have_nothing() -> None:
+    """Both have it from 15 ms on; the second goes at 30 ms and comes back at 50 ms, and gets it anew at 60 ms."""
+    in_turn = [{"name": "p", "in_app": "on", "load_balancer": "round_robin"}]
+    a = {"replicas": 2, "caches": {"c": ENDLESS_ROOM}, **steps(look("c", {"wait": "5ms"}))}
+    plane = topology({"a": a}, [at_ms(0, 10, 20, 21, 60, 61, 70, 71)], policies=in_turn)
+    seen = []
+    for engine in ENGINES:
+        engine_run = begin(
+            plane, engine=engine, seed=1, duration_ns=200 * MS, drain_ns=200 * MS, record_requests=True, sample=0
+        )
+        record = drive(engine_run, plane, [_one_for_a_while])
+        seen.append((ends_ms(record), ratio(record, plane), len(kept(record, plane, "a.c"))))
+    assert seen[0] == seen[1]
+    ends, flows, entries = seen[0]
+    assert ends[:4] == [5, 15, 20, 21]
+    assert sorted(ends[4:]) in ([60, 66, 70, 71], [61, 65, 70, 71])
+    assert (flows, entries) == ([8, 5, 0, 3], 2)
+
+
+def _one_for_a_while(control: Control) -> Any:
+    yield control.env.timeout(0.03)
+    control.scale("a", 1)
+    yield control.env.timeout(0.02)
+    control.scale("a", 2)
 
 
 # -- nested ----------------------------------------------------------------------------------------------------
@@ -293,7 +355,20 @@ def test_who_waits_may_give_up() -> None:
     assert requests(record, plane, "b") == 1
 
 
-def test_what_nobody_waits_for_is_not_coalesced_across_stores() -> None:
+def test_who_waited_is_no_hit_if_it_looks_again() -> None:
+    """The first gives up at 4 ms; the second gets it at once, and the third finds it. A lookup is a hit, or delayed, or
+    a miss: here one miss and two that were delayed.
+    """
+    ends = {"endpoints": {"e": [look("c", {"wait": "10ms"})], "f": [look("c")]}}
+    policies = [{"name": "p", "in_app": "on", "cancellation": "on"}]
+    streams = [{**at_ms(0), "patience": "4ms"}, {**at_ms(1, 2), "entry": "a.f"}]
+    plane = topology({"a": {"caches": {"c": COALESCING}, **ends}}, streams, policies=policies)
+    found, record = went(plane)
+    assert found == [4, 4, 4]
+    assert ratio(record, plane) == [3, 0, 2, 1]
+
+
+def test_each_replica_coalesces_for_itself() -> None:
     in_turn = [{"name": "p", "in_app": "on", "load_balancer": "round_robin"}]
     plane = topology(fetched(COALESCING, {"wait": "10ms"}, replicas=2), [at_ms(0, 1, 2, 3)], policies=in_turn)
     ends, record = went(plane)

@@ -33,7 +33,9 @@ def alone(cache: dict[str, Any], items: int, exponent: float, rate: float = 1000
     return topology(services, [{"arrivals": {"poisson": f"{rate!r}/s"}, "keys": keys}], **more)
 
 
-def share(record: Record, plane: Plane, counter: str = "hits", name: str = "a.c", stream: int | None = None) -> Estimate:
+def share(
+    record: Record, plane: Plane, counter: str = "hits", name: str = "a.c", stream: int | None = None
+) -> Estimate:
     """Share of the lookups after the warm-up, with its standard error by batches."""
     rows = record.caches[place(plane, name)][:, WARMUP:BATCHES]
     rows = rows if stream is None else rows[stream : stream + 1]
