@@ -258,7 +258,7 @@ def test_with_a_consistent_hash_each_item_is_in_one_store(balancer: Any) -> None
 @pytest.mark.parametrize("balancer", ["random", "round_robin"])
 def test_otherwise_what_is_popular_is_in_all_of_them(balancer: str) -> None:
     plane = replicated(balancer, 4, 500)
-    record = run_long(plane, 400.0)
+    record = run_long(plane, 300.0)
     held = kept(record, plane, "a.c")
     copies = np.unique(held["key"], return_counts=True)[1]
     expected = che(zipf(20_000, 0.9), 500)
@@ -313,7 +313,7 @@ def of_sidecars(service: str, *, hashed: bool) -> Estimate:
     cache = {"capacity": TOTAL // REPLICAS[service], "key": "item", "where": "server"}
     mesh = {"gateway": {"profile": "zero"}, "sidecar": {"profile": "zero", "cache": cache}}
     plane = placed("sidecar-only", [service], mesh, RING if hashed else "random")
-    return share(run_long(plane, 400.0), plane, "hits", f"sidecar@{service}.sidecar")
+    return share(run_long(plane, 300.0), plane, "hits", f"sidecar@{service}.sidecar")
 
 
 @pytest.mark.parametrize(("service", "sign"), [("fewer", 1), ("equal", 0), ("more", -1)])
