@@ -266,7 +266,9 @@ class _Packer:
         about = {**self.caches.key(step), "a": cache.number, "p": float(step.by_proxy)}
         if cache.cache.shared is not None:
             asks = self.distributions.add(cache.cache.shared, _NS)
+            ask = self.instructions.add(op=p.ASK, **about)
             self.instructions.add(op=p.WAIT, a=asks, position=name_hash(f"{address}.ask"))
+            self.instructions[ask]["d"] = len(self.instructions)
         first = len(self.targets)
         self.targets.add(pc=-1)
         self.targets.add(pc=-1)
@@ -299,10 +301,11 @@ class _Packer:
 
     def _get(self, caller: str, step: PlaneCached, cache: Cache, about: dict[str, float], address: str) -> None:
         self._block(caller, step.miss, f"{address}.miss." if not step.by_proxy else f"{address.partition('/')[0]}/")
-        self.instructions.add(op=p.FILL, **about)
+        fill = self.instructions.add(op=p.FILL, **about)
         if cache.fill is not None:
             work = self.distributions.add(cache.fill, _NS)
             self.instructions.add(op=p.WORK, a=work, position=name_hash(f"{address}.fill"))
+        self.instructions[fill]["d"] = len(self.instructions)
 
     def _call(self, caller: str, step: PlaneCall, address: str, position: int) -> None:
         call: Call = step.call

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 # -- instructions ----------------------------------------------------------------------------------------------
 END, WORK, WAIT, CALL, FORK, CHOOSE, JUMP, FAIL, PROXY_WORK, FORWARD, LIMIT, DETACH, MATCH = range(13)
-LOOK, FILL, OUTDATE, PURGE = range(13, 17)  # of caches
+LOOK, FILL, OUTDATE, PURGE, ASK = range(13, 18)  # of caches
 
 INSTRUCTION = np.dtype(
     [
@@ -26,7 +26,8 @@ INSTRUCTION = np.dtype(
         ("c", "i4"),  # FORK: how many must succeed; LOOK and the like: dimensions of the key
         ("p", "f8"),  # FAIL: probability; PROXY_WORK: nanoseconds per KiB; LOOK, FILL: 1 if of a proxy
         ("d", "i8"),  # PROXY_WORK: handshake nanoseconds; FORK: 1 if branches that are not needed are stopped;
-        #               LOOK: the first of two targets: what follows a hit, and the branch that renews (-1: none)
+        #               LOOK: the first of two targets: what follows a hit, and the branch that renews (-1: none);
+        #               FILL: where to go on if nothing was put in; ASK: where, without the key
         ("position", "u8"),  # hash of the step's address in the spec: keys its draws; LOOK and the like: begins the key
     ]
 )

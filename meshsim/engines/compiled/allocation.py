@@ -218,7 +218,7 @@ def _fill_groups(kernel: Kernel, program: Program) -> None:
 
 
 def _most_of_a_step(program: Program) -> int:
-    """Frames that a frame may begin without having to wait in between: its branches, asynchronous calls and the like, once each.
+    """Frames that a frame may begin without having to wait in between: branches, asynchronous calls, copies, once each.
 
     A frame runs forwards through its code, so the number of such instructions in the whole program is enough.
     """

@@ -309,14 +309,14 @@ def _make_room(k: Kernel, store: int, size: int) -> None:
 @compiled(inline=False)
 def insert(
     k: Kernel, store: int, key: int, stream: int, size: int, expires_ns: int, outcome: int, outdated_ns: int
-) -> None:
-    """Keep what was fetched, if there is or can be room for it (rule K3)."""
+) -> bool:
+    """Keep what was fetched, if there is or can be room for it (rule K3), and tell whether it is kept."""
     s = k.stores[store]
     c = k.caches[s.cache]
     entry = find(k, store, key)
     if entry == NONE:
         if 0 <= c.capacity_bytes < size:
-            return
+            return False
         _make_room(k, store, size)
         if c.policy == RANDOM_CACHE or s.free == NONE:
             entry = s.entries if c.policy == RANDOM_CACHE else s.began
@@ -347,6 +347,7 @@ def insert(
     e.outcome = outcome
     e.outdated_ns = outdated_ns
     e.is_renewed = 0
+    return True
 
 
 @compiled(entry=True)

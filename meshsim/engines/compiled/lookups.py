@@ -70,15 +70,16 @@ def look(k: Kernel, frame: int, pc: int, anew: bool) -> int:
         e = k.kept[s.first + entry]
         is_stale = now >= e.expires_ns
         if not is_stale or (e.outcome <= DEGRADED and now < e.expires_ns + c.stale_ns):
-            at.hits += 1
-            at.hit_bytes += size
             outcome = int(e.outcome)
-            at.negative += outcome > DEGRADED
-            if e.outdated_ns >= 0:
-                at.outdated += 1
-                at.outdated_ns += now - e.outdated_ns
+            if anew:  # who looks again has been counted as delayed
+                at.hits += 1
+                at.hit_bytes += size
+                at.negative += outcome > DEGRADED
+                at.stale += is_stale
+                if e.outdated_ns >= 0:
+                    at.outdated += 1
+                    at.outdated_ns += now - e.outdated_ns
             if is_stale:
-                at.stale += 1
                 if not e.is_renewed:
                     e.is_renewed = 1
                     branch = new_branch(k, frame, RENEWING, k.targets[i.d + 1].pc)
@@ -99,6 +100,8 @@ def look(k: Kernel, frame: int, pc: int, anew: bool) -> int:
             return SUSPENDED
     if c.tracked:
         fetches.begin(k, frame, store, key)
+    f.aside = 2 * f.aside + (f.answer == DEGRADED)  # what was degraded before says nothing of what is fetched now
+    f.answer = 0
     return UNFINISHED
 
 
@@ -125,29 +128,39 @@ def heard(k: Kernel, frame: int, news: int) -> int:
 
 
 @compiled(inline=False)
-def fill(k: Kernel, frame: int, pc: int) -> None:
-    """Keep what was fetched (rule K3); a proxy keeps failures only if it is told to."""
+def has_key(k: Kernel, frame: int, pc: int) -> bool:
+    """Tell whether the request has what the cache is asked by."""
+    return _key(k, frame, pc) != _NO_KEY
+
+
+@compiled(inline=False)
+def fill(k: Kernel, frame: int, pc: int) -> bool:
+    """Keep what was fetched (rule K3), and tell whether it is kept."""
     f, i = k.frames[frame], k.instructions[pc]
     key = _key(k, frame, pc)
     if key == _NO_KEY:
-        return
+        return False
     c = k.caches[i.a]
     outcome = int(f.answer)
+    f.answer = max(outcome, f.aside % 2)
+    f.aside //= 2
     if outcome > DEGRADED:
         if c.tracked:
             fetches.end(k, frame, outcome)
-        return
+        return False
+    is_kept = False
     stream = k.live[f.request].stream
     outdated_ns = NONE
     if c.tracked:
         outdated_ns = k.fetches[f.fetch].outdated_ns
     if outdated_ns < 0 or not c.leases:
-        k.cache_counters[k.scalars[0].batch, i.a * len(k.streams) + stream].fills += 1
         expires_ns = k.scalars[0].now_ns + c.ttl_ns if c.ttl_ns >= 0 else NEVER_NS
         size, store = _size(k, i.a, key), caches.store_of(k, i.a, f.replica)
-        caches.insert(k, store, key, stream, size, expires_ns, outcome, outdated_ns)
+        is_kept = caches.insert(k, store, key, stream, size, expires_ns, outcome, outdated_ns)
+        k.cache_counters[k.scalars[0].batch, i.a * len(k.streams) + stream].fills += is_kept
     if c.tracked:
         fetches.conclude(k, frame, outcome)
+    return is_kept
 
 
 # -- writes ------------------------------------------------------------------------------------------------------

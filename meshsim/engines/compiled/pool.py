@@ -48,6 +48,7 @@ def new_frame(k: Kernel, request: int) -> int:
     f.deadline_ns = NEVER_NS
     f.group = NONE
     f.fetch = NONE
+    f.aside = 0
     return at
 
 

@@ -147,6 +147,7 @@ FRAMES = _in_lines(
         ("elder", "i4"),  # the one before
         ("deadline_ns", "i8"),  # that came with the request
         ("list", "i4"),  # of timers that the try's is in; NONE: it is in the heap
+        ("aside", "i8"),  # at each miss, innermost last, a bit: it was degraded before
     ],
 )
 #: What only enforcers and their tries need, a row a frame.

@@ -188,7 +188,11 @@ def _go_on(k: Kernel, frame: int, news: int) -> int:
             if outcome != UNFINISHED:
                 return outcome
         elif i.op == p.FILL:
-            lookups.fill(k, frame, f.pc - 1)
+            if not lookups.fill(k, frame, f.pc - 1):
+                f.pc = i.d
+        elif i.op == p.ASK:
+            if not lookups.has_key(k, frame, f.pc - 1):
+                f.pc = i.d
         elif i.op == p.OUTDATE:
             lookups.outdate(k, frame, f.pc - 1)
         elif i.op == p.PURGE:

@@ -253,13 +253,13 @@ class Store:
 
     def insert(
         self, key: int, stream: int, size: int, expires_ns: int, outcome: int, now_ns: int, outdated_ns: int = -1
-    ) -> None:
-        """Keep what was fetched, if there is or can be room for it (rule K3)."""
+    ) -> bool:
+        """Keep what was fetched, if there is or can be room for it (rule K3), and tell whether it is kept."""
         row = self.row
         entry = self.entries.get(key)
         if entry is None:
             if 0 <= row.capacity_bytes < size:
-                return
+                return False
             self._make_room(size, now_ns)
             entry = self.entries[key] = Entry(key, stream)
             entry.size = size
@@ -270,6 +270,7 @@ class Store:
         entry.outcome = outcome
         entry.outdated_ns = outdated_ns
         entry.is_renewed = False
+        return True
 
     def _make_room(self, size: int, now_ns: int) -> None:
         row = self.row

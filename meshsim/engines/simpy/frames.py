@@ -165,7 +165,11 @@ class Interpreter:
                     frame.answer = outcome or frame.answer
                     pc = self.plant.targets[i.d].pc
             elif op == p.FILL:
-                self.lookups.fill(frame, i)
+                if not self.lookups.fill(frame, i):
+                    pc = i.d
+            elif op == p.ASK:
+                if not self.lookups.has_key(frame, i):
+                    pc = i.d
             elif op == p.OUTDATE:
                 self.lookups.outdate(frame, i)
             elif op == p.PURGE:

@@ -10,7 +10,7 @@ import simpy
 from meshsim.engines import keyed
 from meshsim.engines.keyed import mix
 from meshsim.engines.order import NEVER_NS
-from meshsim.engines.record import DEGRADED
+from meshsim.engines.record import DEGRADED, OK
 from meshsim.engines.simpy.about import about
 
 if TYPE_CHECKING:
@@ -57,6 +57,10 @@ class Lookups:
             key = mix(key, item)
         return key
 
+    def has_key(self, frame: Frame, i: Any) -> bool:
+        """Whether the request has what the cache is asked by."""
+        return self._key(frame, i) is not None
+
     def _size(self, row: Any, key: int) -> int:
         """Bytes of an object: the same whenever it is asked for."""
         return 0 if row.object_bytes < 0 else self.plant.draws[row.object_bytes](key, keyed.OBJECT_SIZE, 0)
@@ -88,12 +92,16 @@ class Lookups:
             found = yield from self._wait_for(frame, fetch)
             if found != _LOOK_AGAIN:
                 return found
-            found = self._found(store, key, size, meter, renew)
-        if found == MISS and store.row.tracked:
-            self.begin(frame, store, key)
+            found = self._found(store, key, size, None, renew)
+        if found == MISS:
+            if store.row.tracked:
+                self.begin(frame, store, key)
+            frame.aside.append(frame.answer)  # what was degraded before says nothing of what is fetched now
+            frame.answer = OK
         return found
 
-    def _found(self, store: Store, key: int, size: int, meter: CacheMeter, renew: Any) -> int:
+    def _found(self, store: Store, key: int, size: int, meter: CacheMeter | None, renew: Any) -> int:
+        """What is there; who looks again, without a meter, has been counted as delayed."""
         entry, row, now = store.entries.get(key), store.row, self.env.now_ns
         if entry is None:
             return MISS
@@ -101,14 +109,15 @@ class Lookups:
         if is_stale and (entry.outcome > DEGRADED or now >= entry.expires_ns + row.stale_ns):
             store.remove(entry)
             return MISS
-        meter.hits += 1
-        meter.hit_bytes += size
-        meter.negative += entry.outcome > DEGRADED
-        if entry.outdated_ns >= 0:
-            meter.outdated += 1
-            meter.outdated_ns += now - entry.outdated_ns
+        if meter is not None:
+            meter.hits += 1
+            meter.hit_bytes += size
+            meter.negative += entry.outcome > DEGRADED
+            meter.stale += is_stale
+            if entry.outdated_ns >= 0:
+                meter.outdated += 1
+                meter.outdated_ns += now - entry.outdated_ns
         if is_stale:
-            meter.stale += 1
             if not entry.is_renewed:
                 entry.is_renewed = True
                 renew(store, key)
@@ -139,24 +148,27 @@ class Lookups:
         store.fetches.append(fetch)
         frame.fetches.append(fetch)
 
-    def fill(self, frame: Frame, i: Any) -> None:
-        """Keep what was fetched (rule K3); a proxy keeps failures only if it is told to."""
+    def fill(self, frame: Frame, i: Any) -> bool:
+        """Keep what was fetched (rule K3), and tell whether it is kept."""
         key = self._key(frame, i)
         if key is None:
-            return
+            return False
         store = self._store(frame, i)
         row, outcome = store.row, frame.answer
+        frame.answer = max(outcome, frame.aside.pop() if frame.aside else OK)
         if outcome > DEGRADED:
             self.ended(frame, outcome)
-            return
+            return False
+        is_kept = False
         stream, now = frame.request.stream, self.env.now_ns
         outdated_ns = frame.fetches[-1].outdated_ns if row.tracked else -1
         if outdated_ns < 0 or not row.leases:
-            store.meters[stream].fills += 1
             expires_ns = now + row.ttl_ns if row.ttl_ns >= 0 else NEVER_NS
-            store.insert(key, stream, self._size(row, key), expires_ns, outcome, now, outdated_ns)
+            is_kept = store.insert(key, stream, self._size(row, key), expires_ns, outcome, now, outdated_ns)
+            store.meters[stream].fills += is_kept
         if row.tracked:
             frame.fetches.pop().conclude(outcome)
+        return is_kept
 
     # -- writes --------------------------------------------------------------------------------------------------
 

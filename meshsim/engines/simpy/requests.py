@@ -131,6 +131,7 @@ class Frame:
     __slots__ = (
         "admitted",
         "answer",
+        "aside",
         "deadline_ns",
         "depth",
         "exchange",
@@ -151,6 +152,7 @@ class Frame:
         self.depth = exchange.depth
         self.deadline_ns = exchange.deadline_ns
         self.fetches: list[Fetch] = []  # for caches, one within the other
+        self.aside: list[int] = []  # at each miss, innermost last, what it would have answered before
         self.answer = OK  # what it will answer if nothing goes wrong from here on
         self.span = span
         self.station = station
