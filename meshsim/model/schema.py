@@ -240,7 +240,12 @@ def _stream() -> Schema:
         "anyOf": [ref("share"), object_of(keys.REUSE, {"share": ref("share"), "window": window}, ["share"])],
         "description": "requests that are about the same as one of the session's last ones",
     }
-    sessions = {"requests": ref("count_distribution"), "gap": ref("duration_distribution"), "reuse": reuse}
+    sessions = {
+        "requests": ref("count_distribution"),
+        "gap": ref("duration_distribution"),
+        "reuse": reuse,
+        "same": ref("cache_key"),
+    }
     items = integer(1)
     more = {
         "once": ref("share", "requests about something that nobody ever asks for again"),

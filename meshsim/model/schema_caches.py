@@ -42,6 +42,7 @@ def caches() -> Schema:
     return {
         "cache": object_of(keys.CACHE, _fields()),
         "proxy_cache": object_of(keys.PROXY_CACHE, fields, ["key"]),
+        "cache_key": _key(),
         "sidecar_cache": object_of((*keys.PROXY_CACHE, "where"), {**fields, "where": where}, ["key"]),
     }
 

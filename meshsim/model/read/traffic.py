@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from meshsim.model.distributions import Distribution, constant
 from meshsim.model.read import data_files, keys, quantities
+from meshsim.model.read.caches import read_key
 from meshsim.model.read.cursor import NAME, Cursor
 from meshsim.model.read.distributions import BYTES, COUNT, DURATION, distribution, time_to_wait
 from meshsim.model.read.headers import read_headers
@@ -148,12 +149,14 @@ def _sessions(at: Cursor, keyed: bool) -> Sessions:
     found = at.fields(keys.SESSIONS, required=("requests", "gap"), example="requests: {geometric: 20}, gap: {exp: 2s}")
     requests = distribution(found["requests"], COUNT, least=1.0) if "requests" in found else constant(1)
     gap = distribution(found["gap"], DURATION) if "gap" in found else constant(1)
-    if "reuse" in found and not keyed:
-        hint = "add keys: {item: {zipf: {items: 50000, exponent: 1.0}}} to the stream, or remove reuse"
-        message = "reuse has no meaning without keys: the requests are about nothing"
-        found["reuse"].error("M120", message, hint, found["reuse"].key_mark)
+    for key in ("reuse", "same"):
+        if key in found and not keyed:
+            hint = f"add keys: {{item: {{zipf: {{items: 50000, exponent: 1.0}}}}}} to the stream, or remove {key}"
+            message = f"{key} has no meaning without keys: the requests are about nothing"
+            found[key].error("M120", message, hint, found[key].key_mark)
     reuse, window = _reuse(found["reuse"]) if "reuse" in found else (0.0, DEFAULT_WINDOW)
-    return Sessions(requests=requests, gap=gap, reuse=reuse, reuse_window=window)
+    same = read_key(found["same"]) if "same" in found and keyed else ()
+    return Sessions(requests=requests, gap=gap, reuse=reuse, reuse_window=window, same=same)
 
 
 def _reuse(at: Cursor) -> tuple[float, int]:
