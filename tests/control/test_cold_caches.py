@@ -95,6 +95,7 @@ def test_what_is_fetched_meanwhile_is_put_in_when_it_comes() -> None:
         "keys": {"item": {"uniform": {"items": 1}}},
     }
     spec["services"]["web"]["replicas"] = 1
+    spec["run"] = {"warmup": "0s"}
     changes = [at(time_s, lambda c: c.empty_caches("web")) for time_s in (0.03, 0.08)]
     record, _ = run(lowered(spec), changes, 0.5)
     took_ms = (record.requests["end_ns"] - record.requests["arrival_ns"]) / 1e6  # type: ignore[index]
