@@ -179,6 +179,16 @@ for side in ("gateway", "sidecar-only"):
     print(f"{side}: {', '.join(told)}")
 
 # %% [markdown]
+# Equal entries are not equal cost: a sidecar also carries the calls of the products to their stores, and each has memory
+# of its own before it keeps anything.
+
+# %%
+for n in (2, 4, 8):
+    told = ((side, found[n][side].proxies) for side in ("gateway", "sidecar-only"))
+    costs = (f"{side} {p.cores.estimate.value:.3f} cores, {p.memory_bytes / 2**20:.0f} MiB" for side, p in told)
+    print(f"proxies at {n} replicas a product: {'; '.join(costs)}")
+
+# %% [markdown]
 # ## With a consistent hash of the item before them
 #
 # If whoever sends a request chooses the instance by a hash of the item (Maglev), each item has one place, and all
