@@ -148,6 +148,12 @@ class CompiledRun:
             last = int(scalings["next"][last])
         scalings["next"][last] = number
 
+    def empty_cache(self, cache: int) -> None:
+        """Let all entries of all stores of a cache go."""
+        row = self.program.caches[cache]
+        for number in range(int(row["stores"])):
+            caches.empty(state.for_kernel(self.kernel), int(row["first_store"]) + number)
+
     def set_load(self, stream: int, load: float) -> None:
         """From now on an open stream runs `load` times as fast as in the topology."""
         s, states = self.kernel.scalars[0], self.kernel.arrival_states

@@ -272,6 +272,12 @@ class SimpyRun:
         self.plant.versions[row.first_version].replicas = replicas
         self.network.chooser.build_rings()
 
+    def empty_cache(self, cache: int) -> None:
+        """Let all entries of all stores of a cache go."""
+        row = self.plant.caches[cache]
+        for store in self.caches.stores[row.first_store : row.first_store + row.stores]:
+            store.empty()
+
     def set_load(self, stream: int, load: float) -> None:
         """From now on an open stream runs `load` times as fast as in the topology."""
         self.clients.set_load(stream, self.clock.now_ns, load)
