@@ -23,7 +23,7 @@ TABLE = f"{HEAD},goodput_per_s,goodput_per_s_low,goodput_per_s_high\nnone,1,1,ok
 
 def test_every_kind_has_a_command_and_a_row() -> None:
     assert {shlex.split(line)[2] for line in COMMANDS} == set(Kind)
-    assert re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE) == list(Kind)
+    assert re.findall(r"^\| `([\w-]+)` \|", PAGE, re.MULTILINE) == list(Kind)
     for name in NAMED:
         assert f"`{name}`" in PAGE
 
