@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -10,14 +10,15 @@ from typing import Final, TypedDict, Unpack
 
 from meshsim.architectures import Architecture, lower
 from meshsim.engines import EngineName
-from meshsim.errors import UsageError
+from meshsim.errors import SpecError, UsageError
+from meshsim.model.diagnostics import render_all
 from meshsim.model.graph import proxy_caches
 from meshsim.model.load import load
 from meshsim.model.topology import Topology
 from meshsim.results.cache_study import CacheCurve, CacheStudy, cache_study_of
 from meshsim.results.repeat import Repeat
 from meshsim.simulate import DEFAULT_ARCHITECTURES, Progress, Source, compare, run
-from meshsim.sweeps.axes import Axis, parse_axis
+from meshsim.sweeps.axes import Axis, axis_of
 
 #: Axes that stand for several paths: the capacity of every cache, and the replicas of everything that has one.
 CAPACITY, REPLICAS = "capacity", "replicas"
@@ -121,13 +122,8 @@ def cache_curve(
         dict(zip((axis.path for axis in axes), values, strict=True))
         for values in product(*(axis.values for axis in axes))
     ]
-    specs = [
-        load(
-            topology,
-            overrides=[*overrides, *(one for path, value in point.items() for one in _changes(spec, path, value))],
-        )
-        for point in points
-    ]  # all are read before any is simulated, so that a mistake in the last one costs nothing
+    # all are read before any is simulated, so that a mistake in the last one costs nothing
+    specs = [_load_at(topology, overrides, spec, point) for point in points]
     studies = tuple(
         replace(_study(one, chosen, replace(told, curves=()), simulated), point=point)
         for one, point in zip(specs, points, strict=True)
@@ -136,15 +132,28 @@ def cache_curve(
 
 
 def _axis(text: str) -> Axis:
-    path = text.partition("=")[0].strip()
-    try:
-        axis = parse_axis(text)
-    except UsageError as error:
-        example = "write e.g. capacity=100,300,1000 or replicas=1:8:*2"
-        raise UsageError(str(error).replace("--axis", "--curve") if path else f"--curve '{text}': {example}") from None
+    path, equals, values = (part.strip() for part in text.partition("="))
+    if not equals or not path or not values:
+        raise UsageError(f"--curve '{text}': write e.g. capacity=100,300,1000 or replicas=1:8:*2")
+    axis = axis_of(path, values)
     if not isinstance(axis, Axis):
-        raise UsageError(f"--curve {text}: a curve goes through given values, e.g. {path}=100,300,1000")
+        raise UsageError(f"--curve {text}: a curve goes through given values, e.g. {path}=1,2,4")
     return axis
+
+
+def _load_at(source: Source, overrides: Sequence[str], spec: Topology, point: Mapping[str, str]) -> Topology:
+    """Read the topology at a point; mistakes in its values name the axis, each once."""
+    changes = {change: f"{axis}={value}" for axis, value in point.items() for change in _changes(spec, axis, value)}
+    try:
+        return load(source, overrides=[*overrides, *changes])
+    except SpecError as error:
+        named = {f"--set {change.partition('=')[0]}=…": f"--curve {told}" for change, told in changes.items()}
+        found = {(named.get(one.file, one.file), one.code): one for one in reversed(error.diagnostics)}
+        diagnostics = [replace(one, file=file) for (file, _), one in reversed(found.items())]
+        sources = {named.get(one.file, one.file): error.sources.get(one.file, "") for one in found.values()}
+        raise SpecError(
+            render_all(diagnostics, sources, False), diagnostics=tuple(diagnostics), sources=sources
+        ) from None
 
 
 def _changes(spec: Topology, axis: str, value: str) -> Iterator[str]:

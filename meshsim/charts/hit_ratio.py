@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Unpack
+from typing import TYPE_CHECKING, Any, Final, Unpack
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -96,14 +96,20 @@ def _draw(found: Canvas, rows: pd.DataFrame, name: str, cache: str, dash: object
     top, bottom = found.axes
     mark, known = mark_of(name), rows[rows[_HITS].notna()]
     scale = quantity(_LATENCY, float(rows[_LATENCY].max())).unit.scale
-    style: dict[str, object] = {"color": mark.colour, "ls": dash, "lw": 1.3}
-    top.plot(known[_PLACE], known[_HITS] * 100, gid=f"{name} {cache}", **style)  # type: ignore[arg-type]
-    bottom.plot(known[_HITS] * 100, known[_LATENCY] * scale, gid=f"{name} {cache}", **style)  # type: ignore[arg-type]
+    style: dict[str, Any] = {"color": mark.colour, "ls": dash, "lw": 1.3}
+    top.plot(known[_PLACE], known[_HITS] * 100, gid=f"{name} {cache}", **style)
+    bottom.plot(known[_HITS] * 100, known[_LATENCY] * scale, gid=f"{name} {cache}", **style)
     for _, row in known.iterrows():
         hits, latency = frames.estimate(row, _HITS), frames.estimate(row, _LATENCY)
         bars, long = arms(hits, 100.0), arms(latency, scale)
         unsure = frames.unstable(row)
-        marker = {"color": mark.colour, "marker": mark.marker, "ls": "none", "lw": 1.0, "gid": f"{name} {cache}"}
+        marker: dict[str, Any] = {
+            "color": mark.colour,
+            "marker": mark.marker,
+            "ls": "none",
+            "lw": 1.0,
+            "gid": f"{name} {cache}",
+        }
         fill = found.theme.paper if unsure or bars is None else mark.colour
         top.errorbar(row[_PLACE], row[_HITS] * 100, yerr=bars, mfc=fill, **marker)
         fill = found.theme.paper if unsure or bars is None or long is None else mark.colour
@@ -132,7 +138,7 @@ def _label(found: Canvas, rows: pd.DataFrame, across: str, unit: str) -> None:
     words = _AXES.get(across)
     top.set_xlabel(axis_label(across, unit) if words is None else f"{words}{f' ({unit})' if unit else ''}")
     bottom.set_ylabel(quantity(_LATENCY, float(rows[_LATENCY].max())).label)
-    top.legend(handles=_handles(found, rows), loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    top.legend(handles=_handles(found, rows), loc="upper left", bbox_to_anchor=(1.0, 1.0), handlelength=3.2)
     found.set_title(f"Hit ratio along {across}, and mean latency against it")
     note = "Bars: 95 % intervals."
     if any(frames.estimate(row, _HITS).low is None or frames.unstable(row) for _, row in rows.iterrows()):

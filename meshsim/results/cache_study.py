@@ -125,21 +125,17 @@ class CacheStudy:
         ]
         return [["latency", *_LATENCIES, "verdict"], *rows]
 
+    def tables(self) -> list[list[list[str]]]:
+        """Those with rows."""
+        return [rows for rows in (self.table(), self.tenants(), self.latencies()) if len(rows) > 1]
+
     def sentences(self) -> list[str]:
         """Why there is no theory, what it takes for granted, and which architectures have no cache."""
-        silent = _gathered([one for one in self.caches if one.expected.hit_ratio is None])
-        assumed = _gathered([one for one in self.caches if one.expected.hit_ratio is not None])
-        without = [name for name, result in self.results.items() if not any(s.caches for s in result.plane.services)]
-        return [
-            *(f"no theory for {caches}: {why}" for why, caches in silent.items()),
-            *(f"theory of {caches} takes for granted: {why}" for why, caches in assumed.items()),
-            *([f"no cache: {', '.join(without)}"] if without else []),
-        ]
+        return _sentences([self])
 
     def summary(self) -> str:
         """Text for a terminal."""
-        parts = [self.table(), self.tenants(), self.latencies()]
-        tables = ["\n".join(table(rows, indent="")) for rows in parts if len(rows) > 1]
+        tables = ["\n".join(table(rows, indent="")) for rows in self.tables()]
         return "\n\n".join([self.headline(), *tables, "\n".join([*self.sentences(), f"repeat: {self.command}"])])
 
     def frame(self) -> pd.DataFrame:
@@ -189,9 +185,7 @@ class CacheStudy:
         return f"<CacheStudy {self.headline()}>"
 
     def _repr_html_(self) -> str:
-        return html.tables(
-            self.headline(), [self.table(), self.tenants(), self.latencies()], self.sentences(), self.command
-        )
+        return html.tables(self.headline(), self.tables(), self.sentences(), self.command)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -231,9 +225,13 @@ class CacheCurve:
             *rows,
         ]
 
+    def tables(self) -> list[list[list[str]]]:
+        """The only one."""
+        return [self.table()]
+
     def sentences(self) -> list[str]:
-        """Those of all points, each once."""
-        return list(dict.fromkeys(sentence for study in self.studies for sentence in study.sentences()))
+        """Those of a study, of all points together."""
+        return _sentences(self.studies)
 
     def summary(self) -> str:
         """Text for a terminal."""
@@ -265,7 +263,7 @@ class CacheCurve:
         return f"<CacheCurve {self.headline()}>"
 
     def _repr_html_(self) -> str:
-        return html.tables(self.headline(), [self.table()], self.sentences(), self.command)
+        return html.tables(self.headline(), self.tables(), self.sentences(), self.command)
 
 
 def cache_study_of(results: Mapping[str, Result], command: str, point: Mapping[str, str] | None = None) -> CacheStudy:
@@ -346,7 +344,7 @@ _COLUMNS: Final[dict[str, tuple[Any, Any]]] = {
     "stale": (lambda one: one.found.stale.value, lambda one: percent(one.found.stale.value)),
     "entries": (lambda one: True, lambda one: _count(one.found.entries.value)),
     "held": (lambda one: one.found.bytes.value, lambda one: size(one.found.bytes.value or 0.0)),
-    "distinct": (lambda one: True, lambda one: _count(one.found.distinct_entries.value)),
+    "distinct at end": (lambda one: True, lambda one: _count(one.found.distinct_entries.value)),
     "duplication": (
         lambda one: one.stores > 1,
         lambda one: percent(one.found.duplication.value) if one.stores > 1 else "",
@@ -363,12 +361,25 @@ def _along(study: CacheStudy, one: StudiedCache) -> list[str]:
     return [_told(one.found.hit_ratio), theory, duplication, *latency, result.verdict.word]
 
 
+def _sentences(studies: Sequence[CacheStudy]) -> list[str]:
+    caches = [one for study in studies for one in study.caches]
+    silent = _gathered([one for one in caches if one.expected.hit_ratio is None])
+    assumed = _gathered([one for one in caches if one.expected.hit_ratio is not None])
+    results = studies[0].results
+    without = [name for name, result in results.items() if not any(s.caches for s in result.plane.services)]
+    return [
+        *(f"no theory for {named}: {why}" for why, named in silent.items()),
+        *(f"theory of {named} takes for granted: {why}" for why, named in assumed.items()),
+        *([f"no cache: {', '.join(without)}"] if without else []),
+    ]
+
+
 def _gathered(caches: Sequence[StudiedCache]) -> dict[str, str]:
-    """Caches by what is noted of them, those of one architecture after its name."""
-    found: dict[str, dict[str, list[str]]] = {}
+    """Caches by what is noted of them, each with its architectures."""
+    found: dict[str, dict[str, dict[str, None]]] = {}
     for one in caches:
         if one.expected.note:
-            found.setdefault(one.expected.note, {}).setdefault(one.name, []).append(one.architecture)
+            found.setdefault(one.expected.note, {}).setdefault(one.name, {})[one.architecture] = None
     return {
         note: ", ".join(f"{name} ({', '.join(architectures)})" for name, architectures in by_name.items())
         for note, by_name in found.items()
