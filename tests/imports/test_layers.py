@@ -21,8 +21,7 @@ ALLOWED = {
     "architectures": BELOW_ALL | {"model"},
     "engines": BELOW_ALL | {"model", "architectures"},
     "control": BELOW_ALL | {"model", "architectures", "engines"},
-    "results": BELOW_ALL
-    | {"caches", "model", "architectures", "engines", "charts"},  # only within plot_* methods
+    "results": BELOW_ALL | {"caches", "model", "architectures", "engines", "charts"},  # only within plot_* methods
     "charts": BELOW_ALL | {"model", "architectures", "engines", "results"},
     "workers": BELOW_ALL | {"engines"},
     "notebook": set(),
