@@ -142,7 +142,8 @@ class CacheStudy:
         """A row a cache, and one for each tenant of it: column ``tenant`` is empty where all are together."""
         import pandas as pd
 
-        return pd.DataFrame([{**self.point, **row} for one in self.caches for row in self._rows(one)])
+        rows = [{**self.point, **row} for one in self.caches for row in self._rows(one)]
+        return pd.DataFrame(rows).astype(dict.fromkeys(("stores", "lookups"), "Int64"))  # counts, unknown by tenant
 
     def _rows(self, one: StudiedCache) -> list[dict[str, Any]]:
         result = self.results[one.architecture]

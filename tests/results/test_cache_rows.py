@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 from cached_maps import checked, maps
 
+from meshsim.caches.theory import che, zipf
 from meshsim.results.judge import Row
 from meshsim.results.result import Result
 
@@ -117,9 +119,5 @@ def test_what_replicas_hold_of_the_same() -> None:
     assert of_apart.duplication.value == 0.0 and of_apart.distinct_entries.value == 200.0
     assert of_alike.distinct_entries.value == pytest.approx(200.0 * (1 - (of_alike.duplication.value or 0.0)))
     # of two independent caches with the shares h of the time that Che has each key in: 1 - (2 Σh - Σh²) / 2 Σh
-    import numpy as np
-
-    from meshsim.caches.theory import che, zipf
-
     held = che(zipf(2000, 0.9), 100).items
     assert of_alike.duplication.value == pytest.approx(float(np.sum(held**2) / (2 * np.sum(held))), abs=0.03)

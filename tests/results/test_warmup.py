@@ -143,4 +143,4 @@ def test_a_cache_that_starts_cold_has_a_longer_warmup_than_its_queue() -> None:
     settled, biased = (one.by_service["shop"].caches["near"].hit_ratio.value for one in (found, whole))
     assert 2.0 <= found.manifest.warmup_s < 20.0
     assert settled == pytest.approx(steady, abs=0.01)
-    assert biased is not None and biased < steady - 0.02
+    assert biased is not None and biased < steady - 0.01
