@@ -95,9 +95,9 @@ class CacheStudy:
 
     def table(self) -> list[list[str]]:
         """A row a cache, the first row names the columns; columns that would say nothing are left out."""
-        columns = [name for name, (tells, _) in _COLUMNS.items() if any(tells(one) for one in self.caches)]
+        columns = [name for name, (tells, _) in COLUMNS.items() if any(tells(one) for one in self.caches)]
         head = ["architecture", "cache", *columns]
-        return [head, *([one.architecture, one.name, *(_COLUMNS[c][1](one) for c in columns)] for one in self.caches)]
+        return [head, *([one.architecture, one.name, *(COLUMNS[c][1](one) for c in columns)] for one in self.caches)]
 
     def tenants(self) -> list[list[str]]:
         """Hit ratios by tenant, a row a cache; empty with one tenant."""
@@ -328,7 +328,7 @@ def _count(value: float | None) -> str:
 
 
 #: Columns of the table: of what a cache has something to tell, and what.
-_COLUMNS: Final[dict[str, tuple[Any, Any]]] = {
+COLUMNS: Final[dict[str, tuple[Any, Any]]] = {
     "stores": (lambda one: True, _room),
     "hit ratio": (lambda one: True, lambda one: _told(one.found.hit_ratio)),
     "theory": (

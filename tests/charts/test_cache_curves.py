@@ -50,7 +50,7 @@ def test_a_grid_needs_one_value_of_the_others() -> None:
 
 def test_names_are_no_axis() -> None:
     with pytest.raises(UsageError, match="holds names, no numbers"):
-        charts.cache_curve(cache_points().assign(capacity=["a"] * len(cache_points())))
+        charts.cache_curve(cache_points().replace({"capacity": {100: "a", 300: "b", 1000: "c"}}))
 
 
 def test_a_study_at_one_point_is_no_curve() -> None:
