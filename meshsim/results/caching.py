@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
+from meshsim.model.traffic import Stream
 from meshsim.results.intervals import Estimate, per_batch, ratio, share
+from meshsim.results.measured import Measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +32,16 @@ class CacheResult:
         Answers that were put in, and entries that had to leave for want of room, per second.
     entries, bytes
         Mean over time of all replicas together.
+    distinct_entries
+        Different keys among the entries of all replicas when the run ended: what all of them together can answer.
+    duplication
+        Share of those entries whose key another replica has too: 1 − distinct / all.
     hit_ratio_by_tenant
         Of the lookups of each tenant's requests.
+    lookups_per_s
+        By stream.
+    entries_at_first, bytes_at_first
+        Mean of the first batch after the warm-up: whether the cache had filled by then.
     """
 
     lookups: int
@@ -49,7 +56,12 @@ class CacheResult:
     evictions_per_s: Estimate
     entries: Estimate
     bytes: Estimate
+    distinct_entries: Estimate
+    duplication: Estimate
     hit_ratio_by_tenant: Mapping[str, Estimate]
+    lookups_per_s: Mapping[str, float]
+    entries_at_first: float
+    bytes_at_first: float
 
     @property
     def estimates(self) -> dict[str, Estimate]:
@@ -66,6 +78,8 @@ class CacheResult:
             "evictions_per_s",
             "entries",
             "bytes",
+            "distinct_entries",
+            "duplication",
         )
         return {name: getattr(self, name) for name in names}
 
@@ -80,22 +94,22 @@ class CacheResult:
         }
 
 
-def cache_result(
-    counters: npt.NDArray[np.void], tenants: Sequence[str], batch_s: float, *, level: float = 0.95
-) -> CacheResult:
+def cache_result(measured: Measured, number: int, streams: Sequence[Stream], *, level: float = 0.95) -> CacheResult:
     """Sum up one cache.
 
     Parameters
     ----------
-    counters
-        (S, R, M) of ``CACHE_COUNTERS``, by stream, replication and batch.
-    tenants
-        Of each stream.
-    batch_s
-        Seconds of a batch.
+    measured
+        What was measured of all.
+    number
+        Of the cache, in the order of the plane's services.
+    streams
+        In their order.
     level
         Confidence of the intervals.
     """
+    counters, batch_s = measured.caches[number], measured.batch_s
+    entries, keys = measured.kept_entries[number][:, None], measured.kept_keys[number][:, None]  # a row a replication
     total = {name: counters[name].sum(axis=0) for name in counters.dtype.names or ()}
     lookups = total["lookups"]
 
@@ -105,7 +119,11 @@ def cache_result(
     def per_s(name: str, scale: float = 1.0) -> Estimate:
         return per_batch(total[name] * scale / batch_s, level=level).estimate
 
-    of_tenant = {name: [i for i, tenant in enumerate(tenants) if tenant == name] for name in sorted(set(tenants))}
+    def at_first(name: str) -> float:
+        return float(total[name][:, 0].mean()) * 1e-9 / batch_s
+
+    tenants = sorted({stream.tenant for stream in streams})
+    of_tenant = {name: [i for i, stream in enumerate(streams) if stream.tenant == name] for name in tenants}
     looked = {name: counters["lookups"][rows].sum(axis=0) for name, rows in of_tenant.items()}
     return CacheResult(
         lookups=int(lookups.sum()),
@@ -120,9 +138,16 @@ def cache_result(
         evictions_per_s=per_s("evictions"),
         entries=per_s("entries_ns", 1e-9),
         bytes=per_s("bytes_ns", 1e-9),
+        distinct_entries=per_batch(keys, level=level).estimate,
+        duplication=ratio(entries - keys, entries, level=level).estimate,
         hit_ratio_by_tenant={
             name: share(counters["hits"][rows].sum(axis=0), looked[name], level=level).estimate
             for name, rows in of_tenant.items()
             if looked[name].any()
         },
+        lookups_per_s={
+            stream.name: float(counters["lookups"][i].sum()) / measured.span_s for i, stream in enumerate(streams)
+        },
+        entries_at_first=at_first("entries_ns"),
+        bytes_at_first=at_first("bytes_ns"),
     )

@@ -150,12 +150,12 @@ def service_results(plane: Plane, measured: Measured, *, level: float = 0.95) ->
 
 def _caches(plane: Plane, measured: Measured, level: float) -> dict[str, dict[str, CacheResult]]:
     """Caches that were asked, by service and name."""
-    tenants = [stream.tenant for stream, _ in plane.entries]
+    streams = [stream for stream, _ in plane.entries]
     found: dict[str, dict[str, CacheResult]] = {service.name: {} for service in plane.services}
     names = [(service.name, cache.name) for service in plane.services for cache in service.caches]
-    for (service, cache), counters in zip(names, measured.caches, strict=True):
-        if counters["lookups"].any():
-            found[service][cache] = cache_result(counters, tenants, measured.batch_s, level=level)
+    for number, (service, cache) in enumerate(names):
+        if measured.caches["lookups"][number].any():
+            found[service][cache] = cache_result(measured, number, streams, level=level)
     return found
 
 

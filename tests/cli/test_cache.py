@@ -92,7 +92,7 @@ def test_the_seed_is_that_of_random(shell) -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ((), "name a trace with --trace"),
+        ((), "name a topology, or a trace with --trace"),
         (("--trace", "zipf-small.csv"), "--size 1000 or --size 64MiB"),
         (("--trace", "zipf-small.csv", "--size", "0"), "--size 0: such a cache keeps nothing"),
         (("--trace", "zipf-small.csv", "--size", "3.5"), "write 3.5KiB or 3.5MiB"),

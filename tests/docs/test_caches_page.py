@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from meshsim.cli import app
 from meshsim.model.load import validate
 from meshsim.model.read import keys
 from meshsim.model.read.caches import POLICIES
@@ -60,3 +63,26 @@ def test_the_window_is_that_of_the_loader() -> None:
 def test_what_can_be_set(override: str, tmp_path: Path) -> None:
     (tmp_path / "maps.yaml").write_text(EXAMPLES[0], encoding="utf-8")
     assert validate(tmp_path / "maps.yaml", [override])[0] is not None
+
+
+def test_commands_of_studies_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tiles,) = (text for text in EXAMPLES if "name: tiles" in text)
+    Path("tiles.yaml").write_text(tiles, encoding="utf-8")
+    lines = re.findall(r"^(meshsim (?:cache|compare|chart) .*)$", PAGE, re.MULTILINE)
+    assert len(lines) == 4
+    for line in lines:
+        command, _, target = line.partition(" > ")
+        short = "" if " chart " in line else " --replications 2 --duration 4s --set run.warmup=2s -q"
+        answer = CliRunner().invoke(app, shlex.split(command + short)[1:])
+        assert answer.exit_code == 0, (line, answer.output)
+        if target:
+            Path(target).write_text(answer.stdout, encoding="utf-8")
+    assert Path("curve.png").is_file()
+
+
+def test_columns_of_the_table_are_told() -> None:
+    from meshsim.results.cache_study import COLUMNS
+
+    rows = re.findall(r"^\| ([a-z ,]+) \|", _section("## What caches do: `meshsim cache`"), re.MULTILINE)
+    assert ", ".join(rows[1:]).split(", ") == list(COLUMNS)
