@@ -75,7 +75,7 @@ class CacheTheory:
         service = self._plane.service(station)
         (cache,) = (one for one in service.caches if one.name == name)
         looks = self._asked.looks.get((station, name), [])
-        why = self._dependent(station, name, looks, self._asked)
+        why = self._dependent(station, name, looks, self._asked) or _unforeseen(looks, found)
         if why:
             return Expected(None, "", why)
         mix = _Mix.of(looks, found)
@@ -135,6 +135,13 @@ class CacheTheory:
             assert cache.capacity_entries is not None
             full = found.entries_at_first >= _FULL * cache.capacity_entries * stores
         return "" if full else "it was still filling when the measurement began: make the warm-up longer"
+
+
+def _unforeseen(looks: Sequence[Look], found: CacheResult) -> str:
+    """Why not all lookups are known from the topology: fallbacks look only when something failed."""
+    known = {look.stream.name for look in looks if look.expected > 0.0}
+    others = [name for name, rate in found.lookups_per_s.items() if rate > 0.0 and name not in known]
+    return f"{others[0]} looks only where something failed" if others else ""
 
 
 def _history(look: Look) -> str:

@@ -67,7 +67,7 @@ def test_what_can_be_set(override: str, tmp_path: Path) -> None:
 
 def test_commands_of_studies_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    (tiles,) = (text for text in EXAMPLES if "name: tiles" in text)
+    (tiles,) = (text for text in EXAMPLES if "\nname: tiles\n" in text)
     Path("tiles.yaml").write_text(tiles, encoding="utf-8")
     lines = re.findall(r"^(meshsim (?:cache|compare|chart) .*)$", PAGE, re.MULTILINE)
     assert len(lines) == 4

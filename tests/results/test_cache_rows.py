@@ -121,3 +121,11 @@ def test_what_replicas_hold_of_the_same() -> None:
     # of two independent caches with the shares h of the time that Che has each key in: 1 - (2 Σh - Σh²) / 2 Σh
     held = che(zipf(2000, 0.9), 100).items
     assert of_alike.duplication.value == pytest.approx(float(np.sum(held**2) / (2 * np.sum(held))), abs=0.03)
+
+
+def test_who_looks_only_after_a_failure_has_no_theory() -> None:
+    spec = maps()
+    spec["services"]["bad"] = {"endpoints": {"try": [{"fail": {"p": 1.0, "as": 500}}]}}
+    cached = spec["services"]["maps"]["endpoints"]["tile"][1]
+    spec["services"]["maps"]["endpoints"]["tile"] = [{"call": "bad.try", "fallback": [cached]}]
+    assert "only where something failed" in hit_ratio(checked(spec)).note
