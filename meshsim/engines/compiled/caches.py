@@ -36,7 +36,7 @@ def _home(k: Kernel, store: int, key: int) -> int:
     return int(key >> _HALF) & k.stores[store].mask
 
 
-@compiled()
+@compiled(inline=False)
 def find(k: Kernel, store: int, key: int) -> int:
     """Number of the entry with a key; NONE."""
     s = k.stores[store]
@@ -187,7 +187,7 @@ def _uncount(k: Kernel, store: int, entry: int) -> None:
     s.free_count = at
 
 
-@compiled()
+@compiled(inline=False)
 def used(k: Kernel, store: int, entry: int) -> None:
     """An entry was hit."""
     s = k.stores[store]

@@ -112,16 +112,35 @@ def conclude(k: Kernel, frame: int, news: int) -> None:
     s.free_fetches += 1
 
 
+@compiled()
+def _give_up(k: Kernel, frame: int, news: int) -> None:
+    """The innermost fetch of a frame filled nothing."""
+    f = k.fetches[k.frames[frame].fetch]
+    entry = caches.find(k, f.store, f.key)
+    if entry != NONE:
+        k.kept[k.stores[f.store].first + entry].is_renewed = 0
+    conclude(k, frame, news)
+
+
+@compiled(inline=False)
+def stop(k: Kernel, frame: int) -> None:
+    """A frame is stopped: who waited for what it was getting looks again (rule K5).
+
+    Apart from `end`, which all of a cache has to be compiled with.
+    """
+    while k.frames[frame].fetch != NONE:
+        _give_up(k, frame, LOOK_AGAIN)
+
+
 @compiled(inline=False)
 def end(k: Kernel, frame: int, outcome: int) -> None:
-    """A frame ends (outcome NONE: it is stopped) with fetches that filled nothing (rule K6)."""
+    """A frame ends with fetches that filled nothing (rule K6)."""
     while k.frames[frame].fetch != NONE:
         f = k.fetches[k.frames[frame].fetch]
         c = k.caches[k.stores[f.store].cache]
-        entry = caches.find(k, f.store, f.key)
         if outcome > DEGRADED and c.negative_ns >= 0:
             stream = k.live[k.frames[frame].request].stream
             caches.insert(k, f.store, f.key, stream, 0, k.scalars[0].now_ns + c.negative_ns, outcome, NONE)
-        elif entry != NONE:
-            k.kept[k.stores[f.store].first + entry].is_renewed = 0
-        conclude(k, frame, LOOK_AGAIN if outcome == NONE else outcome)
+            conclude(k, frame, outcome)
+        else:
+            _give_up(k, frame, outcome)

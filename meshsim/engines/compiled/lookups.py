@@ -25,7 +25,7 @@ SUSPENDED = -2
 _NO_KEY: Any = np.uint64(0)
 
 
-@compiled()
+@compiled(inline=False)
 def _key(k: Kernel, frame: int, pc: int) -> int:
     """What a cache has the answer to a request under; 0 if the request has no such key."""
     i = k.instructions[pc]

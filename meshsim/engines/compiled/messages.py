@@ -301,7 +301,7 @@ def stop(k: Kernel, frame: int) -> None:
     elif f.state == FETCHING:
         fetches.wait_no_longer(k, frame)
     if f.fetch != NONE:
-        fetches.end(k, frame, NONE)
+        fetches.stop(k, frame)
     if f.kind == RPC:
         if not in_slot_line:
             stations.release(k, f.replica)
