@@ -262,6 +262,17 @@ def test_ctrl_c_stops_compiled_runs(jobs: int) -> None:
     assert stderr.endswith("interrupted: nothing was written\n")
 
 
+def test_a_run_in_which_nothing_was_answered_is_told_so() -> None:
+    """A longer one would tell no more: `--until` stops there, too."""
+    down = {"a": {"endpoints": {"get": [{"work": "1ms"}, {"fail": {"as": "503"}}]}}}
+    traffic = [{"name": "web", "entry": "a.get", "arrivals": {"poisson": "100/s"}}]
+    spec = {"meshsim": 1, "services": down, "traffic": traffic, "run": {"duration": "2s", "replications": 2}}
+    for found in (run(spec), run(spec, until="mean±5%")):
+        assert found.verdict.word == "nothing answered"
+        assert "most ended with error(503)" in found.verdict.notes[0] and "a at" in found.verdict.notes[0]
+        assert found.total.availability.estimate.value == 0.0
+
+
 def test_a_transient_longer_than_the_run_is_said_to_be_too_long() -> None:
     """Requests wait 10 s on average and nothing limits them: after 20 s e^-2 of them are still to come."""
     waiting = {"a": {"endpoints": {"get": [{"wait": {"exp": "10s"}}]}}}

@@ -138,11 +138,8 @@ VIEWS = np.dtype(
         ("choices", "i4"),  # LEAST_REQUEST; 0: a full scan
         ("dimension", "i4"),  # RING_HASH, MAGLEV: of keys
         ("first_ring", "i4"),  # rings[first_ring + version]
-        (
-            "first_due",
-            "i4",
-        ),  # -1: all replicas weigh the same; else dues[first_due + caller's number * (most + 1)] is its
-        # clock, and behind it is when each replica is due
+        ("first_due", "i4"),  # -1: all replicas weigh the same; else `dues` has the clock of caller n's turns in row
+        #                       first_due + n * (most + 1), and behind it when each replica is due
         ("zone_aware", "i1"),
         ("panic", "f8"),
         ("tracked", "i1"),  # there are hosts and groups; their rows count on from the next two as cursors and counts do

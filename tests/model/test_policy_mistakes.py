@@ -283,6 +283,11 @@ def test_advice(code: str, end: str, message: str, hint: str, tmp_path: Path) ->
 
 # what an expert has nothing to say about
 FINE = [
+    # a hedge gives up nothing for being slow, and what a route sends where is not known to the arithmetic of load
+    "policies: [{name: p, to: cart.get, retries: {per_try: 500us, hedge: on, budget: 20%}}]",
+    "run: {load: 3000}\nroutes: ["
+    + ", ".join(f"{{name: {s}, to: {s}, fault: {{abort: {{as: 503}}}}}}" for s in ("shop", "cart", "db"))
+    + "]",
     "policies: [{name: p, from: shop, to: cart, timeout: 1s, retries: {per_try: 300ms, budget: 20%}}]",
     "policies: [{name: p, retries: {budget: 20%}}, {name: q, to: cart, retries: none}]",
     "policies: [{name: p, retries: {on: [5xx]}}, {name: q, circuit_breaker: {max_retries: 3}}]",

@@ -136,6 +136,18 @@ def test_with_its_client_go_the_retries_of_a_proxy(cancellation: dict[str, str],
     assert total(record, 0, "requests") == np.minimum(until_the_end_ns // 50_000_000 + 1, tries).sum()
 
 
+def test_a_hedge_that_is_refused_is_one_retry_less() -> None:
+    """Two requests 10 ms apart to a host that fails after 100 ms, hedged after 20 ms, one retry under way at most: the
+    second one's hedge is refused, and nothing is left to retry when its try fails, though the limit allows it then.
+    Envoy counts `retries_remaining_` down before it asks the circuit breaker (retry_state_impl.cc).
+    """
+    retries = {"attempts": 1, "on": ["5xx"], "per_try": "20ms", "hedge": "on", "backoff": "none"}
+    policy = {"retries": retries, "circuit_breaker": {"max_retries": 1}}
+    record = run(built({"a": steps({"wait": "100ms"}, fails())}, {"trace": {"times": ["10ms", "20ms"]}}, [policy]), 0.5)
+    assert total(record, 1, "retries_refused") == 1
+    assert total(record, 0, "requests") == 3
+
+
 # -- fan-out ---------------------------------------------------------------------------------------------------
 
 

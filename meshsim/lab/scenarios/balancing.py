@@ -25,13 +25,23 @@ _FULL_SCAN: Config = {
 }
 
 
-def _two(name: str, about: str, balancer: str, policy: str, **fields: Any) -> Scenario:
+def _two(
+    name: str,
+    about: str,
+    balancer: str,
+    policy: str,
+    *,
+    weight: int = 1,
+    theory: float | None = None,
+    **fields: Any,
+) -> Scenario:
+    """A slow host, and a fast one that may weigh more."""
     return Scenario(
         name=name,
         about=about,
         setup=Setup(
             hosts=[Host("slow-0", delay_s=0.05), Host("fast-0", delay_s=0.01)],
-            clusters=lambda ports: [cluster("up", list(ports.values()), policy, **fields)],
+            clusters=lambda ports: [cluster("up", list(ports.values()), policy, weights=[1, weight], **fields)],
             routes=[route("up")],
             streams=[Stream(rate_per_s=100, duration_s=20)],
         ),
@@ -43,8 +53,8 @@ def _two(name: str, about: str, balancer: str, policy: str, **fields: Any) -> Sc
                   up:
                     endpoints: {{get: [{{wait: 50ms}}]}}
                     versions:
-                      slow: {{replicas: 1}}
-                      fast: {{replicas: 1, endpoints: {{get: [{{wait: 10ms}}]}}}}
+                      slow: {{}}
+                      fast: {{load_balancing_weight: {weight}, endpoints: {{get: [{{wait: 10ms}}]}}}}
                 traffic:
                   - {{name: client, entry: up.get, arrivals: {{poisson: 100/s}}}}
                 policies:
@@ -60,6 +70,7 @@ def _two(name: str, about: str, balancer: str, policy: str, **fields: Any) -> Sc
                 share=True,
                 tolerance=0.01,
                 why="1 to 2 ms of machine on 10 ms of the fast host",
+                theory=theory,
             )
         ],
     )
@@ -136,70 +147,29 @@ TIES = (
     _ties("round-robin", "Two idle hosts in turn.", "round_robin", "ROUND_ROBIN", 1.0),
 )
 
-_WEIGHTS = [1, 3]  # of slow-0 and fast-0
-
-
-def _weighted(name: str, about: str, balancer: str, policy: str, theory: float | None = None) -> Scenario:
-    return Scenario(
-        name=name,
-        about=about,
-        setup=Setup(
-            hosts=[Host("slow-0", delay_s=0.05), Host("fast-0", delay_s=0.01)],
-            clusters=lambda ports: [cluster("up", list(ports.values()), policy, weights=_WEIGHTS)],
-            routes=[route("up")],
-            streams=[Stream(rate_per_s=100, duration_s=20)],
-        ),
-        topologies={
-            "": topology(
-                name,
-                f"""\
-                services:
-                  up:
-                    endpoints: {{get: [{{wait: 50ms}}]}}
-                    versions:
-                      slow: {{}}
-                      fast: {{load_balancing_weight: 3, endpoints: {{get: [{{wait: 10ms}}]}}}}
-                traffic:
-                  - {{name: client, entry: up.get, arrivals: {{poisson: 100/s}}}}
-                policies:
-                  - {{name: up, to: up, load_balancer: {balancer}}}
-                """,
-                duration_s=20,
-            )
-        },
-        quantities=[
-            Quantity(
-                name="share of the slow host",
-                read=reading.reached("slow"),
-                share=True,
-                tolerance=0.01,
-                why="1 to 2 ms of machine on 10 ms of the fast host",
-                theory=theory,
-            )
-        ],
-    )
-
-
 WEIGHTED = (
-    _weighted(
+    _two(
         "weighted-round-robin",
         "Two hosts that weigh 1 and 3 take turns: one in four goes to the lighter one, slow or not.",
         "round_robin",
         "ROUND_ROBIN",
-        0.25,
+        weight=3,
+        theory=0.25,
     ),
-    _weighted(
+    _two(
         "weighted-least-request",
         "The same by least request: the busier a host is, the later it is due again; `choices` do not matter.",
         "least_request",
         "LEAST_REQUEST",
+        weight=3,
     ),
-    _weighted(
+    _two(
         "weighted-random",
         "The same at random: weights are not heeded.",
         "random",
         "RANDOM",
-        0.5,
+        weight=3,
+        theory=0.5,
     ),
 )
 
