@@ -29,8 +29,10 @@ if TYPE_CHECKING:
         UsageError,
     )
     from meshsim.futures import Snapshot, snapshot
+    from meshsim.hit_ratios import cache_curve, cache_study
     from meshsim.model.load import load, validate
     from meshsim.model.topology import Topology
+    from meshsim.results.cache_study import CacheCurve, CacheStudy
     from meshsim.results.comparison import Comparison
     from meshsim.results.result import Result
     from meshsim.simulate import compare, run
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Architecture",
+    "CacheCurve",
+    "CacheStudy",
     "Comparison",
     "Control",
     "Diagnostic",
@@ -60,6 +64,8 @@ __all__ = [
     "Window",
     "WorkWindow",
     "__version__",
+    "cache_curve",
+    "cache_study",
     "compare",
     "load",
     "lower",
@@ -77,6 +83,8 @@ _HOME = {
     **dict.fromkeys(("load", "validate"), "meshsim.model.load"),
     **dict.fromkeys(("compare", "run"), "meshsim.simulate"),
     **dict.fromkeys(("Snapshot", "snapshot"), "meshsim.futures"),
+    **dict.fromkeys(("cache_curve", "cache_study"), "meshsim.hit_ratios"),
+    **dict.fromkeys(("CacheCurve", "CacheStudy"), "meshsim.results.cache_study"),
     "Comparison": "meshsim.results.comparison",
     **dict.fromkeys(("Control", "TrafficWindow", "Window", "WorkWindow"), "meshsim.control"),
     "Result": "meshsim.results.result",

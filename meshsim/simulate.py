@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from meshsim.architectures import Architecture
+from meshsim.architectures.equal_caches import Scaled, equal_caches
 from meshsim.architectures.plane import Plane
 from meshsim.control import Controller, drive
 from meshsim.control.given import controllers_given, lower_with_room, name_of, with_room
@@ -146,6 +147,7 @@ def compare(
     architectures: Sequence[str | Architecture] = DEFAULT_ARCHITECTURES,
     *,
     same_policies: bool = False,
+    equal_cache: bool = False,
     engine: EngineName = "compiled",
     seed: int | None = None,
     replications: int | None = None,
@@ -167,7 +169,8 @@ def compare(
     """Simulate a topology under several architectures with the same arrivals and demands.
 
     Parameters are those of `run`; the first architecture is the baseline of the differences. One warm-up is cut from
-    all: the largest.
+    all: the largest. With `equal_cache`, the capacities of proxies' caches are scaled, so that all architectures hold
+    as much as the first that has such a cache (`meshsim.architectures.equal_caches`).
 
     Returns
     -------
@@ -196,15 +199,27 @@ def compare(
         active=active,
         check=check,
     )
-    planes = [lower_with_room(spec, room, one, same_policies=same_policies) for one in architectures]
+    given = [Scaled(spec, (), "")] * len(architectures)
+    scaled = equal_caches(spec, architectures, same_policies=same_policies) if equal_cache else given
+    rooms = [with_room(one.topology, max_replicas)[0] for one in scaled]
+    planes = [
+        lower_with_room(one.topology, larger, architecture, same_policies=same_policies)
+        for one, larger, architecture in zip(scaled, rooms, architectures, strict=True)
+    ]
     labels = [plane.architecture for plane in planes]
     _check_labels(labels)
     compile_engine(engine, planes[0], quiet)
     with workers(jobs, engine) as submit, progress_shown(progress, quiet) as shown:
         results = simulate_planes(room, planes, settings, submit, jobs, shown)
     told = repeat or _repeat(topology, spec, settings, overrides, duration_s, warmup_s, same_policies, max_replicas)
-    sides = [_signed(r, told.side(r.architecture, r.manifest.replications, r.manifest.warmup_s)) for r in results]
-    return compare_results(sides, told.whole("compare", labels))
+    told = replace(told, equal_cache=equal_cache)
+    sides = []
+    for result, one, larger in zip(results, scaled, rooms, strict=True):
+        manifest = replace(result.manifest, digest=larger.digest) if one.overrides else result.manifest
+        command = told.side(result.architecture, manifest.replications, manifest.warmup_s, one.overrides)
+        sides.append(_signed(replace(result, manifest=manifest), command))
+    notes = tuple(one.note for one in scaled) if equal_cache else ()
+    return compare_results(sides, told.whole("compare", labels), notes)
 
 
 def _repeat(

@@ -23,6 +23,7 @@ from meshsim.architectures.plane import (
     Limited,
     Mirrored,
     Plane,
+    PlaneCached,
     PlaneCall,
     PlaneChoose,
     PlaneOption,
@@ -37,7 +38,7 @@ from meshsim.architectures.proxies import ProxySettings, proxy_service, proxy_se
 from meshsim.architectures.resolution import CLIENT, ENFORCED, EdgePolicy
 from meshsim.architectures.rewrites import GATEWAY, ZTUNNEL, Edge, Wiring, chain, library_of, sidecar_of
 from meshsim.errors import InternalError, UsageError
-from meshsim.model.steps import Call, Choose, Fail, Parallel, Step, Wait
+from meshsim.model.steps import Cached, Call, Choose, Fail, Parallel, Step, Wait
 from meshsim.model.topology import ProxyConfig, Service, Topology
 from meshsim.model.traffic import Connections
 
@@ -154,6 +155,7 @@ class _Lowering:
             },
             memory_bytes=service.memory_bytes,
             max_wait=service.max_wait,
+            caches=tuple(service.caches[name] for name in sorted(service.caches)),
         )
 
     def application_replicas(self, service: Service) -> tuple[Replica, ...]:
@@ -252,9 +254,23 @@ class _Lowering:
 
     def add_endpoint(self, at: Hop, inner: tuple[PlaneStep, ...]) -> None:
         kind = _kind(at.to)
-        steps = inner if kind == "library" else self.settings_of(kind).steps(inner)
+        steps = inner if kind == "library" else self.settings_of(kind).steps(self.cached(kind, at.endpoint, inner))
         if self.proxies[at.to].setdefault(at.endpoint, steps) != steps:
             raise InternalError(f"two different rewrites for endpoint '{at.endpoint}' of '{at.to}'")
+
+    def cached(self, kind: StationKind, endpoint: str, inner: tuple[PlaneStep, ...]) -> tuple[PlaneStep, ...]:
+        """Let a proxy look into its cache first, if it has one for this endpoint; rate limits come before that."""
+        of_proxy = None if kind == "ztunnel" else self.settings_of(kind).cache
+        target = endpoint.partition(":")[2] or endpoint
+        target = target.partition("|")[0]
+        is_outbound = endpoint.startswith("out:")
+        if of_proxy is None or (of_proxy.only and target not in of_proxy.only):
+            return inner
+        if kind == "sidecar" and is_outbound != (of_proxy.where == "client"):
+            return inner
+        limits = tuple(step for step in inner if isinstance(step, Limited))
+        rest = tuple(step for step in inner if not isinstance(step, Limited))
+        return *limits, PlaneCached(of_proxy.cache.name, of_proxy.key, target, rest, by_proxy=True)
 
     def note_inert(self, policy: EdgePolicy, caller: str, callee: str, endpoint: str) -> None:
         target = f"{callee}.{endpoint}"
@@ -346,6 +362,8 @@ def _rewrite_step(step: Step, hop_of: Callable[[Call], Hop]) -> PlaneStep:
         return PlaneCall(step, hop_of(step), fallback)
     if isinstance(step, Parallel):
         return PlaneParallel(tuple(rewrite_steps(branch, hop_of) for branch in step.branches), step.quorum)
+    if isinstance(step, Cached):
+        return PlaneCached(step.name, step.key, "", rewrite_steps(step.miss, hop_of))
     if isinstance(step, Choose):
         return PlaneChoose(tuple(PlaneOption(option.p, rewrite_steps(option.do, hop_of)) for option in step.options))
     return step

@@ -12,8 +12,9 @@ from functools import cached_property
 from typing import Literal
 
 from meshsim.architectures.enforced import RANDOM, Cluster, Limit, Trying
+from meshsim.model.caches import Cache
 from meshsim.model.distributions import Distribution
-from meshsim.model.steps import Call, Fail, Wait, Work
+from meshsim.model.steps import Call, Fail, Invalidate, Wait, Work
 from meshsim.model.topology import Network
 from meshsim.model.traffic import Connections, Stream
 
@@ -172,8 +173,42 @@ class Routed:
     cases: tuple[Case, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class PlaneCached:
+    """A `Cached` of the spec, or the cache of a proxy: `miss` is rewritten.
+
+    Attributes
+    ----------
+    name
+        Of the service's cache.
+    key
+        Dimensions of `keys` under which the answer is kept, together with `of`: a proxy has answers of many endpoints
+        in one cache, a service keeps one kind of thing in each.
+    by_proxy
+        Failures are answers too: whoever asked gets them as such.
+    """
+
+    name: str
+    key: tuple[str, ...]
+    of: str
+    miss: tuple[PlaneStep, ...]
+    by_proxy: bool = False
+
+
 PlaneStep = (
-    Work | Wait | PlaneCall | PlaneParallel | PlaneChoose | Fail | ProxyWork | Forward | Mirrored | Limited | Routed
+    Work
+    | Wait
+    | PlaneCall
+    | PlaneParallel
+    | PlaneChoose
+    | Fail
+    | ProxyWork
+    | Forward
+    | Mirrored
+    | Limited
+    | Routed
+    | PlaneCached
+    | Invalidate
 )
 
 
@@ -228,6 +263,7 @@ class PlaneService:
     memory_used_bytes: int = 0
     idle_cores: float = 0.0
     max_wait: Distribution | None = None
+    caches: tuple[Cache, ...] = ()
 
     @property
     def cores(self) -> float:

@@ -8,6 +8,7 @@ from typing import Literal, TypeVar
 
 from meshsim.architectures.plane import PlaneService, PlaneStep, ProxyWork, Replica
 from meshsim.architectures.profiles import ProxyKind, ProxyProfile, find_profile
+from meshsim.model.caches import ProxyCache
 from meshsim.model.distributions import Distribution, constant
 from meshsim.model.topology import ProxyConfig
 
@@ -35,6 +36,7 @@ class ProxySettings:
     memory_per_cluster_bytes: int
     memory_per_endpoint_bytes: int
     memory_per_connection_bytes: int
+    cache: ProxyCache | None
 
     def steps(self, inner: tuple[PlaneStep, ...]) -> tuple[PlaneStep, ...]:
         """Work, do what there is to do with the request, work on the answer."""
@@ -73,6 +75,7 @@ def proxy_settings(config: ProxyConfig, kind: ProxyKind) -> ProxySettings:
         memory_per_cluster_bytes=_or(config.memory_per_cluster_bytes, profile.memory_per_cluster_bytes),
         memory_per_endpoint_bytes=_or(config.memory_per_endpoint_bytes, profile.memory_per_endpoint_bytes),
         memory_per_connection_bytes=_or(config.memory_per_connection_bytes, profile.memory_per_connection_bytes),
+        cache=config.cache,
     )
 
 
@@ -103,6 +106,7 @@ def proxy_service(
         endpoints={endpoint: (endpoints[endpoint],) for endpoint in sorted(endpoints)},
         memory_bytes=settings.memory_bytes,
         idle_cores=settings.idle_cores,
+        caches=() if settings.cache is None or role == "library" else (settings.cache.cache,),
     )
 
 

@@ -10,6 +10,7 @@ from meshsim.architectures.plane import (
     Hop,
     Mirrored,
     Plane,
+    PlaneCached,
     PlaneCall,
     PlaneChoose,
     PlaneParallel,
@@ -39,6 +40,27 @@ def calls_in(steps: Iterable[PlaneStep]) -> Iterator[PlaneCall]:
         elif isinstance(step, PlaneChoose):
             for option in step.options:
                 yield from calls_in(option.do)
+        elif isinstance(step, PlaneCached):
+            yield from calls_in(step.miss)
+
+
+def every_step(steps: Iterable[PlaneStep]) -> Iterator[PlaneStep]:
+    """Yield all steps, those within others included."""
+    for step in steps:
+        yield step
+        if isinstance(step, PlaneCall):
+            yield from every_step(step.fallback or ())
+        elif isinstance(step, PlaneParallel):
+            for branch in step.branches:
+                yield from every_step(branch)
+        elif isinstance(step, PlaneChoose):
+            for option in step.options:
+                yield from every_step(option.do)
+        elif isinstance(step, PlaneCached):
+            yield from every_step(step.miss)
+        elif isinstance(step, Routed):
+            for case in step.cases:
+                yield from every_step(case.do)
 
 
 def forwards_in(steps: Iterable[PlaneStep]) -> Iterator[Hop]:
@@ -52,6 +74,8 @@ def forwards_in(steps: Iterable[PlaneStep]) -> Iterator[Hop]:
         elif isinstance(step, PlaneChoose):
             for option in step.options:
                 yield from forwards_in(option.do)
+        elif isinstance(step, PlaneCached):
+            yield from forwards_in(step.miss)
 
 
 def messages_of(service: PlaneService) -> Iterator[Message]:

@@ -5,6 +5,7 @@ See ``docs/charts.md``. Results draw themselves too: ``result.plot_latency()`` a
 
 from meshsim.charts.difference import difference_forest
 from meshsim.charts.heatmap import sweep_heatmap
+from meshsim.charts.hit_ratio import cache_curve
 from meshsim.charts.latency import latency_cdf
 from meshsim.charts.load import knee, knee_range, load_curve
 from meshsim.charts.saving import save
@@ -15,6 +16,7 @@ from meshsim.charts.topology import topology_map
 from meshsim.charts.waterfall import waterfall
 
 __all__ = [
+    "cache_curve",
     "difference_forest",
     "knee",
     "knee_range",

@@ -11,6 +11,7 @@ import typer
 
 from meshsim.cli import (
     bench,
+    cache,
     chart,
     compare,
     doctor,
@@ -51,7 +52,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-for module in (run, compare, sweep, results, chart, trace, lower, validate, explain, topologies, bench, lab, doctor):
+for module in (
+    run,
+    compare,
+    sweep,
+    results,
+    cache,
+    chart,
+    trace,
+    lower,
+    validate,
+    explain,
+    topologies,
+    bench,
+    lab,
+    doctor,
+):
     module.register(app)
 
 

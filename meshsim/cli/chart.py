@@ -47,6 +47,7 @@ class Kind(StrEnum):
     LOAD = "load"
     HEATMAP = "heatmap"
     SCATTER = "scatter"
+    CACHE_CURVE = "cache-curve"
 
 
 class Theme(StrEnum):
@@ -56,17 +57,17 @@ class Theme(StrEnum):
     DARK = "dark"
 
 
-_OF_SWEEPS: Final = (Kind.LOAD, Kind.HEATMAP, Kind.SCATTER)
+_OF_SWEEPS: Final = (Kind.LOAD, Kind.HEATMAP, Kind.SCATTER, Kind.CACHE_CURVE)
 #: Kinds that an option of the command is for.
 _OWNERS: Final = {
-    "--x": (Kind.HEATMAP, Kind.SCATTER),
+    "--x": (Kind.HEATMAP, Kind.SCATTER, Kind.CACHE_CURVE),
     "--y": (Kind.HEATMAP,),
     "--value": (Kind.HEATMAP, Kind.SCATTER),
     "--objective": (Kind.LOAD,),
     "--where": _OF_SWEEPS,
 }
 _SIMULATING = "Simulating: latency, time, topology, difference"
-_SWEEPING = "Rows of a sweep: load, heatmap, scatter"
+_SWEEPING = "Rows of a sweep: load, heatmap, scatter, cache-curve"
 _PICTURE = "The picture"
 
 What = Annotated[
@@ -75,7 +76,8 @@ What = Annotated[
         metavar="KIND",
         help="latency: its distribution. time: where it goes, by hop. topology: services and how busy they are. "
         "difference: paired differences from the first architecture. load: p99 and goodput against load. "
-        "heatmap: a quantity over two axes of a sweep. scatter: a quantity against each axis, for Latin hypercubes.",
+        "heatmap: a quantity over two axes of a sweep. scatter: a quantity against each axis, for Latin hypercubes. "
+        "cache-curve: hit ratios along a curve of meshsim cache, and latency against them.",
         show_default=False,
     ),
 ]
@@ -85,7 +87,8 @@ Source = Annotated[
         metavar="SOURCE",
         help="latency, time, topology, difference: a topology to simulate, or (not for topology) a .json file that "
         "`meshsim run` or `meshsim compare` wrote with -o json. load, heatmap, scatter: the store of a sweep, or a "
-        ".csv or .parquet file with a row a point. Or - for stdin.",
+        ".csv or .parquet file with a row a point. cache-curve: what meshsim cache --curve wrote with -o csv. "
+        "Or - for stdin.",
         show_default=False,
     ),
 ]
@@ -111,7 +114,8 @@ X = Annotated[
         "--x",
         metavar="COLUMN",
         help="heatmap: column across, a dotted path. scatter: that axis alone. "
-        r"\[default: heatmap: the first of two axes; scatter: every axis]",
+        "cache-curve: what the curve goes along. "
+        r"\[default: heatmap: the first of two axes; scatter: every axis; cache-curve: the only one]",
         rich_help_panel=_SWEEPING,
         show_default=False,
     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -24,6 +24,14 @@ EXAMPLES = (
     "meshsim compare bookinfo --same-policies --set run.load=1.3 -o json",
 )
 
+EqualCache = Annotated[
+    bool,
+    typer.Option(
+        "--equal-cache",
+        help="Scale the capacities of proxies' caches: all architectures hold what the first with such a cache holds.",
+    ),
+]
+
 
 def compare(
     topology: options.Topology,
@@ -34,6 +42,7 @@ def compare(
     replications: options.Replications = None,
     until: options.Until = None,
     same_policies: options.SamePolicies = False,
+    equal_cache: EqualCache = False,
     engine: options.EngineOption = Engine.COMPILED,
     check: options.Check = False,
     jobs: options.Jobs = None,
@@ -65,7 +74,7 @@ def compare(
 
     architectures = simulation.architectures or DEFAULT_ARCHITECTURES
     with progress(quiet) as shown:
-        found = meshsim.compare(spec, architectures, progress=shown, **keywords)
+        found = meshsim.compare(spec, architectures, equal_cache=equal_cache, progress=shown, **keywords)
     write(_text(found, output))
     conclude(list(found.results.values()), {}, strict=strict, quiet=quiet)
 
@@ -86,7 +95,7 @@ def _table(found: Comparison) -> str:
 def _markdown(found: Comparison) -> str:
     """The table and the sentences, for a design review."""
     header, *rows = found.table()
-    sentences = [*found.sentences(), *found.verdict]
+    sentences = [*found.sentences(), *found.verdict, *(f"equal caches: {note}" for note in found.notes)]
     lines = [f"**{found.headline()}**", "", as_markdown(header, rows), ""]
     checks = [f"\n**{name}**\n\n{check_as_markdown(r.check)}" for name, r in found.results.items() if r.check]
     return "\n".join([*lines, *(f"- {sentence}" for sentence in sentences), *checks, "", f"`{found.command}`"])

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,6 +47,18 @@ def read_source(source: str) -> bytes:
         return Path(source).read_bytes()
     except OSError as error:
         raise UsageError(f"cannot read {source}: {error.strerror}; check the name and the permissions") from None
+
+
+@contextmanager
+def readable(topology: str) -> Iterator[str]:
+    """Give something that can be read once for every point: what comes from stdin is written to a file first."""
+    if topology != "-":
+        yield topology
+        return
+    with tempfile.TemporaryDirectory(prefix="meshsim-") as folder:
+        file = Path(folder, "stdin.yaml")
+        file.write_bytes(sys.stdin.buffer.read())
+        yield str(file)
 
 
 def shown_source(source: str) -> str:

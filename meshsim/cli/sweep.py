@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import sys
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +13,7 @@ from meshsim.cli import options
 from meshsim.cli.objectives import parse_slo
 from meshsim.cli.options import Engine, Format, help_text, split_architectures
 from meshsim.cli.output import as_json, as_markdown, write
-from meshsim.cli.reading import read_topology
+from meshsim.cli.reading import read_topology, readable
 from meshsim.cli.simulation import check_duration
 from meshsim.cli.terminal import progress, say
 from meshsim.errors import ExitCode, UsageError
@@ -120,7 +117,7 @@ def sweep(
     changes = [*(overrides or ()), *([] if duration is None else [f"run.duration={duration}"])]
     from meshsim.sweeps.tasks import Asked
 
-    with _readable(topology) as source:
+    with readable(topology) as source:
         read_topology(source, changes, quiet=quiet)  # its warnings are told once, not for every point
         asked = Asked(
             source=source,
@@ -163,18 +160,6 @@ def _expression(text: str) -> tuple[str, str]:
     if not equals or not path.strip() or not expression.strip():
         raise UsageError(f"--let '{text}': write PATH=EXPRESSION, e.g. 'services.web.replicas=ceil({{run.load}}*4)'")
     return path.strip(), expression.strip()
-
-
-@contextmanager
-def _readable(topology: str) -> Iterator[str]:
-    """Something that can be read once for every point: what comes from stdin is written to a file first."""
-    if topology != "-":
-        yield topology
-        return
-    with tempfile.TemporaryDirectory(prefix="meshsim-") as folder:
-        file = Path(folder, "stdin.yaml")
-        file.write_bytes(sys.stdin.buffer.read())
-        yield str(file)
 
 
 def _estimate(asked: Asked, design: Design, architectures: Sequence[str], folder: Path, fresh: bool, jobs: int) -> None:

@@ -111,6 +111,32 @@ class Control:
                 self._run.set_replicas(self._program.service_names.index(name), replicas)
                 self._replicas[name] = replicas
 
+    def empty_caches(self, service: str, cache: str | None = None) -> None:
+        """Let caches of a service or proxy lose all that they hold; what is being fetched is put in when it comes.
+
+        Parameters
+        ----------
+        service
+            Name. Caches of the sidecar beside it are named by the sidecar, ``sidecar@web``.
+        cache
+            One of its caches, as after a change of its key. Absent: those that each replica has for itself, as after a
+            deploy, which a cache that all share outlives.
+
+        Raises
+        ------
+        UsageError
+            The service or cache is unknown, or there is nothing to empty in this architecture.
+        """
+        found = self._known(service)
+        names = [one.name for one in found.caches if cache == one.name or (cache is None and one.shared is None)]
+        if not names:
+            there = ", ".join(f"'{one.name}'" for one in found.caches) or "none"
+            what = f"no cache '{cache}'" if cache is not None else "no cache that each replica has for itself"
+            raise UsageError(f"'{service}' has {what} in this architecture; of its caches there are: {there}")
+        self._arrive()
+        for name in names:
+            self._run.empty_cache(self._program.cache_names.index(f"{service}.{name}"))
+
     def set_load(self, stream: str, load: float) -> None:
         """From now on let a stream arrive `load` times as fast as the topology says (0: not at all).
 

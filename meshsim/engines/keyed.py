@@ -46,6 +46,11 @@ KEY = 27  # what a request is about
 PATIENCE = 28  # of a client
 MAX_WAIT = 29  # in the line for a slot
 ZONE = 30  # which zone
+REUSE = 31  # is a request of a session about what a former one was about, and about which
+ONCE = 32  # is it about something that nobody asks for again
+LIFE = 33  # when an item's place goes to another one
+OBJECT_SIZE = 34
+EVICT = 35  # which entry leaves a cache
 
 
 def name_hash(name: str) -> int:

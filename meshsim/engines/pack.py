@@ -13,6 +13,7 @@ from meshsim.architectures.plane import (
     Limited,
     Mirrored,
     Plane,
+    PlaneCached,
     PlaneCall,
     PlaneChoose,
     PlaneParallel,
@@ -24,12 +25,14 @@ from meshsim.architectures.plane import (
 from meshsim.architectures.walk import calls_in, chain_of
 from meshsim.engines import program as p
 from meshsim.engines import record
+from meshsim.engines.caches import CacheRows
 from meshsim.engines.keyed import name_hash
 from meshsim.engines.policies import PolicyRows, ring_tables
 from meshsim.engines.streams import pack_streams
 from meshsim.engines.tables import Distributions, Rows
+from meshsim.model.caches import Cache
 from meshsim.model.distributions import Distribution
-from meshsim.model.steps import Call, Fail, Wait, Work
+from meshsim.model.steps import Call, Fail, Invalidate, Wait, Work
 
 _NS = 1e9
 #: Size of a message that the spec does not give: the payload of Istio's performance page is 1 kB (istio.io, 1.24).
@@ -87,6 +90,7 @@ class _Packer:
         self.service_number = {service.name: i for i, service in enumerate(plane.services)}
         self.endpoint_number: dict[tuple[str, str], int] = {}
         self.policies = PolicyRows(plane, self.service_number, self.distributions)
+        self.caches = CacheRows(plane, self.service_number, self.policies.dimensions, self.distributions)
         self.network = np.array(
             [
                 self.distributions.add(getattr(plane.network, place), _NS)
@@ -130,6 +134,9 @@ class _Packer:
             rings=rings,
             ring_at=ring_at,
             ring_host=ring_host,
+            caches=self.caches.rows.array(),
+            parts=np.array(self.caches.parts, dtype=np.int32),
+            cache_names=tuple(self.caches.names),
             keys=keys,
             dimensions=self.policies.dimension_hashes(),
             network=self.network,
@@ -242,12 +249,63 @@ class _Packer:
                 add(op=p.LIMIT, a=self.policies.limit(caller, step.limit, step.name), position=position)
             case Routed():
                 self._match(caller, step, address, position)
+            case PlaneCached():
+                self._cached(caller, step, address, position)
+            case Invalidate():
+                self._invalidate(step, address)
             case PlaneCall():
                 self._call(caller, step, address, position)
             case PlaneParallel():
                 self._fork(caller, step, address, position)
             case PlaneChoose():
                 self._choose(caller, step, address, position)
+
+    def _cached(self, caller: str, step: PlaneCached, address: str, position: int) -> None:
+        """LOOK, then what gets it, FILL and its work; where stale answers are given, the same once more to renew it."""
+        cache = self.caches.find(caller, step.name)
+        about = {**self.caches.key(step), "a": cache.number, "p": float(step.by_proxy)}
+        if cache.cache.shared is not None:
+            asks = self.distributions.add(cache.cache.shared, _NS)
+            ask = self.instructions.add(op=p.ASK, **about)
+            self.instructions.add(op=p.WAIT, a=asks, position=name_hash(f"{address}.ask"))
+            self.instructions[ask]["d"] = len(self.instructions)
+        first = len(self.targets)
+        self.targets.add(pc=-1)
+        self.targets.add(pc=-1)
+        self.instructions.add(op=p.LOOK, d=first, **about)
+        self._get(caller, step, cache.cache, about, address)
+        if cache.cache.stale_s:
+            jump = self.instructions.add(op=p.JUMP)
+            self.targets[first + 1]["pc"] = len(self.instructions)
+            self._get(caller, step, cache.cache, about, address)
+            self.instructions.add(op=p.END)
+            self.instructions[jump]["a"] = len(self.instructions)
+        self.targets[first]["pc"] = len(self.instructions)
+
+    def _invalidate(self, step: Invalidate, address: str) -> None:
+        """OUTDATE each cache at once; where it hears of writes, PURGE it in a branch that nobody waits for."""
+        for service, name in self.caches.written(step):
+            number, cache = self.caches.find(service, name)
+            about = {**self.caches.key(step), "a": number}
+            self.instructions.add(op=p.OUTDATE, **about)
+            if cache.invalidation is None:
+                continue
+            begin = self.instructions.add(op=p.DETACH)
+            jump = self.instructions.add(op=p.JUMP)
+            self.instructions[begin]["a"] = len(self.instructions)
+            hears = self.distributions.add(cache.invalidation, _NS)
+            self.instructions.add(op=p.WAIT, a=hears, position=name_hash(f"{address}.heard"))
+            self.instructions.add(op=p.PURGE, **about)
+            self.instructions.add(op=p.END)
+            self.instructions[jump]["a"] = len(self.instructions)
+
+    def _get(self, caller: str, step: PlaneCached, cache: Cache, about: dict[str, float], address: str) -> None:
+        self._block(caller, step.miss, f"{address}.miss." if not step.by_proxy else f"{address.partition('/')[0]}/")
+        fill = self.instructions.add(op=p.FILL, **about)
+        if cache.fill is not None:
+            work = self.distributions.add(cache.fill, _NS)
+            self.instructions.add(op=p.WORK, a=work, position=name_hash(f"{address}.fill"))
+        self.instructions[fill]["d"] = len(self.instructions)
 
     def _call(self, caller: str, step: PlaneCall, address: str, position: int) -> None:
         call: Call = step.call

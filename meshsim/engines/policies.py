@@ -205,13 +205,17 @@ class PolicyRows:
     # -- keys --------------------------------------------------------------------------------------------------
 
     def keys(self) -> np.ndarray:
-        """Distributions of keys by stream and dimension."""
-        numbers = np.full((len(self.plane.entries), max(len(self.dimensions), 1)), -1, dtype=np.int32)
+        """What requests are about, by stream and dimension."""
+        found = np.zeros((len(self.plane.entries), max(len(self.dimensions), 1)), dtype=p.KEYS)
+        found["number"] = -1
         for row, (stream, _) in enumerate(self.plane.entries):
             for name, keys in stream.keys.items():
-                number = self.distributions.add_zipf(keys.items, keys.exponent)
-                numbers[row, self.dimensions.index(name)] = number
-        return numbers
+                at = found[row, self.dimensions.index(name)]
+                at["number"] = self.distributions.add_zipf(keys.items, keys.exponent)
+                at["same"] = stream.sessions is not None and name in stream.sessions.same
+                at["once"] = keys.once
+                at["life_ns"] = -1 if keys.life_s is None else max(1, _ns(keys.life_s))
+        return found
 
     def dimension_hashes(self) -> np.ndarray:
         """Hashes of the names of dimensions."""

@@ -13,18 +13,22 @@ import numpy.typing as npt
 
 # -- instructions ----------------------------------------------------------------------------------------------
 END, WORK, WAIT, CALL, FORK, CHOOSE, JUMP, FAIL, PROXY_WORK, FORWARD, LIMIT, DETACH, MATCH = range(13)
+LOOK, FILL, OUTDATE, PURGE, ASK = range(13, 18)  # of caches
 
 INSTRUCTION = np.dtype(
     [
         ("op", "i4"),
         ("a", "i4"),  # WORK, WAIT, PROXY_WORK: distribution; CALL, FORWARD: call; FORK: first branch;
         #               CHOOSE: first option; JUMP: target; FAIL: outcome; LIMIT: row of limits; DETACH: where the
-        #               branch begins; MATCH: first case
-        ("b", "i4"),  # FORK: branches; CHOOSE: options; MATCH: cases; PROXY_WORK: direction (0 request, 1 response)
-        ("c", "i4"),  # FORK: how many must succeed
-        ("p", "f8"),  # FAIL: probability; PROXY_WORK: nanoseconds per KiB
-        ("d", "i8"),  # PROXY_WORK: handshake nanoseconds; FORK: 1 if branches that are not needed are stopped
-        ("position", "u8"),  # hash of the step's address in the spec: keys its draws
+        #               branch begins; MATCH: first case; LOOK, FILL, OUTDATE, PURGE: cache
+        ("b", "i4"),  # FORK: branches; CHOOSE: options; MATCH: cases; PROXY_WORK: direction (0 request, 1 response);
+        #               LOOK and the like: first dimension of the key, in `parts`
+        ("c", "i4"),  # FORK: how many must succeed; LOOK and the like: dimensions of the key
+        ("p", "f8"),  # FAIL: probability; PROXY_WORK: nanoseconds per KiB; LOOK, FILL: 1 if of a proxy
+        ("d", "i8"),  # PROXY_WORK: handshake nanoseconds; FORK: 1 if branches that are not needed are stopped;
+        #               LOOK: the first of two targets: what follows a hit, and the branch that renews (-1: none);
+        #               FILL: where to go on if nothing was put in; ASK: where, without the key
+        ("position", "u8"),  # hash of the step's address in the spec: keys its draws; LOOK and the like: begins the key
     ]
 )
 
@@ -88,6 +92,40 @@ POLICIES = np.dtype(
 
 #: Token buckets: a token comes every `period_ns`, up to `burst`. State: first row of `bucket_states`.
 LIMITS = np.dtype([("period_ns", "i8"), ("burst", "i8"), ("shared", "i1"), ("first", "i4")])
+
+# -- caches ----------------------------------------------------------------------------------------------------
+LRU, FIFO_CACHE, RANDOM_CACHE, LFU, SIEVE = range(5)
+
+#: A cache of a service: each of its replicas has a store, or all share one. Times in nanoseconds, -1: none.
+CACHES = np.dtype(
+    [
+        ("service", "i4"),
+        ("policy", "i4"),
+        ("capacity", "i8"),  # entries; -1: no limit
+        ("capacity_bytes", "i8"),
+        ("object_bytes", "i4"),  # distribution of an object's bytes; -1: sizes do not matter
+        ("shared", "i1"),
+        ("renew", "i1"),
+        ("coalesce", "i1"),
+        ("leases", "i1"),
+        ("tracked", "i1"),  # somebody has to know who fetches what: coalesce, stale, negative, writes
+        ("ttl_ns", "i8"),
+        ("stale_ns", "i8"),  # 0: none
+        ("negative_ns", "i8"),
+        ("first_store", "i4"),  # of its stores, a row for each replica in order
+        ("stores", "i4"),
+        ("name", "u8"),
+    ]
+)
+#: What requests of a stream are about, in one dimension.
+KEYS = np.dtype(
+    [
+        ("number", "i4"),  # distribution; -1: the stream has no such key
+        ("same", "i1"),  # a session is about one item
+        ("once", "f8"),  # share of the requests about something that nobody asks for again
+        ("life_ns", "i8"),  # after which another item takes a place; -1: never
+    ]
+)
 
 # -- the plane -------------------------------------------------------------------------------------------------
 PS, FIFO, LIFO = range(3)
@@ -187,6 +225,8 @@ STREAMS = np.dtype(
         ("think", "i4"),  # CLOSED: think time; sessions: gap (distribution, ns)
         ("session_requests", "i4"),  # distribution of the count
         ("patience", "i4"),  # distribution (ns); -1: for ever
+        ("reuse", "f8"),  # sessions: chance that a request is about what one of the last was about
+        ("reuse_window", "i4"),
         ("name", "u8"),
         ("tenant", "u8"),
     ]
@@ -249,7 +289,9 @@ class Program:
     rings, ring_at, ring_host
         Tables of consistent hashing.
     keys
-        (streams, dimensions) int32: the distribution that a key is drawn from; -1: the stream has no such key.
+        (streams, dimensions) of KEYS.
+    caches, parts, cache_names
+        Caches, ``service.name`` of each, and the numbers (int32) of the dimensions that make up keys of theirs.
     dimensions
         (dimensions,) uint64: hashes of their names.
     depth
@@ -278,7 +320,9 @@ class Program:
     rings: npt.NDArray[np.void]
     ring_at: npt.NDArray[np.uint64]
     ring_host: npt.NDArray[np.int32]
-    keys: npt.NDArray[np.int32]
+    caches: npt.NDArray[np.void]
+    parts: npt.NDArray[np.int32]
+    keys: npt.NDArray[np.void]
     dimensions: npt.NDArray[np.uint64]
     network: npt.NDArray[np.int32]  # distributions are not repeated: places of equal delay have the same number
     depth: int
@@ -286,3 +330,4 @@ class Program:
     service_names: tuple[str, ...]
     endpoint_names: tuple[str, ...]  # 'service.endpoint'
     stream_names: tuple[str, ...]
+    cache_names: tuple[str, ...]  # 'service.cache'

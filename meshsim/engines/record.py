@@ -68,6 +68,28 @@ SERVICE_COUNTERS = np.dtype(
     ]
 )
 
+#: Per cache (all its stores), stream and batch of time.
+CACHE_COUNTERS = np.dtype(
+    [
+        ("lookups", "i8"),
+        ("hits", "i8"),  # answered at once; stale and failed entries too
+        ("delayed", "i8"),  # waited for what another one was just fetching
+        ("stale", "i8"),  # of the hits: the entry's time was over
+        ("negative", "i8"),  # of the hits: a failure was kept
+        ("outdated", "i8"),  # of the hits: there had been a write since
+        ("outdated_ns", "i8"),  # how long ago these were, the first ones
+        ("lookup_bytes", "i8"),
+        ("hit_bytes", "i8"),
+        ("fills", "i8"),
+        ("evictions", "i8"),  # of entries that this stream had filled, for want of room
+        ("entries_ns", "i8"),  # integral of the entries that this stream filled
+        ("bytes_ns", "i8"),
+    ]
+)
+
+#: What caches hold when a run ends, a row an entry, by cache, store and key.
+KEPT = np.dtype([("cache", "i4"), ("store", "i4"), ("stream", "i4"), ("key", "u8"), ("object_bytes", "i8")])
+
 #: One row a request, when asked for: in the order of request numbers.
 REQUESTS = np.dtype(
     [
@@ -122,6 +144,8 @@ class Record:
     tries: npt.NDArray[np.int64]  # (S, B) tries of application calls
     services: npt.NDArray[np.void]  # (V, B + 1) of SERVICE_COUNTERS; the last column is after `duration`
     service_histogram: npt.NDArray[np.uint32]  # (V, B, K_coarse) sojourn at the service
+    caches: npt.NDArray[np.void]  # (C, S, B + 1) of CACHE_COUNTERS
+    kept: npt.NDArray[np.void]  # KEPT
     occupancy_ns: npt.NDArray[np.int64]  # (OCCUPANCY_BINS,) integral of requests in the whole plane
     requests: npt.NDArray[np.void] | None  # REQUESTS
     spans: npt.NDArray[np.void]  # SPANS of sampled requests that arrived in [0, duration)

@@ -71,6 +71,9 @@ class Run(Protocol):
     def set_replicas(self, service: int, replicas: int) -> None:
         """From now on send requests to the first `replicas` replicas of a service (rules G3, G4)."""
 
+    def empty_cache(self, cache: int) -> None:
+        """Let all entries of all stores of a cache go (rule K8)."""
+
     def set_load(self, stream: int, load: float) -> None:
         """From now on an open stream runs `load` times as fast as in the topology (rule G5)."""
 

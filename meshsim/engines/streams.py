@@ -51,6 +51,8 @@ def pack_streams(
             shape=p.DIURNAL if arrivals.diurnal else p.LINEAR if arrivals.interpolate == "linear" else p.STEPS,
             users=arrivals.users or 0,
             think=-1 if think is None else distributions.add(think, _NS),
+            reuse=sessions.reuse if sessions else 0.0,
+            reuse_window=sessions.reuse_window if sessions else 0,
             patience=-1 if stream.patience is None else distributions.add(stream.patience, _NS),
             tenant=name_hash(stream.tenant),
             session_requests=-1 if sessions is None else distributions.add(sessions.requests, 1.0),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from meshsim.model import graph, policy_advice, timing
+from meshsim.model import cache_advice, graph, policy_advice, timing
 from meshsim.model.policy_advice import Warnings, about
 from meshsim.model.read.cursor import Reading
 from meshsim.model.read.services import MAX_REPLICAS
@@ -22,7 +22,7 @@ _FULL = 1.0
 def advise(topology: Topology, reading: Reading) -> None:
     """Give all warnings about a topology without errors."""
     own = (_load, _unused, _idle_tenants, _timeouts, _traces, _requests, _nodes)
-    for warn in (*own, *policy_advice.WARNINGS):
+    for warn in (*own, *policy_advice.WARNINGS, *cache_advice.WARNINGS):
         for code, message, hint, path in warn(topology, reading):
             reading.report.warning(code, message, hint, reading.mark(path), path)
 
@@ -31,7 +31,10 @@ def advise(topology: Topology, reading: Reading) -> None:
 
 
 def _load(topology: Topology, reading: Reading) -> Warnings:
-    """Warn of load at or above capacity: on average first, else at the peak of rates that change with time."""
+    """Warn of load at or above capacity: on average first, else at the peak of rates that change with time.
+
+    What some cache may absorb is not counted: nobody knows yet how much of it that will be.
+    """
     held = timing.held_s(topology)
     # routes divide versions otherwise, copy, delay, and answer themselves: what gets there is not known here
     routed = {
@@ -39,7 +42,7 @@ def _load(topology: Topology, reading: Reading) -> Warnings:
     }
     told: set[tuple[str, str]] = set()
     for at_s in (None, *_peaks(topology)):
-        demand = graph.expected_visits(topology, at_s)
+        demand = graph.expected_visits(topology, at_s, all_hits=True)
         when = "" if at_s is None else f" at its peak ({format_duration(round(at_s, 3))})"
         for (name, version), offered in demand.by_version.items():
             if (name, version) in told or name in routed:

@@ -110,7 +110,8 @@ CODES: dict[str, Code] = {
     ),
     "M104": Code(
         "An unknown name",
-        "A service, endpoint, version, tenant or dimension of keys is named that is not defined in this topology.",
+        "A service, endpoint, version, cache, tenant or dimension of keys is named that is not defined in this "
+        "topology.",
         "- call: chekout.pay",
         "- call: checkout.pay",
     ),
@@ -180,7 +181,8 @@ CODES: dict[str, Code] = {
         "A setting that has no meaning here",
         "It would be ignored: a queue without a limit of concurrency, a split without versions, load_balancing_weight "
         "beside a split, sessions of closed arrivals, a fallback of a call that nobody waits for, max_backoff beside a "
-        "distribution, max_retries beside a budget.",
+        "distribution, max_retries beside a budget, an eviction policy without a capacity, renew or stale without a "
+        "ttl, reuse without keys.",
         "shop: {queue: 10}",
         "shop: {concurrency: 64, queue: 10}",
     ),
@@ -229,7 +231,7 @@ CODES: dict[str, Code] = {
         "The mean CPU time that the traffic asks for reaches what the replicas have, or the requests that are inside "
         "at once (rate times mean time, without queueing) reach what concurrency admits: queues only grow, and no run "
         "is long enough. Of rates that change with time the highest in the run counts too. Failures, retries and "
-        "proxies are not counted.",
+        "proxies are not counted, and neither is what a cache may absorb.",
         "replicas: 1   # 300 requests per second of 5 ms each",
         "replicas: 2",
     ),
@@ -333,6 +335,18 @@ CODES: dict[str, Code] = {
         "policies: [{name: p, to: cart, load_balancer: random}]   # and load_balancing_weight in cart",
         "policies: [{name: p, to: cart, load_balancer: round_robin}]",
     ),
+    "M224": Code("A cache that no step looks into", "A cache of a service is used by its steps: - cache: {name, key, "
+                 "miss}. This one stays empty.", "caches: {tiles: {capacity: 20000}}   # and no step cache",
+                 "- cache: {name: tiles, key: item, miss: [{call: geo.lookup}]}"),
+    "M225": Code(
+        "Requests that pass a cache by",
+        "A cache is asked for a key, which streams declare. A request without it is neither looked up nor kept: it "
+        "does the steps of miss, or is passed on by the proxy.",
+        "traffic: [{name: web, …}]   # and - cache: {name: tiles, key: item}",
+        "traffic: [{name: web, keys: {item: {zipf: {items: 50000, exponent: 1.0}}}, …}]",
+    ),
+    "M226": Code("A cache that can hold nothing", "Even the smallest object is larger than the whole cache.",
+                 "{capacity: 4KiB, size: 1MiB}", "{capacity: 64MiB, size: 1MiB}"),
 }  # fmt: skip
 
 

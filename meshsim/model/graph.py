@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from meshsim.model.caches import Cache, ProxyCache
 from meshsim.model.policies import Match, Route
 from meshsim.model.policy_choice import RouteTable
-from meshsim.model.steps import Call, Choose, Fail, Parallel, Step, Work
+from meshsim.model.steps import Cached, Call, Choose, Fail, Parallel, Step, Work
 from meshsim.model.topology import Service, Topology, Version
 from meshsim.model.traffic import Stream
 
@@ -27,13 +28,15 @@ class Site(NamedTuple):
     """A call as it stands in the steps of an endpoint.
 
     ``expected`` is how often one request makes it on average, ``certain`` whether every request does, and
-    ``last_resort`` whether it stands in a fallback, which is not counted as expected.
+    ``last_resort`` whether it stands in a fallback, which is not counted as expected. Caches are thought empty, as they
+    are for the first request; ``cached`` tells whether one could make the call needless.
     """
 
     call: Call
     expected: float
     certain: bool
     last_resort: bool = False
+    cached: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,20 +74,66 @@ def call_sites(steps: tuple[Step, ...], expected: float = 1.0, certain: bool = T
         elif isinstance(step, Choose):
             for option in step.options:
                 yield from call_sites(option.do, expected * option.p, certain and option.p >= 1.0)
+        elif isinstance(step, Cached):
+            for site in call_sites(step.miss, expected, certain):
+                yield site._replace(cached=True)
         elif isinstance(step, Fail) and step.p > 0.0:
             certain = False
 
 
-def mean_work_s(steps: tuple[Step, ...]) -> float:
-    """CPU seconds of one request on its own replica, on average (steps after a `fail` are counted as run)."""
+def every_step(steps: tuple[Step, ...]) -> Iterator[Step]:
+    """Walk over all steps, those within others included."""
+    for step in steps:
+        yield step
+        if isinstance(step, Call):
+            yield from every_step(step.fallback or ())
+        elif isinstance(step, Parallel):
+            yield from (inner for branch in step.branches for inner in every_step(branch))
+        elif isinstance(step, Choose):
+            yield from (inner for option in step.options for inner in every_step(option.do))
+        elif isinstance(step, Cached):
+            yield from every_step(step.miss)
+
+
+def proxy_caches(topology: Topology) -> dict[str, ProxyCache]:
+    """Caches of proxies by kind: each acts only where an architecture has such proxies."""
+    kinds = ("gateway", "sidecar", "waypoint")
+    found = {kind: getattr(topology.mesh, kind).cache for kind in kinds}
+    return {kind: cache for kind, cache in found.items() if cache is not None}
+
+
+def kept_endpoints(topology: Topology) -> set[str]:
+    """Endpoints whose answers some kind of proxy keeps, so that requests need not reach them."""
+    caches = proxy_caches(topology).values()
+    if all(cache.only for cache in caches):
+        return {name for cache in caches for name in cache.only}
+    return {f"{name}.{end}" for name, service in topology.services.items() for end in service.versions[0].endpoints}
+
+
+def mean_work_s(steps: tuple[Step, ...], caches: Mapping[str, Cache] | None = None, *, all_hits: bool = False) -> float:
+    """CPU seconds of one request on its own replica, on average (steps after a `fail` are counted as run).
+
+    Parameters
+    ----------
+    steps
+        What is done.
+    caches
+        Those of the service, for the cost of filling them; None: it is left out.
+    all_hits
+        Whether every look into a cache is a hit, instead of a miss.
+    """
     total = 0.0
     for step in steps:
         if isinstance(step, Work):
             total += step.work.mean()
         elif isinstance(step, Parallel):
-            total += math.fsum(mean_work_s(branch) for branch in step.branches)
+            total += math.fsum(mean_work_s(branch, caches, all_hits=all_hits) for branch in step.branches)
         elif isinstance(step, Choose):
-            total += math.fsum(o.p * mean_work_s(o.do) for o in step.options if o.p > 0.0)
+            taken = (option for option in step.options if option.p > 0.0)
+            total += math.fsum(option.p * mean_work_s(option.do, caches, all_hits=all_hits) for option in taken)
+        elif isinstance(step, Cached) and not all_hits:
+            fill = caches[step.name].fill if caches else None
+            total += mean_work_s(step.miss, caches) + (fill.mean() if fill else 0.0)
     return total
 
 
@@ -105,12 +154,14 @@ def endpoint_sites(service: Service, endpoint: str) -> Iterator[tuple[Version, f
             yield version, shares[version.name], site
 
 
-def edges(topology: Topology, *, possible: bool = False) -> dict[str, dict[str, float]]:
+def edges(topology: Topology, *, possible: bool = False, all_hits: bool = False) -> dict[str, dict[str, float]]:
     """Calls that one request to an endpoint makes on average: ``{caller: {callee: calls}}``, fallbacks with 0.
 
-    With `possible`, calls that are never made (a p of 0, a version without requests) are left out.
+    With `possible`, calls that are never made (a p of 0, a version without requests) are left out. Caches are thought
+    empty; with `all_hits` they answer all that they may keep, and such calls count 0.
     """
     found: dict[str, dict[str, float]] = {}
+    kept = kept_endpoints(topology) if all_hits else set()
     for name, service in topology.services.items():
         for endpoint in service.versions[0].endpoints:
             out = found.setdefault(f"{name}.{endpoint}", {})
@@ -118,7 +169,8 @@ def edges(topology: Topology, *, possible: bool = False) -> dict[str, dict[str, 
                 if possible and share * site.expected == 0.0 and not site.last_resort:
                     continue
                 target = f"{site.call.service}.{site.call.endpoint}"
-                out[target] = out.get(target, 0.0) + share * site.expected
+                needless = all_hits and (site.cached or target in kept)
+                out[target] = out.get(target, 0.0) + (0.0 if needless else share * site.expected)
     return found
 
 
@@ -191,8 +243,8 @@ def peak_time_s(stream: Stream, duration_s: float) -> float | None:
 class _Flow:
     """The calls of a topology as columns, so that following them over hundreds of levels is fast."""
 
-    def __init__(self, topology: Topology) -> None:
-        graph = edges(topology)
+    def __init__(self, topology: Topology, all_hits: bool = False) -> None:
+        graph = edges(topology, all_hits=all_hits)
         self.names = list(graph)
         self.position = {name: i for i, name in enumerate(self.names)}
         rows = [(caller, callee, n) for caller, out in graph.items() for callee, n in out.items() if n > 0.0]
@@ -206,11 +258,12 @@ class _Flow:
         return np.bincount(at, weights=values, minlength=len(self.names)).astype(np.float64)  # of no calls: integers
 
 
-def expected_visits(topology: Topology, at_s: float | None = None) -> Demand:
+def expected_visits(topology: Topology, at_s: float | None = None, *, all_hits: bool = False) -> Demand:
     """Estimate calls per second to every endpoint, and the CPU that they ask for, at `run.load`.
 
     Cycles are followed up to `call_depth`. Nothing fails, nothing is retried and no deadline ends work: failures that
-    are retried make it more, failures that end a request make it less.
+    are retried make it more, failures that end a request make it less. What it is depends on how often caches hit:
+    every look is a miss, unless `all_hits`.
 
     Parameters
     ----------
@@ -218,11 +271,16 @@ def expected_visits(topology: Topology, at_s: float | None = None) -> Demand:
         The system.
     at_s
         An instant of the run, in seconds; None: the average over `run.duration`.
+    all_hits
+        Leave out what some cache may make needless, of services or of any proxies: the load that is sure to come.
     """
     duration_s = topology.run.duration_s
-    flow = _Flow(topology)
+    flow = _Flow(topology, all_hits)
+    kept = kept_endpoints(topology) if all_hits else set()
     frontier = np.zeros(len(flow.names))
     for stream in topology.traffic:
+        if f"{stream.service}.{stream.endpoint}" in kept:
+            continue
         rate = stream_rate_per_s(stream, duration_s) if at_s is None else rate_at_per_s(stream, at_s, duration_s)
         frontier[flow.position[f"{stream.service}.{stream.endpoint}"]] += rate * topology.run.load
     calls = np.zeros(len(flow.names))
@@ -232,17 +290,17 @@ def expected_visits(topology: Topology, at_s: float | None = None) -> Demand:
                 break
             calls += frontier
             frontier = flow.gathered(flow.target, frontier[flow.source] * flow.expected)
-    return _demand(topology, dict(zip(flow.names, calls.tolist(), strict=True)))
+    return _demand(topology, dict(zip(flow.names, calls.tolist(), strict=True)), all_hits)
 
 
-def _demand(topology: Topology, calls: dict[str, float]) -> Demand:
+def _demand(topology: Topology, calls: dict[str, float], all_hits: bool) -> Demand:
     by_version: dict[tuple[str, str], float] = {}
     for name, service in topology.services.items():
         for version, share in zip(service.versions, version_shares(service).values(), strict=True):
             offered = 0.0
             for endpoint, steps in version.endpoints.items():
                 rate = calls[f"{name}.{endpoint}"] * share
-                offered += rate * mean_work_s(steps) if rate else 0.0
+                offered += rate * mean_work_s(steps, service.caches, all_hits=all_hits) if rate else 0.0
             by_version[name, version.name] = offered
     cores = {name: math.fsum(by_version[name, v.name] for v in s.versions) for name, s in topology.services.items()}
     return Demand(calls_per_s=calls, offered_cores=cores, by_version=by_version)

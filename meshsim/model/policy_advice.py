@@ -255,7 +255,7 @@ def _keyless(topology: Topology, reading: Reading) -> Warnings:
     choice, told = PolicyChoice(topology.policies), set[str]()
     out, table = graph.edges(topology, possible=True), RouteTable(topology.routes)
     for stream in topology.traffic:
-        for caller, callee in _calls_of(stream, out, table):
+        for caller, callee in calls_of(stream, out, table):
             policy = choice.policy("load_balancer", caller, callee)
             dimension = _hashed(policy)
             if policy is None or dimension is None or dimension in stream.keys or policy.name in told:
@@ -293,7 +293,7 @@ def _hashed(policy: Policy | None) -> str | None:
     return policy.load_balancer.on if policy is not None and policy.load_balancer is not None else None
 
 
-def _calls_of(stream: Stream, out: dict[str, dict[str, float]], table: RouteTable) -> _Calls:
+def calls_of(stream: Stream, out: dict[str, dict[str, float]], table: RouteTable) -> _Calls:
     """All calls to which the requests of one stream may lead; what is rewritten is a call of its new endpoint."""
     found: _Calls = {}
     waiting = [(graph.CLIENT, f"{stream.service}.{stream.endpoint}")]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from meshsim.model.read import keys
+from meshsim.model.schema_caches import cached, caches, invalidate
 from meshsim.model.schema_forms import NAME, Schema, form, integer, list_of, map_of, object_of, one_key, ref
 from meshsim.model.schema_policies import policy, route
 from meshsim.model.topology import PROFILES
@@ -26,7 +27,8 @@ def json_schema() -> Schema:
     whole = object_of(
         keys.TOP, _top(), ("meshsim", "services", "traffic"), "A service graph, its traffic, its platform."
     )
-    parts = {**_quantities(), **_distributions(), **_steps(), **_arrivals(), **_platform(), "topology": whole}
+    parts = {**_quantities(), **_distributions(), **_steps(), **_arrivals(), **caches(), **_platform()}
+    parts["topology"] = whole
     changes = {f"{_CHANGE}{name}": _change(part) for name, part in parts.items()}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -160,6 +162,8 @@ def _steps() -> Schema:
         ),
         form({"choose": list_of(option, "exactly one is taken")}),
         form({"fail": fail}),
+        form({"invalidate": invalidate()}),
+        form({"cache": cached({**step_or_steps, "description": "what gets the answer when the cache has none"})}),
     ]
     return {"step": {"anyOf": kinds}, "steps": list_of(ref("step"))}
 
@@ -199,9 +203,9 @@ def _platform() -> Schema:
     found = {}
     for kind in ("gateway", "sidecar", "ztunnel", "waypoint"):
         own = {"profile": {"enum": [name for name, kinds in PROFILES.items() if kind in kinds]}, **proxy}
-        if kind in ("gateway", "waypoint"):
-            own["replicas"] = integer(1)
-        found[kind] = object_of((*keys.PROXY, *(("replicas",) if "replicas" in own else ())), own)
+        more = {"replicas": integer(1), "cache": ref("sidecar_cache" if kind == "sidecar" else "proxy_cache")}
+        own |= {key: value for key, value in more.items() if key in keys.PROXY_MORE[kind]}
+        found[kind] = object_of((*keys.PROXY, *keys.PROXY_MORE[kind]), own)
     return found
 
 
@@ -223,6 +227,7 @@ def _service() -> Schema:
         "max_wait": ref("duration_distribution", "a request that waited so long is turned away; never if absent"),
         "discipline": {"enum": ["ps", "fifo", "lifo"], "description": "of the CPU"},
         "connections": ref("connections"),
+        "caches": map_of(ref("cache"), "what steps look into, by name"),
         "versions": map_of(object_of(keys.VERSION, version), "overrides by version"),
         "split": map_of(ref("weight"), "weights of the versions"),
         "endpoints": endpoints,
@@ -231,21 +236,35 @@ def _service() -> Schema:
 
 
 def _stream() -> Schema:
-    sessions = {"requests": ref("count_distribution"), "gap": ref("duration_distribution")}
+    window = integer(1, "among so many requests of the session; 16 if absent")
+    reuse = {
+        "anyOf": [ref("share"), object_of(keys.REUSE, {"share": ref("share"), "window": window}, ["share"])],
+        "description": "requests that are about the same as one of the session's last ones",
+    }
+    sessions = {
+        "requests": ref("count_distribution"),
+        "gap": ref("duration_distribution"),
+        "reuse": reuse,
+        "same": ref("cache_key"),
+    }
     items = integer(1)
-    zipf = form({"items": items, "exponent": {"type": "number", "minimum": 0}})
+    more = {
+        "once": ref("share", "requests about something that nobody ever asks for again"),
+        "life": ref("duration", "mean time after which another item takes a place in the ranking; never if absent"),
+    }
+    zipf = form({"items": items, "exponent": {"type": "number", "minimum": 0}}, more)
     properties = {
         "name": ref("name"),
         "tenant": ref("name"),
         "entry": {"type": "string", "description": "service.endpoint"},
         "arrivals": ref("arrivals"),
-        "sessions": object_of(keys.SESSIONS, sessions, keys.SESSIONS),
+        "sessions": object_of(keys.SESSIONS, sessions, ["requests", "gap"]),
         "request": ref("size_distribution"),
         "response": ref("size_distribution"),
         "connections": ref("connections"),
         "headers": map_of({"type": ["string", "number", "boolean"]}, "what routes match"),
         "patience": ref("duration_distribution", "the client gives up after it; never if absent"),
-        "keys": map_of(one_key({"zipf": zipf, "uniform": form({"items": items})}), "what a request is about"),
+        "keys": map_of(one_key({"zipf": zipf, "uniform": form({"items": items}, more)}), "what a request is about"),
     }
     return object_of(keys.STREAM, properties, ["name"])
 

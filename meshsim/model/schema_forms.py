@@ -50,6 +50,11 @@ def integer(low: int, doc: str = "") -> Schema:
     return {"type": "integer", "minimum": low, **({"description": doc} if doc else {})}
 
 
+def switch(doc: str = "") -> Schema:
+    """Describe on or off."""
+    return {"enum": ["on", "off", True, False], **({"description": doc} if doc else {})}
+
+
 def one_key(properties: Schema) -> Schema:
     """Describe a map with exactly one of these keys."""
     return {"type": "object", "additionalProperties": False, "minProperties": 1, "maxProperties": 1,

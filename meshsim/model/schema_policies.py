@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from meshsim.model.policies import RETRY_CONDITIONS
 from meshsim.model.read import keys
-from meshsim.model.schema_forms import Schema, form, integer, list_of, map_of, object_of, one_key, ref
+from meshsim.model.schema_forms import Schema, form, integer, list_of, map_of, object_of, one_key, ref, switch
 
 _NONE: Schema = {"const": "none"}
-
-
-def _switch(doc: str = "") -> Schema:
-    return {"enum": ["on", "off", True, False], **({"description": doc} if doc else {})}
 
 
 def policy() -> Schema:
@@ -19,13 +15,13 @@ def policy() -> Schema:
         "name": ref("name"),
         "to": {"type": "string", "description": "service or service.endpoint; all if absent"},
         "from": {"type": "string", "description": "calling service, or client; all if absent"},
-        "in_app": _switch("acts in the caller's library where there is no proxy"),
-        "cancellation": _switch("work for a caller that has gone is stopped"),
-        "deadline": _switch("what is left of a timeout or patience travels with the request"),
+        "in_app": switch("acts in the caller's library where there is no proxy"),
+        "cancellation": switch("work for a caller that has gone is stopped"),
+        "deadline": switch("what is left of a timeout or patience travels with the request"),
         "timeout": {"anyOf": [_NONE, ref("duration")], "description": "of all tries, waiting and back-off included"},
         "retries": {"anyOf": [_NONE, integer(0), _retries()]},
         "load_balancer": _load_balancer(),
-        "zone_aware": _switch("prefers replicas in the caller's zone, and spills over"),
+        "zone_aware": switch("prefers replicas in the caller's zone, and spills over"),
         "panic": ref("share", "below this share of replicas that are not ejected, ejections are ignored"),
         "circuit_breaker": {"anyOf": [_NONE, object_of(keys.CIRCUIT_BREAKER, _limits())]},
         "outlier": {"anyOf": [_NONE, _outlier()]},
@@ -46,13 +42,13 @@ def _retries() -> Schema:
             "description": "base of Envoy's jittered exponential back-off, or a distribution",
         },
         "max_backoff": ref("duration", "ten times the base if absent"),
-        "avoid_previous_hosts": _switch(),
+        "avoid_previous_hosts": switch(),
         "host_attempts": integer(1, "draws of a replica that was not tried before"),
         "budget": {
             "anyOf": [ref("share"), object_of(keys.BUDGET, budget, ["share"])],
             "description": "retries under way as a share of requests under way",
         },
-        "hedge": _switch("a further try beside one that takes longer than per_try"),
+        "hedge": switch("a further try beside one that takes longer than per_try"),
     }
     return object_of(keys.RETRIES, properties)
 
@@ -77,7 +73,7 @@ def _outlier() -> Schema:
         **{key: integer(1) for key in keys.OUTLIER if key.startswith("consecutive_")},
         **{key: ref("duration") for key in ("interval", "base_ejection", "max_ejection")},
         "max_ejected": ref("share", "of the replicas, at most"),
-        "always_eject_one_host": _switch("one replica may be ejected whatever max_ejected says"),
+        "always_eject_one_host": switch("one replica may be ejected whatever max_ejected says"),
     }
     return object_of(keys.OUTLIER, properties)
 

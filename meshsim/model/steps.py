@@ -72,6 +72,22 @@ class Fail(_Frozen):
     reason: FailReason = "500"
 
 
-Step = Work | Wait | Call | Parallel | Choose | Fail
-for _model in (Call, Parallel, Option, Choose):
+class Cached(_Frozen):
+    """Look into a cache of the service; what is not there is got by the steps of `miss`, and kept."""
+
+    name: str
+    key: tuple[str, ...]  # dimensions of `keys`; a request without one of them does the steps of `miss`
+    miss: tuple[Step, ...] = ()
+
+
+class Invalidate(_Frozen):
+    """A write: what a cache keeps under the request's key is true no longer."""
+
+    cache: tuple[str, str]  # service and cache; '' and 'gateway', 'sidecar' or 'waypoint' for those of proxies
+    key: tuple[str, ...]
+    of: str = ""  # proxies: the 'service.endpoint' whose answers have changed
+
+
+Step = Work | Wait | Call | Parallel | Choose | Fail | Cached | Invalidate
+for _model in (Call, Parallel, Option, Choose, Cached):
     _model.model_rebuild()

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable
 
 from meshsim.model import graph
-from meshsim.model.steps import Call, Choose, Fail, Parallel, Step, Wait, Work
+from meshsim.model.steps import Cached, Call, Choose, Fail, Parallel, Step, Wait, Work
 from meshsim.model.topology import Service, Topology
 
 Seconds = dict[str, float]  # by 'service.endpoint'
@@ -23,17 +23,23 @@ def longest_s(topology: Topology) -> Seconds:
 
 
 def least_s(topology: Topology) -> Seconds:
-    """Seconds that every request to an endpoint takes that succeeds, whatever is drawn, without network and queues."""
-    return _by_endpoint(topology, _least, min)
+    """Seconds that every request to an endpoint takes that succeeds, whatever is drawn, without network and queues.
+
+    A step that a cache may answer takes none, and neither does an endpoint whose answers some kind of proxy keeps.
+    """
+    return _by_endpoint(topology, _least, min, graph.kept_endpoints(topology))
 
 
 def held_s(topology: Topology) -> Seconds:
     """Mean seconds that a request is inside of an endpoint when it never queues: a lower bound.
 
-    Network and proxies are left out, of parallel branches only the longest mean counts, and of a quorum nothing.
+    Network and proxies are left out, of parallel branches only the longest mean counts, and of a quorum nothing; where
+    a cache may answer, it does.
     """
-    found: Seconds = {}
+    found: Seconds = dict.fromkeys(graph.kept_endpoints(topology), 0.0)
     for name in _order(topology):
+        if name in found:
+            continue
         service, endpoint = _find(topology, name)
         shares = graph.version_shares(service)
         parts = ((shares[v.name], _held(v.endpoints[endpoint], found)) for v in service.versions)
@@ -42,10 +48,15 @@ def held_s(topology: Topology) -> Seconds:
 
 
 def _by_endpoint(
-    topology: Topology, of_steps: Callable[[_Steps, Seconds], float], choose: Callable[[Iterable[float]], float]
+    topology: Topology,
+    of_steps: Callable[[_Steps, Seconds], float],
+    choose: Callable[[Iterable[float]], float],
+    kept: Iterable[str] = (),
 ) -> Seconds:
-    found: Seconds = {}
+    found: Seconds = dict.fromkeys(kept, 0.0)
     for name in _order(topology):
+        if name in found:
+            continue
         service, endpoint = _find(topology, name)
         found[name] = choose(of_steps(version.endpoints[endpoint], found) for version in service.versions)
     return found
@@ -77,6 +88,8 @@ def _longest(steps: _Steps, callees: Seconds) -> float:
             total += branches[(step.quorum or len(branches)) - 1]
         elif isinstance(step, Choose):
             total += max(_longest(option.do, callees) for option in step.options)
+        elif isinstance(step, Cached):
+            total += _longest(step.miss, callees)
     return total
 
 

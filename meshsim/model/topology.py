@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from meshsim.model.caches import Cache, ProxyCache
 from meshsim.model.distributions import Distribution
 from meshsim.model.policies import DefaultSet, Policy, Route
 from meshsim.model.steps import Step
@@ -63,6 +64,7 @@ class Service(_Frozen):
     queue: int | None = None  # None: unbounded
     max_wait: Distribution | None = None  # seconds in line for a slot, then it is turned away; None: for ever
     discipline: Literal["ps", "fifo", "lifo"] = "ps"
+    caches: dict[str, Cache] = {}
     connections: Connections  # of each replica, as a caller, to each of its upstreams
 
 
@@ -100,6 +102,7 @@ class ProxyConfig(_Frozen):
     memory_per_cluster_bytes: int | None = None
     memory_per_endpoint_bytes: int | None = None
     memory_per_connection_bytes: int | None = None
+    cache: ProxyCache | None = None  # not of ztunnels, which do not understand requests
 
 
 class Mesh(_Frozen):

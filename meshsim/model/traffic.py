@@ -59,6 +59,9 @@ class Sessions(_Frozen):
 
     requests: Distribution
     gap: Distribution
+    reuse: float = 0.0  # chance that a request is about the same as one of the session's last `reuse_window` requests
+    reuse_window: int = 16
+    same: tuple[str, ...] = ()  # dimensions of keys in which a session is about one item, as its caller
 
 
 class Connections(_Frozen):
@@ -77,6 +80,8 @@ class Keys(_Frozen):
 
     items: int
     exponent: float = 0.0
+    once: float = 0.0  # share of the requests that are about something that nobody ever asks for again
+    life_s: float | None = None  # mean time after which another item takes a place in the ranking; None: never
 
 
 class Stream(_Frozen):

@@ -9,7 +9,8 @@ once.
 
 *Theory* predicts means from the topology alone (`meshsim.results.flows`). It is exact where arrivals at a queue are
 known to be a Poisson process; elsewhere it may be an approximation, which is marked and never counts against a run; or
-there is none, and the row says why.
+there is none, and the row says why. How often a cache hits is beyond the topology: what is called behind one has no
+theory, and the cache itself has that of `meshsim.results.cache_theory`, an approximation.
 """
 
 from __future__ import annotations
@@ -24,10 +25,12 @@ import numpy.typing as npt
 
 from meshsim.architectures.plane import Plane, PlaneService
 from meshsim.architectures.walk import calls_in, chain_of
-from meshsim.engines.record import OK, TIMEOUT
+from meshsim.engines.record import BATCHES, OK, TIMEOUT
+from meshsim.results.cache_theory import CacheTheory
+from meshsim.results.caching import cache_result
 from meshsim.results.flows import Demand, Flow, flows
 from meshsim.results.histogram import COARSE_BITS, FINE_BITS, lower_edge_ns
-from meshsim.results.intervals import FEW_EVENTS, Statistic, per_batch, ratio
+from meshsim.results.intervals import FEW_EVENTS, Statistic, per_batch, ratio, share
 from meshsim.results.judge import Check, Claim, Row, judge_all
 from meshsim.results.measured import Measured
 from meshsim.results.text import percent
@@ -78,6 +81,33 @@ def claims(plane: Plane, measured: Measured, unsteady: str, controlled: bool) ->
         station = _Station(service, flow, counters, measured.batch_s, service.name in late, kept_back)
         yield from station.laws(unsteady)
         yield from station.predictions(changed, disturbed, float(flow.visits.sum()) * under_way + 1.0)
+    yield from _hit_ratios(plane, measured, unsteady, controlled)
+
+
+def _hit_ratios(plane: Plane, measured: Measured, unsteady: str, controlled: bool) -> Iterator[Claim | Row]:
+    """Che's approximation beside every cache that was asked."""
+    names = [(service.name, cache.name) for service in plane.services for cache in service.caches]
+    asked = [number for number in range(len(names)) if measured.caches["lookups"][number].any()]
+    if not asked:
+        return
+    streams = [stream for stream, _ in plane.entries]
+    cut, length_s = BATCHES - measured.batches, measured.batch_s
+    theory = CacheTheory(plane, cut * length_s, measured.batches * length_s, controlled=controlled)
+    for number in asked:
+        station, name = names[number]
+        expected = theory.expected(station, name, cache_result(measured, number, streams))
+        row = Row(f"{station}.{name}", "hit ratio", "share", expected.theory)
+        if unsteady or expected.hit_ratio is None:
+            yield _without(row, unsteady or expected.note)
+            continue
+        total = {counter: measured.caches[counter][number].sum(axis=0) for counter in ("lookups", "hits")}
+        found = share(total["hits"], total["lookups"])
+        if found.influence is None or found.estimate.value is None:
+            yield _without(row, found.estimate.method)
+            continue
+        events = float(total["lookups"].sum()) * min(expected.hit_ratio, 1.0 - expected.hit_ratio)
+        row = _predicted(row, expected.hit_ratio, expected.note)
+        yield Claim(row, found.estimate.value, found.influence, approximate=True, events=events)
 
 
 def _disturbed(plane: Plane, measured: Measured, equations: dict[str, Flow]) -> str:

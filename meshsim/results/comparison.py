@@ -155,12 +155,15 @@ class Comparison:
         Sentences: which is lowest at p99, if the intervals decide that, and what to beware of.
     command
         What repeats it.
+    notes
+        How the architectures were made alike, beyond what the topology says.
     """
 
     results: dict[str, Result]
     differences: dict[str, Difference]
     verdict: tuple[str, ...]
     command: str
+    notes: tuple[str, ...] = ()
 
     def __getitem__(self, architecture: str) -> Result:
         return self.results[architecture]
@@ -182,7 +185,8 @@ class Comparison:
         """One screen of text."""
         lines = [self.headline(), "", *table(self.table(), indent=""), ""]
         lines += [*self.sentences(), "", *(f"verdict: {sentence}" for sentence in self.verdict)]
-        lines += [*_objectives(self.results), *_inert(self.results), f"repeat: {self.command}"]
+        lines += [*_objectives(self.results), *_inert(self.results)]
+        lines += [*(f"equal caches: {note}" for note in self.notes), f"repeat: {self.command}"]
         return "\n".join(lines)
 
     def frame(self) -> pd.DataFrame:
@@ -207,6 +211,7 @@ class Comparison:
             "architectures": {name: result.to_dict() for name, result in self.results.items()},
             "differences": {name: found.to_dict() for name, found in self.differences.items()},
             "verdict": list(self.verdict),
+            **({"notes": list(self.notes)} if self.notes else {}),
             "command": self.command,
         }
 
@@ -263,7 +268,7 @@ def _inert(results: dict[str, Result]) -> list[str]:
     return lines
 
 
-def compare_results(results: Sequence[Result], command: str) -> Comparison:
+def compare_results(results: Sequence[Result], command: str, notes: tuple[str, ...] = ()) -> Comparison:
     """Compare results of one topology that share seeds, duration and warm-up.
 
     Parameters
@@ -272,6 +277,8 @@ def compare_results(results: Sequence[Result], command: str) -> Comparison:
         The baseline first; labels of architectures must differ.
     command
         What repeats the comparison.
+    notes
+        How they were made alike.
     """
     baseline = results[0]
     return Comparison(
@@ -279,6 +286,7 @@ def compare_results(results: Sequence[Result], command: str) -> Comparison:
         differences={result.architecture: differ(result, baseline) for result in results[1:]},
         verdict=tuple(_verdict(results)),
         command=command,
+        notes=notes,
     )
 
 

@@ -15,6 +15,7 @@ from meshsim.architectures.enforced import Trying
 from meshsim.architectures.plane import (
     Hop,
     Plane,
+    PlaneCached,
     PlaneCall,
     PlaneChoose,
     PlaneParallel,
@@ -139,6 +140,8 @@ def _forks_in(steps: Iterable[PlaneStep]) -> Iterator[PlaneParallel]:
         elif isinstance(step, PlaneChoose):
             for option in step.options:
                 yield from _forks_in(option.do)
+        elif isinstance(step, PlaneCached):
+            yield from _forks_in(step.miss)
         elif isinstance(step, PlaneCall):
             yield from _forks_in(step.fallback or ())
 

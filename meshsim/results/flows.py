@@ -2,6 +2,7 @@
 
 J. R. Jackson, "Networks of waiting lines", Operations Research 5 (1957): what flows into a station is what others send
 there. Expected values alone, so no distribution matters; they hold as long as no call fails, is retried or given up.
+How often a cache hits is no part of the topology: what is called behind one is unknown.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from meshsim.architectures.plane import (
     Forward,
     Hop,
     Plane,
+    PlaneCached,
     PlaneCall,
     PlaneChoose,
     PlaneParallel,
@@ -201,6 +203,7 @@ class _Equations:
     def send(self, sender: str, first: Hop, coming: _Stream, request: Distribution, response: Distribution) -> None:
         """Carry messages from the replicas of `sender` through all proxies to the application that they are for."""
         at, chosen, picks, versions = coming.visits, coming.visits, coming.picks, dict[str, None]()
+        unknown = dict(coming.unknown)
         for hop in chain_of(self.plane, first):
             here = picks  # of an instance that stands with the caller
             if hop.pick in ("balance", "connection"):
@@ -218,17 +221,20 @@ class _Equations:
             flow.visits = flow.visits + at
             flow.senders.add(sender)
             flow.unlike_poisson |= coming.origin | here | dict.fromkeys(_pinned_threads(service, hop))
-            flow.unknown |= coming.unknown
+            flow.unknown |= unknown
             if service.role != "app":
                 steps = service.endpoints[hop.endpoint][0]
                 flow.pauses = True
                 flow.demands.extend(_proxy_demands(steps, hop, at, request, response))
+                for cached in (step for step in steps if isinstance(step, PlaneCached)):
+                    unknown |= _behind(service, cached)
+                    flow.work_unknown |= _filling(service, cached)
             sender = hop.to
         found = self.streams.setdefault((hop.to, hop.endpoint), _Stream(np.zeros_like(at)))
         found.visits = found.visits + at
         found.origin |= coming.origin
         found.picks |= picks
-        found.unknown |= coming.unknown
+        found.unknown |= unknown
         found.versions |= versions
 
     def arrived(self, sender: str, hop: Hop, at: Floats, chosen: Floats) -> Floats:
@@ -255,33 +261,41 @@ class _Equations:
         flow.work_unknown |= differ
         for number, steps in enumerate(codes):
             visits = np.where(versions == number, coming.visits, 0.0)
-            visit = _Visit()
+            visit = _Visit(service)
             visit.walk(steps, 1.0, "")
             flow.pauses |= visit.pauses
             flow.branches |= visit.branches
+            flow.work_unknown |= visit.work_unknown
             for p, work, after in visit.works:
                 moments = (work.mean(), second_moment(work))
                 flow.demands.append(Demand(visits * p, *moments, work.kind == "exp", after))
-            for expected, call in visit.calls:
-                onward = _Stream(visits * expected, coming.origin, coming.picks, coming.unknown | differ)
+            for expected, call, behind in visit.calls:
+                onward = _Stream(visits * expected, coming.origin, coming.picks, coming.unknown | differ | behind)
                 sizes = (call.call.request_bytes or _KIB, call.call.response_bytes or _KIB)
                 self.send(service.name, call.hop, onward, *sizes)
 
 
 @dataclass(slots=True)
 class _Visit:
-    """What one visit does: CPU demands with their probability and what was before, and expected calls."""
+    """What one visit does: CPU demands with their probability and what was before, and expected calls.
 
+    What caches decide is done as often as if none of them hit; calls say why that is not so, and so does the work.
+    """
+
+    service: PlaneService
     works: list[tuple[float, Distribution, str]] = field(default_factory=list)
-    calls: list[tuple[float, PlaneCall]] = field(default_factory=list)
+    calls: list[tuple[float, PlaneCall, dict[str, None]]] = field(default_factory=list)
     pauses: bool = False
     branches: bool = False
+    work_unknown: dict[str, None] = field(default_factory=dict)
+    behind: dict[str, None] = field(default_factory=dict)
 
     def walk(self, steps: Sequence[PlaneStep], p: float, after: str) -> str:
         """Follow the steps, taken with probability `p`; returns what is before the next one."""
         for step in steps:
             if isinstance(step, Work):
                 self.works.append((p, step.work, after))
+                self.work_unknown |= self.behind
                 after = "call" if after == "call" else "work"
             elif isinstance(step, Wait):
                 after = "call" if after == "call" else "wait"
@@ -290,8 +304,13 @@ class _Visit:
                 p, after = p * (1.0 - step.p), "call"  # whoever failed before has left
             elif isinstance(step, PlaneCall):
                 times = 1.0 if step.call.times is None else step.call.times.mean()
-                self.calls.append((p * step.call.p * times, step))
+                self.calls.append((p * step.call.p * times, step, dict(self.behind)))
                 after, self.pauses = "call", True
+            elif isinstance(step, PlaneCached):
+                self.work_unknown |= _filling(self.service, step)
+                outside, self.behind = self.behind, self.behind | _behind(self.service, step)
+                self.walk(step.miss, p, after)
+                after, self.pauses, self.behind = "call", True, outside
             elif isinstance(step, PlaneChoose):
                 ends = [self.walk(option.do, p * option.p, after) for option in step.options]
                 after = max([after, *ends], key=_ORDER.index)
@@ -302,6 +321,17 @@ class _Visit:
                 self.branches |= len(self.works) > works
                 after, self.pauses = "call", True
         return after
+
+
+def _behind(service: PlaneService, step: PlaneCached) -> dict[str, None]:
+    """Why nobody knows what is done where this step misses."""
+    return {f"cache {step.name} of {service.name} decides how often it is asked": None}
+
+
+def _filling(service: PlaneService, step: PlaneCached) -> dict[str, None]:
+    """Why the work of filling is not known, where there is any."""
+    (cache,) = (one for one in service.caches if one.name == step.name)
+    return {} if cache.fill is None else {f"how often cache {step.name} of {service.name} is filled": None}
 
 
 _ORDER: Final = ("", "work", "wait", "call")  # what is before a step, the more of it the later
@@ -355,7 +385,7 @@ def _proxy_demands(
             mean = sum(first for first, _ in parts)
             variance = sum(second - first * first for first, second in parts)
             yield Demand(rates, mean, variance + mean * mean, False, after)
-        elif isinstance(step, Forward):
+        elif isinstance(step, Forward | PlaneCached):
             after = "call"
 
 

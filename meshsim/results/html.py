@@ -47,6 +47,16 @@ def comparison(of: Comparison) -> str:
     )
 
 
+def tables(headline: str, parts: Sequence[Sequence[Sequence[str]]], sentences: Sequence[str], command: str) -> str:
+    """Tables under a headline, each with the names of its columns first."""
+    return _div(
+        f"<b>{escape(headline)}</b>",
+        *(plain_table(rows[0], rows[1:]) for rows in parts),
+        _sentences(sentences),
+        f"<code>{escape(command)}</code>",
+    )
+
+
 def _div(*parts: str) -> str:
     return "<div>" + "".join(part for part in parts if part) + "</div>"
 

@@ -36,6 +36,10 @@ class Measured:
         (V, R, M) of ``SERVICE_COUNTERS``.
     service_histogram
         (V, R, M, k) of the coarse buckets.
+    caches
+        (C, S, R, M) of ``CACHE_COUNTERS``, caches in the order of the plane's services.
+    kept_entries, kept_keys
+        (C, R) entries of all stores of a cache when the run ended, and how many different keys they have.
     occupancy
         (bins,) mean number of requests in the plane after the cut, averaged over replications.
     """
@@ -51,6 +55,9 @@ class Measured:
     services: npt.NDArray[np.void]
     service_buckets: Ints
     service_histogram: Ints
+    caches: npt.NDArray[np.void]
+    kept_entries: Ints
+    kept_keys: Ints
     occupancy: npt.NDArray[np.float64]
 
     @property
@@ -121,8 +128,16 @@ def pool(records: Sequence[Record], cut: int) -> Measured:
         services=np.stack([r.services[:, cut:BATCHES] for r in records], axis=1),
         service_buckets=service_buckets,
         service_histogram=sojourns,
+        caches=np.stack([r.caches[:, :, cut:BATCHES] for r in records], axis=2),
+        kept_entries=np.stack([_by_cache(r, r.kept["cache"]) for r in records], axis=1),
+        kept_keys=np.stack([_by_cache(r, np.unique(r.kept[["cache", "key"]])["cache"]) for r in records], axis=1),
         occupancy=occupancy[round(bins * cut / BATCHES) :] / (records[0].duration_ns / bins),
     )
+
+
+def _by_cache(record: Record, numbers: Ints) -> Ints:
+    """How often each cache comes in a list of their numbers."""
+    return np.bincount(numbers, minlength=len(record.caches)).astype(np.int64)
 
 
 def _in_use(kinds: Sequence[Sequence[npt.NDArray[np.uint32]]], cut: int) -> tuple[Ints, list[Ints]]:

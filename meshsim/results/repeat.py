@@ -32,6 +32,10 @@ class Repeat:
         Queueing theory was set beside it.
     controllers, max_replicas
         Names of control processes, which only Python can pass on, and the room that they have.
+    equal_cache
+        Proxies of all architectures had caches of one capacity together.
+    curves
+        Axes of a study of caches, as of ``--curve``.
     """
 
     source: str | None
@@ -48,15 +52,21 @@ class Repeat:
     check: bool = False
     controllers: tuple[str, ...] = ()
     max_replicas: tuple[tuple[str, int], ...] | None = None
+    equal_cache: bool = False
+    curves: tuple[str, ...] = ()
 
     def whole(self, verb: str, architectures: Sequence[str]) -> str:
-        """Repeat all of it: ``run`` or ``compare``."""
+        """Repeat all of it: ``run``, ``compare`` or ``cache``."""
         return self._line(verb, architectures)
 
-    def side(self, architecture: str, replications: int, warmup_s: float) -> str:
-        """Repeat one side of a comparison alone, which has to cut and to repeat as much as all sides did together."""
-        alone = replace(self, replications=replications, until=None, warmup_s=warmup_s)
-        return alone._line("run", [architecture])
+    def side(self, architecture: str, replications: int, warmup_s: float, scaled: Sequence[str] = ()) -> str:
+        """Repeat one side of a comparison alone, which has to cut and to repeat as much as all sides did together.
+
+        `scaled` are the overrides that made its caches equal to those of the others.
+        """
+        overrides = (*self.overrides, *scaled)
+        alone = replace(self, replications=replications, until=None, warmup_s=warmup_s, overrides=overrides)
+        return replace(alone, equal_cache=False)._line("run", [architecture])
 
     def _line(self, verb: str, labels: Sequence[str]) -> str:
         if self.source is None or self.controllers or self.max_replicas:
@@ -71,6 +81,8 @@ class Repeat:
         words += ["--same-policies"] * self.same_policies
         words += [word for objective in self.objectives for word in ("--slo", slo_text(objective))]
         words += ["--check"] * self.check
+        words += ["--equal-cache"] * self.equal_cache
+        words += [word for curve in self.curves for word in ("--curve", curve)]
         return shlex.join(words) + ("  # with the same topology on stdin" if self.source == "-" else "")
 
     def _call(self, verb: str, labels: Sequence[str]) -> str:
@@ -82,10 +94,13 @@ class Repeat:
         arguments += ["same_policies=True"] * self.same_policies
         arguments += [f"objectives={list(self.objectives)!r}"] if self.objectives else []
         arguments += ["check=True"] * self.check
+        arguments += ["equal_cache=True"] * self.equal_cache
+        arguments += [f"curves={list(self.curves)!r}"] if self.curves else []
         arguments += [f"controllers=[{', '.join(self.controllers)}]"] if self.controllers else []
         arguments += [f"max_replicas={dict(self.max_replicas)!r}"] if self.max_replicas else []
         source, told = ("topology", f"  # topology: {self.name}") if self.source is None else (repr(self.source), "")
-        return f"meshsim.{verb}({source}, {which}, {', '.join(arguments)}){told}"
+        function = ("cache_curve" if self.curves else "cache_study") if verb == "cache" else verb
+        return f"meshsim.{function}({source}, {which}, {', '.join(arguments)}){told}"
 
 
 def slo_text(objective: Objective) -> str:

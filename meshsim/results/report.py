@@ -54,6 +54,7 @@ def summary(result: Result) -> list[str]:
         "",
         *_services(result.by_service),
         *_policies(result.by_service),
+        *_caches(result.by_service),
         "",
         f"applications: {_totals(result.applications, used=False)}",
         f"proxies:      {_totals(result.proxies, used=True)}",
@@ -150,6 +151,28 @@ def _policies(services: dict[str, ServiceResult]) -> list[str]:
         return []
     rows = [["policies", *(_COLUMNS[name] for name in used)]]
     rows += [[name, *(_enforced(policies, column) for column in used)] for name, policies in acting.items()]
+    return ["", *table(rows, indent="")]
+
+
+def _caches(services: dict[str, ServiceResult]) -> list[str]:
+    """A line for each cache that was asked, and columns of what happened."""
+    caches = {f"{name}.{cache}": found for name, service in services.items() for cache, found in service.caches.items()}
+    if not caches:
+        return []
+    columns = {
+        "byte_hit_ratio": "of bytes",
+        "delayed": "delayed",
+        "stale": "stale",
+        "negative": "failures",
+        "outdated": "outdated",
+    }
+    used = [name for name in columns if any(getattr(found, name).value for found in caches.values())]
+    rows = [["caches", "hit ratio", *(columns[name] for name in used), "lookups", "entries", "evictions"]]
+    for name, found in caches.items():
+        shares = [percent(getattr(found, column).value) for column in used]
+        evictions = f"{number(found.evictions_per_s.value or 0.0)} /s"
+        entries = number(found.entries.value or 0.0)
+        rows.append([name, percent_interval(found.hit_ratio), *shares, f"{found.lookups:,}", entries, evictions])
     return ["", *table(rows, indent="")]
 
 

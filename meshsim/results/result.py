@@ -254,6 +254,8 @@ def _service_rows(
         estimates["policies.retries_per_request"] = policies.retries_per_request
         estimates["policies.limited_share"] = policies.limited_share
         estimates["policies.pending_s"] = policies.pending_s
+    for cache, found in service.caches.items():
+        estimates |= {f"caches.{cache}.{key}": estimate for key, estimate in found.estimates.items()}
     exact = ("requests", "rejected", "replicas", "cores", "cpu_s", "memory_bytes", "memory_requested_bytes")
     return [("service", name, key, float(getattr(service, key)), None, None) for key in exact] + [
         ("service", name, key, e.value, e.low, e.high) for key, e in estimates.items()

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from meshsim.architectures.plane import Plane, PlaneService
+from meshsim.results.caching import CacheResult, cache_result
 from meshsim.results.enforcement import Enforcement, enforcement
 from meshsim.results.intervals import Estimate, Statistic, finite, per_batch, ratio, share
 from meshsim.results.measured import Measured
@@ -53,11 +54,14 @@ class ServiceResult:
     cpu_s
         CPU seconds used in the measured time, all replications together, with what proxies take when idle.
     memory_bytes
-        Of all replicas: what a proxy needs, what an application requests.
+        Of all replicas: what a proxy needs, with what its cache holds; what an application requests (its caches are
+        part of that, assumed).
     memory_requested_bytes
         Of all replicas.
     policies
         What it did as an enforcer of policies; None of applications, which enforce none.
+    caches
+        By name: those that were asked.
     utilization_by_replication
         As of `meshsim.results.intervals.Statistic.by_replication`.
     """
@@ -77,6 +81,7 @@ class ServiceResult:
     memory_bytes: int
     memory_requested_bytes: int
     policies: Enforcement | None = None
+    caches: Mapping[str, CacheResult] = field(default_factory=dict)
     utilization_by_replication: tuple[float, ...] | None = None
 
     def to_dict(self) -> dict[str, object]:
@@ -96,6 +101,7 @@ class ServiceResult:
             "memory_requested_bytes": self.memory_requested_bytes,
             "intervals": {name: {"low": e["low"], "high": e["high"]} for name, e in estimates.items()},
             **({} if self.policies is None else {"policies": self.policies.to_dict()}),
+            **({"caches": {name: cache.to_dict() for name, cache in self.caches.items()}} if self.caches else {}),
             "by_replication": {"utilization": self.utilization_by_replication},
         }
 
@@ -135,10 +141,28 @@ class Totals:
 
 def service_results(plane: Plane, measured: Measured, *, level: float = 0.95) -> dict[str, ServiceResult]:
     """Sum up every service of the plane, by name."""
-    return {service.name: _service(service, measured, number, level) for number, service in enumerate(plane.services)}
+    caches = _caches(plane, measured, level)
+    return {
+        service.name: _service(service, measured, number, caches[service.name], level)
+        for number, service in enumerate(plane.services)
+    }
 
 
-def _service(service: PlaneService, measured: Measured, number: int, level: float) -> ServiceResult:
+def _caches(plane: Plane, measured: Measured, level: float) -> dict[str, dict[str, CacheResult]]:
+    """Caches that were asked, by service and name."""
+    streams = [stream for stream, _ in plane.entries]
+    found: dict[str, dict[str, CacheResult]] = {service.name: {} for service in plane.services}
+    names = [(service.name, cache.name) for service in plane.services for cache in service.caches]
+    for number, (service, cache) in enumerate(names):
+        if measured.caches["lookups"][number].any():
+            found[service][cache] = cache_result(measured, number, streams, level=level)
+    return found
+
+
+def _service(
+    service: PlaneService, measured: Measured, number: int, caches: dict[str, CacheResult], level: float
+) -> ServiceResult:
+    held = math.fsum(cache.bytes.value or 0.0 for cache in caches.values()) if service.role == "proxy" else 0.0
     counters = measured.services[number]
     batch_ns = measured.batch_s * 1e9
     requests, rejected = counters["requests"], counters["rejected"]
@@ -162,9 +186,10 @@ def _service(service: PlaneService, measured: Measured, number: int, level: floa
         wait_s=ratio(waits, np.maximum(requests - refused, 0), level=level, scale=1e-9).estimate,
         latency_s=_latency(measured, number, level),
         cpu_s=float(counters["busy_ns"].sum()) * 1e-9 + service.idle_cores * float(active.sum()) * measured.batch_s,
-        memory_bytes=round(_memory(service, used=True) * scaled),
+        memory_bytes=round(_memory(service, used=True) * scaled + held),
         memory_requested_bytes=round(_memory(service, used=False) * scaled),
         policies=None if service.role == "app" else enforcement(counters, measured.batch_s, level=level),
+        caches=caches,
         utilization_by_replication=None if each is None else tuple(each),
     )
 
@@ -220,6 +245,17 @@ def totals(plane: Plane, measured: Measured, role: str, *, level: float = 0.95) 
         replicas=_count(together(len(service.replicas) for service in services)),
         cores=per_batch(busy + idle, level=level),
         cores_requested=together(math.fsum(r.cores_requested for r in service.replicas) for service in services),
-        memory_bytes=round(together(_memory(service, used=True) for service in services)),
+        memory_bytes=round(
+            together(_memory(service, used=True) for service in services) + _held(plane, measured, role)
+        ),
         memory_requested_bytes=round(together(_memory(service, used=False) for service in services)),
     )
+
+
+def _held(plane: Plane, measured: Measured, role: str) -> float:
+    """Mean bytes in the caches of proxies; those of applications are part of what they request."""
+    if role != "proxy":
+        return 0.0
+    roles = [service.role for service in plane.services for _ in service.caches]
+    mine = [number for number, of in enumerate(roles) if of == role]
+    return float(measured.caches["bytes_ns"][mine].sum()) * 1e-9 / measured.span_s

@@ -1,10 +1,15 @@
-"""Where the warm-up ends: MSER-5 on the number of requests in the plane.
+"""Where the warm-up ends: MSER-5 on the number of requests in the plane, and MSER on what its caches hit.
 
 MSER cuts where the standard error of the mean of what is left is least; MSER-5 does so on averages of five
 observations. K. P. White, M. J. Cobb and S. C. Spratt, "A comparison of five steady-state truncation heuristics for
 simulation", Winter Simulation Conference 2000; W. W. Franklin and K. P. White, "Stationarity tests and MSER-5:
 exploring the intuition behind mean-squared-error-reduction in detecting and correcting initialization bias", ibid.,
 2008.
+
+Caches start empty, and fill long after the queues have settled. Their hits are counted by batch and not more finely, so
+the observations of MSER are the 40 batches themselves, each an average over many lookups already. With so few of them
+noise alone makes MSER cut, of a third of all steady caches, and of ten beside each other nearly always; so a cut counts
+only where the hit ratio before it is `SURE` standard errors from that behind it.
 """
 
 from __future__ import annotations
@@ -23,6 +28,28 @@ from meshsim.errors import UsageError
 STATIONARY = frozenset({"poisson", "constant", "renewal", "batch", "mmpp", "closed"})
 
 
+#: Standard errors by which hit ratios must differ to be a transient: one in a thousand cuts of noise does (assumed).
+SURE = 4.0
+
+
+def mser(observations: npt.ArrayLike) -> int:
+    """Number of leading observations to cut, at most half of them.
+
+    Examples
+    --------
+    >>> mser([0, 5] + [9, 11] * 10)
+    2
+    """
+    values = np.asarray(observations, dtype=np.float64)
+    best, cut = math.inf, 0
+    for d in range(values.size // 2 + 1):
+        rest = values[d:]
+        score = float(np.sum((rest - rest.mean()) ** 2)) / rest.size**2
+        if score < best:
+            best, cut = score, d
+    return cut
+
+
 def mser_5(series: npt.ArrayLike) -> int:
     """Number of leading observations to cut, a multiple of 5 and at most half of the series.
 
@@ -32,20 +59,13 @@ def mser_5(series: npt.ArrayLike) -> int:
     5
     """
     observations = np.asarray(series, dtype=np.float64)
-    means = observations[: observations.size // 5 * 5].reshape(-1, 5).mean(axis=1)
-    best, cut = math.inf, 0
-    for d in range(means.size // 2 + 1):
-        rest = means[d:]
-        score = float(np.sum((rest - rest.mean()) ** 2)) / rest.size**2
-        if score < best:
-            best, cut = score, d
-    return cut * 5
+    return mser(observations[: observations.size // 5 * 5].reshape(-1, 5).mean(axis=1)) * 5
 
 
 def automatic_cut(plane: Plane, records: Sequence[Record]) -> int:
-    """Batches that MSER-5 cuts from the start of every replication, rounded up.
+    """Batches to cut from the start of every replication: as many as occupancy (MSER-5, rounded up) or a cache needs.
 
-    The occupancies of all replications are averaged first, as Welch (1983) does: noise goes, the transient stays.
+    All replications are averaged first, as Welch (1983) does: noise goes, the transient stays.
 
     Raises
     ------
@@ -60,13 +80,36 @@ def automatic_cut(plane: Plane, records: Sequence[Record]) -> int:
             "give the warm-up yourself, e.g. run.warmup: 0s to measure everything (--set run.warmup=0s)"
         )
     occupancy = np.mean([record.occupancy_ns for record in records], axis=0)
-    return math.ceil(mser_5(occupancy) * BATCHES / len(occupancy))
+    return max(math.ceil(mser_5(occupancy) * BATCHES / len(occupancy)), cut_of_caches(records))
+
+
+def cut_of_caches(records: Sequence[Record]) -> int:
+    """Batches that MSER cuts for the cache whose hit ratio takes longest to settle; 0 without caches.
+
+    Batches in which nothing was looked up have no hit ratio, and are left out.
+    """
+    lookups = sum(record.caches["lookups"][:, :, :BATCHES].sum(axis=1) for record in records)
+    hits = sum(record.caches["hits"][:, :, :BATCHES].sum(axis=1) for record in records)
+    longest = 0
+    for asked, found in zip(np.asarray(lookups), np.asarray(hits), strict=True):
+        used = np.flatnonzero(asked)
+        ratios = found[used] / asked[used]
+        cut = mser(ratios) if used.size > 1 else 0
+        if cut and _differ(ratios[:cut], ratios[cut:]):
+            longest = max(longest, int(used[cut]))
+    return longest
+
+
+def _differ(before: npt.NDArray[np.float64], after: npt.NDArray[np.float64]) -> bool:
+    """Whether means differ by more than the scatter of what is steady would make them."""
+    error = float(after.std(ddof=1)) * math.sqrt(1.0 / before.size + 1.0 / after.size) if after.size > 1 else math.inf
+    return abs(float(before.mean() - after.mean())) > SURE * error
 
 
 def unsettled(records: Sequence[Record]) -> bool:
-    """Whether MSER-5 would cut as much as it may: its minimum is at the bound, so the transient may well be longer."""
+    """Whether MSER would cut as much as it may: its minimum is at the bound, so the transient may well be longer."""
     occupancy = np.mean([record.occupancy_ns for record in records], axis=0)
-    return bool(mser_5(occupancy) == occupancy.size // 5 // 2 * 5)
+    return bool(mser_5(occupancy) == occupancy.size // 5 // 2 * 5) or cut_of_caches(records) >= BATCHES // 2
 
 
 def given_cut(warmup_s: float, duration_s: float) -> int:

@@ -129,3 +129,37 @@ def wide_topology(services: int = 30) -> dict[str, Any]:
         "traffic": [{"name": "web", "entry": f"{names[0]}.get", "arrivals": {"poisson": "20/s"}}],
         "run": {"duration": "2s", "warmup": "0s", "replications": 2},
     }
+
+
+def cache_points() -> pd.DataFrame:
+    """Two caches of one architecture and one of another at three capacities, and rows of a tenant."""
+    rows = []
+    for name, kept, theory in (
+        ("none", "maps.tiles", 0),
+        ("gateway", "maps.tiles", 0),
+        ("gateway", "gateway.gateway", 1),
+    ):
+        if (name, kept) == ("gateway", "maps.tiles"):
+            ratios = (0.05, 0.08, 0.15)
+        else:
+            ratios = (0.2, 0.35, 0.55) if theory else (0.25, 0.4, 0.6)
+        for capacity, ratio in zip((100, 300, 1000), ratios, strict=True):
+            mean = 0.015 - 0.004 * ratio - (0.001 if name == "gateway" else 0.0)
+            rows.append(
+                {
+                    "capacity": capacity,
+                    "architecture": name,
+                    "cache": kept,
+                    "verdict": "ok",
+                    "tenant": None,
+                    "hit_ratio": ratio,
+                    "hit_ratio_low": ratio - 0.01,
+                    "hit_ratio_high": ratio + 0.02,
+                    "theory_hit_ratio": ratio + 0.005 if theory else None,
+                    "mean_s": mean,
+                    "mean_s_low": mean - 1e-4,
+                    "mean_s_high": mean + 1e-4,
+                }
+            )
+            rows.append(rows[-1] | {"tenant": "web", "hit_ratio": 0.9})
+    return pd.DataFrame(rows)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from chart_scenes import compared, drawn_sweep, failing, grid_sweep, load_sweep, overloaded, wide_topology
+from chart_scenes import cache_points, compared, drawn_sweep, failing, grid_sweep, load_sweep, overloaded, wide_topology
 from matplotlib.axes import Axes
 from matplotlib.testing.compare import compare_images
 from reading import defects
@@ -33,6 +33,7 @@ CHARTS: dict[str, Callable[..., Axes]] = {
         grid_sweep(), "run.load", "services.stock.replicas", "p99_s", **look
     ),
     "scatter": lambda **look: charts.sweep_scatter(drawn_sweep(), **look),
+    "cache-curve": lambda **look: charts.cache_curve(cache_points(), **look),
 }
 
 

@@ -16,6 +16,7 @@ COMMANDS = (
     "compare",
     "sweep",
     "results",
+    "cache",
     "chart",
     "trace",
     "lower",

@@ -215,6 +215,9 @@ def tally(case: Case, answer: Answer) -> Counter[str]:
     found["rejected at the door"] = outcomes[QUEUE_FULL]
     found["degraded"] = outcomes[DEGRADED]
     found["failed"] = sum(n for code, n in outcomes.items() if code > DEGRADED)
+    for name in ("lookups", "hits", "delayed", "stale", "negative", "evictions"):
+        found[f"caches: {name}"] = int(record.caches[name].sum())
+    found["caches: kept"] = len(record.kept)
     for code in outcomes:
         found[f"cases with {OUTCOMES[code]}"] = 1
     return found

@@ -152,8 +152,5 @@ stream_extras = some_of(
     {
         "headers": st.just({"x": "y"}),
         "patience": st.sampled_from(["8ms", {"exp": "10ms"}]),
-        "keys": st.sampled_from(
-            [{"who": {"zipf": {"items": 9, "exponent": 1.2}}}, {"what": {"uniform": {"items": 5}}}]
-        ),
     }
 )

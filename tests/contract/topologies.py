@@ -5,8 +5,10 @@ Times are often zero or powers of two of a millisecond, so that sums meet and ev
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
+from cache_strategies import keys as items_of_requests
+from cache_strategies import looks, proxy_caches, reuse, service_caches
 from case import CHANGES, Case, Change
 from hypothesis import strategies as st
 from policy_strategies import REASONS, SERVICES, policies, routes, stream_extras
@@ -47,6 +49,13 @@ counts = st.sampled_from([1, 2, {"geometric": 2}, {"empirical": [0, 1, 3]}])
 sizes = st.sampled_from(["0B", "1KiB", "100KiB", {"exp": "2KiB"}])
 
 
+class Cached(NamedTuple):
+    """Caches of a service, and the dimensions that some stream's requests have."""
+
+    caches: list[str]
+    keys: set[str]
+
+
 @st.composite
 def calls(draw: st.DrawFn, later: tuple[str, ...]) -> dict[str, Any]:
     step: dict[str, Any] = {"call": f"{draw(st.sampled_from(later))}.get"}
@@ -72,7 +81,7 @@ def calls(draw: st.DrawFn, later: tuple[str, ...]) -> dict[str, Any]:
 
 
 @st.composite
-def steps(draw: st.DrawFn, later: tuple[str, ...], depth: int = 2) -> list[dict[str, Any]]:
+def steps(draw: st.DrawFn, later: tuple[str, ...], cached: Cached, depth: int = 2) -> list[dict[str, Any]]:
     simple: list[st.SearchStrategy[Any]] = [
         times.map(lambda t: {"work": t}),
         times.map(lambda t: {"wait": t}),
@@ -81,27 +90,34 @@ def steps(draw: st.DrawFn, later: tuple[str, ...], depth: int = 2) -> list[dict[
     if later:
         simple += [calls(later)] * 4
     if depth:
-        inner = steps(later, depth - 1)
+        inner = steps(later, cached, depth - 1)
         forks = st.lists(inner, min_size=2, max_size=3)
         simple.append(forks.map(lambda branches: {"parallel": branches}))
         simple.append(forks.map(lambda branches: {"parallel": branches, "quorum": 1}))
         simple.append(st.builds(lambda x, y: {"choose": [{"p": 0.3, "do": x}, {"p": 0.7, "do": y}]}, inner, inner))
+        if cached.caches and cached.keys:
+            quickly = st.lists(times.map(lambda t: {"wait": t}), max_size=1)
+            simple += [looks(cached.caches, cached.keys, st.one_of(inner, quickly, quickly))] * 4
     return draw(st.lists(st.one_of(simple), min_size=1 + depth // 2, max_size=4))
 
 
 @st.composite
-def services(draw: st.DrawFn) -> dict[str, Any]:
+def services(draw: st.DrawFn, keys: set[str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     loops = draw(st.integers(0, 9)) == 0
     for i, name in enumerate(SERVICES):
         later = SERVICES[i + 1 :] or (LOOP if loops else ())
+        caches = draw(service_caches) if keys else {}
+        cached = Cached(sorted(caches), keys)
         one: dict[str, Any] = {
             "cpu": draw(st.sampled_from([1, 2, "250m", 1.5, {"request": 1, "limit": "unlimited"}])),
             "discipline": draw(st.sampled_from(["ps", "fifo", "lifo"])),
-            "endpoints": {"get": draw(steps(later))},
+            "endpoints": {"get": draw(steps(later, cached))},
         }
+        if caches:
+            one["caches"] = caches
         if draw(st.integers(0, 3)) == 0:
-            one["versions"] = {"v1": {}, "v2": {"replicas": 2, "endpoints": {"get": draw(steps(later, 0))}}}
+            one["versions"] = {"v1": {}, "v2": {"replicas": 2, "endpoints": {"get": draw(steps(later, cached, 0))}}}
             if draw(st.booleans()):
                 one["split"] = {"v1": 3, "v2": 1}
             else:
@@ -164,6 +180,10 @@ def streams(draw: st.DrawFn) -> list[dict[str, Any]]:
             stream["connections"] = draw(st.sampled_from([1, 4, "per_request", {"requests": 3}]))
         if draw(st.booleans()):
             stream |= draw(stream_extras)
+        if draw(st.integers(0, 3)) > 0:
+            stream["keys"] = draw(items_of_requests)
+        if "keys" in stream and "sessions" in stream and draw(st.booleans()):
+            stream["sessions"]["reuse"] = draw(reuse)
         found.append(stream)
     return found
 
@@ -177,18 +197,25 @@ def topologies(draw: st.DrawFn) -> dict[str, Any]:
     proxy: dict[str, Any] = {"profile": profile}
     if draw(st.booleans()):
         proxy |= {"cpu_per_request": draw(times), "threads": draw(st.sampled_from([1, 2, "unlimited"]))}
-    mine, traffic = draw(services()), draw(streams())
+    traffic = draw(streams())
+    keys = {key for stream in traffic for key in stream.get("keys", {})}
+    mine = draw(services(keys))
+    kept = {kind: {"cache": cache} for kind, cache in draw(proxy_caches(keys)).items()} if keys else {}
     return {
         "meshsim": 1,
         "services": mine,
         "tenants": {"t": {}},
         "traffic": traffic,
         "policy_defaults": draw(st.sampled_from(["istio", "envoy", "none"])),
-        "policies": draw(policies({key for stream in traffic for key in stream.get("keys", {})})),
+        "policies": draw(policies(keys)),
         "routes": draw(routes(mine)),
         "network": {place: delay if same else draw(ties) for place in places},
         "nodes": {"pods_per_node": draw(st.sampled_from([2, 30])), "zones": draw(st.sampled_from([["x"], ["x", "y"]]))},
-        "mesh": {"gateway": {**proxy, "replicas": draw(st.integers(1, 3))}, "sidecar": proxy},
+        "mesh": {
+            "gateway": {**proxy, "replicas": draw(st.integers(1, 3)), **kept.get("gateway", {})},
+            "sidecar": {**proxy, **kept.get("sidecar", {})},
+            "ambient": {"waypoint": {**proxy, "replicas": draw(st.integers(1, 2)), **kept.get("waypoint", {})}},
+        },
         "call_depth": 8,
         "run": {"warmup": "0s", "duration": "100ms"},
     }

@@ -16,28 +16,31 @@ ALLOWED = {
     "units": set(),
     "errors": set(),
     "importers": BELOW_ALL,
+    "caches": BELOW_ALL,
     "model": BELOW_ALL | {"importers"},
     "architectures": BELOW_ALL | {"model"},
     "engines": BELOW_ALL | {"model", "architectures"},
     "control": BELOW_ALL | {"model", "architectures", "engines"},
-    "results": BELOW_ALL | {"model", "architectures", "engines", "charts"},  # only within plot_* methods: see below
+    "results": BELOW_ALL | {"caches", "model", "architectures", "engines", "charts"},  # only within plot_* methods
     "charts": BELOW_ALL | {"model", "architectures", "engines", "results"},
     "workers": BELOW_ALL | {"engines"},
     "notebook": set(),
     "settings": BELOW_ALL | {"model", "engines", "control", "results"},
     "simulate": BELOW_ALL
     | {"model", "architectures", "engines", "control", "results", "workers", "notebook", "settings"},
+    "hit_ratios": BELOW_ALL
+    | {"model", "architectures", "engines", "results", "notebook", "workers", "simulate", "sweeps"},
     "futures": BELOW_ALL
     | {"model", "architectures", "engines", "control", "results", "workers", "settings", "simulate"},
     "sweeps": BELOW_ALL
     | {"model", "architectures", "engines", "results", "charts", "workers", "notebook", "settings", "simulate"},
     "__init__": BELOW_ALL
-    | {"model", "architectures", "engines", "control", "results", "simulate", "futures", "sweeps"},
+    | {"model", "architectures", "engines", "control", "results", "simulate", "futures", "sweeps", "hit_ratios"},
     "bench": BELOW_ALL | {"model", "architectures", "engines"},
     "lab": BELOW_ALL | {"model", "architectures", "engines", "results", "__init__"},
     "cli": BELOW_ALL
     | {"importers", "model", "architectures", "engines", "results", "charts", "simulate"}
-    | {"bench", "lab", "settings", "sweeps", "__init__"},
+    | {"bench", "caches", "lab", "settings", "sweeps", "__init__"},
     "__main__": {"cli"},
 }
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from good_caches import CACHES
 from good_policies import POLICIES
 from good_shop import SHOP
 from test_load import EVERYTHING
@@ -34,7 +35,7 @@ def test_it_is_a_schema() -> None:
     jsonschema.Draft202012Validator.check_schema(json_schema())
 
 
-@pytest.mark.parametrize("source", [SHOP, EVERYTHING, POLICIES])
+@pytest.mark.parametrize("source", [SHOP, EVERYTHING, POLICIES, CACHES])
 def test_good_files_are_accepted(source: str) -> None:
     assert _errors(source) == []
 
@@ -48,6 +49,10 @@ def test_files_that_extend_others_are_accepted() -> None:
     change += "routes: [{name: canary, mirror: null, fault: {delay: {share: 5%}}}]"
     assert _errors(change) == []
     assert _errors(change.replace("min:", "mni:")) == ["$.policies[0].retries"]
+    change = "extends: base\nservices: {maps: {caches: {tiles: {capacity: 64MiB, ttl: null}}}}\n"
+    change += "mesh: {sidecar: {cache: {capacity: 100}}, gateway: {cache: null}}"
+    assert _errors(change) == []
+    assert _errors(change.replace("64MiB", "64M iB")) == ["$.services.maps.caches.tiles.capacity"]
 
 
 @pytest.mark.parametrize("name", [name for name, _ in shipped()])
@@ -81,3 +86,25 @@ def test_mistakes_are_refused(old: str, new: str, path: str) -> None:
 def test_mistakes_in_policies_are_refused(old: str, new: str, path: str) -> None:
     assert old in POLICIES
     assert path in _errors(POLICIES.replace(old, new, 1))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "path"),
+    [("capacity: 20000", "capacity: 0", "$.services.maps.caches.tiles.capacity"),
+     ("policy: sieve", "policy: clock", "$.services.maps.caches.tiles.policy"),
+     ("renew: on", "renew: yes", "$.services.maps.caches.tiles.renew"),
+     ("ttl: 60s", "ttl: 60", "$.services.maps.caches.tiles.ttl"),
+     ("size: 2KiB", "sizes: 2KiB", "$.mesh.gateway.cache"),
+     ("cache: {name: tiles, key: item", "cache: {name: tiles", "$.services.maps.endpoints.tile[1]"),
+     ("key: [caller, item], where", "key: [], where", "$.mesh.sidecar.cache.key"),
+     ("key: [caller, item], where", "where", "$.mesh.sidecar.cache"),
+     ("where: client", "where: both", "$.mesh.sidecar.cache.where"),
+     ("size: 2KiB", "where: server, size: 2KiB", "$.mesh.gateway.cache"),
+     ("waypoint: {", "ztunnel: {cache: {}}, waypoint: {", "$.mesh.ambient.ztunnel"),
+     ("once: 20%", "once: 20", "$.traffic[0].keys.item.zipf.once"),
+     ("life: 10m", "life: 10", "$.traffic[0].keys.item.zipf.life"),
+     ("window: 32", "windows: 32", "$.traffic[0].sessions.reuse")],
+)  # fmt: skip
+def test_mistakes_in_caches_are_refused(old: str, new: str, path: str) -> None:
+    assert old in CACHES
+    assert path in _errors(CACHES.replace(old, new, 1))

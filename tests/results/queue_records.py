@@ -8,6 +8,8 @@ from meshsim.architectures import lower
 from meshsim.architectures.plane import Plane
 from meshsim.engines.record import (
     BATCHES,
+    CACHE_COUNTERS,
+    KEPT,
     OCCUPANCY_BINS,
     OK,
     OUTCOMES,
@@ -107,6 +109,8 @@ def record(
         tries=np.zeros((1, BATCHES), np.int64),
         services=services,
         service_histogram=coarse,
+        caches=np.zeros((0, 1, BATCHES + 1), CACHE_COUNTERS),
+        kept=np.zeros(0, KEPT),
         occupancy_ns=busy_until(arrival, arrival + latency, fine).astype(np.int64),
         requests=np.zeros(0, REQUESTS),
         spans=np.zeros(0, SPANS),

@@ -1,4 +1,4 @@
-"""MSER-5 on series whose transient is known."""
+"""MSER-5 on series whose transient is known, and MSER on hit ratios of caches that start cold."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from queue_records import SPEC, mm1_record, queue_plane
 
+import meshsim
 from meshsim.architectures import lower
-from meshsim.engines.record import BATCHES
+from meshsim.caches.theory import che, zipf
+from meshsim.engines.record import BATCHES, CACHE_COUNTERS, Record
 from meshsim.errors import UsageError
 from meshsim.model.load import load
-from meshsim.results.warmup import automatic_cut, given_cut, mser_5, unsettled
+from meshsim.results.warmup import automatic_cut, cut_of_caches, given_cut, mser_5, unsettled
 
 
 def mser_by_definition(series: np.ndarray) -> int:
@@ -80,3 +82,65 @@ def test_arrivals_that_change_with_time_have_no_automatic_warmup() -> None:
     plane = lower(load(spec), "none")
     with pytest.raises(UsageError, match=r"traffic\.rush .* run\.warmup"):
         automatic_cut(plane, [mm1_record(1, duration_s=5.0)])
+
+
+# -- caches ----------------------------------------------------------------------------------------------------
+
+
+def cached_record(hits: np.ndarray, lookups: int = 1000) -> Record:
+    """Caches with so many hits in each batch, a row a cache; the queue is empty all the time."""
+    record = mm1_record(1, duration_s=5.0)
+    record.occupancy_ns = np.ones(1000, np.int64)
+    record.caches = np.zeros((len(hits), 1, BATCHES + 1), CACHE_COUNTERS)
+    record.caches["lookups"][:, 0, :BATCHES] = lookups
+    record.caches["hits"][:, 0, :BATCHES] = hits
+    return record
+
+
+def test_a_cache_that_fills_for_eight_batches_is_cut() -> None:
+    noise = np.random.default_rng(1).integers(-10, 10, (2, BATCHES))
+    cold = 500 + noise
+    cold[1, :8] -= np.arange(400, 0, -50)
+    assert 7 <= automatic_cut(queue_plane(), [cached_record(cold)]) <= 12
+    assert automatic_cut(queue_plane(), [cached_record(cold[:1])]) == 0
+
+
+def test_noise_of_many_steady_caches_is_not_cut() -> None:
+    cuts = [
+        cut_of_caches([cached_record(np.random.default_rng(seed).binomial(1000, 0.5, (20, BATCHES)))])
+        for seed in range(20)
+    ]
+    assert sum(cut > 0 for cut in cuts) <= 1
+
+
+def test_a_cache_that_never_settles_is_unsettled() -> None:
+    assert unsettled([cached_record(np.arange(BATCHES)[None] * 20)])
+    assert not unsettled([cached_record(np.full((1, BATCHES), 500))])
+
+
+def test_a_cache_that_starts_cold_has_a_longer_warmup_than_its_queue() -> None:
+    """A thousand entries take 1000 misses, more than 2.5 s of 400 requests/s; the queue is steady at once."""
+    cold = {
+        "meshsim": 1,
+        "services": {
+            "shop": {
+                "caches": {"near": {"capacity": 1000}},
+                "endpoints": {"get": [{"cache": {"name": "near", "key": "item", "miss": [{"wait": "1ms"}]}}]},
+            }
+        },
+        "traffic": [
+            {
+                "name": "web",
+                "entry": "shop.get",
+                "arrivals": {"poisson": "400/s"},
+                "keys": {"item": {"zipf": {"items": 20000, "exponent": 0.9}}},
+            }
+        ],
+        "run": {"duration": "40s", "replications": 2},
+    }
+    found, whole = meshsim.run(cold, quiet=True), meshsim.run(cold, quiet=True, warmup_s=0.0)
+    steady = che(zipf(20_000, 0.9), 1000).ratio
+    settled, biased = (one.by_service["shop"].caches["near"].hit_ratio.value for one in (found, whole))
+    assert 2.0 <= found.manifest.warmup_s < 20.0
+    assert settled == pytest.approx(steady, abs=0.01)
+    assert biased is not None and biased < steady - 0.01

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,15 @@ import numpy.typing as npt
 from meshsim.engines import program as p
 from meshsim.engines.arrivals import ARRIVAL_STATE
 from meshsim.engines.buckets import COARSE_BUCKETS, FINE_BUCKETS
+from meshsim.engines.compiled import growth
 from meshsim.engines.compiled.rows import (
+    ENTRIES,
+    FETCHES,
     FORWARDS,
     FRAMES,
     GROUPS,
     HEAP,
+    HELD,
     HOSTS,
     LANES,
     LIVE_REQUESTS,
@@ -25,14 +30,16 @@ from meshsim.engines.compiled.rows import (
     SCALARS,
     SCALINGS,
     STATIONS,
+    STORES,
     TIMERS,
     UNLIMITED,
     USERS,
+    USES,
 )
 from meshsim.engines.compiled.state import CHANGEABLE, OF_PROGRAM, Kernel, shared, sparse_zeros, table
 from meshsim.engines.order import NEVER_NS
 from meshsim.engines.program import Program
-from meshsim.engines.record import BATCHES, OCCUPANCY_BINS, OUTCOMES, REQUESTS, SERVICE_COUNTERS, SPANS
+from meshsim.engines.record import BATCHES, CACHE_COUNTERS, OCCUPANCY_BINS, OUTCOMES, REQUESTS, SERVICE_COUNTERS, SPANS
 from meshsim.engines.sharing import fifo_servers
 
 
@@ -68,6 +75,13 @@ def allocate(program: Program) -> Kernel:
         buckets=np.full(_rows_of_buckets(program) + 1, -NEVER_NS, dtype=np.int64),
         seen=np.concatenate([np.full(cursors, NONE, dtype=np.int32), np.zeros(counters + 1, dtype=np.int32)]),
         dues=np.full(_rows_of_dues(program) + 1, -1.0),
+        stores=table(int(program.caches["stores"].sum()), STORES),
+        kept=table(0, ENTRIES),
+        uses=table(0, USES),
+        places=np.zeros(1, dtype=np.int32),
+        fetches=table(64, FETCHES),
+        held=table(len(program.caches) * streams, HELD),
+        cache_counters=np.zeros((BATCHES + 1, max(len(program.caches) * streams, 1)), dtype=CACHE_COUNTERS),
         arrival_states=table(streams, ARRIVAL_STATE),
         counts=np.zeros((streams, BATCHES + 1, len(OUTCOMES) + 3), dtype=np.int64),
         seen_latencies=np.zeros((streams, COARSE_BUCKETS), dtype=np.uint32),
@@ -79,7 +93,33 @@ def allocate(program: Program) -> Kernel:
         spans=table(1, SPANS),
     )
     fill_lists(kernel, program)
-    return kernel
+    return _with_stores(kernel, program)
+
+
+def _with_stores(kernel: Kernel, program: Program) -> Kernel:
+    """Give each store its first rows: twice what one step may fill, and some more."""
+    stores = kernel.stores
+    for name in ("free", "oldest", "youngest", "hand", "least", "free_count", "first_fetch", "last_fetch"):
+        stores[name] = NONE
+    fills = _fills_of_a_step(program)
+    for number, cache in enumerate(program.caches):
+        mine = slice(int(cache["first_store"]), int(cache["first_store"] + cache["stores"]))
+        stores["cache"][mine] = number
+        stores["margin"][mine] = fills[number]
+    return growth.first_rows(kernel, len(program.caches) > 0)
+
+
+def _fills_of_a_step(program: Program) -> list[int]:
+    """By cache: how often the code of one endpoint fills it; a frame runs forwards, so no step fills it more often."""
+    fills = np.flatnonzero(program.instructions["op"] == p.FILL)
+    begins = np.unique(program.entries[program.entries >= 0])
+    pairs = Counter(
+        zip(np.searchsorted(begins, fills, "right").tolist(), program.instructions["a"][fills].tolist(), strict=True)
+    )
+    return [
+        max((n for (_, cache), n in pairs.items() if cache == number), default=0)
+        for number in range(len(program.caches))
+    ]
 
 
 def _own(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -101,12 +141,13 @@ def _lanes(program: Program) -> npt.NDArray[np.int32]:
 def fill_lists(kernel: Kernel, program: Program) -> None:
     """Put all records into the free lists, and the stations' cores and clocks where they begin."""
     scalars = kernel.scalars[0]
-    for name in ("frame", "request", "user"):
-        table = {"frame": kernel.frames, "request": kernel.live, "user": kernel.users}[name]
-        table["next"] = np.arange(1, len(table) + 1)
-        table["next"][-1] = NONE
+    lists = {"frame": kernel.frames, "request": kernel.live, "user": kernel.users, "fetch": kernel.fetches}
+    for name, records in lists.items():
+        link = records["later" if name == "fetch" else "next"]
+        link[:] = np.arange(1, len(records) + 1)
+        link[-1] = NONE
         scalars[f"free_{name}"] = 0
-        scalars[f"free_{name}s"] = len(table)
+        scalars["free_fetches" if name == "fetch" else f"free_{name}s"] = len(records)
     kernel.live["number"] = NONE
     kernel.frames["number"] = NONE
     kernel.lanes["time"] = kernel.lanes["key"] = NEVER_NS
@@ -177,11 +218,11 @@ def _fill_groups(kernel: Kernel, program: Program) -> None:
 
 
 def _most_of_a_step(program: Program) -> int:
-    """Frames that a frame may begin without having to wait in between: its branches and asynchronous calls, once each.
+    """Frames that a frame may begin without having to wait in between: branches, asynchronous calls, copies, once each.
 
     A frame runs forwards through its code, so the number of such instructions in the whole program is enough.
     """
     forks = program.instructions["op"] == p.FORK
     asynchronous = program.calls["asynchronous"][program.instructions["a"][program.instructions["op"] == p.CALL]]
-    mirrors = program.instructions["op"] == p.DETACH
-    return int(program.instructions["b"][forks].sum() + asynchronous.sum() + mirrors.sum()) + 8
+    others = np.isin(program.instructions["op"], (p.DETACH, p.LOOK))  # copies, and what is renewed
+    return int(program.instructions["b"][forks].sum() + asynchronous.sum() + others.sum()) + 8

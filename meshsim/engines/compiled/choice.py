@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from meshsim.engines import keyed
-from meshsim.engines.compiled.draws import draw_whole
+from meshsim.engines.compiled.about import about
 from meshsim.engines.compiled.rows import NONE, TRIED_BITS
 from meshsim.engines.compiled.state import Kernel
 from meshsim.engines.compiled.upstreams import refresh
@@ -295,11 +295,8 @@ def _hashed(k: Kernel, frame: int, version: int, first: int, n: int, ejects: boo
     c = k.calls[f.call]
     view, r = k.views[c["view"]], k.live[f.request]
     hashed = mix(f.key, keyed.KEY)  # without a key: anywhere in the table, as in Envoy
-    number = k.keys[r.stream, view.dimension]
-    if number >= 0:
-        name = k.dimensions[view.dimension]
-        value = draw_whole(k, number, r.key, keyed.KEY, name)
-        hashed = mix(mix(k.streams[r.stream].tenant, name), value)
+    if k.keys[r.stream, view.dimension].number >= 0:
+        hashed = about(k, f.request, view.dimension)
     table = k.rings[view.first_ring + (1 + version if c.split else 0)]
     if c.balancer == RING_HASH:
         low = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from meshsim.engines import buckets, sharing
+from meshsim.engines.compiled.caches import settle_held
 from meshsim.engines.compiled.rows import NONE, UNLIMITED
 from meshsim.engines.compiled.state import Kernel
 from meshsim.engines.jit import compiled
@@ -77,6 +78,8 @@ def settle_all(k: Kernel) -> None:
         settle_service(k, service)
     for queue in range(len(k.queues)):
         settle_queue(k, queue)
+    for held in range(len(k.held)):
+        settle_held(k, held)
 
 
 @compiled(entry=True)

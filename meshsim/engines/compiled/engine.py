@@ -5,9 +5,10 @@ from __future__ import annotations
 from copy import copy
 
 import numpy as np
+import numpy.typing as npt
 
 from meshsim.engines import arrivals, keyed, order, record
-from meshsim.engines.compiled import allocation, clients, counters, growth, loop, rows, state
+from meshsim.engines.compiled import allocation, caches, clients, counters, growth, loop, rows, state
 from meshsim.engines.nesting import circle_text
 from meshsim.engines.policies import ring_tables
 from meshsim.engines.program import CLOSED, Program
@@ -43,8 +44,16 @@ class CompiledRun:
         s["arrivals"] = 1
         s["record_requests"] = record_requests
         s["sample_share"] = sample_share
+        self._name_stores(int(s["run"]))
         self.status = rows.PAUSED
         self._start()
+
+    def _name_stores(self, run_key: int) -> None:
+        """Give each store what its draws are keyed by."""
+        for cache in self.program.caches:
+            for number in range(int(cache["stores"])):
+                key = keyed.mix(keyed.mix(run_key, int(cache["name"])), number)
+                self.kernel.stores["name"][int(cache["first_store"]) + number] = key
 
     def _start(self) -> None:
         for number, stream in enumerate(self.program.streams):
@@ -103,6 +112,7 @@ class CompiledRun:
         if row["replicas"] == replicas:
             return
         self._note_scaling(service, int(row["replicas"]), replicas)
+        self._start_cold(service, int(row["replicas"]), replicas)
         row["replicas"] = replicas
         self.kernel.meters["replicas"][service] = replicas
         self.kernel.versions["replicas"][row["first_version"]] = replicas
@@ -116,6 +126,12 @@ class CompiledRun:
         rings, at, host = ring_tables(self.program.rings, k.services, k.versions, self.program.replicas)
         shared = {"rings": rings, "ring_at": at, "ring_host": host}
         self.kernel = k._replace(**{name: state.shared(array) for name, array in shared.items()})
+
+    def _start_cold(self, service: int, before: int, after: int) -> None:
+        """Replicas that come (back) have nothing in their own caches (rule G3)."""
+        for cache in self.program.caches[self.program.caches["service"] == service]:
+            for number in range(before, after) if not cache["shared"] else ():
+                caches.empty(state.for_kernel(self.kernel), int(cache["first_store"]) + number)
 
     def _note_scaling(self, service: int, before: int, after: int) -> None:
         s, number = self.kernel.scalars[0], int(self.kernel.scalars["scalings"][0])
@@ -131,6 +147,12 @@ class CompiledRun:
         while scalings["next"][last] != rows.NONE:
             last = int(scalings["next"][last])
         scalings["next"][last] = number
+
+    def empty_cache(self, cache: int) -> None:
+        """Let all entries of all stores of a cache go."""
+        row = self.program.caches[cache]
+        for number in range(int(row["stores"])):
+            caches.empty(state.for_kernel(self.kernel), int(row["first_store"]) + number)
 
     def set_load(self, stream: int, load: float) -> None:
         """From now on an open stream runs `load` times as fast as in the topology."""
@@ -225,6 +247,8 @@ class CompiledRun:
             # laid out as the other engine's: numpy adds fractions in the order of memory
             services=np.ascontiguousarray(np.swapaxes(k.counters, 0, 1)),
             service_histogram=np.swapaxes(k.service_histogram, 0, 1),
+            caches=self._cache_counters(),
+            kept=self._kept(),
             occupancy_ns=k.occupancy,
             requests=requests,
             spans=spans[np.lexsort((spans["serial"], spans["request"]))],
@@ -232,6 +256,27 @@ class CompiledRun:
             events=int(s["events"]),
             end_ns=end_ns,
         )
+
+    def _cache_counters(self) -> npt.NDArray[np.void]:
+        n = len(self.program.caches)
+        streams = len(self.program.streams) if n else 0
+        counters = self.kernel.cache_counters[:, : n * streams]
+        return np.ascontiguousarray(counters.T).reshape(n, streams, BATCHES + 1)
+
+    def _kept(self) -> npt.NDArray[np.void]:
+        """What caches hold now, by cache, store and key."""
+        parts = [np.zeros(0, dtype=record.KEPT)]
+        for number, cache in enumerate(self.program.caches):
+            for store in range(int(cache["stores"])):
+                s = self.kernel.stores[int(cache["first_store"]) + store]
+                places = self.kernel.places[int(s["first_place"]) : int(s["first_place"]) + int(s["mask"]) + 1]
+                entries = self.kernel.kept[int(s["first"]) + places[places != rows.NONE]]
+                part = np.zeros(len(entries), dtype=record.KEPT)
+                part["cache"], part["store"] = number, store
+                for field in ("stream", "key", "object_bytes"):
+                    part[field] = entries[field]
+                parts.append(np.sort(part, order="key"))
+        return np.concatenate(parts)
 
     def _count_unfinished(self) -> None:
         open_ones = np.flatnonzero((self.kernel.live["number"] >= 0) & (self.kernel.live["end_ns"] < 0))

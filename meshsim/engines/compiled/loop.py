@@ -12,6 +12,7 @@ from meshsim.engines.compiled.growth import (
     READY_TABLE,
     ROW_TABLE,
     SPAN_TABLE,
+    STORE_TABLE,
     USER_TABLE,
 )
 from meshsim.engines.compiled.heap import (
@@ -70,7 +71,7 @@ def _full_table(k: Kernel) -> int:
         return FRAME_TABLE
     if s.heap + most > len(k.heap):
         return HEAP_TABLE
-    if s.readies + most > len(k.ready):
+    if s.readies + s.waiting + most > len(k.ready):
         return READY_TABLE
     if s.free_requests < most:
         return LIVE_TABLE
@@ -80,6 +81,8 @@ def _full_table(k: Kernel) -> int:
         return ROW_TABLE
     if s.spans + most > len(k.spans):
         return SPAN_TABLE
+    if s.tight:
+        return STORE_TABLE
     return NONE
 
 

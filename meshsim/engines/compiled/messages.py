@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from meshsim.engines import keyed, order
-from meshsim.engines.compiled import cpu, stations, upstreams
+from meshsim.engines.compiled import cpu, fetches, stations, upstreams
 from meshsim.engines.compiled.counters import begin_span, has_span, leaves, span_left
 from meshsim.engines.compiled.heap import CANCELLED, event_key, push
 from meshsim.engines.compiled.lanes import travel
@@ -13,6 +13,7 @@ from meshsim.engines.compiled.routing import connection_of, delay_ns, is_fresh, 
 from meshsim.engines.compiled.rows import (
     AWAITING,
     ENDED,
+    FETCHING,
     FORKED,
     FORWARDING,
     GRANTED,
@@ -297,6 +298,10 @@ def stop(k: Kernel, frame: int) -> None:
         give_up_tries(k, frame)
     elif f.state == JOINING:
         stop_branches(k, frame)
+    elif f.state == FETCHING:
+        fetches.wait_no_longer(k, frame)
+    if f.fetch != NONE:
+        fetches.stop(k, frame)
     if f.kind == RPC:
         if not in_slot_line:
             stations.release(k, f.replica)

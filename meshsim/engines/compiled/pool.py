@@ -47,6 +47,8 @@ def new_frame(k: Kernel, request: int) -> int:
     f.attempt = 0
     f.deadline_ns = NEVER_NS
     f.group = NONE
+    f.fetch = NONE
+    f.aside = 0
     return at
 
 

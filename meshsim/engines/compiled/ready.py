@@ -12,6 +12,7 @@ HEARS = 8
 #: News: an outcome of a try; this plus an outcome with which the enforcer itself refused one; and what is said below.
 REFUSED = 32
 TIMED_OUT, TRY_TIMED_OUT, HEDGE, TRY_AGAIN = range(64, 68)
+LOOK_AGAIN = 68  # whoever fetched for a cache was stopped
 
 
 @compiled()

@@ -72,6 +72,12 @@ SCALARS = np.dtype(
         ("culprit", "i8"),  # frame or call that met a limit
         ("scalings", "i8"),  # changes of replicas written
         ("full", "i8"),  # which table GROW is about
+        ("free_fetch", "i8"),
+        ("free_fetches", "i8"),
+        ("waiting", "i8"),  # frames that wait for what others fetch: one step may wake them all
+        ("tight", "i8"),  # 1: stores or fetches need more rows
+        ("kept", "i8"),  # rows that stores have been given
+        ("places", "i8"),
     ]
 )
 
@@ -127,6 +133,7 @@ FRAMES = _in_lines(
         ("earlier", "i4"),
         ("calling", "i4"),  # call that it makes
         ("attempt", "i4"),
+        ("fetch", "i4"),  # innermost thing that it is getting for a cache; NONE
     ],
     [
         ("turn", "i8"),  # which repeat of the call that the frame makes
@@ -140,6 +147,7 @@ FRAMES = _in_lines(
         ("elder", "i4"),  # the one before
         ("deadline_ns", "i8"),  # that came with the request
         ("list", "i4"),  # of timers that the try's is in; NONE: it is in the heap
+        ("aside", "i8"),  # at each miss, innermost last, a bit: it was degraded before
     ],
 )
 #: What only enforcers and their tries need, a row a frame.
@@ -156,11 +164,11 @@ FORWARDS = np.dtype(
         ("is_blamed", "i1"),  # outlier detection knows that the try took too long
     ],
 )
-RPC, FORKED, DETACHED = range(3)
+RPC, FORKED, DETACHED, RENEWING = range(4)  # the last one gets for a cache what is stale there
 WITH_TLS = 2  # `fresh`: 0 for a connection that was open, 1 for a new one, this for a new one with TLS
 #: What a frame waits for; a try may wait for a connection, and for its turn when it has got one.
 IDLE, IN_LINE, ON_CPU, WORKED, WAITING, AWAITING, JOINING, ENDED = range(8)
-FORWARDING, PENDING, GRANTED, TURNED_AWAY = range(8, 12)
+FORWARDING, PENDING, GRANTED, TURNED_AWAY, FETCHING = range(8, 13)  # the last: another frame gets it for a cache
 TRIED_BITS = 62  # a request remembers the replicas that it has tried by their numbers modulo this
 
 #: One replica of an upstream, and an upstream (or a version of it), as one enforcer sees them.
@@ -191,6 +199,61 @@ GROUPS = np.dtype(
         ("service", "i4"),  # of the enforcer
     ]
 )
+
+#: A cache of one replica. Its entries are rows first, first + 1 … of `kept`; links are numbers among these.
+STORES = np.dtype(
+    [
+        ("bytes", "i8"),
+        ("name", "u8"),  # keys its draws
+        ("evicted", "i8"),  # draws so far
+        ("cache", "i4"),
+        ("first", "i4"),
+        ("slots", "i4"),  # rows that it has
+        ("margin", "i4"),  # of these, one step may take so many
+        ("entries", "i4"),
+        ("began", "i4"),  # rows that were ever used
+        ("free", "i4"),  # list of those that are not any more
+        ("first_place", "i4"),
+        ("mask", "i4"),  # places, a power of two, less one
+        ("oldest", "i4"),
+        ("youngest", "i4"),
+        ("hand", "i4"),  # SIEVE
+        ("least", "i4"),  # LFU: the least count of uses
+        ("free_count", "i4"),
+        ("first_fetch", "i4"),
+        ("last_fetch", "i4"),
+    ]
+)
+ENTRIES = np.dtype(
+    [
+        ("key", "u8"),
+        ("expires_ns", "i8"),
+        ("outdated_ns", "i8"),  # when there was a write since it was got; NONE
+        ("object_bytes", "i8"),
+        ("older", "i4"),
+        ("younger", "i4"),  # and the list of free rows
+        ("uses", "i4"),  # LFU: row of its count; SIEVE: 1 if it was hit since the hand passed
+        ("stream", "i4"),  # that filled it
+        ("outcome", "i1"),
+        ("is_renewed", "i1"),  # somebody is just fetching it anew
+    ]
+)
+#: LFU: counts of uses that entries have, in order.
+USES = np.dtype([("count", "i8"), ("oldest", "i4"), ("youngest", "i4"), ("less", "i4"), ("more", "i4")])
+FETCHES = np.dtype(
+    [
+        ("key", "u8"),
+        ("outdated_ns", "i8"),  # when there was a write since it began; NONE
+        ("store", "i4"),
+        ("frame", "i4"),
+        ("within", "i4"),  # the fetch of this frame around it
+        ("earlier", "i4"),  # of the store
+        ("later", "i4"),  # and the free list
+        ("first", "i4"),  # frames that wait
+        ("last", "i4"),
+    ]
+)
+HELD = np.dtype([("entries", "i8"), ("bytes", "i8"), ("since_ns", "i8")])  # of one cache, filled by one stream
 
 LIVE_REQUESTS = np.dtype(
     [

@@ -37,6 +37,8 @@ class Kernel(NamedTuple):
     limits: Any
     shares: Any
     takes: Any
+    caches: Any
+    parts: Any
     keys: Any
     dimensions: Any
     network: Any
@@ -62,6 +64,13 @@ class Kernel(NamedTuple):
     buckets: Any  # of tokens: when each would have been empty, had it only filled since
     seen: Any  # round robin cursors, and from `first_count` on the outstanding counters of all views
     dues: Any  # of weighted balancing: a clock, negative at first, and when each replica is due
+    stores: Any
+    kept: Any  # entries of stores, each in a region of its own
+    uses: Any
+    places: Any
+    fetches: Any
+    held: Any  # by cache and stream
+    cache_counters: Any  # (batches + 1, caches and streams)
     arrival_states: Any
     counts: Any  # (streams, batches + 1, outcomes, then sums of latency and tries)
     seen_latencies: Any  # (streams, coarse buckets): successes of the whole run, for whoever watches it
@@ -90,6 +99,8 @@ OF_PROGRAM = (
     "limits",
     "shares",
     "takes",
+    "caches",
+    "parts",
     "keys",
     "dimensions",
     "network",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from meshsim.engines import keyed, order
 from meshsim.engines import program as p
-from meshsim.engines.compiled import cpu, forwarding, stations
+from meshsim.engines.compiled import cpu, fetches, forwarding, lookups, stations
 from meshsim.engines.compiled.counters import enters, has_span, leaves
 from meshsim.engines.compiled.draws import draw_whole
 from meshsim.engines.compiled.heap import IMPATIENT, WAIT_DONE, WAITED_TOO_LONG, event_key, push
@@ -22,6 +22,7 @@ from meshsim.engines.compiled.ready import RUN, ready_frame
 from meshsim.engines.compiled.rows import (
     AWAITING,
     DETACHED,
+    FETCHING,
     FORKED,
     FORWARDING,
     IDLE,
@@ -120,6 +121,8 @@ def woken(k: Kernel, frame: int, news: int) -> bool:
             return False
     outcome = _go_on(k, frame, news)
     if outcome != _SENDING and outcome != _SUSPENDED:
+        if f.fetch != NONE:
+            fetches.end(k, frame, outcome)
         if f.kind == RPC:
             stations.release(k, f.replica)
             leaves(k, frame, outcome)
@@ -180,6 +183,20 @@ def _go_on(k: Kernel, frame: int, news: int) -> int:
         elif i.op == p.DETACH:
             branch = new_branch(k, frame, DETACHED, i.a)
             ready_frame(k, RUN, branch)
+        elif i.op == p.LOOK:
+            outcome = lookups.look(k, frame, f.pc - 1, True)
+            if outcome != UNFINISHED:
+                return outcome
+        elif i.op == p.FILL:
+            if not lookups.fill(k, frame, f.pc - 1):
+                f.pc = i.d
+        elif i.op == p.ASK:
+            if not lookups.has_key(k, frame, f.pc - 1):
+                f.pc = i.d
+        elif i.op == p.OUTDATE:
+            lookups.outdate(k, frame, f.pc - 1)
+        elif i.op == p.PURGE:
+            lookups.purge(k, frame, f.pc - 1)
 
 
 @compiled()
@@ -208,6 +225,8 @@ def _resumed(k: Kernel, frame: int, news: int) -> int:
             return outcome
         if outcome != OK and not _absorbed(k, frame, i.a, outcome):
             return _answer_to(k, i.a, outcome)
+    elif state == FETCHING:
+        return lookups.heard(k, frame, news)
     elif state == JOINING:
         if k.instructions[f.fork].d:
             stop_branches(k, frame)

@@ -9,6 +9,7 @@ from meshsim.engines import keyed
 from meshsim.engines import program as p
 from meshsim.engines.keyed import mix, unit
 from meshsim.engines.policies import ring_tables
+from meshsim.engines.simpy.about import about
 
 if TYPE_CHECKING:
     from meshsim.engines.simpy.plant import Plant, Replica
@@ -133,7 +134,7 @@ class Chooser:
     ) -> int:
         """One selection; `selection` counts those that met a replica that was tried before."""
         if call.balancer >= p.RING_HASH and view.dimension >= 0:
-            hashed = self._hash(request, view.dimension)
+            hashed = about(self.plant, request, view.dimension)
             if hashed is None:  # anywhere in the table, as in Envoy
                 hashed = mix(key, keyed.KEY)
             return self._hashed(call, view, version, hosts, hashed, selection)
@@ -211,16 +212,6 @@ class Chooser:
         return turn
 
     # -- consistent hashing ------------------------------------------------------------------------------------
-
-    def _hash(self, request: Request, dimension: int) -> int | None:
-        """What a request is about, as a hash; None if its stream has no such key."""
-        stream = self.plant.streams[request.stream]
-        number = int(self.plant.program.keys[request.stream, dimension])
-        if number < 0:
-            return None
-        name = int(self.plant.program.dimensions[dimension])
-        value = self.plant.draws[number](request.key, keyed.KEY, name)
-        return mix(mix(stream.tenant, name), value)
 
     def _hashed(self, call: Any, view: Any, version: int, hosts: Any, hashed: int, selection: int) -> int:
         """The replica that a ring or a Maglev table has for a hash (rule B10).

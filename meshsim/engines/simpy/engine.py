@@ -13,6 +13,7 @@ from meshsim.engines.jit import compiled
 from meshsim.engines.program import Program
 from meshsim.engines.record import BATCHES, Record
 from meshsim.engines.running import Changeable, Totals, summed
+from meshsim.engines.simpy.caches import Caches
 from meshsim.engines.simpy.clients import Clients
 from meshsim.engines.simpy.clock import Clock, Occupancy
 from meshsim.engines.simpy.cpu import Cpu, make_cpu
@@ -53,11 +54,12 @@ class SimpyRun:
         self.sample_share = sample_share
         self.run_key = keyed.run_key(seed, replication, 0)
         self.env = Environment()
-        self.plant = Plant(program)
+        self.plant = Plant(program, self.run_key)
         self.clock = Clock(duration_ns)
         self.meters = [Meter(self.clock, service.replicas) for service in self.plant.services]
         self.network = Network(self.plant, self.run_key, Upstreams(self.env, self.plant, self.meters))
         self.limits = Limits(self.env, self.plant)
+        self.caches = Caches(self.clock, self.plant, self.run_key)
         self.stations: list[Station] = []
         self.cpus: list[Cpu] = []
         self._cpu_meters: list[_CpuMeter] = []
@@ -236,11 +238,15 @@ class SimpyRun:
             cpu_meter.settle()
         for meter in self.meters:
             meter.settle()
+        for held in self.caches.all_meters():
+            held.settle()
 
     def _write_down(self) -> None:
         """Write down what the present batch has counted (rule M2)."""
         for meter in self.meters:
             meter.close_batch()
+        for held in self.caches.all_meters():
+            held.close_batch()
 
     # -- control -------------------------------------------------------------------------------------------------
 
@@ -261,9 +267,16 @@ class SimpyRun:
         if row.replicas == replicas:
             return
         self.network.scalings.setdefault(service, []).append((row.replicas, replicas))
+        self.caches.start_cold(service, row.replicas, replicas)
         row.replicas = self.meters[service].replicas = replicas
         self.plant.versions[row.first_version].replicas = replicas
         self.network.chooser.build_rings()
+
+    def empty_cache(self, cache: int) -> None:
+        """Let all entries of all stores of a cache go."""
+        row = self.plant.caches[cache]
+        for store in self.caches.stores[row.first_store : row.first_store + row.stores]:
+            store.empty()
 
     def set_load(self, stream: int, load: float) -> None:
         """From now on an open stream runs `load` times as fast as in the topology."""
@@ -281,7 +294,7 @@ class SimpyRun:
 
     def branch(self, number: int) -> None:
         """Let `number` enter the keys of all draws that come."""
-        self.run_key = keyed.run_key(self.seed, self.replication, number)
+        self.run_key = self.plant.run_key = keyed.run_key(self.seed, self.replication, number)
         self.clients.branch()
 
     # -- result --------------------------------------------------------------------------------------------------
@@ -302,6 +315,7 @@ class SimpyRun:
         if self.record_requests:
             rows = np.array(sorted(self.rows), dtype=record.REQUESTS)
         spans, sampled = self.spans.arrays()
+        caches, kept = self.caches.arrays()
         return Record(
             duration_ns=self.clock.duration_ns,
             counts=self.counts[:, :BATCHES],
@@ -312,6 +326,8 @@ class SimpyRun:
             tries=self.tries[:, :BATCHES],
             services=np.stack([meter.array() for meter in self.meters]),
             service_histogram=np.stack([meter.histogram for meter in self.meters]),
+            caches=caches,
+            kept=kept,
             occupancy_ns=self.occupancy.array(),
             requests=rows,
             spans=spans,

@@ -6,6 +6,7 @@ This is the definition of the data plane. Rule numbers are those of docs/semanti
 from __future__ import annotations
 
 from collections.abc import Generator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import simpy
@@ -26,9 +27,11 @@ from meshsim.engines.record import (
 )
 from meshsim.engines.sampler import whole
 from meshsim.engines.simpy.forwarding import Forwarding
+from meshsim.engines.simpy.lookups import MISS, Lookups
 from meshsim.engines.simpy.requests import Exchange, Frame
 
 if TYPE_CHECKING:
+    from meshsim.engines.simpy.caches import Store
     from meshsim.engines.simpy.engine import SimpyRun
 
 Steps = Generator[simpy.Event, Any, int]  # runs, and returns an outcome
@@ -72,6 +75,7 @@ class Interpreter:
         self.code = engine.plant.code
         self.calls = engine.plant.calls
         self.draws = engine.plant.draws
+        self.lookups = Lookups(engine)
 
     # -- serving -------------------------------------------------------------------------------------------------
 
@@ -118,6 +122,18 @@ class Interpreter:
         return self.plant.entries[endpoint.first_entry + exchange.replica.version]
 
     def _run(self, frame: Frame, pc: int) -> Steps:
+        """Run a frame from `pc` on; what it was getting for caches when it ends is over (rule K6)."""
+        try:
+            outcome = yield from self._steps(frame, pc)
+        except simpy.Interrupt:
+            if frame.fetches:
+                self.lookups.ended(frame, None)
+            raise
+        if frame.fetches:
+            self.lookups.ended(frame, outcome)
+        return outcome
+
+    def _steps(self, frame: Frame, pc: int) -> Steps:
         """Run instructions from `pc` to END; the outcome is what the frame answers."""
         while True:
             i = self.code[pc]
@@ -140,6 +156,24 @@ class Interpreter:
                     return RATE_LIMIT
             elif op == p.MATCH:
                 pc = self._match(frame, i)
+            elif op == p.LOOK:
+                renewal = self.plant.targets[i.d + 1].pc
+                outcome = yield from self.lookups.look(frame, i, partial(self._renew, frame, renewal))
+                if outcome != MISS:
+                    if outcome > DEGRADED and not i.p:
+                        return outcome
+                    frame.answer = outcome or frame.answer
+                    pc = self.plant.targets[i.d].pc
+            elif op == p.FILL:
+                if not self.lookups.fill(frame, i):
+                    pc = i.d
+            elif op == p.ASK:
+                if not self.lookups.has_key(frame, i):
+                    pc = i.d
+            elif op == p.OUTDATE:
+                self.lookups.outdate(frame, i)
+            elif op == p.PURGE:
+                self.lookups.purge(frame, i)
             elif op == p.DETACH:
                 branch = self._branch(frame, joined=False)
                 simpy.Process(self.env, self._run_detached(branch, self._run(branch, i.a)))
@@ -172,6 +206,12 @@ class Interpreter:
     def _answer_to(self, call: Any, outcome: int) -> int:
         """What the caller of whoever made a call hears of how it ended: no connection is a 503 (rule S6)."""
         return E503 if call.translates and outcome in (RESET, CONNECT_FAILURE) else outcome
+
+    def _renew(self, frame: Frame, pc: int, store: Store, key: int) -> None:
+        """Get anew, in a branch that nobody waits for, what is stale in a cache (rule K4)."""
+        branch = self._branch(frame, joined=False)
+        self.lookups.begin(branch, store, key)
+        simpy.Process(self.env, self._run_detached(branch, self._run(branch, pc)))
 
     def _choose(self, frame: Frame, i: Any, pc: int) -> int:
         u = keyed.unit(frame.key, keyed.STEP, i.position, 0)

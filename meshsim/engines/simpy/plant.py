@@ -49,8 +49,9 @@ class Replica:
 class Plant:
     """All rows of a Program, and its distributions as functions: `draws` are rounded, `exact_draws` are not."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, run_key: int) -> None:
         self.program = program
+        self.run_key = run_key  # of the branch that the run is in
         self.code = rows("Instruction", program.instructions)
         self.calls = changeable_rows(program.calls)
         self.targets = rows("Target", program.targets)
@@ -60,6 +61,8 @@ class Plant:
         self.policies = changeable_rows(program.policies)
         self.limits = rows("Limit", program.limits)
         self.streams = rows("Stream", program.streams)
+        self.caches = rows("Cache", program.caches)
+        self.keys = [rows("Key", of_stream) for of_stream in program.keys]
         self.endpoints = rows("Endpoint", program.endpoints)
         self.endpoint_names: list[int] = program.endpoints["name"].tolist()
         self.entries: list[int] = program.entries.tolist()

@@ -14,6 +14,7 @@ from meshsim.errors import EngineLimit
 
 if TYPE_CHECKING:
     from meshsim.engines.simpy.environment import Environment
+    from meshsim.engines.simpy.lookups import Fetch
     from meshsim.engines.simpy.network import Route
     from meshsim.engines.simpy.spans import Span
     from meshsim.engines.simpy.stations import Station
@@ -130,9 +131,11 @@ class Frame:
     __slots__ = (
         "admitted",
         "answer",
+        "aside",
         "deadline_ns",
         "depth",
         "exchange",
+        "fetches",
         "key",
         "reached_ns",
         "request",
@@ -148,6 +151,8 @@ class Frame:
         self.key = exchange.key
         self.depth = exchange.depth
         self.deadline_ns = exchange.deadline_ns
+        self.fetches: list[Fetch] = []  # for caches, one within the other
+        self.aside: list[int] = []  # at each miss, innermost last, what it would have answered before
         self.answer = OK  # what it will answer if nothing goes wrong from here on
         self.span = span
         self.station = station

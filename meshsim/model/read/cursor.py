@@ -23,10 +23,12 @@ RESERVED = ("client", "gateway", "ztunnel")  # the outside, and proxies that sta
 
 @dataclass(slots=True)
 class Names:
-    """What may be referred to: endpoints and versions by service, tenants, and dimensions of keys."""
+    """What may be referred to: endpoints, versions and caches by service, tenants, and dimensions of keys."""
 
     endpoints: dict[str, tuple[str, ...]] = field(default_factory=dict)
     versions: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    caches: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    proxy_caches: tuple[str, ...] = ()  # kinds of proxies that have one
     tenants: tuple[str, ...] = ()
     senders: tuple[str, ...] = ()  # tenants that streams name
     dimensions: tuple[str, ...] = ()  # of the `keys` of any stream

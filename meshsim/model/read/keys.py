@@ -8,23 +8,33 @@ TOP = (
 )  # fmt: skip
 SERVICE = (
     "namespace", "replicas", "cpu", "memory", "concurrency", "queue", "max_wait", "discipline", "connections",
-    "versions", "split", "endpoints",
+    "caches", "versions", "split", "endpoints",
 )  # fmt: skip
 VERSION = ("replicas", "cpu", "load_balancing_weight", "endpoints")
-STEPS = ("work", "wait", "call", "parallel", "choose", "fail")
+STEPS = ("work", "wait", "call", "parallel", "choose", "fail", "cache", "invalidate")
 CALL = ("timeout", "retries", "p", "times", "optional", "fallback", "async", "request", "response")
 PARALLEL = ("quorum", "join")
 OPTION = ("p", "do")
 FAIL = ("p", "as")
 FAIL_REASONS = ("500", "503", "reset", "connect_failure", "grpc:unavailable")
+CACHED = ("name", "key", "miss")
+CACHE = (
+    "capacity", "policy", "ttl", "renew", "stale", "negative", "coalesce", "size", "fill", "invalidation",
+    "leases", "shared",
+)  # fmt: skip
+INVALIDATE = ("cache", "key", "of")
+PROXY_CACHE = (*CACHE[:-1], "key", "only")  # each instance has its own
+WHERE = ("server", "client")
 TENANT = ("slo",)
 STREAM = (
     "name", "tenant", "entry", "arrivals", "sessions", "request", "response", "connections", "headers", "patience",
     "keys",
 )  # fmt: skip
-KEYS = {"zipf": ("items", "exponent"), "uniform": ("items",)}
+KEYS = {"zipf": ("items", "exponent"), "uniform": ("items",)}  # all of them needed
+KEYS_MORE = ("once", "life")
 ARRIVALS = ("poisson", "constant", "renewal", "batch", "mmpp", "rate", "spike", "trace", "closed")
-SESSIONS = ("requests", "gap")
+SESSIONS = ("requests", "gap", "reuse", "same")
+REUSE = ("share", "window")
 NODES = ("pods_per_node", "cpu", "memory", "zones")
 NETWORK = ("loopback", "same_node", "same_zone", "cross_zone", "client")
 MESH = ("gateway", "sidecar", "ambient")
@@ -33,6 +43,9 @@ PROXY = (
     "profile", "cpu", "memory", "threads", "cpu_per_request", "cpu_per_kib", "tls_handshake", "memory_base",
     "memory_per_cluster", "memory_per_endpoint", "memory_per_connection",
 )  # fmt: skip
+PROXY_MORE = {
+    "gateway": ("replicas", "cache"), "sidecar": ("cache",), "ztunnel": (), "waypoint": ("replicas", "cache"),
+}  # fmt: skip
 POLICY = (
     "name", "to", "from", "in_app", "cancellation", "deadline", "timeout", "retries", "load_balancer", "zone_aware",
     "panic", "circuit_breaker", "outlier", "rate_limit",
@@ -74,15 +87,12 @@ FORMS = {  # sets of parameters that exclude each other
 
 # Parts of the language that are planned: they get "not supported yet" instead of "unknown key".
 LATER_TOP = frozenset({"events", "cells", "autoscale", "control_plane", "rollouts"})
-LATER_SERVICE = frozenset({"caches", "cells", "autoscale", "priority", "slow", "shared"})
+LATER_SERVICE = frozenset({"cells", "autoscale", "priority", "slow", "shared"})
 LATER_VERSION = frozenset({"memory", "concurrency", "queue", "discipline", "connections", "max_wait"})
-LATER_STEPS = frozenset({"cache"})
 LATER_CALL = frozenset({"backoff", "per_try", "hedge", "deadline", "retry_on", "key"})
 LATER_TENANT = frozenset({"weight", "isolation", "budget"})
 LATER_STREAM = frozenset({"priority"})
-LATER_ARRIVALS = frozenset({"reuse"})
-LATER_SESSIONS = frozenset({"reuse"})
-LATER_PROXY = frozenset({"cache", "filters"})
+LATER_PROXY = frozenset({"filters"})
 LATER_POLICY = frozenset({"adaptive_concurrency", "admission_control", "codel", "slow_start"})
 LATER_OUTLIER = frozenset({"success_rate", "failure_percentage"})
 LATER_PRICES = frozenset({"node", "load_balancer", "control_plane", "egress"})
@@ -95,7 +105,31 @@ ELSEWHERE_SERVICE = {
 }
 ELSEWHERE_VERSION = {
     "weight": "write load_balancing_weight, of each replica; shares of the versions are a split beside versions",
+    "caches": "give them to the service, beside versions: each replica has its own all the same",
 }
+ELSEWHERE_CACHE = {
+    **dict.fromkeys(("entries", "max_entries", "maxsize", "max_size"), "write capacity: 20000 (entries), or 64MiB"),
+    **dict.fromkeys(("eviction", "replacement"), "write policy: lru"),
+    **dict.fromkeys(("max_age", "expires", "expire_after_write"), "write ttl: 60s"),
+    **dict.fromkeys(("inactive", "expire_after_access"), "write ttl: 60s, renew: on"),
+    **dict.fromkeys(("singleflight", "lock", "proxy_cache_lock"), "write coalesce: on"),
+    **dict.fromkeys(("stale_while_revalidate", "swr", "grace"), "write stale: 5s"),
+    "key": "give it to the steps that use the cache: - cache: {name: …, key: item}",
+}
+ELSEWHERE_CACHED = {
+    **dict.fromkeys(CACHE, "that belongs to the service's caches: {tiles: {…}}"),
+    **dict.fromkeys(("do", "steps", "else", "on_miss"), "write miss: [{call: service.endpoint}]"),
+    "on": "write key: item",
+}
+ELSEWHERE_PROXY_CACHE = {
+    **{key: hint for key, hint in ELSEWHERE_CACHE.items() if key != "key"},
+    "shared": "each instance of a proxy has a cache of its own; a shared one belongs to a service's caches",
+    "where": "only sidecars stand at either side: write mesh: {sidecar: {cache: {where: client}}}",
+    "on": "write key: item",
+}
+ELSEWHERE_AMBIENT = {"cache": "ztunnels see no requests: write waypoint: {cache: {…}}"}
+ELSEWHERE_ZTUNNEL = {"cache": "a ztunnel passes bytes on and sees no requests: write ambient: {waypoint: {cache: {…}}}"}
+ELSEWHERE_ARRIVALS = {"reuse": "that belongs to sessions: {requests: {geometric: 20}, gap: {exp: 2s}, reuse: 70%}"}
 ELSEWHERE_POLICY = {
     **dict.fromkeys(("outlier_detection", "outlierDetection"), "write outlier"),
     **dict.fromkeys(("circuit_breakers", "connection_pool", "connectionPool"), "write circuit_breaker"),

@@ -10,7 +10,7 @@ from meshsim.model.read.references import entry_names
 from meshsim.model.read.tree import ListNode, MapNode, Mark, Node, Scalar
 from meshsim.model.read.yaml_text import parse
 
-_NAMED = ("services", "tenants", "endpoints", "versions")  # maps whose keys are the user's names
+_NAMED = ("services", "tenants", "endpoints", "versions", "caches")  # maps whose keys are the user's names
 _NAMES = (*_NAMED, "headers", "keys", "split")  # and those whose entries --set may add to
 _KINDS = frozenset((*ARRIVALS, *DISTRIBUTIONS, *KEYS, *LOAD_BALANCER_MAPS))  # of maps that hold exactly one of these
 

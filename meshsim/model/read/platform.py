@@ -7,6 +7,7 @@ from typing import Literal
 from meshsim import units
 from meshsim.model.distributions import Distribution, constant
 from meshsim.model.read import keys, quantities
+from meshsim.model.read.caches import read_proxy_cache
 from meshsim.model.read.cursor import NAME, Cursor
 from meshsim.model.read.distributions import DURATION, distribution
 from meshsim.model.topology import PROFILES, Cores, Mesh, Network, Nodes, Prices, ProxyConfig, Run
@@ -66,7 +67,7 @@ def read_mesh(at: Cursor | None) -> Mesh:
     """Read `mesh`. Defaults (assumed): two gateways and two waypoints of two cores each."""
     found = at.fields(keys.MESH, example="sidecar: {profile: istio-1.24}") if at else {}
     gateway = ProxyConfig(profile="envoy", replicas=2, cpu=_TWO_CORES)
-    ambient = found["ambient"].fields(keys.AMBIENT, later=keys.LATER_PROXY) if "ambient" in found else {}
+    ambient = _ambient(found["ambient"]) if "ambient" in found else {}
     profile = _ambient_profile(ambient)
     waypoint = ProxyConfig(profile=profile, replicas=2)
     return Mesh(
@@ -75,6 +76,10 @@ def read_mesh(at: Cursor | None) -> Mesh:
         ztunnel=_proxy(ambient.get("ztunnel"), "ztunnel", ProxyConfig(profile=profile)),
         waypoint=_proxy(ambient.get("waypoint"), "waypoint", waypoint),
     )
+
+
+def _ambient(at: Cursor) -> dict[str, Cursor]:
+    return at.fields(keys.AMBIENT, later=keys.LATER_PROXY, elsewhere=keys.ELSEWHERE_AMBIENT)
 
 
 def _profile(at: Cursor, *kinds: str) -> str:
@@ -98,8 +103,9 @@ def _ambient_profile(ambient: dict[str, Cursor]) -> str:
 def _proxy(at: Cursor | None, kind: str, default: ProxyConfig) -> ProxyConfig:
     if at is None:
         return default
-    allowed = (*keys.PROXY, "replicas") if kind in ("gateway", "waypoint") else keys.PROXY
-    found = at.fields(allowed, later=keys.LATER_PROXY, example="profile: istio-1.24")
+    allowed = (*keys.PROXY, *keys.PROXY_MORE[kind])
+    elsewhere = keys.ELSEWHERE_ZTUNNEL if kind == "ztunnel" else None
+    found = at.fields(allowed, later=keys.LATER_PROXY, example="profile: istio-1.24", elsewhere=elsewhere)
     return ProxyConfig(
         profile=_profile(found["profile"], kind) if "profile" in found else default.profile,
         replicas=found["replicas"].integer(1, 100_000) if "replicas" in found else default.replicas,
@@ -113,6 +119,7 @@ def _proxy(at: Cursor | None, kind: str, default: ProxyConfig) -> ProxyConfig:
         memory_per_cluster_bytes=_size(found, "memory_per_cluster"),
         memory_per_endpoint_bytes=_size(found, "memory_per_endpoint"),
         memory_per_connection_bytes=_size(found, "memory_per_connection"),
+        cache=read_proxy_cache(found["cache"], kind) if "cache" in found else None,
     )
 
 

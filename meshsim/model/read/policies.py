@@ -18,7 +18,7 @@ from meshsim.model.policies import (
 from meshsim.model.read import keys, quantities
 from meshsim.model.read.cursor import Cursor
 from meshsim.model.read.distributions import DURATION, distribution
-from meshsim.model.read.references import caller_of, target_of
+from meshsim.model.read.references import caller_of, dimension_of, target_of
 from meshsim.model.read.retries import is_none, read_retries
 
 MAX_LIMIT = 2**32 - 1  # of Envoy's counters (uint32), and what Istio sets for "no limit"
@@ -125,7 +125,7 @@ def _of_kind(kind: BalancerKind, at: Cursor) -> LoadBalancer:
     return LoadBalancer(
         kind=kind,
         choices=_choices(found["choices"]) if "choices" in found else 2,
-        on=_dimension(found["on"]) if "on" in found else None,
+        on=dimension_of(found["on"], "hashed") if "on" in found else None,
         min_size=found["min_size"].integer(1, MAX_RING) if "min_size" in found else 1024,
     )
 
@@ -136,16 +136,6 @@ def _choices(at: Cursor) -> int:
         at.choice(("full_scan",))
         return 0
     return at.integer(2, MAX_CHOICES)
-
-
-def _dimension(at: Cursor) -> str:
-    name, known = at.text(), at.reading.names.dimensions
-    if not known:
-        hint = f"add keys: {{{name[:60]}: {{zipf: {{items: 50000, exponent: 1.0}}}}}} to an entry of traffic"
-        at.error("M104", f"no stream has keys, and '{name[:60]}' is to be hashed", hint)
-    else:
-        at.known(name, known, "dimension of keys")
-    return name
 
 
 def _dimension_example(at: Cursor) -> str:

@@ -1,4 +1,4 @@
-"""References by name: which services, endpoints, versions and tenants there are, and what a name means."""
+"""References by name: which services, endpoints, versions, caches and tenants there are, and what a name means."""
 
 from __future__ import annotations
 
@@ -15,6 +15,10 @@ def gather(root: MapNode) -> Names:
         endpoints = dict.fromkeys(_entries(node.get("endpoints")) if isinstance(node, MapNode) else {})
         names.endpoints[service] = tuple(endpoints)
         names.versions[service] = tuple(versions)
+        names.caches[service] = tuple(_entries(node.get("caches")) if isinstance(node, MapNode) else {})
+    mesh = _entries(root.get("mesh"))
+    proxies = {**mesh, **_entries(mesh.get("ambient"))}
+    names.proxy_caches = tuple(kind for kind in PROXY_CACHES if "cache" in _entries(proxies.get(kind)))
     names.tenants = tuple(_entries(root.get("tenants")))
     streams = root.get("traffic")
     items = [item for item in streams.items if isinstance(item, MapNode)] if isinstance(streams, ListNode) else []
@@ -22,6 +26,9 @@ def gather(root: MapNode) -> Names:
     names.senders = tuple(dict.fromkeys(senders))
     names.dimensions = tuple(dict.fromkeys(name for item in items for name in _entries(item.get("keys"))))
     return names
+
+
+PROXY_CACHES = ("gateway", "sidecar", "waypoint")
 
 
 def _entries(node: Node | None) -> dict[str, Node]:
@@ -64,6 +71,49 @@ def target_of(at: Cursor) -> str | None:
     if at.known(service, known, "service") and dot:
         at.known(endpoint, known[service], "endpoint", of=service)
     return node.text
+
+
+def cache_of(at: Cursor) -> str:
+    """Read the name of a cache of the service in whose steps this stands."""
+    service = at.path.split(".")[1]  # services.<name>.…
+    name, known = at.text(), at.reading.names.caches.get(service, ())
+    if name and not known:
+        hint = f"add caches: {{{name[:60]}: {{capacity: 20000}}}} to '{service}'"
+        at.error("M104", f"'{service}' has no caches, and a step looks into '{name[:60]}'", hint)
+    else:
+        at.known(name, known, "cache", of=service)
+    return name
+
+
+def written_cache_of(at: Cursor) -> tuple[str, str] | None:
+    """Read a cache that a write is about: one of the same service, ``service.cache``, or a kind of proxy's."""
+    node = at.scalar("a cache", at.write("tiles"))
+    if node is None:
+        return None
+    service, dot, name = node.text.rpartition(".")
+    names = at.reading.names
+    if not dot and name in PROXY_CACHES and name not in names.caches.get(at.path.split(".")[1], ()):
+        if name not in names.proxy_caches:
+            path = "mesh.ambient.waypoint" if name == "waypoint" else f"mesh.{name}"
+            at.error("M104", f"no {name} has a cache", f"give {path} a cache: {{capacity: 20000, key: item}}")
+            return None
+        return "", name
+    if not dot:
+        return at.path.split(".")[1], cache_of(at)
+    if not at.known(service, names.endpoints, "service"):
+        return None
+    return (service, name) if at.known(name, names.caches.get(service, ()), "cache", of=service) else None
+
+
+def dimension_of(at: Cursor, use: str) -> str:
+    """Read a dimension of the keys of some stream; `use` is what is done with it, for the message."""
+    name, known = at.text(), at.reading.names.dimensions
+    if name and not known:
+        hint = f"add keys: {{{name[:60]}: {{zipf: {{items: 50000, exponent: 1.0}}}}}} to an entry of traffic"
+        at.error("M104", f"no stream has keys, and '{name[:60]}' is to be {use}", hint)
+    else:
+        at.known(name, known, "dimension of keys")
+    return name
 
 
 def entry_names(node: Node | None) -> dict[str, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from meshsim.model.read import keys, quantities
+from meshsim.model.read.caches import read_caches
 from meshsim.model.read.cursor import ENDPOINT_NAME, NAME, RESERVED, Cursor
 from meshsim.model.read.distributions import time_to_wait
 from meshsim.model.read.splits import read_split
@@ -55,6 +56,7 @@ def _service(name: str, at: Cursor) -> Service:
         queue=queue,
         max_wait=max_wait,
         discipline=_discipline(found.get("discipline")),
+        caches=read_caches(found["caches"]) if "caches" in found else {},
         connections=read_connections(found["connections"]) if "connections" in found else SERVICE_CONNECTIONS,
     )
 

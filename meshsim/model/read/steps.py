@@ -1,4 +1,4 @@
-"""The steps of an endpoint: work, wait, call, parallel, choose, fail."""
+"""The steps of an endpoint: work, wait, call, parallel, choose, fail, cache, invalidate."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import math
 from collections.abc import Callable, Collection
 
 from meshsim.model.read import keys, quantities
+from meshsim.model.read.caches import read_key
 from meshsim.model.read.cursor import Cursor
 from meshsim.model.read.distributions import COUNT, DURATION, distribution
-from meshsim.model.read.references import endpoint_of
+from meshsim.model.read.references import cache_of, endpoint_of, written_cache_of
 from meshsim.model.read.traffic import sizes
-from meshsim.model.steps import Call, Choose, Fail, FailReason, Option, Parallel, Step, Wait, Work
+from meshsim.model.steps import Cached, Call, Choose, Fail, FailReason, Invalidate, Option, Parallel, Step, Wait, Work
 from meshsim.model.topology import PROBABILITY_SLACK
 
 MAX_RETRIES = 100
@@ -35,12 +36,9 @@ def read_step(at: Cursor) -> Step | None:
         at.wrong_kind("a step", "write {work: 5ms}, {wait: 5ms}, {call: service.endpoint}, {parallel: […]}, …")
         return None
     named = at.keys()
-    kinds = [key for key in named if key in keys.STEPS or key in keys.LATER_STEPS]
+    kinds = [key for key in named if key in keys.STEPS]
     if len(kinds) != 1:
         _wrong_number(at, kinds)
-        return None
-    if kinds[0] in keys.LATER_STEPS:
-        at.later(f"the step '{kinds[0]}'")
         return None
     step = _READERS[kinds[0]](at)
     if step is not None:
@@ -171,6 +169,43 @@ def fail_reason(at: Cursor) -> FailReason:
     return _REASONS[at.choice(keys.FAIL_REASONS) or "500"]
 
 
+def _cached(at: Cursor) -> Step | None:
+    found = _fields(at, "cache")
+    if "cache" not in found:
+        return None
+    example = "name: tiles, key: item, miss: [{call: a.get}]"
+    inner = found["cache"].fields(
+        keys.CACHED, required=("name", "key"), example=example, elsewhere=keys.ELSEWHERE_CACHED
+    )
+    return Cached(
+        name=cache_of(inner["name"]) if "name" in inner else "",
+        key=read_key(inner["key"]) if "key" in inner else (),
+        miss=_one_or_more(inner["miss"]) if "miss" in inner else (),
+    )
+
+
+def _invalidate(at: Cursor) -> Step | None:
+    found = _fields(at, "invalidate")
+    if "invalidate" not in found:
+        return None
+    inner = found["invalidate"].fields(keys.INVALIDATE, required=("cache", "key"), example="cache: tiles, key: item")
+    cache = written_cache_of(inner["cache"]) if "cache" in inner else None
+    of = endpoint_of(inner["of"]) if "of" in inner else None
+    if cache is None:
+        return None
+    if cache[0] and "of" in inner:
+        hint = "remove of: a service's cache is told apart by its name"
+        inner["of"].error("M120", "of has no meaning here: only proxies have answers of many endpoints", hint)
+    if not cache[0] and "of" not in inner:
+        message = f"the cache of the {cache[1]} has answers of many endpoints, and nothing says which have changed"
+        inner["cache"].error("M102", message, "add of: service.endpoint", inner["cache"].key_mark)
+    return Invalidate(
+        cache=cache,
+        key=read_key(inner["key"]) if "key" in inner else (),
+        of=".".join(of) if of is not None else "",
+    )
+
+
 _READERS: dict[str, Callable[[Cursor], Step | None]] = {
     "work": _work,
     "wait": _wait,
@@ -178,4 +213,6 @@ _READERS: dict[str, Callable[[Cursor], Step | None]] = {
     "parallel": _parallel,
     "choose": _choose,
     "fail": _fail,
+    "cache": _cached,
+    "invalidate": _invalidate,
 }

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from meshsim.model.distributions import Distribution, constant
 from meshsim.model.read import data_files, keys, quantities
+from meshsim.model.read.caches import read_key
 from meshsim.model.read.cursor import NAME, Cursor
 from meshsim.model.read.distributions import BYTES, COUNT, DURATION, distribution, time_to_wait
 from meshsim.model.read.headers import read_headers
@@ -21,6 +22,8 @@ CLIENT_CONNECTIONS = Connections(fresh=0.1)  # assumed: ten requests over each c
 MAX_POINTS = 10_000
 MAX_ITEMS = 10_000_000  # of one dimension of keys
 MAX_EXPONENT = 10.0  # of Zipf's law: almost all requests are about item 1 then
+MAX_WINDOW = 1000  # requests that a session remembers
+DEFAULT_WINDOW = 16  # assumed
 MIN_GAP_S = 1e-9  # the clock's tick
 MIN_STAY_S = 1e-6  # a change of rate at each microsecond is none that anybody could tell
 
@@ -59,7 +62,7 @@ def read_traffic(at: Cursor) -> tuple[Stream, ...]:
 def _stream(name: str, at: Cursor) -> Stream | None:
     found = at.fields(keys.STREAM, required=("entry", "arrivals"), later=keys.LATER_STREAM)
     arrivals = _arrivals(found["arrivals"]) if "arrivals" in found else _STAND_IN
-    sessions = _sessions(found["sessions"]) if "sessions" in found else None
+    sessions = _sessions(found["sessions"], "keys" in found) if "sessions" in found else None
     if sessions is not None and arrivals.kind in ("closed", "trace"):
         hint = "sessions go with poisson, constant, renewal, batch, mmpp, rate and spike"
         found["sessions"].error("M120", f"sessions have no meaning with {arrivals.kind} arrivals", hint)
@@ -95,11 +98,17 @@ def _dimension(at: Cursor) -> Keys:
         at.error("M114", f"{at.name} has to be of one kind, not {len(at.keys())}", hint, at.key_mark)
         return Keys(items=1)
     for kind, inner in kinds.items():
-        found = inner.fields(keys.KEYS[kind], required=keys.KEYS[kind], example="items: 1000")
+        allowed = (*keys.KEYS[kind], *keys.KEYS_MORE)
+        found = inner.fields(allowed, required=keys.KEYS[kind], example="items: 1000")
         items = found["items"].integer(1, MAX_ITEMS) if "items" in found else 1
         exponent = found["exponent"].number(0.0, MAX_EXPONENT) if "exponent" in found else 0.0
-        return Keys(items=items, exponent=exponent)
+        once = quantities.share(found["once"]) if "once" in found else 0.0
+        return Keys(items=items, exponent=exponent, once=once, life_s=_life(found["life"]) if "life" in found else None)
     return Keys(items=1)
+
+
+def _life(at: Cursor) -> float:
+    return quantities.duration(at, positive=True, instead_of_0="remove life to let the ranking stay as it is")
 
 
 def sizes(found: dict[str, Cursor]) -> tuple[Distribution | None, Distribution | None]:
@@ -136,16 +145,31 @@ def read_connections(at: Cursor) -> Connections:
     return Connections(pool=at.integer(1, 10_000))
 
 
-def _sessions(at: Cursor) -> Sessions:
-    found = at.fields(keys.SESSIONS, required=keys.SESSIONS, later=keys.LATER_SESSIONS,
-                      example="requests: {geometric: 20}, gap: {exp: 2s}")  # fmt: skip
+def _sessions(at: Cursor, keyed: bool) -> Sessions:
+    found = at.fields(keys.SESSIONS, required=("requests", "gap"), example="requests: {geometric: 20}, gap: {exp: 2s}")
     requests = distribution(found["requests"], COUNT, least=1.0) if "requests" in found else constant(1)
     gap = distribution(found["gap"], DURATION) if "gap" in found else constant(1)
-    return Sessions(requests=requests, gap=gap)
+    for key in ("reuse", "same"):
+        if key in found and not keyed:
+            hint = f"add keys: {{item: {{zipf: {{items: 50000, exponent: 1.0}}}}}} to the stream, or remove {key}"
+            message = f"{key} has no meaning without keys: the requests are about nothing"
+            found[key].error("M120", message, hint, found[key].key_mark)
+    reuse, window = _reuse(found["reuse"]) if "reuse" in found else (0.0, DEFAULT_WINDOW)
+    same = read_key(found["same"]) if "same" in found and keyed else ()
+    return Sessions(requests=requests, gap=gap, reuse=reuse, reuse_window=window, same=same)
+
+
+def _reuse(at: Cursor) -> tuple[float, int]:
+    """Read a share, or ``{share, window}``."""
+    if not at.is_map():
+        return quantities.share(at), DEFAULT_WINDOW
+    found = at.fields(keys.REUSE, required=("share",), example="share: 70%, window: 16")
+    share = quantities.share(found["share"]) if "share" in found else 0.0
+    return share, found["window"].integer(1, MAX_WINDOW) if "window" in found else DEFAULT_WINDOW
 
 
 def _arrivals(at: Cursor) -> Arrivals:
-    found = at.fields(keys.ARRIVALS, later=keys.LATER_ARRIVALS, example="poisson: 100/s")
+    found = at.fields(keys.ARRIVALS, example="poisson: 100/s", elsewhere=keys.ELSEWHERE_ARRIVALS)
     if at.is_map() and len(at.keys()) != 1:
         at.error("M114", f"arrivals have to be of one kind, not {len(at.keys())}", "write e.g. {poisson: 100/s}")
     for kind, inner in found.items():

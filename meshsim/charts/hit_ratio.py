@@ -1,0 +1,159 @@
+"""Hit ratios of caches along an axis, with theory as a line, and the latency that comes with them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Unpack
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from meshsim.charts import frames
+from meshsim.charts.quantities import arms, axis_label, logarithmic, numbers_of, quantity
+from meshsim.charts.style import Canvas, Look, canvas, folded, mark_of
+from meshsim.errors import UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_CACHE, _TENANT, _HITS, _THEORY, _LATENCY = "cache", "tenant", "hit_ratio", "theory_hit_ratio", "mean_s"
+_WIDE: Final = 10.0  # ratio of the ends of the axis from which it is logarithmic
+_AXES: Final = {"capacity": "capacity of each cache", "replicas": "replicas of what has a cache (number)"}
+#: Of several caches of one architecture, whose colour they share.
+_DASHES: Final = ("-", (0, (6, 1.5)), (0, (1, 1)), (0, (4, 1, 1, 1)))
+
+
+def cache_curve(points: pd.DataFrame, ax: Axes | None = None, *, x: str | None = None, **look: Unpack[Look]) -> Axes:
+    """Draw hit ratios along what varies, a line a cache and architecture, and mean latency against them.
+
+    Thin lines without marks are theory (Che's approximation) where it applies. Points without a steady state, and
+    those without an interval, are hollow.
+
+    Parameters
+    ----------
+    points
+        A row a cache and point, as `CacheCurve.frame` has them: what varies in the columns before ``architecture``;
+        ``cache``, ``verdict``, ``hit_ratio``, ``mean_s``, both with their ``_low`` and ``_high``, and
+        ``theory_hit_ratio``. Rows of single tenants are left out.
+    ax
+        Axes whose place is taken; None for a new figure.
+    x
+        Column across; the only one that varies if absent.
+    look
+        See `meshsim.charts.style.Look`.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The panel of hit ratios; that of latency follows in its figure.
+
+    Raises
+    ------
+    UsageError
+        A column is missing, several of them vary, or there is nothing to draw.
+    """
+    frames.check(points, [frames.ARCHITECTURE, _CACHE, frames.VERDICT, _HITS, _LATENCY])
+    rows = points if _TENANT not in points.columns else points[points[_TENANT].isna() | (points[_TENANT] == "")]
+    across = _across(rows, x)
+    frames.check(rows, [across], (frames.ARCHITECTURE, _CACHE, across))
+    frames.check_numbers(rows, [*frames.interval_columns(_HITS), *frames.interval_columns(_LATENCY), _THEORY])
+    values = rows[across].tolist()
+    places, unit = numbers_of(values) or (None, "")
+    if places is None:
+        raise UsageError(f"column '{across}' holds names, no numbers: a curve needs an axis to go along")
+    rows = rows.assign(**{_PLACE: places}).sort_values(_PLACE, kind="stable")
+    with canvas(ax, look, (7.2, 5.8), shape=(2, 1), ratios=(3, 2)) as found:
+        for name in frames.architectures(rows):
+            mine = rows[rows[frames.ARCHITECTURE] == name]
+            for number, cache in enumerate(mine[_CACHE].drop_duplicates()):
+                _draw(found, mine[mine[_CACHE] == cache], name, str(cache), _DASHES[number % len(_DASHES)])
+        _label(found, rows, across, unit)
+    return found.axes[0]
+
+
+_PLACE: Final = "place across"  # a column's name that no table has
+
+
+def _across(rows: pd.DataFrame, x: str | None) -> str:
+    """Column that varies, of those before the architecture."""
+    columns = [str(name) for name in rows.columns]
+    axes = columns[: columns.index(frames.ARCHITECTURE)]
+    if not axes:
+        raise UsageError("nothing varies here: make the table with meshsim cache FILE --curve capacity=100,300,1000")
+    several = [name for name in axes if rows[name].nunique() > 1]
+    if x is not None:
+        several = [name for name in several if name != x]
+        if x not in axes:
+            raise UsageError(f"there is no axis '{x}'; there is {', '.join(axes)}")
+    across = x or (several.pop(0) if several else axes[0])
+    if several:
+        value = rows.iloc[0][several[0]]
+        raise UsageError(f"points differ in {several[0]} too: keep one value, e.g. --where '{several[0]}={value}'")
+    return across
+
+
+def _draw(found: Canvas, rows: pd.DataFrame, name: str, cache: str, dash: object) -> None:
+    top, bottom = found.axes
+    mark, known = mark_of(name), rows[rows[_HITS].notna()]
+    scale = quantity(_LATENCY, float(rows[_LATENCY].max())).unit.scale
+    style: dict[str, Any] = {"color": mark.colour, "ls": dash, "lw": 1.3}
+    top.plot(known[_PLACE], known[_HITS] * 100, gid=f"{name} {cache}", **style)
+    bottom.plot(known[_HITS] * 100, known[_LATENCY] * scale, gid=f"{name} {cache}", **style)
+    for _, row in known.iterrows():
+        hits, latency = frames.estimate(row, _HITS), frames.estimate(row, _LATENCY)
+        bars, long = arms(hits, 100.0), arms(latency, scale)
+        unsure = frames.unstable(row)
+        marker: dict[str, Any] = {
+            "color": mark.colour,
+            "marker": mark.marker,
+            "ls": "none",
+            "lw": 1.0,
+            "gid": f"{name} {cache}",
+        }
+        fill = found.theme.paper if unsure or bars is None else mark.colour
+        top.errorbar(row[_PLACE], row[_HITS] * 100, yerr=bars, mfc=fill, **marker)
+        fill = found.theme.paper if unsure or bars is None or long is None else mark.colour
+        bottom.errorbar(row[_HITS] * 100, row[_LATENCY] * scale, xerr=bars, yerr=long, mfc=fill, **marker)
+    told = rows[rows[_THEORY].notna()] if _THEORY in rows.columns else rows.iloc[:0]
+    if len(told):
+        top.plot(
+            told[_PLACE],
+            told[_THEORY].astype(float) * 100,
+            color=found.theme.ink,
+            lw=0.8,
+            zorder=3,
+            gid=f"theory {name} {cache}",
+        )
+
+
+def _label(found: Canvas, rows: pd.DataFrame, across: str, unit: str) -> None:
+    top, bottom = found.axes
+    places = rows[_PLACE].to_numpy(dtype=np.float64)
+    if places.min() > 0 and places.max() >= _WIDE * places.min():
+        top.set_xscale("log")
+        logarithmic(top.xaxis, *top.get_xlim())
+    for ax in (top.yaxis, bottom.xaxis):
+        ax.set_label_text("hit ratio (% of lookups)")
+    top.set_ylim(bottom=0)
+    words = _AXES.get(across)
+    top.set_xlabel(axis_label(across, unit) if words is None else f"{words}{f' ({unit})' if unit else ''}")
+    bottom.set_ylabel(quantity(_LATENCY, float(rows[_LATENCY].max())).label)
+    top.legend(handles=_handles(found, rows), loc="upper left", bbox_to_anchor=(1.0, 1.0), handlelength=3.2)
+    found.set_title(f"Hit ratio along {across}, and mean latency against it")
+    note = "Bars: 95 % intervals."
+    if any(frames.estimate(row, _HITS).low is None or frames.unstable(row) for _, row in rows.iterrows()):
+        note += " Hollow: unstable, or too short for an interval."
+    found.note(note, bottom)
+
+
+def _handles(found: Canvas, rows: pd.DataFrame) -> list[Line2D]:
+    handles = []
+    for name in frames.architectures(rows):
+        mark = mark_of(name)
+        for number, cache in enumerate(rows[rows[frames.ARCHITECTURE] == name][_CACHE].drop_duplicates()):
+            label = folded(f"{name}: {cache}", 24)
+            dash = _DASHES[number % len(_DASHES)]
+            handles.append(Line2D([], [], color=mark.colour, marker=mark.marker, ls=dash, label=label))
+    if _THEORY in rows.columns and rows[_THEORY].notna().any():
+        handles.append(Line2D([], [], color=found.theme.ink, lw=0.8, label="theory, where it\napplies"))
+    return handles

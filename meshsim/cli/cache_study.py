@@ -1,0 +1,78 @@
+"""``meshsim cache TOPOLOGY``: what its caches do under several architectures, at one point or along a curve."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from meshsim.cli.objectives import conclude
+from meshsim.cli.options import Format
+from meshsim.cli.output import as_json, as_markdown, write
+from meshsim.cli.reading import read_topology, readable
+from meshsim.cli.simulation import Simulation
+from meshsim.cli.terminal import progress
+
+if TYPE_CHECKING:
+    from meshsim.results.cache_study import CacheCurve, CacheStudy
+
+
+def study_caches(
+    topology: str,
+    architectures: Sequence[str],
+    curves: Sequence[str],
+    options: Mapping[str, Any],
+    *,
+    jobs: int | None,
+    output: Format,
+    strict: bool,
+    quiet: bool,
+) -> None:
+    """Simulate, and write what caches did.
+
+    Parameters
+    ----------
+    topology
+        As it was given.
+    architectures
+        Those with a cache if empty.
+    curves
+        What varies.
+    options
+        Of the simulation; see `Simulation`.
+    jobs, output, strict, quiet
+        As of other commands.
+    """
+    import meshsim
+
+    simulation = Simulation("cache", topology, architectures, **options)
+    with readable(topology) as source:
+        spec = read_topology(source, simulation.changes, quiet=quiet)
+        keywords = simulation.keywords(spec, jobs, quiet=quiet)
+        for foreign in ("objectives", "check"):
+            del keywords[foreign]
+        with progress(quiet) as shown:
+            if curves:
+                found: CacheStudy | CacheCurve = meshsim.cache_curve(
+                    source, architectures, curves=curves, overrides=simulation.changes, progress=shown, **keywords
+                )
+            else:
+                found = meshsim.cache_study(spec, architectures, progress=shown, **keywords)
+    write(_text(found, output))
+    studies = [found] if isinstance(found, meshsim.CacheStudy) else found.studies
+    conclude([result for study in studies for result in study.results.values()], {}, strict=strict, quiet=quiet)
+
+
+def _text(found: CacheStudy | CacheCurve, output: Format) -> str:
+    if output is Format.JSON:
+        return as_json(found.to_dict())
+    if output is Format.CSV:
+        text: str = found.frame().to_csv(index=False, lineterminator="\n")
+        return text
+    return found.summary() if output is Format.TABLE else _markdown(found)
+
+
+def _markdown(found: CacheStudy | CacheCurve) -> str:
+    """The tables and the sentences, for a design review."""
+    tables = [as_markdown(head, rows) for head, *rows in found.tables() if rows]
+    sentences = "\n".join(f"- {sentence}" for sentence in found.sentences())
+    return "\n\n".join([f"**{found.headline()}**", *tables, sentences, f"`{found.command}`"])

@@ -1,0 +1,84 @@
+"""The warnings that an expert would give about caches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from meshsim.model import graph
+from meshsim.model.caches import Cache
+from meshsim.model.policy_advice import Warnings, calls_of
+from meshsim.model.policy_choice import RouteTable
+from meshsim.model.read.cursor import Reading
+from meshsim.model.steps import Cached
+from meshsim.model.topology import Service, Topology
+from meshsim.units import format_bytes
+
+_PROXY_PATHS = {"gateway": "mesh.gateway", "sidecar": "mesh.sidecar", "waypoint": "mesh.ambient.waypoint"}
+
+
+def _looks(service: Service, endpoint: str | None = None) -> Iterator[Cached]:
+    """All steps of a service, or of one endpoint, that look into a cache."""
+    for version in service.versions:
+        for name, steps in version.endpoints.items():
+            if endpoint in (None, name):
+                yield from (step for step in graph.every_step(steps) if isinstance(step, Cached))
+
+
+def _all(topology: Topology) -> Iterator[tuple[str, str, Cache]]:
+    """Path, label and value of every cache."""
+    for name, service in topology.services.items():
+        for cache in service.caches.values():
+            yield f"services.{name}.caches.{cache.name}", f"cache '{cache.name}' of '{name}'", cache
+    for kind, proxy in graph.proxy_caches(topology).items():
+        yield f"{_PROXY_PATHS[kind]}.cache", f"the cache of the {kind}", proxy.cache
+
+
+def _unused(topology: Topology, reading: Reading) -> Warnings:
+    for name, service in topology.services.items():
+        used = {step.name for step in _looks(service)} if service.caches else set()
+        for cache in service.caches:
+            if cache not in used:
+                hint = f"add - cache: {{name: {cache}, key: …, miss: […]}} to an endpoint, or remove the cache"
+                yield "M224", f"no step of '{name}' looks into cache '{cache}'", hint, f"services.{name}.caches.{cache}"
+
+
+def _keyless(topology: Topology, reading: Reading) -> Warnings:
+    """Warn of streams that pass caches by, since their requests have no key to ask for; once for each cache."""
+    if not any(_all(topology)):
+        return
+    told: set[str] = set()
+    out, table = graph.edges(topology, possible=True), RouteTable(topology.routes)
+    for stream in topology.traffic:
+        for _, callee in calls_of(stream, out, table):
+            for path, label, key in _asked(topology, callee):
+                missing = next((dimension for dimension in key if dimension not in stream.keys), None)
+                if missing is None or path in told:
+                    continue
+                told.add(path)
+                message = f"stream '{stream.name}' reaches {callee} without the key '{missing}', and passes {label} by"
+                hint = f"add keys: {{{missing}: {{zipf: {{items: 50000, exponent: 1.0}}}}}} to '{stream.name}'"
+                if path.startswith("mesh."):
+                    hint += ", or name in only: the endpoints whose answers are kept"
+                yield "M225", message, hint, path
+
+
+def _asked(topology: Topology, callee: str) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """Path, label and key of the caches that requests to an endpoint may be looked up in."""
+    name, _, endpoint = callee.partition(".")
+    for step in _looks(topology.services[name], endpoint):
+        yield f"services.{name}.caches.{step.name}", f"cache '{step.name}'", step.key
+    for kind, proxy in graph.proxy_caches(topology).items():
+        if not proxy.only or callee in proxy.only:
+            yield f"{_PROXY_PATHS[kind]}.cache", f"the cache of the {kind}", proxy.key
+
+
+def _too_small(topology: Topology, reading: Reading) -> Warnings:
+    for path, label, cache in _all(topology):
+        if cache.capacity_bytes is None or cache.size is None or cache.size.minimum() <= cache.capacity_bytes:
+            continue
+        least, room = format_bytes(round(cache.size.minimum())), format_bytes(cache.capacity_bytes)
+        message = f"{label} holds nothing: an object has {least} at least, and there is room for {room}"
+        yield "M226", message, "raise the capacity, or lower the size", f"{path}.capacity"
+
+
+WARNINGS = (_unused, _keyless, _too_small)
