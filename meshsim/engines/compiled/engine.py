@@ -34,6 +34,7 @@ class CompiledRun:
         self.program = program
         self.seed, self.replication = seed, replication
         self.kernel = allocation.allocate(program)
+        self._given = (self.kernel, state.for_kernel(self.kernel))
         s = self.kernel.scalars[0]
         s["run"] = s["origin"] = keyed.run_key(seed, replication, 0)
         s["duration_ns"] = duration_ns
@@ -48,6 +49,12 @@ class CompiledRun:
         self.status = rows.PAUSED
         self._start()
 
+    def _tables(self) -> state.Kernel:
+        """The kernel as compiled code takes it, made again when a table was replaced."""
+        if self._given[0] is not self.kernel:
+            self._given = (self.kernel, state.for_kernel(self.kernel))
+        return self._given[1]
+
     def _name_stores(self, run_key: int) -> None:
         """Give each store what its draws are keyed by."""
         for cache in self.program.caches:
@@ -60,9 +67,9 @@ class CompiledRun:
             if stream["kind"] == CLOSED:
                 for user in range(int(stream["users"])):
                     self._make_room_for_a_user()
-                    clients.begin_user(state.for_kernel(self.kernel), number, user)
+                    clients.begin_user(self._tables(), number, user)
             else:
-                clients.begin(state.for_kernel(self.kernel), number)
+                clients.begin(self._tables(), number)
 
     def _make_room_for_a_user(self) -> None:
         s = self.kernel.scalars[0]
@@ -74,7 +81,7 @@ class CompiledRun:
     def advance(self, until_ns: int) -> bool:
         """Handle all events before `until_ns`; False when the run is over."""
         while True:
-            self.status = int(loop.advance(state.for_kernel(self.kernel), until_ns))
+            self.status = int(loop.advance(self._tables(), until_ns))
             if self.status != rows.GROW:
                 break
             self.kernel = growth.grow(self.kernel, int(self.kernel.scalars[0]["full"]))
@@ -91,7 +98,7 @@ class CompiledRun:
 
     def bring_to(self, at_ns: int) -> None:
         """Bring time and all integrals up to an instant before the next event."""
-        counters.bring_to(state.for_kernel(self.kernel), at_ns)
+        counters.bring_to(self._tables(), at_ns)
 
     def totals(self) -> Totals:
         """Sum up what has been counted so far."""
@@ -131,7 +138,7 @@ class CompiledRun:
         """Replicas that come (back) have nothing in their own caches (rule G3)."""
         for cache in self.program.caches[self.program.caches["service"] == service]:
             for number in range(before, after) if not cache["shared"] else ():
-                caches.empty(state.for_kernel(self.kernel), int(cache["first_store"]) + number)
+                caches.empty(self._tables(), int(cache["first_store"]) + number)
 
     def _note_scaling(self, service: int, before: int, after: int) -> None:
         s, number = self.kernel.scalars[0], int(self.kernel.scalars["scalings"][0])
@@ -152,7 +159,7 @@ class CompiledRun:
         """Let all entries of all stores of a cache go."""
         row = self.program.caches[cache]
         for number in range(int(row["stores"])):
-            caches.empty(state.for_kernel(self.kernel), int(row["first_store"]) + number)
+            caches.empty(self._tables(), int(row["first_store"]) + number)
 
     def set_load(self, stream: int, load: float) -> None:
         """From now on an open stream runs `load` times as fast as in the topology."""
@@ -163,7 +170,7 @@ class CompiledRun:
             return
         if s["heap"] + 1 > len(self.kernel.heap):
             self.kernel = growth.grow(self.kernel, growth.HEAP_TABLE)
-        clients.expect_at(state.for_kernel(self.kernel), stream, due_ns)
+        clients.expect_at(self._tables(), stream, due_ns)
 
     def set_slow(self, service: int, factor: float) -> None:
         """From now on CPU work that begins at a service takes `factor` times as much."""
@@ -222,7 +229,7 @@ class CompiledRun:
 
     def record(self) -> Record:
         """Close all batches and hand over what was counted."""
-        k = state.for_kernel(self.kernel)
+        k = self._tables()
         s = self.kernel.scalars[0]
         end_ns = max(int(s["now_ns"]), int(s["duration_ns"])) if s["pending"] == 0 else int(s["limit_ns"])
         while s["batch"] < BATCHES:
@@ -284,4 +291,4 @@ class CompiledRun:
         for at in open_ones:
             if s["record_requests"] and s["rows"] == len(self.kernel.rows):
                 self.kernel = growth.grow(self.kernel, growth.ROW_TABLE)
-            clients.store(state.for_kernel(self.kernel), int(at), record.UNFINISHED)
+            clients.store(self._tables(), int(at), record.UNFINISHED)

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import config
 
+from meshsim.engines.compiled.by_address import Tables
 from meshsim.engines.compiled.rows import CACHE_LINE
 from meshsim.errors import InternalError
 
@@ -185,5 +186,6 @@ def _refuse_negative(index: Any) -> None:
 def for_kernel(kernel: Kernel) -> Kernel:
     """Give the tables as compiled code takes them; without the compiler, as it sees them."""
     if not config.DISABLE_JIT:  # type: ignore[attr-defined]
-        return kernel
+        by_address: Any = Tables(kernel)
+        return by_address
     return Kernel(*(array.view(_Table) for array in kernel))
