@@ -9,6 +9,8 @@ row for each.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from meshsim.architectures.enforced import Backoff, Cancellation, Cluster, OutlierRule, Trying
 from meshsim.errors import UsageError
 from meshsim.model import policies as m
@@ -113,6 +115,11 @@ def cancellation(absent: DefaultSet, written: bool | None) -> Cancellation:
     return "everywhere" if written else "nowhere"
 
 
+def balanced(balancer: LoadBalancer) -> Cluster:
+    """An upstream of which nothing but the balancing is said."""
+    return Cluster(balancer=balancer.kind, choices=balancer.choices, hash_on=balancer.on, min_ring=balancer.min_size)
+
+
 def cluster(
     absent: DefaultSet,
     inside: DefaultSet,
@@ -124,16 +131,12 @@ def cluster(
     retries: Retries | str | None,
 ) -> Cluster:
     """Fill in what policies say of the upstream as its caller sees it; `absent` and `inside` as of `trying`."""
-    chosen = balancer or BALANCER[absent]
     limits = BREAKER[absent] if breaker is None else None if isinstance(breaker, str) else breaker
     if limits is not None and inside == "envoy":
         limits = CircuitBreaker(**{**_ENVOY_BREAKER.model_dump(), **limits.model_dump(exclude_none=True)})
     budget = retries.budget if isinstance(retries, Retries) else None
-    return Cluster(
-        balancer=chosen.kind,
-        choices=chosen.choices,
-        hash_on=chosen.on,
-        min_ring=chosen.min_size,
+    return replace(
+        balanced(balancer or BALANCER[absent]),
         zone_aware=bool(zone_aware),
         panic=PANIC[inside] if panic is None else panic,
         max_connections=limits.max_connections if limits else None,

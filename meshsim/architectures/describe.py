@@ -247,10 +247,10 @@ def _manner(plane: Plane, hop: Hop) -> str:
 
 
 def _enforcer(sender: str, chain: tuple[Hop, ...]) -> str:
-    """Name who chooses the replica for each request: the sender of the hop that balances."""
+    """Name who chooses the callee's replica for each request: the sender of the hop that balances over them."""
     senders = (sender, *(hop.to for hop in chain))
     for who, hop in zip(senders, chain, strict=False):
-        if hop.pick == "balance":
+        if hop.pick == "balance" and hop.among == chain[-1].among:
             return "its own library" if who == sender else who
     return "nobody"
 

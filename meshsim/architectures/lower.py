@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any, Literal
 
 from meshsim.architectures.architecture import Architecture, parse_architecture
-from meshsim.architectures.defaults import CANCELLATION
+from meshsim.architectures.defaults import CANCELLATION, balanced
 from meshsim.architectures.enforced import Enforced, RouteRule, Trying
 from meshsim.architectures.enforcement import Enforcement
 from meshsim.architectures.memory import used_bytes
@@ -86,11 +86,13 @@ class _Lowering:
         self.topology = topology
         self.same_policies = same_policies
         services = topology.services
+        before = topology.mesh.gateway.load_balancer
         self.wiring = Wiring(
             architecture=architecture,
             meshed=architecture.meshed(services),
             namespaces={name: service.namespace for name, service in services.items()},
             cancellation=CANCELLATION[topology.policy_defaults],
+            before_gateways=None if before is None else balanced(before),
         )
         self.unenforced = Enforced(cancellation=self.wiring.cancellation)
         self.enforcement = Enforcement(topology)

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from meshsim.architectures.architecture import Architecture
-from meshsim.architectures.enforced import RANDOM, Cancellation, Enforced
+from meshsim.architectures.enforced import RANDOM, Cancellation, Cluster, Enforced
 from meshsim.architectures.plane import KEPT_OPEN, Hop, Pick
 from meshsim.architectures.resolution import CLIENT
 from meshsim.model.traffic import Connections
@@ -84,6 +84,7 @@ class Wiring:
     meshed: frozenset[str]
     namespaces: Mapping[str, str]  # of each service
     cancellation: Cancellation  # where no policy says it
+    before_gateways: Cluster | None = None  # how one of them is chosen for each request; None: once a connection
 
     def passage(self, edge: Edge) -> str:
         """The target as proxies that only pass on name it: what they do differs by what travels with the request."""
@@ -213,9 +214,10 @@ def _from_gateway(edge: Edge, wiring: Wiring) -> tuple[Hop, ...]:
     to_gateway = Hop(
         to=GATEWAY,
         endpoint=f"{edge.target}{edge.choice_suffix}",
-        pick="connection",
+        pick="connection" if wiring.before_gateways is None else "balance",
         among=GATEWAY,
         via="dest",
+        cluster=wiring.before_gateways or RANDOM,
         connections=edge.connections,
         cancellation=edge.stops_proxies,
         deadline=edge.enforced.deadline,

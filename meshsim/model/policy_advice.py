@@ -269,6 +269,21 @@ def _keyless(topology: Topology, reading: Reading) -> Warnings:
             yield "M222", message, hint, f"policies.{policy.name}.load_balancer"
 
 
+def _keyless_at_gateways(topology: Topology, reading: Reading) -> Warnings:
+    """Warn if gateways are chosen by a key that a stream does not have; once."""
+    balancer = topology.mesh.gateway.load_balancer
+    dimension = balancer.on if balancer is not None else None
+    for stream in topology.traffic if dimension is not None else ():
+        if dimension not in stream.keys:
+            message = (
+                f"stream '{stream.name}' reaches the gateways without the key '{dimension}', which "
+                "mesh.gateway.load_balancer hashes: its requests go to any of them"
+            )
+            hint = f"add keys: {{{dimension}: {{zipf: {{items: 50000, exponent: 1.0}}}}}} to '{stream.name}'"
+            yield "M222", message, hint, "mesh.gateway.load_balancer"
+            return
+
+
 def _unheeded_weights(topology: Topology, reading: Reading) -> Warnings:
     """Warn of replicas that weigh differently where the balancer takes any of them; once for each policy."""
     weighted = {
@@ -316,5 +331,5 @@ def _fits(route: Route, stream: Stream) -> bool:
 
 WARNINGS = (
     _idle_policies, _unmatched_routes, _hidden_routes, _timeouts, _late_tries, _retries, _storms, _pending, _ejections,
-    _zones, _keyless, _unheeded_weights,
+    _zones, _keyless, _keyless_at_gateways, _unheeded_weights,
 )  # fmt: skip

@@ -13,7 +13,7 @@ from typing import Any
 from meshsim.model.read import keys
 from meshsim.model.schema_caches import cached, caches, invalidate
 from meshsim.model.schema_forms import NAME, Schema, form, integer, list_of, map_of, object_of, one_key, ref
-from meshsim.model.schema_policies import policy, route
+from meshsim.model.schema_policies import load_balancer, policy, route
 from meshsim.model.topology import PROFILES
 
 _CHANGE = "change."  # before the names of definitions for files that extend others
@@ -203,7 +203,11 @@ def _platform() -> Schema:
     found = {}
     for kind in ("gateway", "sidecar", "ztunnel", "waypoint"):
         own = {"profile": {"enum": [name for name, kinds in PROFILES.items() if kind in kinds]}, **proxy}
-        more = {"replicas": integer(1), "cache": ref("sidecar_cache" if kind == "sidecar" else "proxy_cache")}
+        more = {
+            "replicas": integer(1),
+            "load_balancer": load_balancer(),
+            "cache": ref("sidecar_cache" if kind == "sidecar" else "proxy_cache"),
+        }
         own |= {key: value for key, value in more.items() if key in keys.PROXY_MORE[kind]}
         found[kind] = object_of((*keys.PROXY, *keys.PROXY_MORE[kind]), own)
     return found

@@ -20,7 +20,7 @@ def policy() -> Schema:
         "deadline": switch("what is left of a timeout or patience travels with the request"),
         "timeout": {"anyOf": [_NONE, ref("duration")], "description": "of all tries, waiting and back-off included"},
         "retries": {"anyOf": [_NONE, integer(0), _retries()]},
-        "load_balancer": _load_balancer(),
+        "load_balancer": load_balancer(),
         "zone_aware": switch("prefers replicas in the caller's zone, and spills over"),
         "panic": ref("share", "below this share of replicas that are not ejected, ejections are ignored"),
         "circuit_breaker": {"anyOf": [_NONE, object_of(keys.CIRCUIT_BREAKER, _limits())]},
@@ -53,7 +53,8 @@ def _retries() -> Schema:
     return object_of(keys.RETRIES, properties)
 
 
-def _load_balancer() -> Schema:
+def load_balancer() -> Schema:
+    """Schema of a way to choose a replica."""
     choices = {"anyOf": [integer(2), {"const": "full_scan"}]}
     on: Schema = {"type": "string", "description": "a dimension of the keys of streams"}
     maps = {

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from meshsim.model.caches import Cache, ProxyCache
 from meshsim.model.distributions import Distribution
-from meshsim.model.policies import DefaultSet, Policy, Route
+from meshsim.model.policies import DefaultSet, LoadBalancer, Policy, Route
 from meshsim.model.steps import Step
 from meshsim.model.traffic import Connections, Stream, Tenant
 
@@ -102,6 +102,7 @@ class ProxyConfig(_Frozen):
     memory_per_cluster_bytes: int | None = None
     memory_per_endpoint_bytes: int | None = None
     memory_per_connection_bytes: int | None = None
+    load_balancer: LoadBalancer | None = None  # gateway only: which one a request goes to; else by connection
     cache: ProxyCache | None = None  # not of ztunnels, which do not understand requests
 
 

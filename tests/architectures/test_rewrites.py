@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from hand_made import CLIENT_CONNECTIONS, OWN_CONNECTIONS
+from hand_made import CLIENT_CONNECTIONS, OWN_CONNECTIONS, mesh
 
 from meshsim.architectures import lower
-from meshsim.architectures.describe import edges
+from meshsim.architectures.describe import describe, edges
 from meshsim.architectures.plane import Hop, Plane
 from meshsim.architectures.walk import chain_of
 from meshsim.model.policies import LoadBalancer, Policy
-from meshsim.model.topology import Topology
+from meshsim.model.topology import ProxyConfig, Topology
 from meshsim.model.traffic import Connections
 
 
@@ -200,6 +200,16 @@ def test_who_is_told_that_a_caller_gave_up(
     *proxies, callee = chain_of(plane, edge.hop)
     assert {hop.cancellation for hop in proxies} == {at_proxies}
     assert callee.cancellation == at_callee
+
+
+def test_a_balancer_before_the_gateways_chooses_one_for_each_request(three: Topology) -> None:
+    gateway = ProxyConfig(profile="envoy", replicas=2, load_balancer=LoadBalancer(kind="maglev", on="caller"))
+    plane = lower(three.model_copy(update={"mesh": mesh(gateway=gateway)}), "gateway")
+    assert chains(plane)["client -> a"] == [
+        "gateway/a.x balance gateway by maglev via dest tls",
+        "a/x balance a by least_request via dest",
+    ]
+    assert "client -> a.x   policies: enforced by gateway" in describe(plane)  # that is another matter
 
 
 @pytest.mark.parametrize("architecture", ["sidecar", "ambient"])

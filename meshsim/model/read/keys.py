@@ -44,7 +44,10 @@ PROXY = (
     "memory_per_cluster", "memory_per_endpoint", "memory_per_connection",
 )  # fmt: skip
 PROXY_MORE = {
-    "gateway": ("replicas", "cache"), "sidecar": ("cache",), "ztunnel": (), "waypoint": ("replicas", "cache"),
+    "gateway": ("replicas", "load_balancer", "cache"),
+    "sidecar": ("cache",),
+    "ztunnel": (),
+    "waypoint": ("replicas", "cache"),
 }  # fmt: skip
 POLICY = (
     "name", "to", "from", "in_app", "cancellation", "deadline", "timeout", "retries", "load_balancer", "zone_aware",

@@ -10,6 +10,7 @@ from meshsim.model.read import keys, quantities
 from meshsim.model.read.caches import read_proxy_cache
 from meshsim.model.read.cursor import NAME, Cursor
 from meshsim.model.read.distributions import DURATION, distribution
+from meshsim.model.read.policies import read_load_balancer
 from meshsim.model.topology import PROFILES, Cores, Mesh, Network, Nodes, Prices, ProxyConfig, Run
 
 _GIB = 1024**3
@@ -119,6 +120,7 @@ def _proxy(at: Cursor | None, kind: str, default: ProxyConfig) -> ProxyConfig:
         memory_per_cluster_bytes=_size(found, "memory_per_cluster"),
         memory_per_endpoint_bytes=_size(found, "memory_per_endpoint"),
         memory_per_connection_bytes=_size(found, "memory_per_connection"),
+        load_balancer=read_load_balancer(found["load_balancer"]) if "load_balancer" in found else None,
         cache=read_proxy_cache(found["cache"], kind) if "cache" in found else None,
     )
 

@@ -67,7 +67,7 @@ def _policy(name: str, at: Cursor, defaults: DefaultSet) -> Policy:
         deadline=read("deadline", Cursor.switch),
         timeout_s=read("timeout", _timeout),
         retries=read("retries", lambda retries: read_retries(retries, defaults)),
-        load_balancer=read("load_balancer", _load_balancer),
+        load_balancer=read("load_balancer", read_load_balancer),
         zone_aware=read("zone_aware", Cursor.switch),
         panic=read("panic", quantities.share),
         circuit_breaker=read("circuit_breaker", _circuit_breaker),
@@ -100,7 +100,8 @@ def _timeout(at: Cursor) -> float | Literal["none"]:
 # -- balancing ---------------------------------------------------------------------------------------------------
 
 
-def _load_balancer(at: Cursor) -> LoadBalancer | None:
+def read_load_balancer(at: Cursor) -> LoadBalancer | None:
+    """Read `load_balancer`: a word, or a map of one kind."""
     if not at.is_map():
         if at.node_text() in _HASHING:
             hint = at.write(f"{{{at.node_text()}: {{on: {_dimension_example(at)}}}}}")
