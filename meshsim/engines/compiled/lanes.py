@@ -2,7 +2,8 @@
 
 Each constant delay of the network has a lane: a list of frames whose message is on its way, the next one to arrive
 first. Only the heads of the lanes are compared with the head of the heap, so that most events of a plane
-never enter the heap. Other messages (random delays, fresh connections) go through the heap.
+never enter the heap. Other messages (random delays, fresh connections) go through the heap, and so do those of a crowd
+at one instant that do not come in the order of their keys.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from meshsim.engines.compiled.rows import ENDED, NONE
 from meshsim.engines.compiled.state import Kernel
 from meshsim.engines.jit import compiled
 from meshsim.engines.order import NEVER_NS
+
+_FAR = 16  # messages that one would have to pass, of the same instant: it goes through the heap instead (assumed)
 
 
 @compiled()
@@ -44,10 +47,14 @@ def travel(k: Kernel, frame: int, place: int, delay_ns: int, usual: bool) -> Non
         push(k, due_ns, key, ANSWERED if k.frames[frame].state == ENDED else REACHED, frame)
         return
     f, lane = k.frames[frame], k.lanes[number]
-    f.due_ns = due_ns
-    after = lane.last
+    after, passed = lane.last, 0
     while after != NONE and k.frames[after].due_ns == due_ns and _key(k, after) > key:
+        if passed == _FAR:
+            push(k, due_ns, key, ANSWERED if f.state == ENDED else REACHED, frame)
+            return
         after = k.frames[after].prev
+        passed += 1
+    f.due_ns = due_ns
     f.prev = after
     if after == NONE:
         f.next = lane.first
