@@ -34,7 +34,7 @@ _FILLING_NS: Final = BATCHES * 5_000_000  # 20 requests for each item, if there 
 
 
 def prepare(case: str) -> Work:
-    """Fill the cache and draw what will be asked of it: ``store-hit``, ``store-evict``, ``step-hit``, ``step-evict``."""
+    """Fill the cache and draw what to ask: ``store-hit``, ``store-evict``, ``step-hit`` or ``step-evict``."""
     how, hits = case.split("-")[0], case.endswith("hit")
     kernel = _full(ENTRIES if hits else _MANY)
     random = np.random.default_rng(1)
