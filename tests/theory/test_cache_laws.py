@@ -23,6 +23,8 @@ from meshsim.engines import keyed
 from meshsim.engines.keyed import mix, name_hash
 from meshsim.engines.record import BATCHES, OK, Record
 
+FEW = 250.0  # part of a long run on both engines, where `test_flows_and_limits` holds them together already
+
 
 def alone(cache: dict[str, Any], items: int, exponent: float, rate: float = 1000.0, **more: Any) -> Plane:
     """One store, Poisson requests for independent items, and no time to get what is not there."""
@@ -131,7 +133,7 @@ def test_sessions_reuse_what_they_say() -> None:
 @pytest.mark.parametrize(("exponent", "capacity"), [(0.8, 2000), (1.2, 200)])
 def test_large_catalogues(policy: str, exponent: float, capacity: int) -> None:
     plane = alone({"capacity": capacity, "policy": policy}, 20_000, exponent)
-    hold_che(share(run_long(plane, 80.0), plane), che(zipf(20_000, exponent), capacity, policy).ratio)
+    hold_che(share(run_long(plane, 80.0, both=FEW), plane), che(zipf(20_000, exponent), capacity, policy).ratio)
 
 
 def sizes_of(plane: Plane, items: int) -> npt.NDArray[np.int64]:
@@ -156,7 +158,7 @@ def test_room_in_bytes(policy: str) -> None:
     """Hits and bytes of hits."""
     plane = alone({"capacity": "4MiB", "policy": policy, **SIZED}, 20_000, 0.9)
     expected = che(zipf(20_000, 0.9), 4 * 2**20, policy, sizes=sizes_of(plane, 20_000))
-    record = run_long(plane, 180.0)
+    record = run_long(plane, 180.0, both=FEW)
     hold_che(share(record, plane), expected.ratio)
     hold_che(byte_share(record), expected.byte_ratio)
 
@@ -168,7 +170,7 @@ def test_bytes_of_hits_where_entries_are_counted() -> None:
     expected = che(zipf(20_000, 0.9), 2000)
     in_bytes = float(asked @ expected.items / asked.sum())
     assert abs(in_bytes - expected.ratio) > 1.5 * CHE  # or the bytes would show nothing
-    record = run_long(plane, 180.0)
+    record = run_long(plane, 180.0, both=FEW)
     hold_che(share(record, plane), expected.ratio)
     hold_che(byte_share(record), in_bytes)
 
@@ -191,7 +193,7 @@ def flowing(cache: dict[str, Any], **service: Any) -> Plane:
 @pytest.mark.parametrize("extra", [{}, {"coalesce": "on"}, {"coalesce": "on", "ttl": "50ms"}])
 def test_flows_and_limits(policy: str, room: str, extra: dict[str, str]) -> None:
     plane = flowing({**ROOM[room], "policy": policy, **extra})
-    record = run(plane, 1.2)
+    record = run(plane, 0.9)
     lookups, hits, delayed, fills, evicted = count(
         record, plane, "a.c", "lookups", "hits", "delayed", "fills", "evictions"
     )
@@ -245,7 +247,7 @@ HASHED = [{"ring_hash": {"on": "item", "min_size": 65536}}, {"maglev": {"on": "i
 @pytest.mark.parametrize("balancer", HASHED)
 def test_with_a_consistent_hash_each_item_is_in_one_store(balancer: Any) -> None:
     plane = replicated(balancer, 4, 500)
-    record = run_long(plane, 80.0)
+    record = run_long(plane, 80.0, both=FEW)
     held = kept(record, plane, "a.c")
     assert len(np.unique(held["key"])) == len(held) == 4 * 500
     hold_che(share(record, plane), several(zipf(20_000, 0.9), 500, 4, "hash").ratio)
@@ -254,7 +256,7 @@ def test_with_a_consistent_hash_each_item_is_in_one_store(balancer: Any) -> None
 @pytest.mark.parametrize("balancer", ["random", "round_robin"])
 def test_otherwise_what_is_popular_is_in_all_of_them(balancer: str) -> None:
     plane = replicated(balancer, 4, 500)
-    record = run_long(plane, 100.0)
+    record = run_long(plane, 100.0, both=FEW)
     held = kept(record, plane, "a.c")
     copies = np.unique(held["key"], return_counts=True)[1]
     expected = che(zipf(20_000, 0.9), 500)
@@ -298,7 +300,7 @@ def of_gateway(*, hashed: bool) -> dict[str, Estimate]:
         ring = Cluster("ring_hash", hash_on="item", min_ring=65536)
         entries = [(stream, replace(hop, pick="balance", cluster=ring)) for stream, hop in plane.entries]
         plane = replace(plane, entries=tuple(entries))
-    record = run_long(plane, 80.0)
+    record = run_long(plane, 80.0, both=FEW)
     names = [stream.name for stream, _ in plane.entries]
     return {name: share(record, plane, "hits", "gateway.gateway", names.index(name)) for name in REPLICAS}
 
@@ -309,7 +311,7 @@ def of_sidecars(service: str, *, hashed: bool) -> Estimate:
     cache = {"capacity": TOTAL // REPLICAS[service], "key": "item", "where": "server"}
     mesh = {"gateway": {"profile": "zero"}, "sidecar": {"profile": "zero", "cache": cache}}
     plane = placed("sidecar-only", [service], mesh, RING if hashed else "random")
-    return share(run_long(plane, 100.0), plane, "hits", f"sidecar@{service}.sidecar")
+    return share(run_long(plane, 100.0, both=FEW), plane, "hits", f"sidecar@{service}.sidecar")
 
 
 @pytest.mark.parametrize(("service", "sign"), [("fewer", 1), ("equal", 0), ("more", -1)])
