@@ -43,7 +43,7 @@ def invalidated(read: float, write: float, heard_later: Callable[[Floats], Float
     now, `still` the chance that a delay is longer than u: the entry is outdated by those since it came, and the first
     of these is older than a with 1 − exp(−w∫still over (a, g)). `heard_later` is the integral of `still` from 0 on.
     """
-    g = np.linspace(0.0, 16.0 / write, 3201)  # trapezes; exp(-16) of all entries become older
+    g = np.linspace(0.0, 16.0 / write, 1601)  # trapezes; exp(-16) of all entries become older
     step = g[1]
     until = heard_later(g)
     of_age = write * np.exp(-write * g)

@@ -48,7 +48,7 @@ def outdated_by_chain(read: float, write: float, delay: float, most: int = 30) -
 @pytest.mark.parametrize("delay", [0.002, 0.03, 0.2])
 def test_exponential_delays_by_a_chain(delay: float) -> None:
     law = invalidated(READ, WRITE, lambda u: -delay * np.expm1(-u / delay))
-    assert (law.hits, law.outdated) == pytest.approx(outdated_by_chain(READ, WRITE, delay), rel=1e-4)
+    assert (law.hits, law.outdated) == pytest.approx(outdated_by_chain(READ, WRITE, delay), rel=5e-4)
 
 
 @pytest.mark.parametrize("delay", [0.002, 0.03, 0.2])
