@@ -241,9 +241,9 @@ def run(
     return records[0]
 
 
-def run_long(plane: Plane, seconds: float, *, seed: int = 1, spans: bool = False) -> Record:
-    """A long run on the compiled engine alone, after a fiftieth of it on which both engines must agree."""
-    run(plane, seconds / 50.0, seed=seed, spans=spans)
+def run_long(plane: Plane, seconds: float, *, seed: int = 1, spans: bool = False, both: float = 50.0) -> Record:
+    """A long run on the compiled engine alone, after one by `both` times shorter on which both engines must agree."""
+    run(plane, seconds / both, seed=seed, spans=spans)
     return run(plane, seconds, seed=seed, spans=spans, engines=("compiled",))
 
 

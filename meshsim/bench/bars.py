@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from meshsim.bench.suite import LONG_LINES, Measurement
+from meshsim.bench.suite import LONG_LINES, LOOKUPS, Measurement
 
 MB = 1e6
 
@@ -69,7 +69,7 @@ def _ratio(first: float | None, second: float | None) -> float | None:
 def bars(found: Sequence[Measurement]) -> list[Bar]:
     """Set every bar beside what was measured."""
     table = _Table(found)
-    return [*_speed(table), *_growth(table), *_memory(table), *_commands(table)]
+    return [*_speed(table), *_growth(table), *_memory(table), *_lookups(table), *_commands(table)]
 
 
 def _speed(table: _Table) -> Iterator[Bar]:
@@ -105,6 +105,12 @@ def _memory(table: _Table) -> Iterator[Bar]:
     name = f"memory, {cases[-1]} against {cases[0].split()[0]}" if cases else "memory, flat in requests"
     # assumed: a tenth more for a hundred times the requests is flat
     yield Bar(name, growth, 1.1, "×", at_least=False)
+
+
+def _lookups(table: _Table) -> Iterator[Bar]:
+    for case in LOOKUPS:
+        nanoseconds = _ratio(1e9, table.requests("cache lookups", case))
+        yield Bar(f"cache of 10,000 entries, {case}", nanoseconds, 60, "ns", at_least=False)
 
 
 def _commands(table: _Table) -> Iterator[Bar]:

@@ -13,7 +13,10 @@ from meshsim.bench.suite import Measurement
 
 HEADER = ("group", "case", "requests", "CPU s", "wall s", "requests/s", "events/s", "slower ×", "mean ms", "peak MB")
 BAR_HEADER = ("bar", "measured", "wanted", "", "margin")
-NOTE = "per second of CPU time of the process; slower ×: requests/s of the group's first row over this row's"
+NOTE = (
+    "per second of CPU time of the process; slower ×: requests/s of the group's first row over this row's; "
+    "cache lookups: a request is one lookup"
+)
 _PACKAGES = ("numpy", "numba", "llvmlite", "simpy", "ciw")
 
 

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ class Sizes:
     reference: int
     growth: int
     memory: tuple[int, ...]
+    lookups: int
     repeats: int
     growth_services: tuple[int, ...] = (4, 40, 400, 1000)
     starts: bool = True
@@ -39,14 +40,24 @@ QUICK = Sizes(
     reference=500,
     growth=5_000,
     memory=(20_000, 100_000),
+    lookups=100_000,
     repeats=1,
     growth_services=(4, 40),
     starts=False,
 )
-USUAL = Sizes(compiled=1_000_000, reference=10_000, growth=1_000_000, memory=(100_000, 1_000_000), repeats=3)
-FULL = Sizes(compiled=1_000_000, reference=20_000, growth=1_000_000, memory=(10**5, 10**6, 10**7), repeats=3)
+USUAL = Sizes(
+    compiled=1_000_000, reference=10_000, growth=1_000_000, memory=(100_000, 1_000_000), lookups=10_000_000, repeats=3
+)
+FULL = replace(USUAL, reference=20_000, memory=(10**5, 10**6, 10**7))
 
 FAN_OUT = ("compiled", "simpy", "simpy-processes", "simpy-callbacks", "heap-loop", "ciw")
+#: Lookups of a cache with 10,000 entries, one a request: case, and what it is in `meshsim.bench.lookups`.
+LOOKUPS = {
+    "hit, store alone": "store-hit",
+    "eviction, store alone": "store-evict",
+    "hit, whole step": "step-hit",
+    "eviction, whole step": "step-evict",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +110,8 @@ def measure(sizes: Sizes, say: Say) -> list[Measurement]:
         )
     for requests in sizes.memory:
         add("memory", f"{requests:,} requests", "speed", "fan-out", "compiled", requests, 1)
+    for case, word in LOOKUPS.items():
+        add("cache lookups", case, "speed", "lookups", word, sizes.lookups, sizes.repeats)
     add("workers", "2 threads", "workers", "bookinfo", max(sizes.compiled // 2, 1), sizes.repeats)
     _measure_commands(sizes, say, found)
     return found

@@ -29,9 +29,9 @@ def prepare(graph: str, engine: str) -> Work:
     Parameters
     ----------
     graph
-        ``fan-out``, ``bookinfo`` or ``growth-N``.
+        ``fan-out``, ``bookinfo`` or ``growth-N``; or ``lookups`` of a cache, alone.
     engine
-        ``compiled``, ``simpy``, or a peer.
+        ``compiled``, ``simpy``, or a peer; for lookups which of them (`meshsim.bench.lookups`).
 
     Raises
     ------
@@ -41,6 +41,9 @@ def prepare(graph: str, engine: str) -> Work:
     if engine in _PEERS:
         run: Work = importlib.import_module(f"meshsim.bench.peers.{_PEERS[engine]}").run
         return run
+    if graph == "lookups":
+        lookups: Work = importlib.import_module("meshsim.bench.lookups").prepare(engine)
+        return lookups
     if graph == "fan-out":
         return _ours(graphs.fan_out(), "none", engine)
     if graph == "bookinfo":

@@ -19,7 +19,7 @@ from scipy import special
 
 from meshsim.architectures.plane import Plane
 from meshsim.engines import simulate
-from meshsim.engines.record import BATCHES, OK, QUEUE_FULL, SERVICE_COUNTERS, UNFINISHED, Record
+from meshsim.engines.record import BATCHES, CACHE_COUNTERS, OK, QUEUE_FULL, SERVICE_COUNTERS, UNFINISHED, Record
 from meshsim.results.histogram import lower_edge_ns, width_ns
 
 Floats = npt.NDArray[np.float64]
@@ -54,6 +54,7 @@ class Observed:
     histogram: Ints  # (S, G, buckets) of these
     tries: Ints  # (S, G)
     services: dict[str, Floats]  # counter: (V, G)
+    caches: dict[str, Floats]  # counter, of all streams: (C, G)
 
 
 Figure = Callable[[Observed], Estimate]
@@ -94,6 +95,7 @@ def reduce(record: Record) -> Observed:
         histogram=grouped(record.histogram),
         tries=grouped(record.tries),
         services={name: grouped(record.services[name]).astype(float) for name in SERVICE_COUNTERS.names},
+        caches={name: grouped(record.caches[name].sum(axis=1)).astype(float) for name in CACHE_COUNTERS.names},
     )
 
 
@@ -105,6 +107,7 @@ def _side_by_side(parts: Sequence[Observed]) -> Observed:
             for name in ("outcomes", "latency_s", "histogram", "tries")
         },
         services={name: np.concatenate([part.services[name] for part in parts], axis=1) for name in parts[0].services},
+        caches={name: np.concatenate([part.caches[name] for part in parts], axis=1) for name in parts[0].caches},
     )
 
 
@@ -145,6 +148,16 @@ def tries_per_request(seen: Observed) -> Estimate:
 def per_request(counter: str, service: int) -> Figure:
     """A counter of a service, over requests."""
     return lambda seen: ratio(seen.services[counter][service], seen.outcomes[0].sum(axis=1))
+
+
+def per_lookup(counter: str) -> Figure:
+    """A counter of the first cache, over its lookups."""
+    return lambda seen: ratio(seen.caches[counter][0], seen.caches["lookups"][0])
+
+
+def age_of_writes(seen: Observed) -> Estimate:
+    """Seconds since what the first cache answered became outdated, of such answers."""
+    return ratio(seen.caches["outdated_ns"][0] * 1e-9, seen.caches["outdated"][0])
 
 
 def share_waited(seen: Observed) -> Estimate:

@@ -12,7 +12,8 @@ import numpy.typing as npt
 import pytest
 from builders import outcomes, run, run_long
 from cache_laws import fifo_hit_ratio, lru_hit_ratio
-from cached import count, fetched, kept, look, place, plant, requests, steps, topology
+from cache_shares import CHE, WARMUP, hold, hold_che, share
+from cached import count, fetched, kept, look, plant, requests, steps, topology
 from observe import Estimate, ratio
 
 from meshsim.architectures.enforced import Cluster
@@ -22,8 +23,7 @@ from meshsim.engines import keyed
 from meshsim.engines.keyed import mix, name_hash
 from meshsim.engines.record import BATCHES, OK, Record
 
-WARMUP = 8  # batches of the 40: none of them ends before the cache is full
-CHE = 0.01  # what is asked of the approximation
+FEW = 250.0  # part of a long run on both engines, where `test_flows_and_limits` holds them together already
 
 
 def alone(cache: dict[str, Any], items: int, exponent: float, rate: float = 1000.0, **more: Any) -> Plane:
@@ -31,27 +31,6 @@ def alone(cache: dict[str, Any], items: int, exponent: float, rate: float = 1000
     keys = {"item": {"zipf": {"items": items, "exponent": exponent}}}
     services = {"a": {"caches": {"c": cache}, **steps(look("c"))}}
     return topology(services, [{"arrivals": {"poisson": f"{rate!r}/s"}, "keys": keys}], **more)
-
-
-def share(
-    record: Record, plane: Plane, counter: str = "hits", name: str = "a.c", stream: int | None = None
-) -> Estimate:
-    """Share of the lookups after the warm-up, with its standard error by batches."""
-    rows = record.caches[place(plane, name)][:, WARMUP:BATCHES]
-    rows = rows if stream is None else rows[stream : stream + 1]
-    return ratio(rows[counter].sum(axis=0), rows["lookups"].sum(axis=0))
-
-
-def hold(found: Estimate, expected: float, within: float) -> None:
-    """Within four standard errors, which are at most `within`: a run too short to see that much fails as well."""
-    assert 4.0 * found.error <= within, f"too noisy: 4 x {found.error:.2g} is over {within}"
-    assert abs(found.value - expected) < 4.0 * found.error, f"{found.value:.5f}, not {expected:.5f}; {found.error:.2g}"
-
-
-def hold_che(found: Estimate, expected: float) -> None:
-    """Within what the approximation promises, seen well enough to tell."""
-    assert 4.0 * found.error <= CHE
-    assert abs(found.value - expected) <= CHE, f"{found.value:.4f} against {expected:.4f}"
 
 
 # -- one store, exactly ----------------------------------------------------------------------------------------
@@ -154,7 +133,7 @@ def test_sessions_reuse_what_they_say() -> None:
 @pytest.mark.parametrize(("exponent", "capacity"), [(0.8, 2000), (1.2, 200)])
 def test_large_catalogues(policy: str, exponent: float, capacity: int) -> None:
     plane = alone({"capacity": capacity, "policy": policy}, 20_000, exponent)
-    hold_che(share(run_long(plane, 180.0), plane), che(zipf(20_000, exponent), capacity, policy).ratio)
+    hold_che(share(run_long(plane, 80.0, both=FEW), plane), che(zipf(20_000, exponent), capacity, policy).ratio)
 
 
 def sizes_of(plane: Plane, items: int) -> npt.NDArray[np.int64]:
@@ -165,16 +144,35 @@ def sizes_of(plane: Plane, items: int) -> npt.NDArray[np.int64]:
     return np.array([draw(name, keyed.OBJECT_SIZE, 0) for name in names])
 
 
+SIZED = {"size": {"lognormal": {"mean": "2KiB", "cv": 0.75}}}
+
+
+def byte_share(record: Record) -> Estimate:
+    """Share of the bytes that are asked for."""
+    rows = record.caches[0, 0, WARMUP:BATCHES]
+    return ratio(rows["hit_bytes"], rows["lookup_bytes"])
+
+
 @pytest.mark.parametrize("policy", ["lru", "fifo", "random"])
 def test_room_in_bytes(policy: str) -> None:
-    """Hits and bytes of hits; some objects do not fit at all."""
-    cache = {"capacity": "4MiB", "policy": policy, "size": {"lognormal": {"mean": "2KiB", "cv": 1.5}}}
-    plane = alone(cache, 20_000, 0.9)
+    """Hits and bytes of hits."""
+    plane = alone({"capacity": "4MiB", "policy": policy, **SIZED}, 20_000, 0.9)
     expected = che(zipf(20_000, 0.9), 4 * 2**20, policy, sizes=sizes_of(plane, 20_000))
-    record = run_long(plane, 300.0)
+    record = run_long(plane, 180.0, both=FEW)
     hold_che(share(record, plane), expected.ratio)
-    rows = record.caches[0, 0, WARMUP:BATCHES]
-    hold_che(ratio(rows["hit_bytes"], rows["lookup_bytes"]), expected.byte_ratio)
+    hold_che(byte_share(record), expected.byte_ratio)
+
+
+def test_bytes_of_hits_where_entries_are_counted() -> None:
+    """Each object is found as often as it would be without sizes. What the popular ones weigh shows in the bytes."""
+    plane = alone({"capacity": 2000, **SIZED}, 20_000, 0.9)
+    asked = zipf(20_000, 0.9) * sizes_of(plane, 20_000)
+    expected = che(zipf(20_000, 0.9), 2000)
+    in_bytes = float(asked @ expected.items / asked.sum())
+    assert abs(in_bytes - expected.ratio) > 1.5 * CHE  # or the bytes would show nothing
+    record = run_long(plane, 180.0, both=FEW)
+    hold_che(share(record, plane), expected.ratio)
+    hold_che(byte_share(record), in_bytes)
 
 
 # -- flows -----------------------------------------------------------------------------------------------------
@@ -195,7 +193,7 @@ def flowing(cache: dict[str, Any], **service: Any) -> Plane:
 @pytest.mark.parametrize("extra", [{}, {"coalesce": "on"}, {"coalesce": "on", "ttl": "50ms"}])
 def test_flows_and_limits(policy: str, room: str, extra: dict[str, str]) -> None:
     plane = flowing({**ROOM[room], "policy": policy, **extra})
-    record = run(plane, 3.0)
+    record = run(plane, 0.9)
     lookups, hits, delayed, fills, evicted = count(
         record, plane, "a.c", "lookups", "hits", "delayed", "fills", "evictions"
     )
@@ -249,7 +247,7 @@ HASHED = [{"ring_hash": {"on": "item", "min_size": 65536}}, {"maglev": {"on": "i
 @pytest.mark.parametrize("balancer", HASHED)
 def test_with_a_consistent_hash_each_item_is_in_one_store(balancer: Any) -> None:
     plane = replicated(balancer, 4, 500)
-    record = run_long(plane, 200.0)
+    record = run_long(plane, 80.0, both=FEW)
     held = kept(record, plane, "a.c")
     assert len(np.unique(held["key"])) == len(held) == 4 * 500
     hold_che(share(record, plane), several(zipf(20_000, 0.9), 500, 4, "hash").ratio)
@@ -258,7 +256,7 @@ def test_with_a_consistent_hash_each_item_is_in_one_store(balancer: Any) -> None
 @pytest.mark.parametrize("balancer", ["random", "round_robin"])
 def test_otherwise_what_is_popular_is_in_all_of_them(balancer: str) -> None:
     plane = replicated(balancer, 4, 500)
-    record = run_long(plane, 300.0)
+    record = run_long(plane, 100.0, both=FEW)
     held = kept(record, plane, "a.c")
     copies = np.unique(held["key"], return_counts=True)[1]
     expected = che(zipf(20_000, 0.9), 500)
@@ -302,7 +300,7 @@ def of_gateway(*, hashed: bool) -> dict[str, Estimate]:
         ring = Cluster("ring_hash", hash_on="item", min_ring=65536)
         entries = [(stream, replace(hop, pick="balance", cluster=ring)) for stream, hop in plane.entries]
         plane = replace(plane, entries=tuple(entries))
-    record = run_long(plane, 200.0)
+    record = run_long(plane, 80.0, both=FEW)
     names = [stream.name for stream, _ in plane.entries]
     return {name: share(record, plane, "hits", "gateway.gateway", names.index(name)) for name in REPLICAS}
 
@@ -313,7 +311,7 @@ def of_sidecars(service: str, *, hashed: bool) -> Estimate:
     cache = {"capacity": TOTAL // REPLICAS[service], "key": "item", "where": "server"}
     mesh = {"gateway": {"profile": "zero"}, "sidecar": {"profile": "zero", "cache": cache}}
     plane = placed("sidecar-only", [service], mesh, RING if hashed else "random")
-    return share(run_long(plane, 300.0), plane, "hits", f"sidecar@{service}.sidecar")
+    return share(run_long(plane, 100.0, both=FEW), plane, "hits", f"sidecar@{service}.sidecar")
 
 
 @pytest.mark.parametrize(("service", "sign"), [("fewer", 1), ("equal", 0), ("more", -1)])

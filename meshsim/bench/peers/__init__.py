@@ -19,9 +19,9 @@ class Count:
     events
         Timed events; None where the library does not tell.
     mean_s
-        Mean latency in seconds: equal models give nearly equal ones.
+        Mean latency in seconds: equal models give nearly equal ones. None where nothing takes simulated time.
     """
 
     requests: int
     events: int | None
-    mean_s: float
+    mean_s: float | None
