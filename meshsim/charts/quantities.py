@@ -20,7 +20,11 @@ _NAMES: Final = {
     "offered_per_s": "offered (requests per second)",
     "availability": "availability (% of requests)",
     "proxy_cores": "CPU of proxies (cores in use)",
+    "hit_ratio": "hit ratio (% of lookups)",
 }
+_SHARES: Final = ("availability", "hit_ratio")
+#: Axes of a study of caches, which stand for several paths.
+_OF_CACHES: Final = {"capacity": "capacity of each cache", "replicas": "replicas of what has a cache (number)"}
 _LATENCIES: Final = {"mean_s": "mean latency"}
 _MEASURED = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*([a-zA-Zµμ%/]*)")
 _NARROW, _SHORT = 3.0, 30.0  # ratios of the ends of a logarithmic axis: below them its ticks are closer
@@ -64,7 +68,7 @@ def quantity(name: str, largest: float) -> Quantity:
     ('p99 latency (ms)', 'availability (% of requests)')
     """
     if name in _NAMES:
-        return Quantity(Unit(100.0, "%") if name == "availability" else Unit(1.0, ""), _NAMES[name])
+        return Quantity(Unit(100.0, "%") if name in _SHARES else Unit(1.0, ""), _NAMES[name])
     if name.endswith("_per_s"):
         return Quantity(Unit(1.0, "/s"), f"{name.removesuffix('_per_s')} (per second)")
     if name.endswith("_s"):
@@ -107,6 +111,8 @@ def numbers_of(values: Sequence[Hashable]) -> tuple[list[float], str] | None:
 
 def axis_label(path: str, unit: str = "") -> str:
     """Label of a swept value: its dotted path, and its unit or what a bare number there means."""
+    if path in _OF_CACHES:
+        return f"{_OF_CACHES[path]}{f' ({unit})' if unit else ''}"
     if unit:
         return f"{path} ({unit})"
     if path == "run.load":
