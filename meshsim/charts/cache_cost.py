@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 
 from meshsim.charts import frames
 from meshsim.charts.cache_points import PLACE, check_only, placed, whole_caches
-from meshsim.charts.quantities import Unit, arms, axis_label, logarithmic, numbers_of
+from meshsim.charts.quantities import Unit, arms, axis_label, logarithmic, numbers_of, size_unit
 from meshsim.charts.style import Canvas, Look, canvas, folded, mark_of
 from meshsim.errors import UsageError
 
@@ -22,6 +22,7 @@ _BYTES, _ENTRIES = "bytes_per_point", "entries_per_point"
 _START: Final = "place where it starts"  # a column's name that no table has
 _WIDE: Final = 10.0  # ratio of the ends of an axis from which it is logarithmic
 _ARROW_POINTS: Final = 18.0
+_ROOM_OF_ARROWS: Final = 0.12  # of the axis
 
 
 def cache_cost(points: pd.DataFrame, ax: Axes | None = None, **look: Unpack[Look]) -> Axes:
@@ -60,19 +61,18 @@ def cache_cost(points: pd.DataFrame, ax: Axes | None = None, **look: Unpack[Look
     memory = _memory(rows)
     frames.check_numbers(rows, [*frames.interval_columns(memory), *frames.interval_columns(_CORES)])
     told = rows[rows[memory].notna() | rows[f"{memory}_low"].notna()]
-    if not len(told):
-        raise UsageError("no step gains anything that can be told: nothing can be drawn")
     told, unit = placed(told.drop_duplicates([frames.ARCHITECTURE, across]), across)
     told = told.assign(**{_START: _in_unit(told, across)})
-    scale, name = _unit(memory, told)
+    size = _unit(memory, told)
     with canvas(ax, look, (7.2, 5.8), shape=(2, 1), ratios=(3, 2), sharex=True) as found:
         names = frames.architectures(told)
         for number, architecture in enumerate(names):
             part = (number + 1) / (len(names) + 1)  # marks stand beside each other
             for _, row in told[told[frames.ARCHITECTURE] == architecture].iterrows():
-                _draw(found, found.axes[0], row, part, memory, scale)
+                _draw(found, found.axes[0], row, part, memory, size.scale)
                 _draw(found, found.axes[1], row, part, _CORES, 1.0)
-        _label(found, told, len(rows[rows[_KNOWN].isin(("unbounded", "lost"))]) > 0, axis_label(across, unit), name)
+        missing = set(rows[_KNOWN].dropna()) - {"bounded"}
+        _label(found, told, axis_label(across, unit), size.name, bool(missing))
     return found.axes[0]
 
 
@@ -85,7 +85,9 @@ def _memory(rows: pd.DataFrame) -> str:
     ]
     if len(found) > 1:
         raise UsageError("some caches are in bytes and others in entries: keep one kind, with --arch or --where")
-    return found[0] if found else _ENTRIES
+    if not found:
+        raise UsageError("no step gains anything that can be told: nothing can be drawn")
+    return found[0]
 
 
 def _in_unit(rows: pd.DataFrame, across: str) -> list[float]:
@@ -96,12 +98,9 @@ def _in_unit(rows: pd.DataFrame, across: str) -> list[float]:
     return both[0][len(rows) :]
 
 
-def _unit(memory: str, rows: pd.DataFrame) -> tuple[float, str]:
-    if memory == _ENTRIES:
-        return 1.0, "entries"
+def _unit(memory: str, rows: pd.DataFrame) -> Unit:
     largest = float(np.nanmax(rows[[memory, f"{memory}_low"]].to_numpy(dtype=np.float64)))
-    unit = Unit(2.0**-30, "GiB") if largest >= 2.0**30 else Unit(2.0**-20, "MiB") if largest >= 2.0**20 else None
-    return (2.0**-10, "KiB") if unit is None else (unit.scale, unit.name)
+    return size_unit(largest) if memory == _BYTES else Unit(1.0, "entries")
 
 
 def _draw(found: Canvas, ax: Axes, row: pd.Series, part: float, column: str, scale: float) -> None:
@@ -132,12 +131,15 @@ def _draw(found: Canvas, ax: Axes, row: pd.Series, part: float, column: str, sca
     )
 
 
-def _label(found: Canvas, rows: pd.DataFrame, unbounded: bool, along: str, unit: str) -> None:
+def _label(found: Canvas, rows: pd.DataFrame, along: str, unit: str, some_missing: bool) -> None:
     top, bottom = found.axes
     places = np.concatenate([rows[PLACE].to_numpy(np.float64), rows[_START].to_numpy(np.float64)])
     if places.min() > 0 and places.max() >= _WIDE * places.min():
         top.set_xscale("log")
         logarithmic(bottom.xaxis, *top.get_xlim())
+    arrows = bool((rows[_KNOWN] == "unbounded").any())
+    if arrows:
+        top.margins(y=_ROOM_OF_ARROWS)
     low, high = top.get_ylim()
     shown = [y for line in top.get_lines() for y in np.atleast_1d(line.get_ydata()) if y > 0]
     if shown and max(shown) >= _WIDE * min(shown):
@@ -156,6 +158,10 @@ def _label(found: Canvas, rows: pd.DataFrame, unbounded: bool, along: str, unit:
     top.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     found.set_title("What the next percentage point of hit ratio costs, and what it saves")
     note = "Lines: from one capacity to the next; bars: 95 % intervals."
-    if unbounded:
-        note += " Arrows: the gain may be zero, a point takes at least so much. Steps that gain nothing are not drawn."
+    if arrows:
+        note += (
+            " Arrows: the gain may be zero, so a point takes at least so much, and nobody can tell how much at most."
+        )
+    elif some_missing:
+        note += " Steps that gain nothing are not drawn."
     found.note(note, bottom)

@@ -52,7 +52,7 @@ def cache_heatmap(
     rows, axes = whole_caches(points, [HITS])
     x, y = _two(rows, axes, x, y)
     check_only(rows, axes, [x, y])
-    panels = rows[frames.ARCHITECTURE].astype(str) + ": " + rows[CACHE].astype(str)
+    panels = rows[frames.ARCHITECTURE].astype(str) + ":\n" + rows[CACHE].astype(str)
     if panels.nunique() > _MOST_PANELS:
         raise UsageError(
             f"there are {panels.nunique()} caches of architectures, and panels for {_MOST_PANELS}: keep fewer with "

@@ -257,6 +257,7 @@ class CacheCurve:
             [one.architecture, one.baseline, one.of, *study.point.values(), one.told()]
             for study in self.studies
             for one in study.differences
+            if not one.note
         ]
         order = list(dict.fromkeys(tuple(row[:3]) for row in rows))
         rows.sort(key=lambda row: order.index(tuple(row[:3])))

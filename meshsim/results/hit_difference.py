@@ -52,7 +52,7 @@ class HitDifference:
 
     def told(self) -> str:
         """The difference in percentage points, as a cell of a table."""
-        return "not comparable" if self.note else points_interval(self.estimate).removesuffix(" percentage points")
+        return points_interval(self.estimate).removesuffix(" percentage points")
 
     def sentence(self) -> str:
         """The difference in words; says so where the interval includes 0."""
