@@ -3,6 +3,8 @@
 See ``docs/charts.md``. Results draw themselves too: ``result.plot_latency()`` and others call these functions.
 """
 
+from meshsim.charts.cache_cost import cache_cost
+from meshsim.charts.cache_heatmap import cache_heatmap
 from meshsim.charts.difference import difference_forest
 from meshsim.charts.heatmap import sweep_heatmap
 from meshsim.charts.hit_ratio import cache_curve
@@ -16,7 +18,9 @@ from meshsim.charts.topology import topology_map
 from meshsim.charts.waterfall import waterfall
 
 __all__ = [
+    "cache_cost",
     "cache_curve",
+    "cache_heatmap",
     "difference_forest",
     "knee",
     "knee_range",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, Unpack
 
 import numpy as np
@@ -9,16 +10,15 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from meshsim.charts import frames
-from meshsim.charts.quantities import arms, axis_label, logarithmic, numbers_of, quantity
+from meshsim.charts.cache_points import CACHE, HITS, PLACE, check_axis, check_only, placed, whole_caches
+from meshsim.charts.quantities import arms, axis_label, logarithmic, quantity
 from meshsim.charts.style import Canvas, Look, canvas, folded, mark_of
-from meshsim.errors import UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_CACHE, _TENANT, _HITS, _THEORY, _LATENCY = "cache", "tenant", "hit_ratio", "theory_hit_ratio", "mean_s"
+_THEORY, _LATENCY = "theory_hit_ratio", "mean_s"
 _WIDE: Final = 10.0  # ratio of the ends of the axis from which it is logarithmic
-_AXES: Final = {"capacity": "capacity of each cache", "replicas": "replicas of what has a cache (number)"}
 #: Of several caches of one architecture, whose colour they share.
 _DASHES: Final = ("-", (0, (6, 1.5)), (0, (1, 1)), (0, (4, 1, 1, 1)))
 
@@ -52,55 +52,38 @@ def cache_curve(points: pd.DataFrame, ax: Axes | None = None, *, x: str | None =
     UsageError
         A column is missing, several of them vary, or there is nothing to draw.
     """
-    frames.check(points, [frames.ARCHITECTURE, _CACHE, frames.VERDICT, _HITS, _LATENCY])
-    rows = points if _TENANT not in points.columns else points[points[_TENANT].isna() | (points[_TENANT] == "")]
-    across = _across(rows, x)
-    frames.check(rows, [across], (frames.ARCHITECTURE, _CACHE, across))
-    frames.check_numbers(rows, [*frames.interval_columns(_HITS), *frames.interval_columns(_LATENCY), _THEORY])
-    values = rows[across].tolist()
-    places, unit = numbers_of(values) or (None, "")
-    if places is None:
-        raise UsageError(f"column '{across}' holds names, no numbers: a curve needs an axis to go along")
-    rows = rows.assign(**{_PLACE: places}).sort_values(_PLACE, kind="stable")
+    rows, axes = whole_caches(points, [HITS, _LATENCY])
+    across = _across(rows, axes, x)
+    frames.check(rows, [across], (frames.ARCHITECTURE, CACHE, across))
+    frames.check_numbers(rows, [*frames.interval_columns(HITS), *frames.interval_columns(_LATENCY), _THEORY])
+    rows, unit = placed(rows, across)
     with canvas(ax, look, (7.2, 5.8), shape=(2, 1), ratios=(3, 2)) as found:
         for name in frames.architectures(rows):
             mine = rows[rows[frames.ARCHITECTURE] == name]
-            for number, cache in enumerate(mine[_CACHE].drop_duplicates()):
-                _draw(found, mine[mine[_CACHE] == cache], name, str(cache), _DASHES[number % len(_DASHES)])
+            for number, cache in enumerate(mine[CACHE].drop_duplicates()):
+                _draw(found, mine[mine[CACHE] == cache], name, str(cache), _DASHES[number % len(_DASHES)])
         _label(found, rows, across, unit)
     return found.axes[0]
 
 
-_PLACE: Final = "place across"  # a column's name that no table has
-
-
-def _across(rows: pd.DataFrame, x: str | None) -> str:
-    """Column that varies, of those before the architecture."""
-    columns = [str(name) for name in rows.columns]
-    axes = columns[: columns.index(frames.ARCHITECTURE)]
-    if not axes:
-        raise UsageError("nothing varies here: make the table with meshsim cache FILE --curve capacity=100,300,1000")
-    several = [name for name in axes if rows[name].nunique() > 1]
+def _across(rows: pd.DataFrame, axes: Sequence[str], x: str | None) -> str:
+    """Axis that varies."""
     if x is not None:
-        several = [name for name in several if name != x]
-        if x not in axes:
-            raise UsageError(f"there is no axis '{x}'; there is {', '.join(axes)}")
-    across = x or (several.pop(0) if several else axes[0])
-    if several:
-        value = rows.iloc[0][several[0]]
-        raise UsageError(f"points differ in {several[0]} too: keep one value, e.g. --where '{several[0]}={value}'")
+        check_axis(axes, x)
+    across = x or next((name for name in axes if rows[name].nunique() > 1), axes[0])
+    check_only(rows, axes, [across])
     return across
 
 
 def _draw(found: Canvas, rows: pd.DataFrame, name: str, cache: str, dash: object) -> None:
     top, bottom = found.axes
-    mark, known = mark_of(name), rows[rows[_HITS].notna()]
+    mark, known = mark_of(name), rows[rows[HITS].notna()]
     scale = quantity(_LATENCY, float(rows[_LATENCY].max())).unit.scale
     style: dict[str, Any] = {"color": mark.colour, "ls": dash, "lw": 1.3}
-    top.plot(known[_PLACE], known[_HITS] * 100, gid=f"{name} {cache}", **style)
-    bottom.plot(known[_HITS] * 100, known[_LATENCY] * scale, gid=f"{name} {cache}", **style)
+    top.plot(known[PLACE], known[HITS] * 100, gid=f"{name} {cache}", **style)
+    bottom.plot(known[HITS] * 100, known[_LATENCY] * scale, gid=f"{name} {cache}", **style)
     for _, row in known.iterrows():
-        hits, latency = frames.estimate(row, _HITS), frames.estimate(row, _LATENCY)
+        hits, latency = frames.estimate(row, HITS), frames.estimate(row, _LATENCY)
         bars, long = arms(hits, 100.0), arms(latency, scale)
         unsure = frames.unstable(row)
         marker: dict[str, Any] = {
@@ -111,13 +94,13 @@ def _draw(found: Canvas, rows: pd.DataFrame, name: str, cache: str, dash: object
             "gid": f"{name} {cache}",
         }
         fill = found.theme.paper if unsure or bars is None else mark.colour
-        top.errorbar(row[_PLACE], row[_HITS] * 100, yerr=bars, mfc=fill, **marker)
+        top.errorbar(row[PLACE], row[HITS] * 100, yerr=bars, mfc=fill, **marker)
         fill = found.theme.paper if unsure or bars is None or long is None else mark.colour
-        bottom.errorbar(row[_HITS] * 100, row[_LATENCY] * scale, xerr=bars, yerr=long, mfc=fill, **marker)
+        bottom.errorbar(row[HITS] * 100, row[_LATENCY] * scale, xerr=bars, yerr=long, mfc=fill, **marker)
     told = rows[rows[_THEORY].notna()] if _THEORY in rows.columns else rows.iloc[:0]
     if len(told):
         top.plot(
-            told[_PLACE],
+            told[PLACE],
             told[_THEORY].astype(float) * 100,
             color=found.theme.ink,
             lw=0.8,
@@ -128,20 +111,19 @@ def _draw(found: Canvas, rows: pd.DataFrame, name: str, cache: str, dash: object
 
 def _label(found: Canvas, rows: pd.DataFrame, across: str, unit: str) -> None:
     top, bottom = found.axes
-    places = rows[_PLACE].to_numpy(dtype=np.float64)
+    places = rows[PLACE].to_numpy(dtype=np.float64)
     if places.min() > 0 and places.max() >= _WIDE * places.min():
         top.set_xscale("log")
         logarithmic(top.xaxis, *top.get_xlim())
     for ax in (top.yaxis, bottom.xaxis):
         ax.set_label_text("hit ratio (% of lookups)")
     top.set_ylim(bottom=0)
-    words = _AXES.get(across)
-    top.set_xlabel(axis_label(across, unit) if words is None else f"{words}{f' ({unit})' if unit else ''}")
+    top.set_xlabel(axis_label(across, unit))
     bottom.set_ylabel(quantity(_LATENCY, float(rows[_LATENCY].max())).label)
     top.legend(handles=_handles(found, rows), loc="upper left", bbox_to_anchor=(1.0, 1.0), handlelength=3.2)
     found.set_title(f"Hit ratio along {across}, and mean latency against it")
     note = "Bars: 95 % intervals."
-    if any(frames.estimate(row, _HITS).low is None or frames.unstable(row) for _, row in rows.iterrows()):
+    if any(frames.estimate(row, HITS).low is None or frames.unstable(row) for _, row in rows.iterrows()):
         note += " Hollow: unstable, or too short for an interval."
     found.note(note, bottom)
 
@@ -150,7 +132,7 @@ def _handles(found: Canvas, rows: pd.DataFrame) -> list[Line2D]:
     handles = []
     for name in frames.architectures(rows):
         mark = mark_of(name)
-        for number, cache in enumerate(rows[rows[frames.ARCHITECTURE] == name][_CACHE].drop_duplicates()):
+        for number, cache in enumerate(rows[rows[frames.ARCHITECTURE] == name][CACHE].drop_duplicates()):
             label = folded(f"{name}: {cache}", 24)
             dash = _DASHES[number % len(_DASHES)]
             handles.append(Line2D([], [], color=mark.colour, marker=mark.marker, ls=dash, label=label))

@@ -13,14 +13,18 @@ import numpy.typing as npt
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from meshsim.results.intervals import Estimate
-from meshsim.units import UnitError, parse_duration_s
+from meshsim.units import UnitError, parse_bytes, parse_duration_s
 
 _NAMES: Final = {
     "goodput_per_s": "goodput (requests answered per second)",
     "offered_per_s": "offered (requests per second)",
     "availability": "availability (% of requests)",
     "proxy_cores": "CPU of proxies (cores in use)",
+    "hit_ratio": "hit ratio (% of lookups)",
 }
+_SHARES: Final = ("availability", "hit_ratio")
+#: Axes of a study of caches, which stand for several paths.
+_OF_CACHES: Final = {"capacity": "capacity of each cache", "replicas": "replicas of what has a cache (number)"}
 _LATENCIES: Final = {"mean_s": "mean latency"}
 _MEASURED = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*([a-zA-Zµμ%/]*)")
 _NARROW, _SHORT = 3.0, 30.0  # ratios of the ends of a logarithmic axis: below them its ticks are closer
@@ -47,6 +51,18 @@ def time_unit(longest_s: float) -> Unit:
     return Unit(1e6, "µs") if 0 < longest_s < 1e-3 else Unit(1e3, "ms")
 
 
+def size_unit(largest_bytes: float) -> Unit:
+    """Unit in which the largest size of an axis reads well.
+
+    Examples
+    --------
+    >>> size_unit(3e9).name, size_unit(5e6).name, size_unit(100).name
+    ('GiB', 'MiB', 'KiB')
+    """
+    sizes = (Unit(2.0**-30, "GiB"), Unit(2.0**-20, "MiB"))
+    return next((unit for unit in sizes if largest_bytes * unit.scale >= 1.0), Unit(2.0**-10, "KiB"))
+
+
 @dataclass(frozen=True, slots=True)
 class Quantity:
     """A measured column on an axis: scale from base units, and label with the unit."""
@@ -64,7 +80,7 @@ def quantity(name: str, largest: float) -> Quantity:
     ('p99 latency (ms)', 'availability (% of requests)')
     """
     if name in _NAMES:
-        return Quantity(Unit(100.0, "%") if name == "availability" else Unit(1.0, ""), _NAMES[name])
+        return Quantity(Unit(100.0, "%") if name in _SHARES else Unit(1.0, ""), _NAMES[name])
     if name.endswith("_per_s"):
         return Quantity(Unit(1.0, "/s"), f"{name.removesuffix('_per_s')} (per second)")
     if name.endswith("_s"):
@@ -89,6 +105,8 @@ def numbers_of(values: Sequence[Hashable]) -> tuple[list[float], str] | None:
     --------
     >>> numbers_of([1, 2.5]), numbers_of(["5ms", "10ms"]), numbers_of(["500us", "1ms"]), numbers_of(["a", "1"])
     (([1.0, 2.5], ''), ([5.0, 10.0], 'ms'), ([0.5, 1.0], 'ms'), None)
+    >>> numbers_of(["512KiB", "2MiB"])
+    ([0.5, 2.0], 'MiB')
     """
     matches = [_MEASURED.fullmatch(str(value)) for value in values]
     found = [match for match in matches if match is not None]
@@ -97,16 +115,20 @@ def numbers_of(values: Sequence[Hashable]) -> tuple[list[float], str] | None:
     units = {match[2] for match in found}
     if len(units) == 1:
         return [float(match[1]) for match in found], units.pop()
-    try:
-        seconds = [parse_duration_s(str(value)) for value in values]
-    except UnitError:
-        return None
-    unit = time_unit(max(seconds))
-    return [value * unit.scale for value in seconds], unit.name
+    for parse, unit_of in ((parse_duration_s, time_unit), (parse_bytes, size_unit)):
+        try:
+            base = [parse(str(value)) for value in values]
+        except UnitError:
+            continue
+        unit = unit_of(max(base))
+        return [value * unit.scale for value in base], unit.name
+    return None
 
 
 def axis_label(path: str, unit: str = "") -> str:
     """Label of a swept value: its dotted path, and its unit or what a bare number there means."""
+    if path in _OF_CACHES:
+        return f"{_OF_CACHES[path]}{f' ({unit})' if unit else ''}"
     if unit:
         return f"{path} ({unit})"
     if path == "run.load":

@@ -48,6 +48,8 @@ class Kind(StrEnum):
     HEATMAP = "heatmap"
     SCATTER = "scatter"
     CACHE_CURVE = "cache-curve"
+    CACHE_HEATMAP = "cache-heatmap"
+    CACHE_COST = "cache-cost"
 
 
 class Theme(StrEnum):
@@ -57,17 +59,18 @@ class Theme(StrEnum):
     DARK = "dark"
 
 
-_OF_SWEEPS: Final = (Kind.LOAD, Kind.HEATMAP, Kind.SCATTER, Kind.CACHE_CURVE)
+_OF_CACHES: Final = (Kind.CACHE_CURVE, Kind.CACHE_HEATMAP, Kind.CACHE_COST)
+_OF_SWEEPS: Final = (Kind.LOAD, Kind.HEATMAP, Kind.SCATTER, *_OF_CACHES)
 #: Kinds that an option of the command is for.
 _OWNERS: Final = {
-    "--x": (Kind.HEATMAP, Kind.SCATTER, Kind.CACHE_CURVE),
-    "--y": (Kind.HEATMAP,),
+    "--x": (Kind.HEATMAP, Kind.SCATTER, Kind.CACHE_CURVE, Kind.CACHE_HEATMAP),
+    "--y": (Kind.HEATMAP, Kind.CACHE_HEATMAP),
     "--value": (Kind.HEATMAP, Kind.SCATTER),
     "--objective": (Kind.LOAD,),
     "--where": _OF_SWEEPS,
 }
 _SIMULATING = "Simulating: latency, time, topology, difference"
-_SWEEPING = "Rows of a sweep: load, heatmap, scatter, cache-curve"
+_SWEEPING = "Rows of a sweep: load, heatmap, scatter, and caches"
 _PICTURE = "The picture"
 
 What = Annotated[
@@ -77,7 +80,9 @@ What = Annotated[
         help="latency: its distribution. time: where it goes, by hop. topology: services and how busy they are. "
         "difference: paired differences from the first architecture. load: p99 and goodput against load. "
         "heatmap: a quantity over two axes of a sweep. scatter: a quantity against each axis, for Latin hypercubes. "
-        "cache-curve: hit ratios along a curve of meshsim cache, and latency against them.",
+        "cache-curve: hit ratios along a curve of meshsim cache, and latency against them. "
+        "cache-heatmap: hit ratios over two axes. cache-cost: memory of the next percentage point of hit ratio, and "
+        "the CPU that it saves.",
         show_default=False,
     ),
 ]
@@ -87,7 +92,7 @@ Source = Annotated[
         metavar="SOURCE",
         help="latency, time, topology, difference: a topology to simulate, or (not for topology) a .json file that "
         "`meshsim run` or `meshsim compare` wrote with -o json. load, heatmap, scatter: the store of a sweep, or a "
-        ".csv or .parquet file with a row a point. cache-curve: what meshsim cache --curve wrote with -o csv. "
+        ".csv or .parquet file with a row a point. cache-…: what meshsim cache --curve wrote with -o csv. "
         "Or - for stdin.",
         show_default=False,
     ),
@@ -113,9 +118,9 @@ X = Annotated[
     typer.Option(
         "--x",
         metavar="COLUMN",
-        help="heatmap: column across, a dotted path. scatter: that axis alone. "
+        help="heatmap, cache-heatmap: column across. scatter: that axis alone. "
         "cache-curve: what the curve goes along. "
-        r"\[default: heatmap: the first of two axes; scatter: every axis; cache-curve: the only one]",
+        r"\[default: heatmaps: the first of two axes; scatter: every axis; cache-curve: the only one]",
         rich_help_panel=_SWEEPING,
         show_default=False,
     ),
@@ -125,7 +130,7 @@ Y = Annotated[
     typer.Option(
         "--y",
         metavar="COLUMN",
-        help=r"heatmap: column upwards. \[default: the second of two axes]",
+        help=r"heatmap, cache-heatmap: column upwards. \[default: the second of two axes]",
         rich_help_panel=_SWEEPING,
         show_default=False,
     ),

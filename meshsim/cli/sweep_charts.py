@@ -40,7 +40,7 @@ def draw_sweep(kind: str, frame: pd.DataFrame, words: Mapping[str, str | None], 
     Parameters
     ----------
     kind
-        ``load``, ``heatmap``, ``scatter`` or ``cache-curve``.
+        ``load``, ``heatmap``, ``scatter``, ``cache-curve``, ``cache-heatmap`` or ``cache-cost``.
     frame
         The rows.
     words
@@ -48,10 +48,14 @@ def draw_sweep(kind: str, frame: pd.DataFrame, words: Mapping[str, str | None], 
     look
         See `meshsim.charts.style.Look`.
     """
-    from meshsim.charts import cache_curve, load_curve, sweep_heatmap, sweep_scatter
+    from meshsim.charts import cache_cost, cache_curve, cache_heatmap, load_curve, sweep_heatmap, sweep_scatter
 
     if kind == "cache-curve":
         return cache_curve(frame, x=words["x"], **look)
+    if kind == "cache-heatmap":
+        return cache_heatmap(frame, x=words["x"], y=words["y"], **look)
+    if kind == "cache-cost":
+        return cache_cost(frame, **look)
     if kind == "load":
         objective = words["objective"]
         return load_curve(frame, objective_s=None if objective is None else _objective_s(objective), **look)

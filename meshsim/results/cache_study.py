@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Unpack
 
 from meshsim.model.caches import Cache
-from meshsim.results import html, report
+from meshsim.results import cache_cost, html, report
+from meshsim.results.cache_cost import Step
 from meshsim.results.cache_theory import CacheTheory, Expected
 from meshsim.results.caching import CacheResult
+from meshsim.results.hit_difference import PROXIES, HitDifference, hit_differences
 from meshsim.results.intervals import Estimate, finite
 from meshsim.results.result import SCHEMA_VERSION, Result
 from meshsim.results.text import duration_interval, percent, percent_interval, size, table
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from meshsim.charts.style import Look
 
 _LATENCIES: Final = ("mean", "p99")  # what a hit ratio is set beside
+_NOTHING: Final = Estimate(None, None, None, 0, "nothing to compare")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,8 @@ class CacheStudy:
         By label of the architecture.
     caches
         All that were asked.
+    differences
+        Of hit ratios, between architectures.
     command
         What repeats it.
     point
@@ -86,6 +92,7 @@ class CacheStudy:
 
     results: Mapping[str, Result]
     caches: tuple[StudiedCache, ...]
+    differences: tuple[HitDifference, ...]
     command: str
     point: Mapping[str, str] = field(default_factory=dict)
 
@@ -130,8 +137,8 @@ class CacheStudy:
         return [rows for rows in (self.table(), self.tenants(), self.latencies()) if len(rows) > 1]
 
     def sentences(self) -> list[str]:
-        """Why there is no theory, what it takes for granted, and which architectures have no cache."""
-        return _sentences([self])
+        """Differences, why there is no theory, what it takes for granted, and which architectures have no cache."""
+        return [*(one.sentence() for one in self.differences), *_sentences([self])]
 
     def summary(self) -> str:
         """Text for a terminal."""
@@ -159,11 +166,19 @@ class CacheStudy:
             "theory_hit_ratio": one.expected.hit_ratio,
             "theory": one.expected.theory,
             "working_set": one.expected.working_set,
+            **self._against(one),
             **_wide({f"{name}_s": result.latency_s[name] for name in _LATENCIES}),
         }
         several = len(one.found.hit_ratio_by_tenant) > 1
         tenants = one.found.hit_ratio_by_tenant.items() if several else ()
         return [whole, *({**where, "tenant": name, **_wide({"hit_ratio": found})} for name, found in tenants)]
+
+    def _against(self, one: StudiedCache) -> dict[str, Any]:
+        """Columns of the difference that the cache is part of."""
+        of = PROXIES if self.results[one.architecture].by_service[one.station].role == "proxy" else one.name
+        found = next((d for d in self.differences if (d.architecture, d.of) == (one.architecture, of)), None)
+        told = {"against": "", "added_of": ""} if found is None else {"against": found.baseline, "added_of": found.of}
+        return {**told, **_wide({"added_hit_ratio": _NOTHING if found is None else found.estimate})}
 
     def to_dict(self) -> dict[str, object]:
         """Everything about caches, as JSON's types; of the rest, latencies and the manifests."""
@@ -179,6 +194,7 @@ class CacheStudy:
                 }
                 for name, result in self.results.items()
             },
+            "differences": [one.to_dict() for one in self.differences],
             "command": self.command,
         }
 
@@ -189,7 +205,7 @@ class CacheStudy:
         return html.tables(self.headline(), self.tables(), self.sentences(), self.command)
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)  # without slots, for what is cached
 class CacheCurve:
     """Caches at several points: other capacities, numbers of replicas, or values of any path.
 
@@ -206,6 +222,15 @@ class CacheCurve:
     studies: tuple[CacheStudy, ...]
     axes: tuple[str, ...]
     command: str
+
+    @cached_property
+    def _costs(self) -> tuple[tuple[Step, ...], tuple[str, ...]]:
+        return cache_cost.steps(self.studies, self.axes)
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """What points of hit ratio cost along the axis of capacities, if there is one."""
+        return self._costs[0]
 
     def headline(self) -> str:
         """What was simulated, and at how many points."""
@@ -226,24 +251,48 @@ class CacheCurve:
             *rows,
         ]
 
+    def differences(self) -> list[list[str]]:
+        """Of hit ratios between architectures, a row a point, the first row names the columns."""
+        rows = [
+            [one.architecture, one.baseline, one.of, *study.point.values(), one.told()]
+            for study in self.studies
+            for one in study.differences
+            if not one.note
+        ]
+        order = list(dict.fromkeys(tuple(row[:3]) for row in rows))
+        rows.sort(key=lambda row: order.index(tuple(row[:3])))
+        return [["architecture", "against", "of", *self.axes, "hit ratio added (points)"], *rows]
+
+    def costs(self) -> list[list[str]]:
+        """What a point of hit ratio costs, a row a step from one capacity to the next, names of columns first."""
+        return [["architecture", *self.axes, *cache_cost.HEAD], *(one.cells() for one in self.steps)]
+
     def tables(self) -> list[list[list[str]]]:
-        """The only one."""
-        return [self.table()]
+        """Those with rows."""
+        return [rows for rows in (self.table(), self.differences(), self.costs()) if len(rows) > 1]
 
     def sentences(self) -> list[str]:
-        """Those of a study, of all points together."""
-        return _sentences(self.studies)
+        """Why there is no theory, what it takes for granted, why there are no costs; of all points together."""
+        notes = dict.fromkeys(one.sentence() for s in self.studies for one in s.differences if one.note)
+        return [*_sentences(self.studies), *notes, *self._costs[1]]
 
     def summary(self) -> str:
         """Text for a terminal."""
-        lines = [self.headline(), "", *table(self.table(), indent=""), "", *self.sentences(), f"repeat: {self.command}"]
-        return "\n".join(lines)
+        tables = ["\n".join(table(rows, indent="")) for rows in self.tables()]
+        return "\n\n".join([self.headline(), *tables, "\n".join([*self.sentences(), f"repeat: {self.command}"])])
 
     def frame(self) -> pd.DataFrame:
-        """Rows of all points as of `CacheStudy.frame`, each beginning with its point."""
+        """Rows of all points as of `CacheStudy.frame`, each beginning with its point, and steps from one to the next.
+
+        A step is in the rows, without tenant, of the caches whose capacity grew by it, at the point where it ends.
+        """
         import pandas as pd
 
-        return pd.concat([study.frame() for study in self.studies], ignore_index=True)
+        found = pd.concat([study.frame() for study in self.studies], ignore_index=True)
+        if not self.steps:
+            return found
+        costs = pd.DataFrame([row for step in self.steps for row in _cost_rows(step)])
+        return found.merge(costs, how="left", on=[*self.axes, "architecture", "cache", "tenant"])
 
     def to_dict(self) -> dict[str, object]:
         """Everything, as JSON's types."""
@@ -251,6 +300,7 @@ class CacheCurve:
             "schema_version": SCHEMA_VERSION,
             "axes": list(self.axes),
             "points": [study.to_dict() for study in self.studies],
+            "cost_of_a_point": [step.to_dict() for step in self.steps],
             "command": self.command,
         }
 
@@ -259,6 +309,20 @@ class CacheCurve:
         from meshsim import charts
 
         return charts.cache_curve(self.frame(), ax, x=x, **look)
+
+    def plot_heatmap(
+        self, ax: Axes | None = None, *, x: str | None = None, y: str | None = None, **look: Unpack[Look]
+    ) -> Axes:
+        """Draw hit ratios over two axes; see `meshsim.charts.cache_heatmap`."""
+        from meshsim import charts
+
+        return charts.cache_heatmap(self.frame(), ax, x=x, y=y, **look)
+
+    def plot_cost(self, ax: Axes | None = None, **look: Unpack[Look]) -> Axes:
+        """Draw what a point of hit ratio costs; see `meshsim.charts.cache_cost`."""
+        from meshsim import charts
+
+        return charts.cache_cost(self.frame(), ax, **look)
 
     def __repr__(self) -> str:
         return f"<CacheCurve {self.headline()}>"
@@ -280,7 +344,7 @@ def cache_study_of(results: Mapping[str, Result], command: str, point: Mapping[s
         Values of the axes of a curve.
     """
     caches = [one for name, result in results.items() for one in _studied(name, result)]
-    return CacheStudy(results, tuple(caches), command, point or {})
+    return CacheStudy(results, tuple(caches), hit_differences(list(results.values())), command, point or {})
 
 
 def _studied(architecture: str, result: Result) -> list[StudiedCache]:
@@ -352,6 +416,13 @@ COLUMNS: Final[dict[str, tuple[Any, Any]]] = {
     ),
     "working set": (lambda one: one.expected.working_set is not None, lambda one: _count(one.expected.working_set)),
 }
+
+
+def _cost_rows(step: Step) -> list[dict[str, Any]]:
+    """A row for each cache of a step."""
+    told = {"step_from": step.start, **_wide(step.columns), "point_cost": step.known}
+    where = {**step.point, "architecture": step.architecture, "tenant": ""}
+    return [{**where, "cache": ".".join(name), **told} for name in step.caches]
 
 
 def _along(study: CacheStudy, one: StudiedCache) -> list[str]:

@@ -3,11 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from meshsim.model.traffic import Stream
-from meshsim.results.intervals import Estimate, per_batch, ratio, share
+from meshsim.results.intervals import Estimate, Floats, per_batch, ratio, share
 from meshsim.results.measured import Measured
+from meshsim.results.quantiles import Ints
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CacheCounts:
+    """What estimates of several caches together, and paired differences of them, are made from.
+
+    Attributes
+    ----------
+    lookups, hits
+        By stream: (replications, batches).
+    entries, bytes
+        (replications, batches): mean over the time of the batch.
+    """
+
+    lookups: Mapping[str, Ints]
+    hits: Mapping[str, Ints]
+    entries: Floats
+    bytes: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +61,8 @@ class CacheResult:
         By stream.
     entries_at_first, bytes_at_first
         Mean of the first batch after the warm-up: whether the cache had filled by then.
+    counts
+        What these numbers are made from.
     """
 
     lookups: int
@@ -62,6 +83,7 @@ class CacheResult:
     lookups_per_s: Mapping[str, float]
     entries_at_first: float
     bytes_at_first: float
+    counts: CacheCounts = field(compare=False, repr=False)
 
     @property
     def estimates(self) -> dict[str, Estimate]:
@@ -150,4 +172,10 @@ def cache_result(measured: Measured, number: int, streams: Sequence[Stream], *, 
         },
         entries_at_first=at_first("entries_ns"),
         bytes_at_first=at_first("bytes_ns"),
+        counts=CacheCounts(
+            lookups={stream.name: counters["lookups"][i] for i, stream in enumerate(streams)},
+            hits={stream.name: counters["hits"][i] for i, stream in enumerate(streams)},
+            entries=total["entries_ns"] * 1e-9 / batch_s,
+            bytes=total["bytes_ns"] * 1e-9 / batch_s,
+        ),
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Unpack
 
 from meshsim.results import html, report
+from meshsim.results.hit_difference import HitDifference, hit_differences
 from meshsim.results.intervals import Estimate, difference, share_difference
 from meshsim.results.result import SCHEMA_VERSION, Result
 from meshsim.results.text import amount, duration_interval, number, percent, size, table
@@ -36,9 +37,11 @@ class Difference:
     proxy_cores
         CPU cores of proxies in use.
     proxy_cores_requested, proxy_memory_bytes
-        Exact: they follow from the deployment.
+        Exact but for what caches hold: they follow from the deployment.
     unstable
         Which of the two are: their latencies grow with the run, so no difference of them means anything.
+    hit_ratios
+        Of caches that both have: of each service's, and of those of proxies all together.
     """
 
     architecture: str
@@ -49,6 +52,7 @@ class Difference:
     proxy_cores_requested: float
     proxy_memory_bytes: int
     unstable: tuple[str, ...] = ()
+    hit_ratios: tuple[HitDifference, ...] = ()
 
     def to_dict(self) -> dict[str, object]:
         """For JSON."""
@@ -59,6 +63,7 @@ class Difference:
             "proxy_cores": self.proxy_cores.to_dict(),
             "proxy_cores_requested": self.proxy_cores_requested,
             "proxy_memory_bytes": self.proxy_memory_bytes,
+            **({"hit_ratios": [one.to_dict() for one in self.hit_ratios]} if self.hit_ratios else {}),
             "sentence": self.sentence(),
         }
 
@@ -138,6 +143,7 @@ def differ(side: Result, baseline: Result, *, level: float | None = None) -> Dif
         proxy_cores_requested=side.proxies.cores_requested - baseline.proxies.cores_requested,
         proxy_memory_bytes=side.proxies.memory_bytes - baseline.proxies.memory_bytes,
         unstable=tuple(one.architecture for one in _unstable((side, baseline))),
+        hit_ratios=hit_differences([baseline, side]),
     )
 
 
@@ -170,7 +176,8 @@ class Comparison:
 
     def sentences(self) -> list[str]:
         """The differences in words."""
-        return [found.sentence() for found in self.differences.values()]
+        hits = [one.sentence() for found in self.differences.values() for one in found.hit_ratios]
+        return [*(found.sentence() for found in self.differences.values()), *hits]
 
     def headline(self) -> str:
         """What was compared."""
@@ -236,7 +243,8 @@ class Comparison:
 
 def _estimates(found: Difference) -> dict[str, Estimate]:
     latencies = {f"latency_s.{name}": estimate for name, estimate in found.latency_s.items()}
-    return {**latencies, "availability": found.availability, "proxy_cores": found.proxy_cores}
+    hits = {f"hit_ratio.{one.of}": one.estimate for one in found.hit_ratios}
+    return {**latencies, "availability": found.availability, "proxy_cores": found.proxy_cores, **hits}
 
 
 def _row(result: Result) -> list[str]:

@@ -22,6 +22,7 @@ come from the same random numbers are subtracted), so one function makes the int
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -35,6 +36,7 @@ LEAST_BATCHES: Final = 10  # merging stops here: fewer make t quantiles long and
 LEAST_EXACT: Final = 10  # requests with a property, or without it: fewer need the exact interval of a share (assumed)
 FEW_EVENTS: Final = 50  # the same for differences of shares, whose batches differ in a handful of requests (assumed)
 _NOISE: Final = 1.0  # lag-1 autocorrelations up to this many standard errors count as none (assumed)
+_HALVINGS: Final = 40  # of a step, until the end of an interval is found to its last digits
 _STRONGEST: Final = 0.8  # autocorrelation beyond which the autoregressive correction explodes (assumed, as Skart)
 
 
@@ -116,6 +118,9 @@ class Statistic:
             return None
         parts: list[float] = (value + self.influence.shape[0] * self.influence.sum(axis=1)).tolist()
         return parts
+
+
+Sides = tuple[Statistic, Statistic]  # what is compared, and its baseline
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,6 +316,66 @@ def difference(side: Statistic, baseline: Statistic, *, level: float = 0.95) -> 
         return Estimate(b - a, None, None, n, next(s.estimate.method for s in (side, baseline) if s.influence is None))
     estimate = interval(b - a, left - right, n, level, side.resolution + baseline.resolution)
     return Estimate(estimate.value, estimate.low, estimate.high, n, f"paired, {estimate.method}")
+
+
+def quotient(over: Sides, under: Sides, *, level: float = 0.95) -> Estimate:
+    """Quotient of two paired differences, such as what memory grows by for what a hit ratio grows by.
+
+    Its interval holds every r for which ``over - r * under`` cannot be told from zero (E. C. Fieller, "Some problems in
+    interval estimation", J. R. Statist. Soc. B 16, 1954): right also where `under` is hardly known. Where that may be
+    zero, there is no value, and no end above.
+
+    Parameters
+    ----------
+    over, under
+        Each the side and its baseline; all over the same batches. `under` must not be surely negative.
+    level
+        Confidence.
+    """
+    top, bottom = (difference(*sides, level=level) for sides in (over, under))
+    n = min(top.n, bottom.n)
+    if top.value is None or bottom.value is None or top.low is None or bottom.low is None or bottom.high is None:
+        why = next((one.method for one in (top, bottom) if one.low is None), "")
+        return Estimate(None, None, None, n, why)
+    a, b = (_pull(sides) for sides in (over, under))
+    middle, rest = top.value, bottom.value
+
+    def ends(r: float) -> tuple[float, float]:
+        """Of the interval of ``over - r * under``."""
+        found = interval(middle - r * rest, a - r * b, n, level)
+        assert found.low is not None and found.high is not None
+        return found.low, found.high
+
+    if bottom.low <= 0.0:
+        known = top.low > 0.0 and bottom.high > 0.0
+        least = _crossing(lambda r: -ends(r)[0], 0.0, middle / bottom.high) if known else None
+        return Estimate(None, least, math.inf, n, "what it is divided by may be zero")
+    value = middle / rest
+    step = max(abs(value), (top.half or 0.0) / rest)
+    low = _crossing(lambda r: ends(r)[0], value, -step)
+    high = _crossing(lambda r: -ends(r)[1], value, step)
+    return Estimate(value, low, high, n, f"paired, Fieller, {top.method}")
+
+
+def _pull(sides: Sides) -> Floats:
+    """Influence of a difference."""
+    left, right = (statistic.influence for statistic in sides)
+    assert left is not None and right is not None
+    return left - right
+
+
+def _crossing(of: Callable[[float], float], start: float, step: float) -> float:
+    """Where a function that is not positive at the start becomes positive in the direction of the step."""
+    if step == 0.0:
+        return start
+    inner, outer = start, start + step
+    while of(outer) <= 0.0:
+        step *= 2
+        inner, outer = outer, outer + step
+    for _ in range(_HALVINGS):
+        middle = (inner + outer) / 2
+        inner, outer = (middle, outer) if of(middle) <= 0.0 else (inner, middle)
+    return (inner + outer) / 2
 
 
 def share_difference(side: Statistic, baseline: Statistic, *, level: float = 0.95) -> Estimate:

@@ -54,10 +54,9 @@ class ServiceResult:
     cpu_s
         CPU seconds used in the measured time, all replications together, with what proxies take when idle.
     memory_bytes
-        Of all replicas: what a proxy needs, with what its cache holds; what an application requests (its caches are
-        part of that, assumed).
+        Of all replicas: what a proxy needs, what an application requests; and what their caches hold, mean over time.
     memory_requested_bytes
-        Of all replicas.
+        Of all replicas: what is set aside, with room for what their caches hold.
     policies
         What it did as an enforcer of policies; None of applications, which enforce none.
     caches
@@ -162,7 +161,7 @@ def _caches(plane: Plane, measured: Measured, level: float) -> dict[str, dict[st
 def _service(
     service: PlaneService, measured: Measured, number: int, caches: dict[str, CacheResult], level: float
 ) -> ServiceResult:
-    held = math.fsum(cache.bytes.value or 0.0 for cache in caches.values()) if service.role == "proxy" else 0.0
+    held = math.fsum(cache.bytes.value or 0.0 for cache in caches.values())
     counters = measured.services[number]
     batch_ns = measured.batch_s * 1e9
     requests, rejected = counters["requests"], counters["rejected"]
@@ -187,7 +186,7 @@ def _service(
         latency_s=_latency(measured, number, level),
         cpu_s=float(counters["busy_ns"].sum()) * 1e-9 + service.idle_cores * float(active.sum()) * measured.batch_s,
         memory_bytes=round(_memory(service, used=True) * scaled + held),
-        memory_requested_bytes=round(_memory(service, used=False) * scaled),
+        memory_requested_bytes=round(_memory(service, used=False) * scaled + held),
         policies=None if service.role == "app" else enforcement(counters, measured.batch_s, level=level),
         caches=caches,
         utilization_by_replication=None if each is None else tuple(each),
@@ -241,21 +240,18 @@ def totals(plane: Plane, measured: Measured, role: str, *, level: float = 0.95) 
     def together(amounts: Iterable[float]) -> float:
         return math.fsum(amount * share for amount, share in zip(amounts, shares, strict=True))
 
+    held = _held(plane, measured, role)
     return Totals(
         replicas=_count(together(len(service.replicas) for service in services)),
         cores=per_batch(busy + idle, level=level),
         cores_requested=together(math.fsum(r.cores_requested for r in service.replicas) for service in services),
-        memory_bytes=round(
-            together(_memory(service, used=True) for service in services) + _held(plane, measured, role)
-        ),
-        memory_requested_bytes=round(together(_memory(service, used=False) for service in services)),
+        memory_bytes=round(together(_memory(service, used=True) for service in services) + held),
+        memory_requested_bytes=round(together(_memory(service, used=False) for service in services) + held),
     )
 
 
 def _held(plane: Plane, measured: Measured, role: str) -> float:
-    """Mean bytes in the caches of proxies; those of applications are part of what they request."""
-    if role != "proxy":
-        return 0.0
+    """Mean bytes in the caches of all services of a role, those that their replicas share among them."""
     roles = [service.role for service in plane.services for _ in service.caches]
     mine = [number for number, of in enumerate(roles) if of == role]
     return float(measured.caches["bytes_ns"][mine].sum()) * 1e-9 / measured.span_s

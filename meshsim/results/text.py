@@ -69,6 +69,18 @@ def percent_interval(estimate: Estimate) -> str:
     return f"{percent(estimate.value)} ({percent(estimate.low)} to {percent(estimate.high)})"
 
 
+def points_interval(estimate: Estimate) -> str:
+    """A difference of two shares in percentage points.
+
+    Examples
+    --------
+    >>> points_interval(Estimate(0.126, 0.122, 0.13, 100, ""))
+    '12.6 ± 0.4 percentage points'
+    """
+    value, low, high = (None if end is None else end * 100 for end in (estimate.value, estimate.low, estimate.high))
+    return amount(Estimate(value, low, high, estimate.n, estimate.method), "percentage points")
+
+
 def duration_interval(estimate: Estimate) -> str:
     """A duration with ±, such as ``1.93 ms ± 0.21``; says so when there is no interval."""
     if estimate.value is None or math.isinf(estimate.value):

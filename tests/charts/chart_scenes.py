@@ -163,3 +163,48 @@ def cache_points() -> pd.DataFrame:
             )
             rows.append(rows[-1] | {"tenant": "web", "hit_ratio": 0.9})
     return pd.DataFrame(rows)
+
+
+def cache_grid() -> pd.DataFrame:
+    """Hit ratios over capacity and replicas, of one cache of each of two architectures; one row of a tenant."""
+    rows = []
+    for capacity in (1000, 100):
+        for replicas in (1, 2):
+            for name, kept, less in (("gateway", "gateway.gateway", 0.0), ("sidecar", "sidecar@maps.sidecar", 0.05)):
+                ratio = 0.2 * math.log10(capacity) - 0.03 * replicas - less
+                place = {"capacity": capacity, "replicas": replicas, "architecture": name, "cache": kept}
+                found = {"hit_ratio": ratio, "hit_ratio_low": ratio - 0.01, "hit_ratio_high": ratio + 0.01}
+                rows.append(place | {"verdict": "ok", "tenant": ""} | found)
+    return pd.DataFrame([*rows, rows[0] | {"tenant": "web"}])
+
+
+def cost_points() -> pd.DataFrame:
+    """Steps of two architectures; of the last one the gain may be zero."""
+    rows = []
+    for name, factor in (("gateway", 1.0), ("sidecar", 3.0)):
+        for start, end, size in (
+            (None, "256KiB", None),
+            ("256KiB", "1MiB", 4),
+            ("1MiB", "4MiB", 16),
+            ("4MiB", "16MiB", 90),
+        ):
+            known = "" if start is None else "unbounded" if end == "16MiB" else "bounded"
+            sure = known == "bounded"
+            size_bytes = None if size is None else size * factor * 1024
+            rows.append(
+                {
+                    "capacity": end,
+                    "architecture": name,
+                    "cache": f"{name}.tiles",
+                    "verdict": "ok",
+                    "step_from": start,
+                    "point_cost": known or None,
+                    "bytes_per_point": size_bytes if sure else None,
+                    "bytes_per_point_low": 0.9 * size_bytes if sure else size_bytes,
+                    "bytes_per_point_high": 1.2 * size_bytes if sure else None,
+                    "cores_per_point": 0.02 if sure else None,
+                    "cores_per_point_low": 0.018 if sure else None,
+                    "cores_per_point_high": 0.022 if sure else None,
+                }
+            )
+    return pd.DataFrame(rows)

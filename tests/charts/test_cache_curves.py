@@ -1,12 +1,16 @@
-"""Numbers read back from the chart of a cache's curve, and what cannot be drawn."""
+"""Numbers read back from the charts of a cache's curve, and what cannot be drawn."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
-from chart_scenes import cache_points
+from chart_scenes import cache_grid, cache_points, cost_points
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.lines import Line2D
 from reading import defects
 from typer.testing import CliRunner
 
@@ -63,5 +67,77 @@ def test_the_command(tmp_path: Path) -> None:
     cache_points().to_csv(table, index=False)
     words = ["chart", "cache-curve", str(table), "--arch", "gateway", "--where", "cache=gateway.gateway"]
     answer = CliRunner().invoke(app, [*words, "-o", str(picture)])
+    assert answer.exit_code == 0, answer.output
+    assert picture.is_file()
+
+
+# -- heat map --------------------------------------------------------------------------------------------------
+
+
+def test_cells_are_hit_ratios_in_the_order_of_numbers() -> None:
+    grid = cache_grid().astype({"capacity": str, "replicas": str})  # as `CacheCurve.frame` has them
+    for points in (cache_grid(), grid):
+        ax = charts.cache_heatmap(points)
+        panels = [panel for panel in root(ax).axes if panel.get_title(loc="left")]
+        titles = [panel.get_title(loc="left") for panel in panels]
+        assert titles == ["gateway:\ngateway.gateway", "sidecar:\nsidecar@maps.sidecar"]
+        # 0.2 log10 of the capacity, less 0.03 for each replica, in percent; rows upwards: 1 and 2 replicas
+        assert np.asarray(panels[0].collections[0].get_array()) == pytest.approx(np.array([[37.0, 57.0], [34.0, 54.0]]))
+        assert np.asarray(panels[1].collections[0].get_array()) == pytest.approx(np.array([[32.0, 52.0], [29.0, 49.0]]))
+        assert [label.get_text() for label in panels[0].get_xticklabels()] == ["100", "1000"]
+        assert next(t.get_text() for t in panels[0].texts if t.get_position() == (0.5, 0.5)) == "37.0\n± 1.0"
+    turned = charts.cache_heatmap(cache_grid(), x="replicas")
+    assert np.asarray(turned.collections[0].get_array()) == pytest.approx(np.array([[37.0, 34.0], [57.0, 54.0]]))
+
+
+def test_what_is_no_heat_map() -> None:
+    one = cache_grid()[lambda rows: rows["replicas"] == 1]
+    with pytest.raises(UsageError, match=r"needs two axes, and points differ in capacity alone: .*--curve replicas"):
+        charts.cache_heatmap(one)
+    three = pd.concat([cache_grid().assign(ttl=ttl) for ttl in ("1s", "2s")])
+    with pytest.raises(UsageError, match=r"points differ in ttl too: keep one value, e\.g\. --where 'ttl=1s'"):
+        charts.cache_heatmap(three[["ttl", *cache_grid().columns]], x="capacity", y="replicas")
+    many = pd.concat([cache_grid().assign(cache=f"sidecar@{n}.sidecar") for n in range(5)])
+    with pytest.raises(UsageError, match=r"10 caches of architectures, and panels for 8: keep fewer with --arch"):
+        charts.cache_heatmap(many)
+
+
+# -- cost of a point -------------------------------------------------------------------------------------------
+
+
+def marks(ax: Axes, gid: str) -> dict[float, Line2D]:
+    """Single points by their height."""
+    found = [one for one in ax.get_lines() if one.get_gid() == gid and one.get_marker() == "s"]
+    return {float(one.get_ydata()[0]): one for one in found}
+
+
+def test_steps_and_arrows() -> None:
+    ax = charts.cache_cost(cost_points())
+    steps = marks(ax, "gateway bytes_per_point")
+    assert sorted(steps) == [4.0, 16.0, 90.0]  # KiB
+    assert steps[90.0].get_markerfacecolor() == "#ffffff" != steps[4.0].get_markerfacecolor()
+    lines = [one for one in ax.collections if isinstance(one, LineCollection)]
+    spans = [span for one in lines for span in one.get_segments() if span[0, 1] == span[1, 1] == 16.0]
+    assert [span[:, 0].tolist() for span in spans] == [[1.0, 4.0]]  # MiB
+    assert len([text for text in ax.texts if text.arrow_patch]) == 2  # one of each architecture
+    assert list(marks(root(ax).axes[1], "gateway cores_per_point")) == [0.02]
+
+
+def test_what_has_no_cost() -> None:
+    with pytest.raises(UsageError, match=r"there are no steps: make the table with .* --curve capacity"):
+        charts.cache_cost(cache_grid())
+    nothing = cost_points()[lambda rows: rows["step_from"].isna()]
+    with pytest.raises(UsageError, match="no step gains anything"):
+        charts.cache_cost(nothing)
+    two = pd.concat([cost_points().assign(replicas=n) for n in (1, 2)])[["replicas", *cost_points().columns]]
+    with pytest.raises(UsageError, match="points differ in replicas too"):
+        charts.cache_cost(two)
+
+
+@pytest.mark.parametrize(("kind", "points"), [("cache-heatmap", cache_grid()), ("cache-cost", cost_points())])
+def test_commands_of_the_others(kind: str, points: pd.DataFrame, tmp_path: Path) -> None:
+    table, picture = tmp_path / "curve.csv", tmp_path / "picture.svg"
+    points.to_csv(table, index=False)
+    answer = CliRunner().invoke(app, ["chart", kind, str(table), "-o", str(picture)])
     assert answer.exit_code == 0, answer.output
     assert picture.is_file()

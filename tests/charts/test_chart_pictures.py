@@ -10,7 +10,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from chart_scenes import cache_points, compared, drawn_sweep, failing, grid_sweep, load_sweep, overloaded, wide_topology
+from chart_scenes import (
+    cache_grid,
+    cache_points,
+    compared,
+    cost_points,
+    drawn_sweep,
+    failing,
+    grid_sweep,
+    load_sweep,
+    overloaded,
+    wide_topology,
+)
 from matplotlib.axes import Axes
 from matplotlib.testing.compare import compare_images
 from reading import defects
@@ -34,6 +45,8 @@ CHARTS: dict[str, Callable[..., Axes]] = {
     ),
     "scatter": lambda **look: charts.sweep_scatter(drawn_sweep(), **look),
     "cache-curve": lambda **look: charts.cache_curve(cache_points(), **look),
+    "cache-heatmap": lambda **look: charts.cache_heatmap(cache_grid(), **look),
+    "cache-cost": lambda **look: charts.cache_cost(cost_points(), **look),
 }
 
 

@@ -13,7 +13,7 @@ import pytest
 
 import meshsim
 from meshsim.caches.theory import che, zipf
-from meshsim.errors import ExitCode
+from meshsim.errors import ExitCode, UsageError
 
 MAPS = """\
 meshsim: 1
@@ -95,6 +95,7 @@ def test_table_csv_and_markdown(shell, maps: str) -> None:
 
 def test_the_command_that_it_tells_repeats_it(shell, maps: str) -> None:
     first = shell("cache", maps, "--arch", "none", "-q", "--set", "run.duration=4s", "--curve", "capacity=50,100")
+    assert "points gained" in first.stdout and "50 → 100" in first.stdout
     command = first.stdout.splitlines()[-1].removeprefix("repeat: meshsim ")
     assert shell(*shlex.split(command), "-q").stdout == first.stdout
 
@@ -104,6 +105,7 @@ def test_a_curve_follows_che(shell, maps: str) -> None:
         "cache", maps, "--arch", "none", "-q", "-o", "csv", "--curve", "capacity=25,100", "--curve", "replicas=1,2"
     )
     rows = [row for row in csv.DictReader(io.StringIO(answer.stdout)) if row["tenant"] == ""]
+    assert [(row["step_from"], row["point_cost"]) for row in rows] == [("", "")] * 2 + [("25", "bounded")] * 2
     assert [(row["capacity"], row["replicas"], row["stores"]) for row in rows] == [
         (capacity, replicas, replicas) for capacity in ("25", "100") for replicas in ("1", "2")
     ]
@@ -176,4 +178,7 @@ def test_python(maps: str) -> None:
     assert found.command.startswith("meshsim cache ")
     assert "<table>" in found._repr_html_() and "tiles" in found._repr_html_()
     curve = meshsim.cache_curve(maps, ["none"], curves=["capacity=20,40"], duration_s=4.0, quiet=True)
+    assert curve.plot_cost() is not None
+    with pytest.raises(UsageError, match="needs two axes"):
+        curve.plot_heatmap()
     assert len(curve.studies) == 2 and "2 points" in repr(curve) and "<table>" in curve._repr_html_()

@@ -13,16 +13,17 @@ from typer.testing import CliRunner
 from meshsim import charts
 from meshsim.architectures import NAMED
 from meshsim.cli import app
-from meshsim.cli.chart import Kind
+from meshsim.cli.chart import _OF_SWEEPS, Kind
 
 PAGE = (Path(__file__).parents[2] / "docs" / "charts.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^meshsim chart .*$", PAGE, re.MULTILINE)
 HEAD = "architecture,run.load,services.ratings.replicas,verdict,p99_s,p99_s_low,p99_s_high"
 TABLE = f"{HEAD},goodput_per_s,goodput_per_s_low,goodput_per_s_high\nnone,1,1,ok,0.1,0.09,0.12,9,8,10\n"
 
-CURVE = """capacity,architecture,cache,verdict,hit_ratio,hit_ratio_low,hit_ratio_high,mean_s,mean_s_low,mean_s_high
-100,gateway,gateway.gateway,ok,0.2,0.19,0.21,0.01,0.009,0.011
-300,gateway,gateway.gateway,ok,0.4,0.39,0.41,0.009,0.008,0.011
+CURVE = """capacity,architecture,cache,verdict,hit_ratio,hit_ratio_low,hit_ratio_high,mean_s,mean_s_low,mean_s_high,\
+step_from,point_cost,entries_per_point,entries_per_point_low,entries_per_point_high,cores_per_point
+100,gateway,gateway.gateway,ok,0.2,0.19,0.21,0.01,0.009,0.011,,,,,,
+300,gateway,gateway.gateway,ok,0.4,0.39,0.41,0.009,0.008,0.011,100,bounded,10,9,12,0.02
 """
 
 
@@ -41,13 +42,15 @@ def test_commands_and_python_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     table = pd.read_csv("sweep.csv")
     table.to_parquet("grid.parquet")
     Path("curve.csv").write_text(CURVE, encoding="utf-8")
+    curve = pd.read_csv("curve.csv")
+    pd.concat([curve.assign(replicas=n) for n in (1, 2)])[["replicas", *curve.columns]].to_csv("grid.csv", index=False)
     pd.concat([table, table.assign(**{"run.load": 2})]).to_parquet("drawn.parquet")
     short = ["--duration", "1s", "--replications", "2"]
     written = CliRunner().invoke(app, ["compare", "bookinfo", "-q", "-o", "json", *short])
     Path("bookinfo.json").write_text(written.stdout, encoding="utf-8")
     for line in COMMANDS:
         words = shlex.split(line)[1:]
-        simulated = words[1] not in ("load", "heatmap", "scatter", "cache-curve") and not words[2].endswith(".json")
+        simulated = words[1] not in _OF_SWEEPS and not words[2].endswith(".json")
         words = [word for word in words if word not in ("--duration", "20s")] + (short if simulated else [])
         assert CliRunner().invoke(app, words).exit_code == 0, line
     mpl.use("agg")
