@@ -347,6 +347,13 @@ CODES: dict[str, Code] = {
     ),
     "M226": Code("A cache that can hold nothing", "Even the smallest object is larger than the whole cache.",
                  "{capacity: 4KiB, size: 1MiB}", "{capacity: 64MiB, size: 1MiB}"),
+    "M227": Code(
+        "A trace of keys that is shorter than the run",
+        "When all its requests are sent it begins again, with what caches may still hold: hits that the trace itself "
+        "does not have.",
+        "run: {duration: 60s}   # of 100 requests per second, and a trace of 3000",
+        "run: {duration: 30s}",
+    ),
 }  # fmt: skip
 
 
