@@ -27,7 +27,7 @@ class _Frozen(BaseModel):
 class TracedKeys(_Frozen):
     """What requests were about, in their order, as a file tells it: columns of the same length, little endian.
 
-    The digest of a topology has only `digest` of it, so it is the same wherever the file lies and whatever its format.
+    The digest of a topology has only `digest` and `items` of it: what the file says, not where it lies.
     """
 
     digest: str  # sha256 of the columns
