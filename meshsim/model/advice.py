@@ -130,6 +130,8 @@ def _repeated_traces(topology: Topology, reading: Reading) -> Warnings:
     duration_s = topology.run.duration_s
     for stream in topology.traffic:
         sent = graph.stream_rate_per_s(stream, duration_s) * topology.run.load * duration_s
+        if stream.arrivals.of_keys is not None:  # whatever the load, there are no more
+            sent = min(sent, len(stream.arrivals.of_keys))
         for name, keys in stream.keys.items():
             if keys.trace is None or sent <= len(keys.trace) * _MORE:
                 continue
