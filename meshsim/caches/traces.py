@@ -184,7 +184,9 @@ def _columns(rows: Iterable[tuple[int, list[str]]], places: list[int], file: str
             times_s.append(_time_s(time))
             sizes_bytes.append(_size_bytes(size))
         except IndexError:
-            raise UsageError(f"{file}:{line}: {len(row)} columns are too few for {', '.join(_COLUMNS)}") from None
+            raise UsageError(
+                f"{file}:{line}: {len(row)} columns are too few for {', '.join(_COLUMNS)}; give all three"
+            ) from None
         except UnitError as error:
             hint = f"; {error.hint}" if error.hint else ""
             header = f". A header has the names {', '.join(_COLUMNS)}" if not keys else ""

@@ -104,10 +104,7 @@ CACHES = np.dtype(
         ("policy", "i4"),
         ("capacity", "i8"),  # entries; -1: no limit
         ("capacity_bytes", "i8"),
-        (
-            "object_bytes",
-            "i4",
-        ),  # distribution of an object's bytes; -1: they do not matter; TRACED: as traces have
+        ("object_bytes", "i4"),  # distribution of an object's bytes; -1: they do not matter; TRACED: the trace has them
         ("shared", "i1"),
         ("renew", "i1"),
         ("coalesce", "i1"),

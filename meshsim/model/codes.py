@@ -189,7 +189,8 @@ CODES: dict[str, Code] = {
     "M121": Code("It is not clear which one is meant", "A service with several endpoints, or a stream where there are "
                  "several tenants, has to be named in full.", "- call: geo", "- call: geo.lookup"),
     "M122": Code("A data file cannot be used", "Files of traces and observations hold one quantity with its unit "
-                 "in a line, or in the first column of a CSV file.", "trace: {file: nowhere.csv}",
+                 "in a line, or in the first column of a CSV file. A trace of keys has time, key and size in a line of "
+                 "CSV, ordered by time, or is oracleGeneral.", "trace: {file: nowhere.csv}",
                  "trace: {file: times.csv}"),
     "M123": Code(
         "Policies that contradict each other",

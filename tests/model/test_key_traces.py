@@ -170,7 +170,7 @@ def test_mistakes(code: str, old: str, new: str, hint: str, tmp_path: Path) -> N
     [
         ("", "there are no requests in it", "give a line for each: time, key, size"),
         ("0,a,1\n2,b,1\n1,c,1\n", "web.csv:3: time 1 is before that of the request above", "sort the trace by time"),
-        ("0,a,1\n1,b\n", "web.csv:2: 2 columns are too few for time, key, size", ""),
+        ("0,a,1\n1,b\n", "web.csv:2: 2 columns are too few for time, key, size", "give all three"),
         ("0,a,1\n1 parsec,b,1\n", "web.csv:2: 'parsec' is not a unit of duration", ""),
         (b"0,a,1\n1,\xff,1\n", "web.csv: byte 9 is not UTF-8 text", "its format is oracle"),
         (b"\x28\xb5\x2f\xfd....", "web.csv is compressed", "decompress it with `zstd -d` first"),

@@ -29,7 +29,7 @@ class Clients:
         self.draws = engine.plant.draws
         self.states = np.zeros(len(self.streams), dtype=arrivals.ARRIVAL_STATE)
         self.users_seen = [0] * len(self.streams)  # sessions begun
-        self.sent = [0] * len(self.streams)  # requests
+        self.sent = [0] * len(self.streams)  # requests, whoever sent them
         self.keys = self._keys()
         self.old_keys = self.keys  # of sessions that began before the run branched, `old_users` many
         self.old_users = [0] * len(self.streams)
