@@ -60,7 +60,9 @@ def pack_streams(
         )
         first += len(points[-1])
     # compiled code takes an element's type even where there is none
-    return streams.array(), np.concatenate(points) if first else np.zeros(1, dtype=p.POINTS)
+    all_points = np.concatenate(points) if first else np.zeros(1, dtype=p.POINTS)
+    all_points.flags.writeable = False
+    return streams.array(), all_points
 
 
 def _event_rate_per_s(arrivals: Arrivals) -> float:
