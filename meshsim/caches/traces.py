@@ -10,6 +10,7 @@ import csv
 import hashlib
 import io
 import math
+from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -118,7 +119,7 @@ def parse_trace(content: bytes, format: TraceFormat, file: str) -> KeyTrace:
             raise UsageError(f"{file} is compressed; decompress it with `{command}` first")
     found = _parse_csv(content, file) if format == "csv" else _parse_oracle(content, file)
     if not len(found):
-        raise UsageError(f"{file}: there are no requests in it")
+        raise UsageError(f"{file}: there are no requests in it; give a line for each: {', '.join(_COLUMNS)}")
     return found
 
 
@@ -141,13 +142,7 @@ def _parse_oracle(content: bytes, file: str) -> KeyTrace:
 
 
 def _parse_csv(content: bytes, file: str) -> KeyTrace:
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UsageError(
-            f"{file}: byte {error.start + 1} is not UTF-8 text; if it is oracleGeneral, say --format oracle"
-        ) from None
-    rows = _rows(text, file)
+    rows = _rows(content, file)
     first = next(rows, (0, []))
     header = [cell.strip().lower() for cell in first[1]]
     if set(_COLUMNS) <= set(header):
@@ -155,30 +150,43 @@ def _parse_csv(content: bytes, file: str) -> KeyTrace:
     return _columns(chain([first] if header else [], rows), [0, 1, 2], file)
 
 
-def _rows(text: str, file: str) -> Iterator[tuple[int, list[str]]]:
+def _rows(content: bytes, file: str) -> Iterator[tuple[int, list[str]]]:
     """Number of the line and its cells; without empty lines and comments (#)."""
-    reader = csv.reader(io.StringIO(text, newline=""))
+    reader = csv.reader(io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig", newline=""))
     try:
         for row in reader:
             if row and not row[0].startswith("#"):
                 yield reader.line_num, row
     except csv.Error as error:
         raise UsageError(f"{file}:{reader.line_num}: this is not CSV: {error}") from None
+    except UnicodeDecodeError:
+        raise UsageError(
+            f"{file}: byte {_first_bad_byte(content)} is not UTF-8 text; if it is oracleGeneral, its format is oracle"
+        ) from None
+
+
+def _first_bad_byte(content: bytes) -> int:
+    """Number of the first byte that is no UTF-8, from 1; 0 if all are."""
+    try:
+        content.decode()
+    except UnicodeDecodeError as error:
+        return error.start + 1
+    return 0
 
 
 def _columns(rows: Iterable[tuple[int, list[str]]], places: list[int], file: str) -> KeyTrace:
     """Times, keys and sizes, which are in these places of each row."""
     key_of = lru_cache(maxsize=1 << 20)(key_of_name)  # popular keys come again
-    times_s: list[float] = [0.0]
-    keys: list[int] = []
-    sizes_bytes: list[int] = []
+    times_s, keys, sizes_bytes = array("d", [0.0]), array("Q"), array("q")  # a list of numbers takes four times as much
     for line, row in rows:
         try:
             time, key, size = (row[place].strip() for place in places)
             times_s.append(_time_s(time))
             sizes_bytes.append(_size_bytes(size))
         except IndexError:
-            raise UsageError(f"{file}:{line}: {len(row)} columns are too few for {', '.join(_COLUMNS)}") from None
+            raise UsageError(
+                f"{file}:{line}: {len(row)} columns are too few for {', '.join(_COLUMNS)}; give all three"
+            ) from None
         except UnitError as error:
             hint = f"; {error.hint}" if error.hint else ""
             header = f". A header has the names {', '.join(_COLUMNS)}" if not keys else ""

@@ -11,6 +11,7 @@ from meshsim.engines import program as p
 from meshsim.engines.keyed import name_hash
 from meshsim.engines.tables import Distributions, Rows
 from meshsim.model.caches import Cache
+from meshsim.model.distributions import Distribution
 from meshsim.model.steps import Invalidate
 
 _NS = 1e9
@@ -46,7 +47,7 @@ class CacheRows:
                     policy=_POLICIES[cache.policy],
                     capacity=_or_none(cache.capacity_entries),
                     capacity_bytes=_or_none(cache.capacity_bytes),
-                    object_bytes=-1 if cache.size is None else distributions.add(cache.size, 1.0),
+                    object_bytes=_object_bytes(cache, distributions),
                     shared=cache.shared is not None,
                     renew=cache.renew,
                     coalesce=cache.coalesce,
@@ -65,6 +66,11 @@ class CacheRows:
                 stores += self.rows[number]["stores"]
                 self.names.append(f"{service.name}.{cache.name}")
                 self._packed[service.name, cache.name] = Packed(number, cache)
+
+    @property
+    def are_sizes_traced(self) -> bool:
+        """Whether some cache asks how large the objects of traces are."""
+        return any(row["object_bytes"] == p.TRACED for row in self.rows.rows)
 
     def find(self, service: str, name: str) -> Packed:
         """A cache by its name."""
@@ -100,6 +106,12 @@ def _writes(service: PlaneService) -> Iterator[Invalidate]:
     for versions in service.endpoints.values():
         for steps in versions:
             yield from (step for step in every_step(steps) if isinstance(step, Invalidate))
+
+
+def _object_bytes(cache: Cache, distributions: Distributions) -> int:
+    if isinstance(cache.size, Distribution):
+        return distributions.add(cache.size, 1.0)
+    return -1 if cache.size is None else p.TRACED
 
 
 def _ns(seconds: float | None) -> int:

@@ -51,6 +51,7 @@ ONCE = 32  # is it about something that nobody asks for again
 LIFE = 33  # when an item's place goes to another one
 OBJECT_SIZE = 34
 EVICT = 35  # which entry leaves a cache
+TRACED = 36  # no draw: sets items of traces apart from those that are drawn
 
 
 def name_hash(name: str) -> int:

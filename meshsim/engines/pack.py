@@ -26,6 +26,7 @@ from meshsim.architectures.walk import calls_in, chain_of
 from meshsim.engines import program as p
 from meshsim.engines import record
 from meshsim.engines.caches import CacheRows
+from meshsim.engines.key_traces import Traces
 from meshsim.engines.keyed import name_hash
 from meshsim.engines.policies import PolicyRows, ring_tables
 from meshsim.engines.streams import pack_streams
@@ -111,7 +112,8 @@ class _Packer:
         ]
         streams, points = pack_streams(self.plane, entry_calls, self.distributions)
         services, replicas, versions = self._stations()
-        keys = self.policies.keys()
+        traces = Traces()
+        keys = self.policies.keys(traces)
         rings, ring_at, ring_host = ring_tables(self.policies.rings.array(), services, versions, replicas)
         return p.Program(
             instructions=self.instructions.array(),
@@ -138,6 +140,8 @@ class _Packer:
             parts=np.array(self.caches.parts, dtype=np.int32),
             cache_names=tuple(self.caches.names),
             keys=keys,
+            traced_keys=traces.keys(),
+            traced_bytes=traces.sizes_bytes() if self.caches.are_sizes_traced else np.zeros(0, dtype=np.int64),
             dimensions=self.policies.dimension_hashes(),
             network=self.network,
             depth=self.plane.call_depth,

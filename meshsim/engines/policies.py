@@ -8,6 +8,7 @@ from meshsim.architectures.enforced import Cluster, Limit, Trying
 from meshsim.architectures.plane import Hop, Plane, PlaneService
 from meshsim.engines import program as p
 from meshsim.engines import record, rings
+from meshsim.engines.key_traces import Traces
 from meshsim.engines.keyed import name_hash
 from meshsim.engines.tables import Distributions, Rows
 
@@ -204,8 +205,8 @@ class PolicyRows:
 
     # -- keys --------------------------------------------------------------------------------------------------
 
-    def keys(self) -> np.ndarray:
-        """What requests are about, by stream and dimension."""
+    def keys(self, traces: Traces) -> np.ndarray:
+        """What requests are about, by stream and dimension; `traces` take what is not drawn."""
         found = np.zeros((len(self.plane.entries), max(len(self.dimensions), 1)), dtype=p.KEYS)
         found["number"] = -1
         for row, (stream, _) in enumerate(self.plane.entries):
@@ -215,6 +216,8 @@ class PolicyRows:
                 at["same"] = stream.sessions is not None and name in stream.sessions.same
                 at["once"] = keys.once
                 at["life_ns"] = -1 if keys.life_s is None else max(1, _ns(keys.life_s))
+                if keys.trace is not None:
+                    at["traced"], at["first"] = len(keys.trace), traces.add(keys.trace)
         return found
 
     def dimension_hashes(self) -> np.ndarray:

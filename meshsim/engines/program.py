@@ -95,6 +95,7 @@ LIMITS = np.dtype([("period_ns", "i8"), ("burst", "i8"), ("shared", "i1"), ("fir
 
 # -- caches ----------------------------------------------------------------------------------------------------
 LRU, FIFO_CACHE, RANDOM_CACHE, LFU, SIEVE = range(5)
+TRACED = -2  # in the place of the distribution of an object's bytes
 
 #: A cache of a service: each of its replicas has a store, or all share one. Times in nanoseconds, -1: none.
 CACHES = np.dtype(
@@ -103,7 +104,7 @@ CACHES = np.dtype(
         ("policy", "i4"),
         ("capacity", "i8"),  # entries; -1: no limit
         ("capacity_bytes", "i8"),
-        ("object_bytes", "i4"),  # distribution of an object's bytes; -1: sizes do not matter
+        ("object_bytes", "i4"),  # distribution of an object's bytes; -1: they do not matter; TRACED: the trace has them
         ("shared", "i1"),
         ("renew", "i1"),
         ("coalesce", "i1"),
@@ -124,6 +125,8 @@ KEYS = np.dtype(
         ("same", "i1"),  # a session is about one item
         ("once", "f8"),  # share of the requests about something that nobody asks for again
         ("life_ns", "i8"),  # after which another item takes a place; -1: never
+        ("traced", "i8"),  # requests of the trace that says what it is; 0: it is drawn
+        ("first", "i8"),  # of these, in `traced_keys` and `traced_bytes`
     ]
 )
 
@@ -290,6 +293,8 @@ class Program:
         Tables of consistent hashing.
     keys
         (streams, dimensions) of KEYS.
+    traced_keys, traced_bytes
+        What requests of traces were about (uint64), and how large that was (int64; nothing if nobody asks).
     caches, parts, cache_names
         Caches, ``service.name`` of each, and the numbers (int32) of the dimensions that make up keys of theirs.
     dimensions
@@ -323,6 +328,8 @@ class Program:
     caches: npt.NDArray[np.void]
     parts: npt.NDArray[np.int32]
     keys: npt.NDArray[np.void]
+    traced_keys: npt.NDArray[np.uint64]
+    traced_bytes: npt.NDArray[np.int64]
     dimensions: npt.NDArray[np.uint64]
     network: npt.NDArray[np.int32]  # distributions are not repeated: places of equal delay have the same number
     depth: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -30,13 +30,13 @@ def pack_streams(
     plane: Plane, entry_calls: Sequence[int], distributions: Distributions
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rows of STREAMS and POINTS for the entries of a Plane, in their order."""
-    streams, points = Rows(p.STREAMS), Rows(p.POINTS)
+    streams = Rows(p.STREAMS)
+    points: list[np.ndarray] = []
+    first = 0
     for (stream, _), call in zip(plane.entries, entry_calls, strict=True):
         arrivals, sessions = stream.arrivals, stream.sessions
         factor = plane.load / (sessions.requests.mean() if sessions else 1.0)
-        first = len(points)
-        for at_ns, value in _points(arrivals, factor):
-            points.add(at_ns=at_ns, value=value)
+        points.append(_points(arrivals, factor))
         think = sessions.gap if sessions else arrivals.think
         streams.add(
             call=call,
@@ -47,7 +47,7 @@ def pack_streams(
             stretch=1.0 / factor,
             size=-1 if arrivals.size is None else distributions.add(arrivals.size, 1.0),
             first_point=first,
-            points=len(points) - first,
+            points=len(points[-1]),
             shape=p.DIURNAL if arrivals.diurnal else p.LINEAR if arrivals.interpolate == "linear" else p.STEPS,
             users=arrivals.users or 0,
             think=-1 if think is None else distributions.add(think, _NS),
@@ -58,9 +58,11 @@ def pack_streams(
             session_requests=-1 if sessions is None else distributions.add(sessions.requests, 1.0),
             name=name_hash(stream.name),
         )
-    if not len(points):
-        points.add()  # compiled code takes an element's type even where there is none
-    return streams.array(), points.array()
+        first += len(points[-1])
+    # compiled code takes an element's type even where there is none
+    all_points = np.concatenate(points) if first else np.zeros(1, dtype=p.POINTS)
+    all_points.flags.writeable = False
+    return streams.array(), all_points
 
 
 def _event_rate_per_s(arrivals: Arrivals) -> float:
@@ -69,21 +71,25 @@ def _event_rate_per_s(arrivals: Arrivals) -> float:
     return rate / arrivals.size.mean() if arrivals.size is not None else rate
 
 
-def _points(arrivals: Arrivals, factor: float) -> list[tuple[int, float]]:
+def _points(arrivals: Arrivals, factor: float) -> np.ndarray:
+    """Rows of POINTS."""
+    if arrivals.kind == "trace":
+        points = np.zeros(len(arrivals.traced_s), dtype=p.POINTS)
+        points["at_ns"] = np.rint(arrivals.traced_s / factor * _NS)
+        return points
+    return np.array([(round(at * _NS), rate * factor / _NS) for at, rate in _rates(arrivals)], dtype=p.POINTS)
+
+
+def _rates(arrivals: Arrivals) -> Iterable[tuple[float, float]]:
+    """Times (seconds) and rates per second, where such arrivals have them."""
     match arrivals.kind:
         case "mmpp":
-            pairs = zip(arrivals.stay_s, arrivals.rates_per_s, strict=True)
-            return [(round(stay * _NS), rate * factor / _NS) for stay, rate in pairs]
-        case "trace":
-            return [(round(time / factor * _NS), 0.0) for time in arrivals.times_s]
+            return zip(arrivals.stay_s, arrivals.rates_per_s, strict=True)
         case "rate" | "spike" if arrivals.diurnal:
             mean, peak, period, peak_at = arrivals.diurnal
-            return [
-                (round(period * _NS), mean * factor / _NS),
-                (round(peak_at * _NS), peak * factor / _NS),
-            ]
+            return [(period, mean), (peak_at, peak)]
         case "rate" | "spike":
-            return [(round(at * _NS), rate * factor / _NS) for at, rate in arrivals.points]
+            return arrivals.points
     return []
 
 
@@ -100,7 +106,7 @@ def expected_requests(stream: Stream, load: float, duration_s: float) -> float:
             stays = sum(arrivals.stay_s)
             rate = sum(s * r for s, r in zip(arrivals.stay_s, arrivals.rates_per_s, strict=True)) / stays
         case "trace":
-            return float(len(arrivals.times_s))
+            return float(np.searchsorted(arrivals.traced_s, duration_s * load))
         case "closed":
             assert arrivals.users is not None and arrivals.think is not None
             return arrivals.users * duration_s / max(arrivals.think.mean(), 1e-3)

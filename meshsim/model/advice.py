@@ -17,11 +17,12 @@ MAX_REQUESTS = 1e9  # of one run: beyond it, simulating takes hours and more
 MAX_PEAKS = 16  # instants at which the load is computed
 _REQUESTS_PER_S = 100_000  # that the faster engine simulates, in order of magnitude
 _FULL = 1.0
+_MORE = 1.05  # than a trace has, on average: a random number of requests is no mistake (assumed)
 
 
 def advise(topology: Topology, reading: Reading) -> None:
     """Give all warnings about a topology without errors."""
-    own = (_load, _unused, _idle_tenants, _timeouts, _traces, _requests, _nodes)
+    own = (_load, _unused, _idle_tenants, _timeouts, _traces, _repeated_traces, _requests, _nodes)
     for warn in (*own, *policy_advice.WARNINGS, *cache_advice.WARNINGS):
         for code, message, hint, path in warn(topology, reading):
             reading.report.warning(code, message, hint, reading.mark(path), path)
@@ -117,12 +118,30 @@ def _requests(topology: Topology, reading: Reading) -> Warnings:
 
 def _traces(topology: Topology, reading: Reading) -> Warnings:
     for stream in topology.traffic:
-        times = stream.arrivals.times_s
-        if times and times[0] >= topology.run.duration_s:
-            first, duration = format_duration(times[0]), format_duration(topology.run.duration_s)
+        times = stream.arrivals.traced_s
+        if len(times) and times[0] >= topology.run.duration_s:
+            first, duration = format_duration(float(times[0])), format_duration(topology.run.duration_s)
             message = f"'{stream.name}' sends nothing: its trace begins at {first}, and the run ends after {duration}"
             hint = "let the times begin at 0s, or make run.duration longer"
             yield "M211", message, hint, f"traffic.{stream.name}.arrivals"
+
+
+def _repeated_traces(topology: Topology, reading: Reading) -> Warnings:
+    duration_s = topology.run.duration_s
+    for stream in topology.traffic:
+        sent = graph.stream_rate_per_s(stream, duration_s) * topology.run.load * duration_s
+        if stream.arrivals.of_keys is not None:  # whatever the load, there are no more
+            sent = min(sent, len(stream.arrivals.of_keys))
+        for name, keys in stream.keys.items():
+            if keys.trace is None or sent <= len(keys.trace) * _MORE:
+                continue
+            message = (
+                f"'{stream.name}' sends about {about(sent)} requests, and the trace of its keys '{name}' has "
+                f"{len(keys.trace):,}: it begins again, and caches hit what they hold of the time before"
+            )
+            enough = format_duration(float(f"{duration_s * len(keys.trace) / sent:.3g}"))
+            hint = f"make run.duration {enough} or less, or give a longer trace"
+            yield "M227", message, hint, f"traffic.{stream.name}.keys.{name}"
 
 
 # -- what is not used ----------------------------------------------------------------------------------------------

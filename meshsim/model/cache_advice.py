@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from meshsim.model import graph
 from meshsim.model.caches import Cache
+from meshsim.model.distributions import Distribution
 from meshsim.model.policy_advice import Warnings, calls_of
 from meshsim.model.policy_choice import RouteTable
 from meshsim.model.read.cursor import Reading
@@ -72,9 +73,30 @@ def _asked(topology: Topology, callee: str) -> Iterator[tuple[str, str, tuple[st
             yield f"{_PROXY_PATHS[kind]}.cache", f"the cache of the {kind}", proxy.key
 
 
+def check_sizes(topology: Topology, reading: Reading) -> None:
+    """Report caches whose objects are as large as a trace says, where somebody asks who has no trace; each once."""
+    traced = {path for path, _, cache in _all(topology) if cache.size == "trace"}
+    told: set[str] = set()
+    out, table = graph.edges(topology, possible=True), RouteTable(topology.routes)
+    for stream in topology.traffic if traced else ():
+        for _, callee in calls_of(stream, out, table):
+            for path, label, key in _asked(topology, callee):
+                keys = [stream.keys.get(dimension) for dimension in key]
+                if path not in traced - told or any(one is None or one.trace is not None for one in keys):
+                    continue
+                told.add(path)
+                message = f"size: trace of {label} has no meaning for '{stream.name}', whose keys are of no trace"
+                hint = (
+                    f"write a size such as 4KiB, or keys: {{{key[0]}: {{trace: {{file: web.csv}}}}}} in '{stream.name}'"
+                )
+                reading.report.error("M120", message, hint, reading.mark(f"{path}.size"), f"{path}.size")
+
+
 def _too_small(topology: Topology, reading: Reading) -> Warnings:
     for path, label, cache in _all(topology):
-        if cache.capacity_bytes is None or cache.size is None or cache.size.minimum() <= cache.capacity_bytes:
+        if cache.capacity_bytes is None or not isinstance(cache.size, Distribution):
+            continue
+        if cache.size.minimum() <= cache.capacity_bytes:
             continue
         least, room = format_bytes(round(cache.size.minimum())), format_bytes(cache.capacity_bytes)
         message = f"{label} holds nothing: an object has {least} at least, and there is room for {room}"

@@ -32,7 +32,8 @@ class Cache(_Frozen):
     policy: CachePolicy = "lru"
     capacity_entries: int | None = None
     capacity_bytes: int | None = None
-    size: Distribution | None = None  # bytes of an object, drawn once for each; needed with capacity_bytes
+    # bytes of an object, drawn once for each, or those that the trace of the keys tells; needed with capacity_bytes
+    size: Distribution | Literal["trace"] | None = None
     ttl_s: float | None = None  # None: for ever
     renew: bool = False  # each hit begins the ttl anew
     stale_s: float | None = None  # so long after its ttl an entry is still answered, while one request renews it

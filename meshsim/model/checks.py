@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from meshsim.model import graph
+from meshsim.model.cache_advice import check_sizes
 from meshsim.model.policies import Policy, Route
 from meshsim.model.policy_choice import FIELDS
 from meshsim.model.read.cursor import Reading
@@ -32,6 +33,7 @@ def check_topology(topology: Topology, reading: Reading) -> None:
     _depth(topology, reading)
     _policies(topology, reading)
     _warmup(topology, reading)
+    check_sizes(topology, reading)
 
 
 def _fan_out(topology: Topology, reading: Reading) -> None:

@@ -189,7 +189,8 @@ CODES: dict[str, Code] = {
     "M121": Code("It is not clear which one is meant", "A service with several endpoints, or a stream where there are "
                  "several tenants, has to be named in full.", "- call: geo", "- call: geo.lookup"),
     "M122": Code("A data file cannot be used", "Files of traces and observations hold one quantity with its unit "
-                 "in a line, or in the first column of a CSV file.", "trace: {file: nowhere.csv}",
+                 "in a line, or in the first column of a CSV file. A trace of keys has time, key and size in a line of "
+                 "CSV, ordered by time, or is oracleGeneral.", "trace: {file: nowhere.csv}",
                  "trace: {file: times.csv}"),
     "M123": Code(
         "Policies that contradict each other",
@@ -347,6 +348,13 @@ CODES: dict[str, Code] = {
     ),
     "M226": Code("A cache that can hold nothing", "Even the smallest object is larger than the whole cache.",
                  "{capacity: 4KiB, size: 1MiB}", "{capacity: 64MiB, size: 1MiB}"),
+    "M227": Code(
+        "A trace of keys that is shorter than the run",
+        "When all its requests are sent it begins again, with what caches may still hold: hits that the trace itself "
+        "does not have.",
+        "run: {duration: 60s}   # of 100 requests per second, and a trace of 3000",
+        "run: {duration: 30s}",
+    ),
 }  # fmt: skip
 
 

@@ -192,7 +192,7 @@ def stream_rate_per_s(stream: Stream, duration_s: float) -> float:
         return arrivals.diurnal[0]
     if arrivals.points:
         return _mean_of_points(arrivals.points, arrivals.interpolate == "linear", duration_s)
-    return sum(time < duration_s for time in arrivals.times_s) / duration_s
+    return int(np.searchsorted(arrivals.traced_s, duration_s)) / duration_s
 
 
 def _mean_of_points(points: tuple[tuple[float, float], ...], linear: bool, duration_s: float) -> float:

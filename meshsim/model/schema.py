@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from meshsim.model.read import keys
+from meshsim.model.read.key_traces import FORMATS
 from meshsim.model.schema_caches import cached, caches, invalidate
 from meshsim.model.schema_forms import NAME, Schema, form, integer, list_of, map_of, object_of, one_key, ref
 from meshsim.model.schema_policies import load_balancer, policy, route
@@ -181,7 +182,13 @@ def _arrivals() -> Schema:
         "mmpp": form({"rates": list_of(rate), "stay": list_of(duration)}),
         "rate": {"anyOf": [points, form({"points": points}, {"interpolate": interpolate}), form({"diurnal": diurnal})]},
         "spike": form({"base": rate, "peak": rate, "at": duration, "lasts": duration}),
-        "trace": {"anyOf": [form({"times": list_of(duration)}), form({"file": {"type": "string"}})]},
+        "trace": {
+            "anyOf": [
+                form({"times": list_of(duration)}),
+                form({"file": {"type": "string"}}),
+                form({"keys": {"type": "string", "description": "the stream's keys, whose trace has the times"}}),
+            ]
+        },
         "closed": form({"users": integer(1), "think": ref("duration_distribution")}),
     }
     if set(kinds) != set(keys.ARRIVALS):
@@ -257,6 +264,9 @@ def _stream() -> Schema:
         "life": ref("duration", "mean time after which another item takes a place in the ranking; never if absent"),
     }
     zipf = form({"items": items, "exponent": {"type": "number", "minimum": 0}}, more)
+    uniform = form({"items": items}, more)
+    file: Schema = {"type": "string", "description": "requests in their order: time, key, size; or oracleGeneral"}
+    trace = form({"file": file}, {"format": {"enum": list(FORMATS), "description": "by the file's name if absent"}})
     properties = {
         "name": ref("name"),
         "tenant": ref("name"),
@@ -268,7 +278,7 @@ def _stream() -> Schema:
         "connections": ref("connections"),
         "headers": map_of({"type": ["string", "number", "boolean"]}, "what routes match"),
         "patience": ref("duration_distribution", "the client gives up after it; never if absent"),
-        "keys": map_of(one_key({"zipf": zipf, "uniform": form({"items": items}, more)}), "what a request is about"),
+        "keys": map_of(one_key({"zipf": zipf, "uniform": uniform, "trace": trace}), "what a request is about"),
     }
     return object_of(keys.STREAM, properties, ["name"])
 

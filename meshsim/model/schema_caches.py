@@ -19,7 +19,10 @@ def _fields() -> Schema:
         "stale": ref("duration", "so long after its ttl an entry is still answered, while one request renews it"),
         "negative": ref("duration", "failures are kept so long; never if absent"),
         "coalesce": switch("requests that miss what is just being fetched wait for it"),
-        "size": ref("size_distribution", "bytes of an object, drawn once for each"),
+        "size": {
+            "anyOf": [ref("size_distribution"), {"const": "trace"}],
+            "description": "bytes of an object, drawn once for each; trace: those beside the keys of a trace",
+        },
         "fill": ref("duration_distribution", "CPU time of a fill"),
         "invalidation": ref("duration_distribution", "until a write is heard of everywhere; never if absent"),
         "leases": switch("what was being fetched during a write is not kept"),

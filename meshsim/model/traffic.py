@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field
 
+from meshsim.caches.traces import KeyTrace
 from meshsim.model.distributions import Distribution
 
 ArrivalKind = Literal["poisson", "constant", "renewal", "batch", "mmpp", "rate", "spike", "trace", "closed"]
@@ -18,6 +22,61 @@ class _Frozen(BaseModel):
     """Values: compared by content, never changed."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class TracedKeys(_Frozen):
+    """What requests were about, in their order, as a file tells it: columns of the same length, little endian.
+
+    The digest of a topology has only `digest` and `items` of it: what the file says, not where it lies.
+    """
+
+    digest: str  # sha256 of the columns
+    items: int  # different keys
+    key: bytes = Field(exclude=True, repr=False)  # uint64: 64 bits that stand for the object
+    size: bytes = Field(exclude=True, repr=False)  # int64: bytes of the object
+    time: bytes = Field(exclude=True, repr=False)  # float64: seconds since the first request
+
+    @classmethod
+    def of(cls, trace: KeyTrace) -> TracedKeys:
+        r"""Take over a trace; its first request is at 0 s.
+
+        Examples
+        --------
+        >>> from meshsim.caches.traces import parse_trace
+        >>> traced = TracedKeys.of(parse_trace(b"7,a,30\n8.5,b,10\n9,a,30\n", "csv", "example.csv"))
+        >>> len(traced), traced.times_s.tolist(), traced.sizes_bytes.tolist()
+        (3, [0.0, 1.5, 2.0], [30, 10, 30])
+        >>> traced.items
+        2
+        """
+        columns = {
+            "key": trace.key.astype("<u8").tobytes(),
+            "size": trace.size_bytes.astype("<i8").tobytes(),
+            "time": (trace.time_s - trace.time_s[0]).astype("<f8").tobytes(),
+        }
+        digest = hashlib.sha256()
+        for column in columns.values():
+            digest.update(column)
+        return cls(digest=digest.hexdigest(), items=len(np.unique(trace.key)), **columns)
+
+    def __len__(self) -> int:
+        """Requests."""
+        return len(self.key) // 8
+
+    @property
+    def keys(self) -> npt.NDArray[np.uint64]:
+        """What each request was about."""
+        return np.frombuffer(self.key, "<u8")
+
+    @property
+    def sizes_bytes(self) -> npt.NDArray[np.int64]:
+        """How large that was."""
+        return np.frombuffer(self.size, "<i8")
+
+    @property
+    def times_s(self) -> npt.NDArray[np.float64]:
+        """When each request came, ascending; the first at 0."""
+        return np.frombuffer(self.time, "<f8")
 
 
 class Arrivals(_Frozen):
@@ -33,7 +92,8 @@ class Arrivals(_Frozen):
       ``{rate: {points: [...], interpolate: linear}}``; ``{rate: {diurnal: {mean: 100/s, peak: 180/s, period: 24h,
       peak_at: 14h}}}``: a sinusoid. Poisson with that rate, sampled exactly.
     - ``{spike: {base: 100/s, peak: 500/s, at: 30s, lasts: 10s}}``: a step up and down, stored as rate points
-    - ``{trace: {times: [..]}}`` or ``{trace: {file: times.csv}}``: times_s
+    - ``{trace: {times: [..]}}`` or ``{trace: {file: times.csv}}``: times_s; ``{trace: {keys: item}}``: of_keys, those
+      of the stream's keys, which are of a trace
     - ``{closed: {users: 50, think: {exp: 1s}}}``: users, think
     """
 
@@ -47,8 +107,14 @@ class Arrivals(_Frozen):
     interpolate: Literal["step", "linear"] = "step"
     diurnal: tuple[float, float, float, float] | None = None  # mean/s, peak/s, period_s, peak_at_s
     times_s: tuple[float, ...] = ()
+    of_keys: TracedKeys | None = None
     users: int | None = None
     think: Distribution | None = None
+
+    @property
+    def traced_s(self) -> npt.NDArray[np.float64]:
+        """Times of a trace, ascending; none of other kinds."""
+        return np.array(self.times_s, np.float64) if self.of_keys is None else self.of_keys.times_s
 
 
 class Sessions(_Frozen):
@@ -76,12 +142,16 @@ class Connections(_Frozen):
 
 
 class Keys(_Frozen):
-    """What a request is about, in one dimension: item number 1 to `items`, by Zipf's law (exponent 0: all alike)."""
+    """What a request is about, in one dimension: item number 1 to `items`, by Zipf's law (exponent 0: all alike).
 
-    items: int
+    With a `trace` it is what the trace has next, and nothing is drawn.
+    """
+
+    items: int  # with a trace: how many different ones it has
     exponent: float = 0.0
     once: float = 0.0  # share of the requests that are about something that nobody ever asks for again
     life_s: float | None = None  # mean time after which another item takes a place in the ranking; None: never
+    trace: TracedKeys | None = None
 
 
 class Stream(_Frozen):

@@ -18,6 +18,7 @@ import numpy as np
 from meshsim.architectures.plane import Plane, PlaneService
 from meshsim.caches.theory import Floats, che, ttl, zipf
 from meshsim.model.caches import Cache
+from meshsim.model.distributions import Distribution
 from meshsim.results.caching import CacheResult
 from meshsim.results.lookups import Look, Lookups, lookups
 
@@ -152,6 +153,8 @@ def _history(look: Look) -> str:
         return f"all requests of a session of {look.stream.name} have one {dimension}"
     if sessions is not None and sessions.reuse > 0.0:
         return f"requests of {look.stream.name} repeat those before them (reuse)"
+    if keys.trace is not None:
+        return f"requests of {look.stream.name} are those of a trace, each after those before it"
     if keys.life_s is not None:
         return f"what is popular in {look.stream.name} changes (life)"
     return f"some requests of {look.stream.name} are for what is asked for once" if keys.once > 0.0 else ""
@@ -182,7 +185,7 @@ def _entries(cache: Cache) -> tuple[float, str]:
     """Objects that a store has room for, and what that takes for granted."""
     if cache.capacity_entries is not None:
         return float(cache.capacity_entries), ""
-    if cache.capacity_bytes is None or cache.size is None:
+    if cache.capacity_bytes is None or not isinstance(cache.size, Distribution):
         return math.inf, ""
     mean = cache.size.mean()
     alike = cache.size.kind == "constant"

@@ -24,7 +24,7 @@ from meshsim.results.measured import pool
 from meshsim.results.services import ServiceResult, Totals, service_results, totals
 from meshsim.results.text import duration_interval
 from meshsim.results.traffic import Traffic, traffic
-from meshsim.results.verdict import UNSTEADY, Verdict, judge, pins_note
+from meshsim.results.verdict import UNSTEADY, Verdict, chance_notes, judge
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -341,7 +341,7 @@ def build(topology: Topology, plane: Plane, records: Sequence[Record], cut: int,
         applications=totals(plane, measured, "app", level=level),
         proxies=totals(plane, measured, "proxy", level=level),
         time_split=break_down(plane, records, cut, level=level),
-        verdict=replace(verdict, notes=(*verdict.notes, *pins_note(plane, len(records)))),
+        verdict=replace(verdict, notes=(*verdict.notes, *chance_notes(plane, len(records)))),
         inert=plane.inert,
         manifest=_manifest(topology, plane, records, cut, origin),
         plane=plane,

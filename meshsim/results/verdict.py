@@ -142,7 +142,20 @@ def _unfinished_note(unfinished: int, requests: int) -> tuple[str, ...]:
     return (f"{percent(unfinished / requests)} of the requests had no answer when the run ended (run.drain)",)
 
 
-def pins_note(plane: Plane, replications: int) -> tuple[str, ...]:
+def chance_notes(plane: Plane, replications: int) -> tuple[str, ...]:
+    """Say what chance the replications of a run do not show."""
+    return (*_pins_note(plane, replications), *_trace_note(plane))
+
+
+def _trace_note(plane: Plane) -> tuple[str, ...]:
+    """Say so when requests are those of a trace, from its beginning in every replication."""
+    traced = [stream.name for stream, _ in plane.entries if any(keys.trace for keys in stream.keys.values())]
+    if not traced:
+        return ()
+    return (f"the keys of {traced[0]} are a trace's, the same in each replication: intervals are for this trace alone",)
+
+
+def _pins_note(plane: Plane, replications: int) -> tuple[str, ...]:
     """Say so when something is drawn once a run and there was one run only: no batch of it shows that chance."""
     pinned = any(
         hop.pick == "connection"

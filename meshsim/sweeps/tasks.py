@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from meshsim.errors import SpecError
 from meshsim.model.diagnostics import render_all
 from meshsim.model.load import load
 from meshsim.model.topology import Topology
-from meshsim.model.traffic import Objective
+from meshsim.model.traffic import Objective, TracedKeys
 from meshsim.results.manifest import versions
 from meshsim.results.repeat import Repeat, slo_text
 from meshsim.results.result import Result, rows
@@ -85,6 +86,8 @@ class Task:
     content
         The topology at this point as it was read when the sweep began, packed: whoever edits its file afterwards
         changes no run that is on its way.
+    traces
+        That its keys are of; the same objects at all points, for they may be large.
     digest
         Of the topology at this point.
     spec
@@ -101,6 +104,7 @@ class Task:
     point: tuple[tuple[str, str], ...]
     architecture: str
     content: bytes = field(repr=False)
+    traces: tuple[TracedKeys, ...] = field(repr=False)
     digest: str
     spec: str
     name: str
@@ -150,8 +154,7 @@ class Task:
 
     def load(self) -> Topology:
         """Give the topology as it was read at this point."""
-        found: Topology = pickle.loads(zlib.decompress(self.content))
-        return found
+        return _unpacked(self.content, self.traces)
 
 
 def load_at(asked: Asked, point: Mapping[str, str]) -> Topology:
@@ -183,10 +186,12 @@ def tasks_at(
     """Make the tasks of a point, whose topology was read already; `base` is that without a point."""
     replications = spec.run.replications if asked.replications is None else asked.replications
     each = math.fsum(expected_requests(stream, spec.run.load, spec.run.duration_s) for stream in spec.traffic)
+    content, traces = _packed(spec)
     shared: dict[str, Any] = {
         "asked": asked,
         "point": tuple(point.items()),
-        "content": zlib.compress(pickle.dumps(spec, protocol=pickle.HIGHEST_PROTOCOL)),
+        "content": content,
+        "traces": traces,
         "digest": spec.digest,
         "spec": base.digest[:_DIGITS],
         "name": spec.name,
@@ -195,6 +200,45 @@ def tasks_at(
         "requests": each * replications,
     }
     return [Task(architecture=architecture, **shared) for architecture in architectures]
+
+
+class _Packer(pickle.Pickler):
+    """Leaves traces of keys out, and remembers them by their digest."""
+
+    def __init__(self, file: BytesIO) -> None:
+        super().__init__(file, pickle.HIGHEST_PROTOCOL)
+        self.traces: dict[str, TracedKeys] = {}
+
+    def persistent_id(self, value: object) -> str | None:
+        """Digest of a trace."""
+        if not isinstance(value, TracedKeys):
+            return None
+        return self.traces.setdefault(value.digest, value).digest
+
+
+class _Unpacker(pickle.Unpickler):
+    """Puts them in again."""
+
+    def __init__(self, file: BytesIO, traces: Sequence[TracedKeys]) -> None:
+        super().__init__(file)
+        self.traces = {trace.digest: trace for trace in traces}
+
+    def persistent_load(self, digest: str) -> TracedKeys:
+        """Trace of a digest."""
+        return self.traces[digest]
+
+
+def _packed(spec: Topology) -> tuple[bytes, tuple[TracedKeys, ...]]:
+    """A topology in few bytes, and its traces as they are."""
+    file = BytesIO()
+    packer = _Packer(file)
+    packer.dump(spec)
+    return zlib.compress(file.getvalue()), tuple(packer.traces.values())
+
+
+def _unpacked(content: bytes, traces: Sequence[TracedKeys]) -> Topology:
+    found: Topology = _Unpacker(BytesIO(zlib.decompress(content)), traces).load()
+    return found
 
 
 @cache

@@ -48,7 +48,7 @@ def test_oracle_general_records() -> None:
         (b"0,a,many\n", r"t:1: 'many' is not a size"),
         (b"nan,a,1\n", r"t:1: 'nan' is not a time"),
         (b"time,key,size\n1,a,1\n0.5,a,1\n", r"t:3: time 0.5 is before that of the request above; sort"),
-        (b"\xff\xfe\x00", r"t: byte 1 is not UTF-8 text; .* --format oracle"),
+        (b"\xff\xfe\x00", r"t: byte 1 is not UTF-8 text; .* its format is oracle"),
         (b'0,"' + b"a" * 200_000 + b'",1\n', r"t:\d+: this is not CSV"),
         (b"", r"t: there are no requests"),
         (b"# nothing\n", r"t: there are no requests"),

@@ -21,7 +21,9 @@ items: Fields = {
         st.sampled_from([0.5, 1.2]),
         st.sampled_from([{}, {"once": "20%"}, {"life": "20ms"}, {"once": 0.5, "life": "5ms"}]),
     ),
-    "what": st.sampled_from([{"uniform": {"items": 5}}, {"uniform": {"items": 3, "life": "30ms"}}]),
+    "what": st.sampled_from(
+        [{"uniform": {"items": 5}}, {"uniform": {"items": 3, "life": "30ms"}}, {"trace": {"file": "zipf-small.csv"}}]
+    ),
 }
 keys = some_of(items)
 reuse = st.sampled_from(["50%", "100%", {"share": "70%", "window": 1}, {"share": "90%", "window": 3}])

@@ -182,7 +182,8 @@ def streams(draw: st.DrawFn) -> list[dict[str, Any]]:
             stream |= draw(stream_extras)
         if draw(st.integers(0, 3)) > 0:
             stream["keys"] = draw(items_of_requests)
-        if "keys" in stream and "sessions" in stream and draw(st.booleans()):
+        is_drawn = not any("trace" in law for law in stream.get("keys", {}).values())
+        if "keys" in stream and is_drawn and "sessions" in stream and draw(st.booleans()):
             stream["sessions"]["reuse"] = draw(reuse)
         found.append(stream)
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -14,6 +15,7 @@ from meshsim.model.load import validate
 from meshsim.model.read import keys
 from meshsim.model.read.caches import POLICIES
 from meshsim.model.read.traffic import DEFAULT_WINDOW, MAX_WINDOW
+from meshsim.simulate import run
 
 PAGE = (Path(__file__).parents[2] / "docs" / "caches.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
@@ -49,6 +51,7 @@ def test_examples_have_no_mistakes(example: str, tmp_path: Path) -> None:
         ("## The step `cache`", keys.CACHED),
         ("## Caches of proxies", (*(key for key in keys.PROXY_CACHE if key not in keys.CACHE), "where")),
         ("## What requests are about", (*keys.KEYS["zipf"], *keys.KEYS_MORE, *keys.REUSE)),
+        ("### A trace of keys", (*keys.KEYS["trace"], *keys.KEYS_TRACE_MORE)),
     ],
 )
 def test_every_key_has_a_row(title: str, names: tuple[str, ...]) -> None:
@@ -63,6 +66,23 @@ def test_the_window_is_that_of_the_loader() -> None:
 def test_what_can_be_set(override: str, tmp_path: Path) -> None:
     (tmp_path / "maps.yaml").write_text(EXAMPLES[0], encoding="utf-8")
     assert validate(tmp_path / "maps.yaml", [override])[0] is not None
+
+
+def test_the_example_of_a_trace_hits_as_often_as_the_replay(tmp_path: Path) -> None:
+    """To the lookup, and what the page says of it."""
+    (text,) = (text for text in EXAMPLES if "\nname: replay\n" in text)
+    (tmp_path / "replay.yaml").write_text(text, encoding="utf-8")
+    (command,) = re.findall(r"`meshsim (cache --trace zipf-small.csv .*?)`", PAGE)
+    answer = json.loads(CliRunner().invoke(app, [*shlex.split(command), "-o", "json"]).stdout)["caches"][0]
+    assert f"{answer['hits']} of {answer['requests']}" in PAGE
+    for overrides, hits in (("services.maps.endpoints.tile.0.cache.miss=[]",), answer["hits"]), ((), 1424):
+        result = run(tmp_path / "replay.yaml", "none", replications=1, overrides=overrides, quiet=True)
+        found = result.by_service["maps"].caches["tiles"]
+        assert (found.lookups, found.hit_ratio.value) == (3000, hits / 3000)
+        assert (found.byte_hit_ratio.value == answer["byte_hit_ratio"]) == (hits == answer["hits"])
+    assert "The example hits 1424" in PAGE
+    (note,) = (note for note in result.verdict.notes if "trace" in note)
+    assert note == "the keys of web are a trace's, the same in each replication: intervals are for this trace alone"
 
 
 def test_commands_of_studies_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ ALLOWED = {
     "errors": set(),
     "importers": BELOW_ALL,
     "caches": BELOW_ALL,
-    "model": BELOW_ALL | {"importers"},
+    "model": BELOW_ALL | {"importers", "caches"},
     "architectures": BELOW_ALL | {"model"},
     "engines": BELOW_ALL | {"model", "architectures"},
     "control": BELOW_ALL | {"model", "architectures", "engines"},

@@ -167,7 +167,7 @@ ELSEWHERE = [
     ("M108", STREAM, "    headers: {end-user: jason}\n    patience: §0s\n", "remove patience"),
     ("M103", STREAM, "    headers: {end-user: §[jason]}\n", ""),
     ("M110", STREAM, "    headers: {§end.user: jason}\n", "letters"),
-    ("M101", "{zipf: {items: 50, exponent: 1.0}}", "{§hot: {items: 50}}", "known: uniform, zipf"),
+    ("M101", "{zipf: {items: 50, exponent: 1.0}}", "{§hot: {items: 50}}", "known: trace, uniform, zipf"),
     ("M102", "{zipf: {items: 50, exponent: 1.0}}", "{§zipf: {items: 50}}", "exponent"),
     ("M108", "{zipf: {items: 50, exponent: 1.0}}", "{zipf: {items: 50, exponent: §-1}}", ""),
     ("M108", "{zipf: {items: 50, exponent: 1.0}}", "{uniform: {items: §0}}", "write 1"),

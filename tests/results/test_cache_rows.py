@@ -75,6 +75,13 @@ def test_why_there_is_no_theory(fields: dict[str, Any], why: str) -> None:
     assert row.judgement == "no theory" and why in row.note
 
 
+def test_there_is_no_theory_of_a_trace() -> None:
+    spec = maps(run={"duration": "2s", "warmup": "0s", "replications": 1})
+    spec["traffic"][0]["keys"]["item"] = {"trace": {"file": "zipf-small.csv"}}
+    row = hit_ratio(checked(spec))
+    assert row.judgement == "no theory" and "requests of web are those of a trace" in row.note
+
+
 def test_nothing_is_claimed_about_what_is_called_after_a_miss() -> None:
     """As if nothing hit, geo would get 1000 requests per second; it gets the misses."""
     found = checked(maps())

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import signal
 import threading
+import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -421,3 +423,22 @@ def test_an_estimate_of_an_overload_drains_for_a_moment_only(monkeypatch: pytest
     tasks = sweeping.tasks_of(asked, sweeping.design_of({"run.load": [10000]}), ["none"])
     assert sweeping.estimate(tasks, None, jobs=1).seconds > 0
     assert max(simulated) <= 1.0
+
+
+def test_a_trace_of_keys_is_kept_once_and_as_it_was_read(tmp_path: Path) -> None:
+    """In the process and in another one, whatever becomes of its file; another trace is another run."""
+    (tmp_path / "a.csv").write_text("0,x,1\n1,y,1\n2,x,1\n")
+    spec = {**SHOP, "traffic": [{**SHOP["traffic"][0], "keys": {"item": {"trace": {"file": str(tmp_path / "a.csv")}}}}]}
+    asked = sweep_tasks.Asked(spec, (), "simpy", None, None, None, False, ())
+    base = sweep_tasks.load_at(asked, {})
+    one, other = (
+        sweep_tasks.tasks_at(asked, base, sweep_tasks.load_at(asked, point), point, ["none"])[0]
+        for point in ({"run.load": "1"}, {"run.load": "0.5"})
+    )
+    (trace,) = one.traces
+    assert other.traces[0] is trace and trace.key not in zlib.decompress(one.content)
+    (tmp_path / "a.csv").write_text("0,z,1\n")
+    again = pickle.loads(pickle.dumps(one)).load()
+    assert again.digest == one.digest and again.traffic[0].keys["item"].trace == trace
+    changed = sweep_tasks.load_at(asked, {})
+    assert sweep_tasks.tasks_at(asked, changed, changed, {}, ["none"])[0].digest != base.digest

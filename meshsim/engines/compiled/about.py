@@ -13,6 +13,7 @@ from meshsim.engines.jit import compiled
 from meshsim.engines.keyed import mix, unit
 
 _ONCE: Any = np.uint64(keyed.ONCE)
+_TRACED: Any = np.uint64(keyed.TRACED)
 
 
 @compiled(inline=False)
@@ -20,6 +21,9 @@ def about(k: Kernel, request: int, dimension: int) -> int:
     """Hash of the item; the stream has keys of this dimension."""
     r = k.live[request]
     stream, row, name = k.streams[r.stream], k.keys[r.stream, dimension], k.dimensions[dimension]
+    place = mix(stream.tenant, name)
+    if row.traced:
+        return mix(mix(place, _TRACED), k.traced_keys[row.first + r.turn % row.traced])
     key = r.key
     if r.user >= 0 and (row.same or stream.reuse > 0.0):
         user = keyed.user_key(mix(k.scalars[0].run, stream.name), r.user)
@@ -30,7 +34,6 @@ def about(k: Kernel, request: int, dimension: int) -> int:
         while ordinal > 0 and unit(key, keyed.REUSE, 0, 0) < stream.reuse:
             ordinal -= 1 + int(unit(key, keyed.REUSE, 0, 1) * min(stream.reuse_window, ordinal))
             key = mix(user, ordinal)
-    place = mix(stream.tenant, name)
     if row.once > 0.0 and unit(key, keyed.ONCE, name, 0) < row.once:
         return mix(mix(place, _ONCE), key)
     item = mix(place, draw_whole(k, row.number, key, keyed.KEY, name))

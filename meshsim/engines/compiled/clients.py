@@ -69,7 +69,6 @@ def arrive(k: Kernel, stream: int) -> None:
             counts.users += 1
         else:
             _new(k, int(stream), NONE, int(counts.sent))
-            counts.sent += 1
     _expect(k, stream)
 
 
@@ -102,6 +101,8 @@ def _new(k: Kernel, stream: int, user: int, ordinal: int) -> None:
     r.stream = stream
     r.user = user
     r.ordinal = ordinal
+    r.turn = k.arrival_states[stream].sent
+    k.arrival_states[stream].sent += 1
     r.key = key
     r.arrival_ns = s.now_ns
     r.batch = s.batch

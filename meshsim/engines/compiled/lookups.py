@@ -18,6 +18,7 @@ from meshsim.engines.compiled.state import Kernel
 from meshsim.engines.jit import compiled
 from meshsim.engines.keyed import mix
 from meshsim.engines.order import NEVER_NS
+from meshsim.engines.program import TRACED
 from meshsim.engines.record import DEGRADED, UNFINISHED
 
 #: What `look` gives if the frame waits.
@@ -39,10 +40,17 @@ def _key(k: Kernel, frame: int, pc: int) -> int:
     return key
 
 
-@compiled()
-def _size(k: Kernel, cache: int, key: int) -> int:
-    """Bytes of an object: the same whenever it is asked for."""
-    c = k.caches[cache]
+@compiled(inline=False)
+def _size(k: Kernel, frame: int, pc: int, key: int) -> int:
+    """Bytes of an object: the same whenever it is asked for, or those that a trace has for the request."""
+    i = k.instructions[pc]
+    c = k.caches[i.a]
+    if c.object_bytes == TRACED:
+        r = k.live[k.frames[frame].request]
+        for part in range(i.b, i.b + i.c):
+            row = k.keys[r.stream, k.parts[part]]
+            if row.traced:
+                return k.traced_bytes[row.first + r.turn % row.traced]
     return 0 if c.object_bytes < 0 else draw_whole(k, c.object_bytes, key, keyed.OBJECT_SIZE, 0)
 
 
@@ -61,7 +69,7 @@ def look(k: Kernel, frame: int, pc: int, anew: bool) -> int:
     store = caches.store_of(k, i.a, f.replica)
     s = k.stores[store]
     at = k.cache_counters[k.scalars[0].batch, i.a * len(k.streams) + k.live[f.request].stream]
-    size = _size(k, i.a, key)
+    size = _size(k, frame, pc, key)
     if anew:
         at.lookups += 1
         at.lookup_bytes += size
@@ -155,7 +163,7 @@ def fill(k: Kernel, frame: int, pc: int) -> bool:
         outdated_ns = k.fetches[f.fetch].outdated_ns
     if outdated_ns < 0 or not c.leases:
         expires_ns = k.scalars[0].now_ns + c.ttl_ns if c.ttl_ns >= 0 else NEVER_NS
-        size, store = _size(k, i.a, key), caches.store_of(k, i.a, f.replica)
+        size, store = _size(k, frame, pc, key), caches.store_of(k, i.a, f.replica)
         is_kept = caches.insert(k, store, key, stream, size, expires_ns, outcome, outdated_ns)
         k.cache_counters[k.scalars[0].batch, i.a * len(k.streams) + stream].fills += is_kept
     if c.tracked:

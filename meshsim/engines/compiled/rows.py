@@ -260,6 +260,7 @@ LIVE_REQUESTS = np.dtype(
         ("number", "i8"),
         ("user", "i8"),
         ("ordinal", "i8"),
+        ("turn", "i8"),  # how many requests of its stream arrived before it
         ("arrival_ns", "i8"),
         ("end_ns", "i8"),
         ("key", "u8"),

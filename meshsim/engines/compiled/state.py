@@ -41,6 +41,8 @@ class Kernel(NamedTuple):
     caches: Any
     parts: Any
     keys: Any
+    traced_keys: Any
+    traced_bytes: Any
     dimensions: Any
     network: Any
     rings: Any  # of consistent hashing, made anew when a service is scaled
@@ -103,6 +105,8 @@ OF_PROGRAM = (
     "caches",
     "parts",
     "keys",
+    "traced_keys",
+    "traced_bytes",
     "dimensions",
     "network",
     "rings",

@@ -19,6 +19,10 @@ def about(plant: Plant, request: Request, dimension: int) -> int | None:
         return None
     stream = plant.streams[request.stream]
     name = int(plant.program.dimensions[dimension])
+    place = mix(stream.tenant, name)
+    if row.traced:
+        traced = int(plant.program.traced_keys[row.first + request.turn % row.traced])
+        return mix(mix(place, keyed.TRACED), traced)
     key = request.key
     if request.user >= 0 and (row.same or stream.reuse > 0.0):
         user = keyed.user_key(mix(plant.run_key, stream.name), request.user)
@@ -29,7 +33,6 @@ def about(plant: Plant, request: Request, dimension: int) -> int | None:
         while ordinal > 0 and unit(key, keyed.REUSE, 0, 0) < stream.reuse:
             ordinal -= 1 + int(unit(key, keyed.REUSE, 0, 1) * min(stream.reuse_window, ordinal))
             key = mix(user, ordinal)
-    place = mix(stream.tenant, name)
     if row.once > 0.0 and unit(key, keyed.ONCE, name, 0) < row.once:
         return mix(mix(place, keyed.ONCE), key)
     item = mix(place, plant.draws[row.number](key, keyed.KEY, name))

@@ -29,7 +29,7 @@ class Clients:
         self.draws = engine.plant.draws
         self.states = np.zeros(len(self.streams), dtype=arrivals.ARRIVAL_STATE)
         self.users_seen = [0] * len(self.streams)  # sessions begun
-        self.sent = [0] * len(self.streams)  # requests of open streams
+        self.sent = [0] * len(self.streams)  # requests, whoever sent them
         self.keys = self._keys()
         self.old_keys = self.keys  # of sessions that began before the run branched, `old_users` many
         self.old_users = [0] * len(self.streams)
@@ -85,9 +85,7 @@ class Clients:
                 self.users_seen[number] += 1
                 self._send(number, user, 0)
             else:
-                ordinal = self.sent[number]
-                self.sent[number] += 1
-                self._send(number, -1, ordinal)
+                self._send(number, -1, self.sent[number])
         self._expect(number)
 
     # -- users ---------------------------------------------------------------------------------------------------
@@ -126,7 +124,8 @@ class Clients:
             key = keyed.open_request_key(self.keys[number], ordinal)
         else:
             key = keyed.mix(self._user_key(number, user), ordinal)
-        request = self.engine.new_request(number, user, ordinal, key)
+        request = self.engine.new_request(number, user, ordinal, self.sent[number], key)
+        self.sent[number] += 1
         simpy.Process(self.env, self._request(request))
 
     def _request(self, request: Request) -> Generator[simpy.Event, Any, None]:

@@ -107,7 +107,7 @@ class SimpyRun:
 
     # -- requests ------------------------------------------------------------------------------------------------
 
-    def new_request(self, stream: int, user: int, ordinal: int, key: int) -> Request:
+    def new_request(self, stream: int, user: int, ordinal: int, turn: int, key: int) -> Request:
         """Give the next number to a request that arrives now (rule T3)."""
         if self.requests > order.MAX_REQUEST:
             raise EngineLimit(
@@ -115,7 +115,7 @@ class SimpyRun:
                 limit=f"{order.MAX_REQUEST} requests",
                 simulated_time_s=self.env.now_ns / 1e9,
             )
-        request = Request(self.requests, stream, user, ordinal, key, self.env.now_ns)
+        request = Request(self.requests, stream, user, ordinal, turn, key, self.env.now_ns)
         self.requests += 1
         request.batch = self.clock.batch
         if self.record_requests:

@@ -10,13 +10,14 @@ import simpy
 from meshsim.engines import keyed
 from meshsim.engines.keyed import mix
 from meshsim.engines.order import NEVER_NS
+from meshsim.engines.program import TRACED
 from meshsim.engines.record import DEGRADED, OK
 from meshsim.engines.simpy.about import about
 
 if TYPE_CHECKING:
     from meshsim.engines.simpy.caches import CacheMeter, Entry, Store
     from meshsim.engines.simpy.engine import SimpyRun
-    from meshsim.engines.simpy.requests import Frame
+    from meshsim.engines.simpy.requests import Frame, Request
 
 MISS = -2  # what a look may give in the place of an outcome
 _LOOK_AGAIN = -3
@@ -61,9 +62,19 @@ class Lookups:
         """Whether the request has what the cache is asked by."""
         return self._key(frame, i) is not None
 
-    def _size(self, row: Any, key: int) -> int:
-        """Bytes of an object: the same whenever it is asked for."""
+    def _size(self, row: Any, key: int, request: Request, i: Any) -> int:
+        """Bytes of an object: the same whenever it is asked for, or those that a trace has for the request."""
+        if row.object_bytes == TRACED:
+            return self._traced_size(request, i)
         return 0 if row.object_bytes < 0 else self.plant.draws[row.object_bytes](key, keyed.OBJECT_SIZE, 0)
+
+    def _traced_size(self, request: Request, i: Any) -> int:
+        """Bytes that the trace has beside what the request is about."""
+        for dimension in self.plant.program.parts[i.b : i.b + i.c].tolist():
+            row = self.plant.keys[request.stream][dimension]
+            if row.traced:
+                return int(self.plant.program.traced_bytes[row.first + request.turn % row.traced])
+        return 0
 
     def _store(self, frame: Frame, i: Any) -> Store:
         return self.caches.of(i.a, frame.exchange.replica.number)
@@ -80,7 +91,7 @@ class Lookups:
             return MISS
         store = self._store(frame, i)
         meter = store.meters[frame.request.stream]
-        size = self._size(store.row, key)
+        size = self._size(store.row, key, frame.request, i)
         meter.lookups += 1
         meter.lookup_bytes += size
         found = self._found(store, key, size, meter, renew)
@@ -164,7 +175,8 @@ class Lookups:
         outdated_ns = frame.fetches[-1].outdated_ns if row.tracked else -1
         if outdated_ns < 0 or not row.leases:
             expires_ns = now + row.ttl_ns if row.ttl_ns >= 0 else NEVER_NS
-            is_kept = store.insert(key, stream, self._size(row, key), expires_ns, outcome, now, outdated_ns)
+            size = self._size(row, key, frame.request, i)
+            is_kept = store.insert(key, stream, size, expires_ns, outcome, now, outdated_ns)
             store.meters[stream].fills += is_kept
         if row.tracked:
             frame.fetches.pop().conclude(outcome)

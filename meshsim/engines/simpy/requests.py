@@ -36,16 +36,18 @@ class Request:
         "stream",
         "trail",
         "tries",
+        "turn",
         "user",
     )
 
     batch: int  # in which it arrived
 
-    def __init__(self, number: int, stream: int, user: int, ordinal: int, key: int, arrival_ns: int) -> None:
+    def __init__(self, number: int, stream: int, user: int, ordinal: int, turn: int, key: int, arrival_ns: int) -> None:
         self.number = number
         self.stream = stream
         self.user = user
         self.ordinal = ordinal
+        self.turn = turn  # how many requests of its stream arrived before it
         self.key = key
         self.arrival_ns = arrival_ns
         self.end_ns = -1

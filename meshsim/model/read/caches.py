@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from meshsim.model.caches import Cache, CachePolicy, ProxyCache
+from meshsim.model.distributions import Distribution
 from meshsim.model.read import keys, quantities
 from meshsim.model.read.cursor import NAME, Cursor
 from meshsim.model.read.distributions import BYTES, DURATION, distribution
@@ -79,7 +82,7 @@ def _cache(name: str, at: Cursor, found: dict[str, Cursor]) -> Cache:
         policy=POLICIES[word or "lru"],
         capacity_entries=entries,
         capacity_bytes=size_bytes,
-        size=distribution(found["size"], BYTES, least=1.0) if "size" in found else None,
+        size=_size(found["size"]) if "size" in found else None,
         ttl_s=_ttl(found["ttl"]) if "ttl" in found else None,
         renew="renew" in found and found["renew"].switch(),
         stale_s=_seconds(found, "stale"),
@@ -97,6 +100,11 @@ def _capacity(at: Cursor) -> tuple[int | None, int | None]:
     if isinstance(at.node, Scalar) and isinstance(at.node.value, str) and not at.node.text.strip().isdigit():
         return None, quantities.memory(at)
     return at.integer(1, MAX_ENTRIES), None
+
+
+def _size(at: Cursor) -> Distribution | Literal["trace"]:
+    """Read bytes of an object, or the word that they are those of the keys' trace."""
+    return "trace" if at.node_text() == "trace" else distribution(at, BYTES, least=1.0)
 
 
 def _ttl(at: Cursor) -> float:

@@ -30,8 +30,9 @@ STREAM = (
     "name", "tenant", "entry", "arrivals", "sessions", "request", "response", "connections", "headers", "patience",
     "keys",
 )  # fmt: skip
-KEYS = {"zipf": ("items", "exponent"), "uniform": ("items",)}  # all of them needed
+KEYS = {"zipf": ("items", "exponent"), "uniform": ("items",), "trace": ("file",)}  # all of them needed
 KEYS_MORE = ("once", "life")
+KEYS_TRACE_MORE = ("format",)
 ARRIVALS = ("poisson", "constant", "renewal", "batch", "mmpp", "rate", "spike", "trace", "closed")
 SESSIONS = ("requests", "gap", "reuse", "same")
 REUSE = ("share", "window")
@@ -84,7 +85,7 @@ FORMS = {  # sets of parameters that exclude each other
     "hyperexp": (("mean", "cv"), ("p", "mean1", "mean2")),
     "weibull": (("shape", "scale"), ("shape", "mean")),
     "empirical": (("file",), ("values",)),
-    "trace": (("file",), ("times",)),
+    "trace": (("file", "format"), ("times",), ("keys",)),
     "rate": (("points", "interpolate"), ("diurnal",)),
 }
 

@@ -11,6 +11,7 @@ from meshsim.model.read.caches import read_key
 from meshsim.model.read.cursor import NAME, Cursor
 from meshsim.model.read.distributions import BYTES, COUNT, DURATION, distribution, time_to_wait
 from meshsim.model.read.headers import read_headers
+from meshsim.model.read.key_traces import read_trace
 from meshsim.model.read.references import endpoint_of
 from meshsim.model.read.tree import Scalar
 from meshsim.model.traffic import Arrivals, Connections, Keys, Objective, Sessions, Stream, Tenant
@@ -61,8 +62,9 @@ def read_traffic(at: Cursor) -> tuple[Stream, ...]:
 
 def _stream(name: str, at: Cursor) -> Stream | None:
     found = at.fields(keys.STREAM, required=("entry", "arrivals"), later=keys.LATER_STREAM)
-    arrivals = _arrivals(found["arrivals"]) if "arrivals" in found else _STAND_IN
-    sessions = _sessions(found["sessions"], "keys" in found) if "sessions" in found else None
+    dimensions = _keys(found["keys"]) if "keys" in found else {}
+    arrivals = _arrivals(found["arrivals"], dimensions) if "arrivals" in found else _STAND_IN
+    sessions = _sessions(found["sessions"], dimensions, "keys" in found) if "sessions" in found else None
     if sessions is not None and arrivals.kind in ("closed", "trace"):
         hint = "sessions go with poisson, constant, renewal, batch, mmpp, rate and spike"
         found["sessions"].error("M120", f"sessions have no meaning with {arrivals.kind} arrivals", hint)
@@ -71,7 +73,6 @@ def _stream(name: str, at: Cursor) -> Stream | None:
     connections = read_connections(found["connections"]) if "connections" in found else CLIENT_CONNECTIONS
     headers = read_headers(found["headers"]) if "headers" in found else {}
     patience = time_to_wait(found["patience"], "remove patience to wait for ever") if "patience" in found else None
-    dimensions = _keys(found["keys"]) if "keys" in found else {}
     target = endpoint_of(found["entry"]) if "entry" in found else None
     if target is None:
         return None
@@ -98,6 +99,9 @@ def _dimension(at: Cursor) -> Keys:
         at.error("M114", f"{at.name} has to be of one kind, not {len(at.keys())}", hint, at.key_mark)
         return Keys(items=1)
     for kind, inner in kinds.items():
+        if kind == "trace":
+            trace = read_trace(inner)
+            return Keys(items=trace.items, trace=trace)
         allowed = (*keys.KEYS[kind], *keys.KEYS_MORE)
         found = inner.fields(allowed, required=keys.KEYS[kind], example="items: 1000")
         items = found["items"].integer(1, MAX_ITEMS) if "items" in found else 1
@@ -145,7 +149,7 @@ def read_connections(at: Cursor) -> Connections:
     return Connections(pool=at.integer(1, 10_000))
 
 
-def _sessions(at: Cursor, keyed: bool) -> Sessions:
+def _sessions(at: Cursor, dimensions: dict[str, Keys], keyed: bool) -> Sessions:
     found = at.fields(keys.SESSIONS, required=("requests", "gap"), example="requests: {geometric: 20}, gap: {exp: 2s}")
     requests = distribution(found["requests"], COUNT, least=1.0) if "requests" in found else constant(1)
     gap = distribution(found["gap"], DURATION) if "gap" in found else constant(1)
@@ -156,7 +160,17 @@ def _sessions(at: Cursor, keyed: bool) -> Sessions:
             found[key].error("M120", message, hint, found[key].key_mark)
     reuse, window = _reuse(found["reuse"]) if "reuse" in found else (0.0, DEFAULT_WINDOW)
     same = read_key(found["same"]) if "same" in found and keyed else ()
+    _check_traced(found, reuse, same, [name for name, one in dimensions.items() if one.trace is not None])
     return Sessions(requests=requests, gap=gap, reuse=reuse, reuse_window=window, same=same)
+
+
+def _check_traced(found: dict[str, Cursor], reuse: float, same: tuple[str, ...], traced: list[str]) -> None:
+    """Report what would repeat requests where a trace says what each of them is about."""
+    for key, names in (("reuse", traced if reuse else []), ("same", [name for name in traced if name in same])):
+        if names:
+            message = f"{key} has no meaning for '{names[0]}', which a trace says of each request"
+            hint = f"remove {key}: a trace has its own repetitions"
+            found[key].error("M120", message, hint, found[key].key_mark)
 
 
 def _reuse(at: Cursor) -> tuple[float, int]:
@@ -168,12 +182,12 @@ def _reuse(at: Cursor) -> tuple[float, int]:
     return share, found["window"].integer(1, MAX_WINDOW) if "window" in found else DEFAULT_WINDOW
 
 
-def _arrivals(at: Cursor) -> Arrivals:
+def _arrivals(at: Cursor, dimensions: dict[str, Keys]) -> Arrivals:
     found = at.fields(keys.ARRIVALS, example="poisson: 100/s", elsewhere=keys.ELSEWHERE_ARRIVALS)
     if at.is_map() and len(at.keys()) != 1:
         at.error("M114", f"arrivals have to be of one kind, not {len(at.keys())}", "write e.g. {poisson: 100/s}")
     for kind, inner in found.items():
-        return _ARRIVALS[kind](inner)
+        return _trace(inner, dimensions) if kind == "trace" else _ARRIVALS[kind](inner)
     return _STAND_IN
 
 
@@ -283,12 +297,14 @@ def _spike(at: Cursor) -> Arrivals:
     return Arrivals(kind="spike", points=(*before, (start, peak), (start + lasts, base)))
 
 
-def _trace(at: Cursor) -> Arrivals:
-    found = at.fields(("times", "file"), example="file: times.csv")
+def _trace(at: Cursor, dimensions: dict[str, Keys]) -> Arrivals:
+    found = at.fields(("times", "file", "keys"), example="file: times.csv")
     if len(found) != 1:
         if set(found) == set(at.keys()):
-            at.error("M114", "trace takes times, or file", "write trace: {file: times.csv}")
+            at.error("M114", "trace takes times, file or keys", "write trace: {file: times.csv}")
         return _STAND_IN
+    if "keys" in found:
+        return _of_keys(found["keys"], dimensions)
     if "file" in found:
         times = data_files.column(found["file"], quantities.duration)
     else:
@@ -297,6 +313,16 @@ def _trace(at: Cursor) -> Arrivals:
         if found["times"].is_list() and not items:
             found["times"].error("M108", "there are no times", "write [0s, 1.5s]")
     return Arrivals(kind="trace", times_s=tuple(sorted(times)))
+
+
+def _of_keys(at: Cursor, dimensions: dict[str, Keys]) -> Arrivals:
+    """Read the dimension of the stream's keys whose trace has the times."""
+    name = at.text()
+    if at.known(name, dimensions, "dimension of the stream's keys") and dimensions[name].trace is None:
+        hint = f"write keys: {{{name}: {{trace: {{file: web.csv}}}}}}"
+        at.error("M120", f"the keys '{name}' of this stream are of no trace, and have no times", hint)
+    trace = dimensions[name].trace if name in dimensions else None
+    return _STAND_IN if trace is None else Arrivals(kind="trace", of_keys=trace)
 
 
 def _closed(at: Cursor) -> Arrivals:
@@ -314,6 +340,5 @@ _ARRIVALS: dict[str, Callable[[Cursor], Arrivals]] = {
     "mmpp": _mmpp,
     "rate": _rate,
     "spike": _spike,
-    "trace": _trace,
     "closed": _closed,
 }
