@@ -169,7 +169,8 @@ CODES: dict[str, Code] = {
     "M117": Code(
         "Calls that go round for ever",
         "Every request to one of these endpoints surely calls the next, and the last calls the first. A cycle is "
-        "possible only where some request can leave it.",
+        "possible only where some request can leave it. Nor may what gets something for "
+        "a cache ask that cache for the same.",
         "a.get: call b.get;  b.get: call a.get",
         "a.get: call b.get;  b.get: {call: a.get, p: 10%}",
     ),

@@ -146,6 +146,20 @@ def test_who_renewed_in_vain_does_not_keep_others_from_it() -> None:
     assert outcomes(record) == [OK] * 4
 
 
+def test_a_failure_does_not_take_the_place_of_an_answer() -> None:
+    """As above with `negative`: the stale answer goes on being given, and nobody hears of the failures."""
+    fails = [{"name": "r", "to": "b", "match": {"headers": {"late": "yes"}}, "fault": {"abort": {"as": "503"}}}]
+    late = {**at_ms(20, 24), "headers": {"late": "yes"}}
+    cache = {"ttl": "10ms", "stale": "20ms", "negative": "20ms"}
+    plane = topology(
+        fetched(cache, {"wait": "5ms"}), [at_ms(0, 34), late], routes=fails, policies=[{"name": "p", "in_app": "on"}]
+    )
+    ends, record = went(plane)
+    assert ends == [5, 20, 24, 34]
+    assert count(record, plane, "a.c", "hits", "stale", "negative", "fills") == [3, 3, 0, 2]
+    assert outcomes(record) == [OK] * 4
+
+
 def test_failures_are_kept_for_their_time() -> None:
     """Failed at 1 ms, so until 21 ms nobody asks; with `ttl` alone failures are not kept."""
     times = at_ms(0, 10, 20.999999, 21)
@@ -211,6 +225,49 @@ def test_degraded_answers_are_kept_as_such() -> None:
 
 
 # -- what it costs ---------------------------------------------------------------------------------------------
+
+
+def written(cache: dict[str, Any], reads: list[float], writes: list[float]) -> Plane:
+    """`a.e` reads through the cache, and getting it takes 5 ms; `a.w` writes at the instant when it comes."""
+    services = fetched(cache, {"wait": "5ms"})
+    services["a"]["endpoints"]["w"] = [{"invalidate": {"cache": "c", "key": "item"}}]
+    return topology(services, [at_ms(*reads), {**at_ms(*writes), "entry": "a.w"}])
+
+
+OUTDATED = ("hits", "outdated", "outdated_ns", "fills")
+
+
+def test_without_word_of_it_a_write_outdates_until_the_time_is_over() -> None:
+    """Filled at 5 ms, written at 8 and at 12: the hits at 10 and 14 are 2 and 6 ms behind the first write."""
+    plane = written({"ttl": "10ms"}, [0, 7, 10, 14, 16], [8, 12])
+    ends, record = went(plane)
+    assert ends == [5, 7, 8, 10, 12, 14, 21]
+    assert count(record, plane, "a.c", *OUTDATED) == [3, 2, 8 * MS, 2]
+
+
+def test_what_was_being_got_during_a_write_is_outdated_from_then_on() -> None:
+    """Got from 0 to 5 ms, written at 3: at 6 the answer is 3 ms old. With leases it is not put in, and is got anew."""
+    for leases, ends, counted in (("off", [5, 3, 6, 12], [2, 2, 12 * MS, 1]), ("on", [5, 3, 11, 12], [1, 0, 0, 1])):
+        plane = written({"ttl": "1s", "leases": leases}, [0, 6, 12], [3])
+        found, record = went(plane)
+        assert found == ends
+        assert count(record, plane, "a.c", *OUTDATED) == counted
+
+
+def test_a_write_is_heard_after_its_delay_and_takes_what_came_since() -> None:
+    """Filled at 5 ms; written at 8, heard at 18. Over at 10, got anew from 11 to 16, up to date, and gone at 18."""
+    plane = written({"ttl": "5ms", "invalidation": "10ms"}, [0, 9, 11, 17, 19], [8])
+    ends, record = went(plane)
+    assert ends == [5, 8, 9, 16, 17, 24]
+    assert count(record, plane, "a.c", *OUTDATED) == [2, 1, 1 * MS, 3]
+
+
+def test_whom_a_lease_refuses_does_not_keep_others_from_renewing() -> None:
+    """Good from 5 to 15 ms. Renewed from 16 to 21 and refused for the write at 18; the hit at 24 renews, until 29."""
+    plane = written({"ttl": "10ms", "stale": "1s", "leases": "on"}, [0, 16, 24, 30], [18])
+    ends, record = went(plane)
+    assert ends == [5, 16, 18, 24, 30]
+    assert count(record, plane, "a.c", *OUTDATED) == [3, 1, 6 * MS, 2]
 
 
 def test_who_fills_pays_for_it() -> None:

@@ -112,6 +112,8 @@ REST = [
     ("M104", SESSIONS, "sessions: {requests: 3, gap: 1s, same: §caler}", "did you mean 'caller'?"),
     ("M120", SESSIONS, f"{SESSIONS}\n  - {{name: b, entry: geo.find, arrivals: {{poisson: 1/s}}, "
      "sessions: {requests: 3, gap: 1s, §same: item}}", "add keys: {item:"),
+    ("M117", STEP, "{cache: {name: tiles, key: item, §miss: [{parallel: [{cache: {name: tiles, key: item}}]}]}}",
+     "ask another cache"),
     ("M103", STEP, f"{STEP}, {{invalidate: §tiles}}", "cache: tiles, key: item"),
     ("M102", STEP, f"{STEP}, {{§invalidate: {{cache: tiles}}}}", "add key"),
     ("M104", STEP, f"{STEP}, {{invalidate: {{cache: §tils, key: item}}}}", "did you mean 'tiles'?"),

@@ -268,7 +268,8 @@ ADVICE = [
     ("M222", "routes: [{name: r, to: cart.put, rewrite: cart.get}]\n"
              "policies: [{name: p, to: cart.get, §load_balancer: {ring_hash: {on: caller}}}]", "'put' reaches cart.get",
      "keys: {caller:"),
-    ("M222", "mesh: {gateway: {§load_balancer: {maglev: {on: caller}}}}", "'put' reaches the gateways without", "to 'put'"),
+    ("M222", "mesh: {gateway: {§load_balancer: {maglev: {on: caller}}}}",
+     "'put' reaches the gateways without", "to 'put'"),
     ("M212", "policies: [{name: p, to: cart.get, retries: {per_try: §500us, budget: 20%}}]", "takes 1ms", "raise"),
 ]  # fmt: skip
 

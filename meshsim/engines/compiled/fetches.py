@@ -112,9 +112,9 @@ def conclude(k: Kernel, frame: int, news: int) -> None:
     s.free_fetches += 1
 
 
-@compiled()
-def _give_up(k: Kernel, frame: int, news: int) -> None:
-    """The innermost fetch of a frame filled nothing."""
+@compiled(inline=False)
+def give_up(k: Kernel, frame: int, news: int) -> None:
+    """The innermost fetch of a frame filled nothing: who meets what is stale may renew it."""
     f = k.fetches[k.frames[frame].fetch]
     entry = caches.find(k, f.store, f.key)
     if entry != NONE:
@@ -129,7 +129,7 @@ def stop(k: Kernel, frame: int) -> None:
     Apart from `end`, which all of a cache has to be compiled with.
     """
     while k.frames[frame].fetch != NONE:
-        _give_up(k, frame, LOOK_AGAIN)
+        give_up(k, frame, LOOK_AGAIN)
 
 
 @compiled(inline=False)
@@ -138,9 +138,20 @@ def end(k: Kernel, frame: int, outcome: int) -> None:
     while k.frames[frame].fetch != NONE:
         f = k.fetches[k.frames[frame].fetch]
         c = k.caches[k.stores[f.store].cache]
-        if outcome > DEGRADED and c.negative_ns >= 0:
+        if outcome > DEGRADED and c.negative_ns >= 0 and not _has_answer(k, f.store, f.key):
             stream = k.live[k.frames[frame].request].stream
             caches.insert(k, f.store, f.key, stream, 0, k.scalars[0].now_ns + c.negative_ns, outcome, NONE)
             conclude(k, frame, outcome)
         else:
-            _give_up(k, frame, outcome)
+            give_up(k, frame, outcome)
+
+
+@compiled()
+def _has_answer(k: Kernel, store: int, key: int) -> bool:
+    """A store has an answer, not a failure, that it may still give; a failure does not take its place."""
+    entry = caches.find(k, store, key)
+    if entry == NONE:
+        return False
+    e = k.kept[k.stores[store].first + entry]
+    age = k.scalars[0].now_ns - e.expires_ns
+    return e.outcome <= DEGRADED and (age < 0 or age < k.caches[k.stores[store].cache].stale_ns)

@@ -161,13 +161,15 @@ def fill(k: Kernel, frame: int, pc: int) -> bool:
     outdated_ns = NONE
     if c.tracked:
         outdated_ns = k.fetches[f.fetch].outdated_ns
-    if outdated_ns < 0 or not c.leases:
+    if outdated_ns >= 0 and c.leases:
+        fetches.give_up(k, frame, outcome)
+    else:
         expires_ns = k.scalars[0].now_ns + c.ttl_ns if c.ttl_ns >= 0 else NEVER_NS
         size, store = _size(k, frame, pc, key), caches.store_of(k, i.a, f.replica)
         is_kept = caches.insert(k, store, key, stream, size, expires_ns, outcome, outdated_ns)
         k.cache_counters[k.scalars[0].batch, i.a * len(k.streams) + stream].fills += is_kept
-    if c.tracked:
-        fetches.conclude(k, frame, outcome)
+        if c.tracked:
+            fetches.conclude(k, frame, outcome)
     return is_kept
 
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from meshsim.engines import keyed
 from meshsim.engines import program as p
 from meshsim.engines.order import NEVER_NS
-from meshsim.engines.record import BATCHES, CACHE_COUNTERS, KEPT
+from meshsim.engines.record import BATCHES, CACHE_COUNTERS, DEGRADED, KEPT
 
 if TYPE_CHECKING:
     from meshsim.engines.simpy.clock import Clock
@@ -242,6 +242,16 @@ class Store:
     def fetching(self, key: int) -> Fetch | None:
         """The first fetch for a key that is under way."""
         return next((fetch for fetch in self.fetches if fetch.key == key), None)
+
+    def has_answer(self, key: int, now_ns: int) -> bool:
+        """An answer is there, not a failure, that may still be given; a failure does not take its place (rule K6)."""
+        entry = self.entries.get(key)
+        return entry is not None and entry.outcome <= DEGRADED and now_ns < entry.expires_ns + self.row.stale_ns
+
+    def let_renew(self, key: int) -> None:
+        """Whoever was renewing an entry filled nothing: the next hit may renew it (rule K4)."""
+        if key in self.entries:
+            self.entries[key].is_renewed = False
 
     def empty(self) -> None:
         """Begin cold."""

@@ -173,7 +173,9 @@ class Lookups:
         is_kept = False
         stream, now = frame.request.stream, self.env.now_ns
         outdated_ns = frame.fetches[-1].outdated_ns if row.tracked else -1
-        if outdated_ns < 0 or not row.leases:
+        if outdated_ns >= 0 and row.leases:
+            store.let_renew(key)
+        else:
             expires_ns = now + row.ttl_ns if row.ttl_ns >= 0 else NEVER_NS
             size = self._size(row, key, frame.request, i)
             is_kept = store.insert(key, stream, size, expires_ns, outcome, now, outdated_ns)
@@ -208,9 +210,10 @@ class Lookups:
         while frame.fetches:
             fetch = frame.fetches.pop()
             store, now = fetch.store, self.env.now_ns
-            if outcome is not None and outcome > DEGRADED and store.row.negative_ns >= 0:
+            is_kept = store.row.negative_ns >= 0 and not store.has_answer(fetch.key, now)
+            if is_kept and outcome is not None and outcome > DEGRADED:
                 expires_ns = now + store.row.negative_ns
                 store.insert(fetch.key, frame.request.stream, 0, expires_ns, outcome, now)
-            elif fetch.key in store.entries:
-                store.entries[fetch.key].is_renewed = False
+            else:
+                store.let_renew(fetch.key)
             fetch.conclude(_LOOK_AGAIN if outcome is None else outcome)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection
 
+from meshsim.model.graph import every_step
 from meshsim.model.read import keys, quantities
 from meshsim.model.read.caches import read_key
 from meshsim.model.read.cursor import Cursor
@@ -177,11 +178,16 @@ def _cached(at: Cursor) -> Step | None:
     inner = found["cache"].fields(
         keys.CACHED, required=("name", "key"), example=example, elsewhere=keys.ELSEWHERE_CACHED
     )
-    return Cached(
+    step = Cached(
         name=cache_of(inner["name"]) if "name" in inner else "",
         key=read_key(inner["key"]) if "key" in inner else (),
         miss=_one_or_more(inner["miss"]) if "miss" in inner else (),
     )
+    for within in every_step(step.miss):
+        if isinstance(within, Cached) and within.name == step.name and set(within.key) == set(step.key) != set():
+            message = f"{step.name} is asked for the same key again by the steps that get it, and cannot have it yet"
+            inner["miss"].error("M117", message, "ask another cache there, or remove that step", inner["miss"].key_mark)
+    return step
 
 
 def _invalidate(at: Cursor) -> Step | None:
