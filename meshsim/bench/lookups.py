@@ -18,7 +18,7 @@ from meshsim.engines import program as p
 from meshsim.engines.compiled import caches, lookups
 from meshsim.engines.compiled.engine import CompiledRun
 from meshsim.engines.compiled.rows import NONE
-from meshsim.engines.compiled.state import Kernel
+from meshsim.engines.compiled.state import Kernel, for_kernel
 from meshsim.engines.jit import compiled
 from meshsim.engines.order import NEVER_NS
 from meshsim.engines.pack import pack
@@ -43,10 +43,11 @@ def prepare(case: str) -> Work:
         first = int(kernel.stores["first"][0])
         keys = random.choice(kernel.kept["key"][first : first + ENTRIES], _DRAWN)
     _stand_at_the_step(kernel)
+    tables = for_kernel(kernel)
 
     def work(requests: int, seed: int) -> Count:
         del seed  # what is drawn anew would be timed as well
-        found = int((_ask_store if how == "store" else _do_step)(kernel, keys, requests))
+        found = int((_ask_store if how == "store" else _do_step)(tables, keys, requests))
         if found < requests if hits else found > 0.01 * requests:
             raise InternalError(f"{found} of {requests} lookups were hits in the case '{case}'")
         return Count(requests, None, None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -16,7 +15,6 @@ from cache_shares import CHE, WARMUP, hold, hold_che, share
 from cached import count, fetched, kept, look, plant, requests, steps, topology
 from observe import Estimate, ratio
 
-from meshsim.architectures.enforced import Cluster
 from meshsim.architectures.plane import Plane
 from meshsim.caches.theory import che, several, ttl, zipf
 from meshsim.engines import keyed
@@ -289,17 +287,11 @@ def placed(architecture: str, services: Sequence[str], mesh: dict[str, Any], bal
 
 @cache
 def of_gateway(*, hashed: bool) -> dict[str, Estimate]:
-    """Hit ratio of the requests for each service in the four gateways, who have 4800 entries for each service.
-
-    No policy speaks of which gateway clients ask: a hash before it is put into the plane.
-    """
+    """Hit ratio of the requests for each service in the four gateways, who have 4800 entries for each service."""
     cache = {"capacity": len(REPLICAS) * TOTAL // GATEWAYS, "key": "item"}
-    mesh = {"gateway": {"profile": "zero", "replicas": GATEWAYS, "cache": cache}}
+    before = {"load_balancer": RING} if hashed else {}
+    mesh = {"gateway": {"profile": "zero", "replicas": GATEWAYS, "cache": cache, **before}}
     plane = placed("gateway", list(REPLICAS), mesh, "random")
-    if hashed:
-        ring = Cluster("ring_hash", hash_on="item", min_ring=65536)
-        entries = [(stream, replace(hop, pick="balance", cluster=ring)) for stream, hop in plane.entries]
-        plane = replace(plane, entries=tuple(entries))
     record = run_long(plane, 80.0, both=FEW)
     names = [stream.name for stream, _ in plane.entries]
     return {name: share(record, plane, "hits", "gateway.gateway", names.index(name)) for name in REPLICAS}
