@@ -13,10 +13,7 @@ from meshsim.cli.output import as_columns, as_csv, as_json, as_markdown, write
 from meshsim.cli.terminal import say
 from meshsim.errors import UsageError
 
-EXAMPLES = (
-    "meshsim bench --quick -o json",
-    "meshsim bench --quick --bars",
-)
+EXAMPLES = ("meshsim bench --quick --bars",)
 
 Bars = Annotated[bool, typer.Option("--bars", help="Show each bar of the project, met or missed, and by how much.")]
 Quick = Annotated[bool, typer.Option("--quick", help="Small sizes and no compile times: half a minute, rough numbers.")]

@@ -71,7 +71,23 @@ def looks(
 ) -> st.SearchStrategy[dict[str, Any]]:
     """Steps that look into one of a service's caches."""
     step: Fields = {"name": st.sampled_from(caches), "key": _asked(dimensions), "miss": miss}
-    return st.fixed_dictionaries(step).map(lambda fields: {"cache": fields})
+    sensible = st.fixed_dictionaries(step).filter(lambda fields: _place(fields) not in _places(fields["miss"]))
+    return sensible.map(lambda fields: {"cache": fields})
+
+
+def _place(fields: dict[str, Any]) -> tuple[str, frozenset[str]]:
+    key = fields["key"]
+    return fields["name"], frozenset([key] if isinstance(key, str) else key)
+
+
+def _places(steps: Any) -> set[tuple[str, frozenset[str]]]:
+    """What is asked for, by which key, anywhere in steps; who gets something does not ask for it (M117)."""
+    if isinstance(steps, list):
+        return set().union(*map(_places, steps))
+    if not isinstance(steps, dict):
+        return set()
+    here = {_place(steps["cache"])} if isinstance(steps.get("cache"), dict) else set()
+    return here.union(*map(_places, steps.values()))
 
 
 @st.composite

@@ -23,12 +23,12 @@ from meshsim.units import parse_bytes, parse_cores
 
 MANIFEST = Path(__file__).parent.parent / "data" / "online-boutique" / "kubernetes-manifests.yaml"
 NAMES = (
-    "bookinfo", "bookinfo-fault", "cache-locality", "cache-locality-front", "front-door", "hotel-reservation",
+    "bookinfo", "bookinfo-fault", "cache-locality", "front-door", "hotel-reservation",
     "online-boutique", "online-boutique-scaled", "otel-demo", "sock-shop", "social-network", "twitter-mix",
 )  # fmt: skip
 SHORT = {"hotel-reservation": 1, "social-network": 1}  # seconds; 300 requests in each
 #: Warm-ups in seconds that are given, for caches to fill; latencies alone do not show when they have.
-FILLING = {"cache-locality": 15.0, "cache-locality-front": 15.0, "twitter-mix": 15.0}
+FILLING = {"cache-locality": 15.0, "twitter-mix": 15.0}
 #: The bug that Bookinfo's authors put there for the fault-injection task.
 INTENDED = {"bookinfo": ["M202"], "bookinfo-fault": ["M202"]}
 
