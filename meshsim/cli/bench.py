@@ -13,14 +13,21 @@ from meshsim.cli.output import as_columns, as_csv, as_json, as_markdown, write
 from meshsim.cli.terminal import say
 from meshsim.errors import UsageError
 
-EXAMPLES = ("meshsim bench --quick --bars",)
+EXAMPLES = (
+    "meshsim bench --quick -o json",
+    "meshsim bench --only 'cache lookups' --quick --bars",
+)
 
 Bars = Annotated[bool, typer.Option("--bars", help="Show each bar of the project, met or missed, and by how much.")]
 Quick = Annotated[bool, typer.Option("--quick", help="Small sizes and no compile times: half a minute, rough numbers.")]
 Full = Annotated[bool, typer.Option("--full", help="Larger sizes, and ten million requests for memory.")]
+Only = Annotated[
+    list[str] | None, typer.Option("--only", metavar="GROUP", help="Measure this group of cases alone; repeatable.")
+]
 
 
 def bench(
+    only: Only = None,
     show_bars: Bars = False,
     quick: Quick = False,
     full: Full = False,
@@ -35,8 +42,11 @@ def bench(
     del debug
     if quick and full:
         raise UsageError("--quick and --full contradict each other; give one of them, or neither")
+    for group in only or ():
+        if group not in suite.GROUPS:
+            raise UsageError(f"there is no group '{group}' of cases; there is {', '.join(suite.GROUPS)}")
     sizes = suite.QUICK if quick else suite.FULL if full else suite.USUAL
-    found = suite.measure(sizes, (lambda text: None) if quiet else say)
+    found = suite.measure(sizes, (lambda text: None) if quiet else say, only or suite.GROUPS)
     judged = bars(found)
     if output is Format.JSON:
         write(as_json(report.to_dict(found, judged)))
