@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from meshsim.engines import arrivals, keyed, order, record
-from meshsim.engines.compiled import allocation, caches, clients, counters, growth, loop, rows, state
+from meshsim.engines.compiled import allocation, caches, clients, counters, growth, loop, messages, rows, state
 from meshsim.engines.nesting import circle_text
 from meshsim.engines.policies import ring_tables
 from meshsim.engines.program import CLOSED, Program
 from meshsim.engines.record import BATCHES, Record
-from meshsim.engines.running import Changeable, Totals, summed
+from meshsim.engines.running import UP, Changeable, Totals, summed
 from meshsim.errors import EngineLimit, InternalError
 
 
@@ -175,6 +175,33 @@ class CompiledRun:
     def set_slow(self, service: int, factor: float) -> None:
         """From now on CPU work that begins at a service takes `factor` times as much."""
         self.kernel.queues["slow"][self.kernel.queues["service"] == service] = factor
+
+    def set_condition(self, replica: int, condition: int) -> None:
+        """From now on a replica is up, or down in one of two ways."""
+        self.kernel.stations["condition"][replica] = condition
+        if condition == UP:
+            return
+        self._lose_caches(replica)
+        frames = self.kernel.frames
+        works = (frames["number"] >= 0) & (frames["replica"] == replica) & np.isin(frames["state"], rows.AT_WORK)
+        falling = np.flatnonzero(works & (frames["kind"] != rows.FORKED))
+        has_slot = (frames["state"] != rows.IN_LINE) | (
+            frames["pc"] != rows.NONE
+        )  # the others first: no slot is handed on
+        order_of_falling = (frames["serial"][falling], frames["number"][falling], has_slot[falling])
+        falling = falling[np.lexsort(order_of_falling)]
+        while self.kernel.scalars[0]["readies"] + len(falling) > len(self.kernel.ready):
+            self.kernel = growth.grow(self.kernel, growth.READY_TABLE)
+        for frame in falling.tolist():
+            messages.falls(self._tables(), frame)
+
+    def _lose_caches(self, replica: int) -> None:
+        """What a replica had in its own caches is gone."""
+        service = int(self.program.replicas["service"][replica])
+        number = replica - int(self.program.services["first_replica"][service])
+        for cache in self.program.caches[self.program.caches["service"] == service]:
+            if not cache["shared"]:
+                caches.empty(self._tables(), int(cache["first_store"]) + number)
 
     def set_field(self, table: Changeable, row: int, field: str, value: float) -> None:
         """Change a field of the Program for this run from now on."""
