@@ -222,6 +222,12 @@ class CacheMeter:
         self.entries += entries
         self.bytes += size
 
+    def answers_outdated(self, age_ns: int) -> None:
+        """Count an answer that was outdated for so long when it was asked for; negative: it was not yet (rule K9)."""
+        if age_ns >= 0:
+            self.outdated += 1
+            self.outdated_ns += age_ns
+
     def close_batch(self) -> None:
         """Write down the present batch, and count the next one from 0."""
         self.rows.append(tuple(getattr(self, name) for name in _COUNTERS))
