@@ -10,7 +10,7 @@ from meshsim.model.distributions import Distribution
 from meshsim.model.policy_advice import Warnings, calls_of
 from meshsim.model.policy_choice import RouteTable
 from meshsim.model.read.cursor import Reading
-from meshsim.model.steps import Cached
+from meshsim.model.steps import Cached, Invalidate
 from meshsim.model.topology import Service, Topology
 from meshsim.units import format_bytes
 
@@ -90,6 +90,32 @@ def check_sizes(topology: Topology, reading: Reading) -> None:
                     f"write a size such as 4KiB, or keys: {{{key[0]}: {{trace: {{file: web.csv}}}}}} in '{stream.name}'"
                 )
                 reading.report.error("M120", message, hint, reading.mark(f"{path}.size"), f"{path}.size")
+
+
+def _writes(topology: Topology) -> Iterator[tuple[str, Invalidate]]:
+    """All steps that write, each with its endpoint; what versions share, once."""
+    told: set[int] = set()
+    for name, service in topology.services.items():
+        for version in service.versions:
+            for endpoint, steps in version.endpoints.items():
+                for step in graph.every_step(steps):
+                    if isinstance(step, Invalidate) and id(step) not in told:
+                        told.add(id(step))
+                        yield f"{name}.{endpoint}", step
+
+
+def check_writes(topology: Topology, reading: Reading) -> None:
+    """Report writes that are about answers which the cache of a proxy never keeps."""
+    proxies = graph.proxy_caches(topology)
+    for _, step in _writes(topology):
+        service, kind = step.cache
+        only = () if service else proxies[kind].only
+        if not only or step.of in only:
+            continue
+        path = f"{reading.places[id(step)]}.invalidate.of"
+        message = f"the cache of the {kind} keeps no answers of {step.of}: its only names {', '.join(only[:4])}"
+        hint = f"write of: {only[0]}, or name {step.of} in only: of {_PROXY_PATHS[kind]}.cache"
+        reading.report.error("M120", message, hint, reading.mark(path), path)
 
 
 def _too_small(topology: Topology, reading: Reading) -> Warnings:

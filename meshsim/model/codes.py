@@ -183,7 +183,7 @@ CODES: dict[str, Code] = {
         "It would be ignored: a queue without a limit of concurrency, a split without versions, load_balancing_weight "
         "beside a split, sessions of closed arrivals, a fallback of a call that nobody waits for, max_backoff beside a "
         "distribution, max_retries beside a budget, an eviction policy without a capacity, renew or stale without a "
-        "ttl, reuse without keys.",
+        "ttl, reuse without keys, writes to answers that a cache does not keep.",
         "shop: {queue: 10}",
         "shop: {concurrency: 64, queue: 10}",
     ),

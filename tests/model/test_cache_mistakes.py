@@ -192,6 +192,14 @@ def test_a_write_says_whose_answers_have_changed(tmp_path: Path) -> None:
     assert _diagnostics(text.replace("§", "").replace("gateway, key", "gateway, of: maps, key"), tmp_path) == []
 
 
+def test_a_write_to_answers_that_are_not_kept(tmp_path: Path) -> None:
+    text = MAPS.replace(STEP, f"{STEP}, {{invalidate: {{cache: sidecar, key: item, of: §maps.tile}}}}")
+    error = _the_error(text + "mesh: {sidecar: {cache: {capacity: 9, key: item, only: [geo.find]}}}\n", tmp_path)
+    assert error.code == "M120"
+    assert error.message == "the cache of the sidecar keeps no answers of maps.tile: its only names geo.find"
+    assert error.hint == "write of: geo.find, or name maps.tile in only: of mesh.sidecar.cache"
+
+
 def test_without_any_keys_the_hint_says_where_keys_of_caches_go(tmp_path: Path) -> None:
     begin = MAPS.index("    keys:")
     text = MAPS[:begin] + MAPS[MAPS.index("    sessions:") :]
