@@ -63,6 +63,30 @@ def _keyless(topology: Topology, reading: Reading) -> Warnings:
                 yield "M225", message, hint, path
 
 
+def _unheard(topology: Topology, reading: Reading) -> Warnings:
+    """Warn of streams whose writes are about nothing, since their requests have no such key; once for each step."""
+    writes: dict[str, list[Invalidate]] = {}
+    for endpoint, step in _writes(topology):
+        writes.setdefault(endpoint, []).append(step)
+    told: set[int] = set()
+    out, table = graph.edges(topology, possible=True), RouteTable(topology.routes)
+    for stream in topology.traffic if writes else ():
+        for _, callee in calls_of(stream, out, table):
+            for step in writes.get(callee, ()):
+                missing = next((dimension for dimension in step.key if dimension not in stream.keys), None)
+                if missing is None or id(step) in told:
+                    continue
+                told.add(id(step))
+                service, name = step.cache
+                label = f"cache '{name}' of '{service}'" if service else f"the cache of the {name}"
+                message = (
+                    f"stream '{stream.name}' reaches {callee} without the key '{missing}', and what it writes makes "
+                    f"nothing outdated in {label}"
+                )
+                hint = f"add keys: {{{missing}: {{zipf: {{items: 50000, exponent: 1.0}}}}}} to '{stream.name}'"
+                yield "M225", message, hint, f"{reading.places[id(step)]}.invalidate.key"
+
+
 def _asked(topology: Topology, callee: str) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     """Path, label and key of the caches that requests to an endpoint may be looked up in."""
     name, _, endpoint = callee.partition(".")
@@ -129,4 +153,4 @@ def _too_small(topology: Topology, reading: Reading) -> Warnings:
         yield "M226", message, "raise the capacity, or lower the size", f"{path}.capacity"
 
 
-WARNINGS = (_unused, _keyless, _too_small)
+WARNINGS = (_unused, _keyless, _unheard, _too_small)

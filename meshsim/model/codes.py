@@ -343,7 +343,7 @@ CODES: dict[str, Code] = {
     "M225": Code(
         "Requests that pass a cache by",
         "A cache is asked for a key, which streams declare. A request without it is neither looked up nor kept: it "
-        "does the steps of miss, or is passed on by the proxy.",
+        "does the steps of miss, or is passed on by the proxy. A write without it makes nothing outdated.",
         "traffic: [{name: web, …}]   # and - cache: {name: tiles, key: item}",
         "traffic: [{name: web, keys: {item: {zipf: {items: 50000, exponent: 1.0}}}, …}]",
     ),

@@ -108,6 +108,8 @@ REST = [
     ("M103", SESSIONS, "sessions: {requests: 3, gap: 1s, reuse: {share: 1, window: §1.5}}", ""),
     ("M120", SESSIONS, f"{SESSIONS}\n  - {{name: b, entry: geo.find, arrivals: {{poisson: 1/s}}, "
      "sessions: {requests: 3, gap: 1s, §reuse: 1%}}", "add keys: {item:"),
+    ("M120", SESSIONS, f"{SESSIONS}\n  - {{name: b, entry: geo.find, arrivals: {{poisson: 1/s}}, keys: {{}}, "
+     "sessions: {requests: 3, gap: 1s, §reuse: 1%}}", "add keys: {item:"),
     ("M101", "{poisson: 1/s}", "{§reuse: 70%}", "that belongs to sessions"),
     ("M104", SESSIONS, "sessions: {requests: 3, gap: 1s, same: §caler}", "did you mean 'caller'?"),
     ("M120", SESSIONS, f"{SESSIONS}\n  - {{name: b, entry: geo.find, arrivals: {{poisson: 1/s}}, "
@@ -218,6 +220,9 @@ ADVICE = [
      "the cache of the gateway", "raise"),
     ("M225", "traffic:", "mesh: {sidecar: {§cache: {capacity: 9, key: item, only: [geo.find]}}}\ntraffic:",
      "stream 'far' reaches geo.find without the key 'item', and passes the cache of the sidecar by", "name in only"),
+    ("M225", "find: [{work: 5ms}]", "find: [{work: 5ms}, {invalidate: {cache: maps.tiles, key: §item}}]",
+     "stream 'far' reaches geo.find without the key 'item', and what it writes makes nothing outdated in cache 'tiles' "
+     "of 'maps'", "to 'far'"),
 ]  # fmt: skip
 
 

@@ -64,7 +64,7 @@ def _stream(name: str, at: Cursor) -> Stream | None:
     found = at.fields(keys.STREAM, required=("entry", "arrivals"), later=keys.LATER_STREAM)
     dimensions = _keys(found["keys"]) if "keys" in found else {}
     arrivals = _arrivals(found["arrivals"], dimensions) if "arrivals" in found else _STAND_IN
-    sessions = _sessions(found["sessions"], dimensions, "keys" in found) if "sessions" in found else None
+    sessions = _sessions(found["sessions"], dimensions, _keyed(found)) if "sessions" in found else None
     if sessions is not None and arrivals.kind in ("closed", "trace"):
         hint = "sessions go with poisson, constant, renewal, batch, mmpp, rate and spike"
         found["sessions"].error("M120", f"sessions have no meaning with {arrivals.kind} arrivals", hint)
@@ -81,6 +81,11 @@ def _stream(name: str, at: Cursor) -> Stream | None:
         request_bytes=request or DEFAULT_SIZE, response_bytes=response or DEFAULT_SIZE, connections=connections,
         headers=headers, patience=patience, keys=dimensions,
     )  # fmt: skip
+
+
+def _keyed(found: dict[str, Cursor]) -> bool:
+    """Tell whether there are keys, or something else in their place, which is reported there."""
+    return "keys" in found and not (found["keys"].is_map() and not found["keys"].keys())
 
 
 def _keys(at: Cursor) -> dict[str, Keys]:
