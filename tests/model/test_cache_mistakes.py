@@ -9,6 +9,7 @@ import pytest
 from meshsim.errors import Diagnostic
 from meshsim.model import load as loading
 from meshsim.model.graph import calls_per_request, expected_visits
+from meshsim.model.steps import Invalidate
 from meshsim.model.timing import held_s, least_s, longest_s
 from meshsim.model.topology import Topology
 
@@ -192,6 +193,18 @@ def test_a_write_says_whose_answers_have_changed(tmp_path: Path) -> None:
     error = _the_error(text, tmp_path)
     assert error.code == "M102" and error.hint == "add of: service.endpoint"
     assert _diagnostics(text.replace("§", "").replace("gateway, key", "gateway, of: maps, key"), tmp_path) == []
+
+
+@pytest.mark.parametrize("only", ["maps.tile", "maps"])
+def test_a_write_need_not_say_whose_answers_where_one_endpoint_has_any(only: str, tmp_path: Path) -> None:
+    text = MAPS.replace(STEP, OF_PROXIES) + "mesh: {gateway: {cache: {capacity: 9, key: item, only: [maps.tile]}}}\n"
+    topology = _load(tmp_path, text.replace("§", "").replace("only: [maps.tile]", f"only: [{only}]"))
+    written = topology.services["maps"].versions[0].endpoints["tile"][-1]
+    assert isinstance(written, Invalidate) and written.of == "maps.tile"
+    error = _the_error(text.replace("only: [maps.tile]", "only: [maps.tile, geo.find]"), tmp_path)
+    assert error.code == "M102" and error.hint == "add of: service.endpoint"
+    slip = text.replace("§", "").replace("only: [maps.tile]", "only: [§maps.til]")
+    assert _the_error(slip, tmp_path).code == "M104"  # the one mistake that there is
 
 
 def test_a_write_to_answers_that_are_not_kept(tmp_path: Path) -> None:

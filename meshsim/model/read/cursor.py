@@ -28,7 +28,7 @@ class Names:
     endpoints: dict[str, tuple[str, ...]] = field(default_factory=dict)
     versions: dict[str, tuple[str, ...]] = field(default_factory=dict)
     caches: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    proxy_caches: tuple[str, ...] = ()  # kinds of proxies that have one
+    proxy_caches: dict[str, tuple[str, ...]] = field(default_factory=dict)  # what `only` names, by kind of proxy
     tenants: tuple[str, ...] = ()
     senders: tuple[str, ...] = ()  # tenants that streams name
     dimensions: tuple[str, ...] = ()  # of the `keys` of any stream
