@@ -98,11 +98,19 @@ def _keys(at: Cursor) -> dict[str, Keys]:
 
 
 def _dimension(at: Cursor) -> Keys:
-    kinds = at.fields(keys.KEYS, example="zipf: {items: 50000, exponent: 1.0}")
-    if at.is_map() and len(at.keys()) != 1:
+    allowed = (*keys.KEYS, *keys.KEYS_MORE) if at.has("trace") else tuple(keys.KEYS)
+    kinds = at.fields(allowed, example="zipf: {items: 50000, exponent: 1.0}", elsewhere=keys.ELSEWHERE_KEYS)
+    for key in keys.KEYS_MORE:
+        if key in kinds:
+            misplaced = kinds.pop(key)
+            message = f"{key} has no meaning with a trace, which has its own repetitions"
+            misplaced.error("M120", message, f"remove {key}, or write zipf in the place of trace", misplaced.key_mark)
+    if at.is_map() and len(kinds) != 1 and (kinds or not at.keys()):
         hint = "write {zipf: {items: 50000, exponent: 1.0}} or {uniform: {items: 1000}}"
-        at.error("M114", f"{at.name} has to be of one kind, not {len(at.keys())}", hint, at.key_mark)
-        return Keys(items=1)
+        at.error("M114", f"{at.name} has to be of one kind, not {len(kinds)}", hint, at.key_mark)
+        if "trace" not in kinds:
+            return Keys(items=1)
+        kinds = {"trace": kinds["trace"]}  # so that nothing else is said to be of no trace
     for kind, inner in kinds.items():
         if kind == "trace":
             trace = read_trace(inner)
