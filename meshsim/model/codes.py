@@ -356,6 +356,13 @@ CODES: dict[str, Code] = {
         "run: {duration: 60s}   # of 100 requests per second, and a trace of 3000",
         "run: {duration: 30s}",
     ),
+    "M229": Code(
+        "A run that goes on when its trace is over",
+        "Requests come when those of the trace came, and none behind the last: rates and utilizations are those of a "
+        "system that stands still for the rest.",
+        "arrivals: {trace: {keys: item}}   # the last at 296s, and run.duration is 1000s",
+        "run: {duration: 297s}",
+    ),
 }  # fmt: skip
 
 

@@ -252,4 +252,19 @@ def test_a_run_that_is_longer_than_its_trace(old: str, new: str, hint: str, tmp_
 
 def test_requests_at_the_times_of_the_trace_are_never_more(tmp_path: Path) -> None:
     text = MAPS.replace(ARRIVALS, "{trace: {keys: item}}").replace("duration: 4s", "duration: 1h, load: 9")
-    assert validate(_write(tmp_path, text))[1] == []
+    assert [one.code for one in validate(_write(tmp_path, text))[1]] == ["M229"]  # and not M227
+
+
+def test_a_run_that_goes_on_when_its_trace_is_over(tmp_path: Path) -> None:
+    """The last request comes 2.5 s after the first."""
+    text = MAPS.replace(ARRIVALS, "{trace: {keys: item}}")
+    (warning,) = validate(_write(tmp_path, text))[1]
+    assert (warning.code, warning.severity, warning.line) == ("M229", "warning", 9)
+    assert warning.message == "the trace of 'web' ends at 2.5s, and nothing is sent in the last 1.5s of the run"
+    assert warning.hint == "make run.duration 3s, or give a longer trace"
+    (warning,) = validate(_write(tmp_path, text.replace("4s", "0.8s, load: 5")))[1]
+    assert "make run.duration 540ms" in warning.hint  # 1s would be longer than it was
+    fitting = text.replace("4s", "2.7s")
+    assert validate(_write(tmp_path, fitting))[1] == []
+    (warning,) = validate(_write(tmp_path, fitting.replace("2.7s", "2.7s, load: 2")))[1]
+    assert "ends at 1.25s" in warning.message and "the last 1.45s" in warning.message
