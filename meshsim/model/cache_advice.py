@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from meshsim.model import graph
-from meshsim.model.caches import Cache
+from meshsim.model.caches import Cache, ProxyCache
 from meshsim.model.distributions import Distribution
+from meshsim.model.policies import Match
 from meshsim.model.policy_advice import Warnings, calls_of
 from meshsim.model.policy_choice import RouteTable
 from meshsim.model.read.cursor import Reading
@@ -153,4 +154,82 @@ def _too_small(topology: Topology, reading: Reading) -> Warnings:
         yield "M226", message, "raise the capacity, or lower the size", f"{path}.capacity"
 
 
-WARNINGS = (_unused, _keyless, _unheard, _too_small)
+def _unwritten(topology: Topology, reading: Reading) -> Warnings:
+    """Warn of proxies that keep answers made of what a cache holds, which writes make outdated there alone."""
+    steps = [step for _, step in _writes(topology)]
+    proxies = graph.proxy_caches(topology)
+    if not steps or not proxies:
+        return
+    depends = _depends(topology, {step.cache for step in steps})
+    for kind, proxy in proxies.items():
+        heard = {step.of for step in steps if step.cache == ("", kind)}
+        kept = [name for name in _kept(topology, kind, proxy) if name in depends and name not in heard]
+        if not kept:
+            continue
+        cache = ".".join(depends[kept[0]])
+        more = f" (and {len(kept) - 1:,} more)" if len(kept) > 1 else ""
+        message = (
+            f"the {kind} keeps answers of {kept[0]}{more}, which depend on cache {cache}; writes that outdate it do not "
+            f"reach the {kind}: answers there may be outdated without being counted"
+        )
+        key = proxy.key[0] if len(proxy.key) == 1 else f"[{', '.join(proxy.key)}]"
+        hint = f"add - invalidate: {{cache: {kind}, key: {key}, of: {kept[0]}}} where {cache} is written"
+        yield "M228", message, hint, f"{_PROXY_PATHS[kind]}.cache"
+
+
+def _kept(topology: Topology, kind: str, proxy: ProxyCache) -> list[str]:
+    """Endpoints to which requests with the key of a proxy's cache may come through such a proxy, and that it keeps."""
+    found: dict[str, None] = {}
+    out, table = graph.edges(topology, possible=True), RouteTable(topology.routes)
+    for stream in topology.traffic:
+        if any(dimension not in stream.keys for dimension in proxy.key):
+            continue
+        for caller, callee in calls_of(stream, out, table):
+            if (not proxy.only or callee in proxy.only) and (kind != "gateway" or caller == graph.CLIENT):
+                found[callee] = None
+    return list(found)
+
+
+def _depends(topology: Topology, written: set[tuple[str, str]]) -> dict[str, tuple[str, str]]:
+    """Endpoints whose answers are made of what some `written` cache holds, with that cache: their own first."""
+    found: dict[str, tuple[str, str]] = {}
+    for name, service in topology.services.items():
+        for version in service.versions:
+            for endpoint in version.endpoints:
+                for step in _looks(service, endpoint):
+                    if (name, step.name) in written:
+                        found.setdefault(f"{name}.{endpoint}", (name, step.name))
+    callers = _awaited_by(topology)
+    waiting = list(found)
+    for callee in waiting:  # grows
+        for caller in callers.get(callee, ()):
+            if caller not in found:
+                found[caller] = found[callee]
+                waiting.append(caller)
+    return found
+
+
+def _awaited_by(topology: Topology) -> dict[str, list[str]]:
+    """Endpoints that wait for the answers of each one, where routes let them."""
+    found: dict[str, list[str]] = {}
+    table = RouteTable(topology.routes)
+    for name, service in topology.services.items():
+        for endpoint in service.versions[0].endpoints:
+            for _, share, site in graph.endpoint_sites(service, endpoint):
+                if site.call.async_ or (share * site.expected == 0.0 and not site.last_resort):
+                    continue
+                for target in _routed(name, f"{site.call.service}.{site.call.endpoint}", table):
+                    found.setdefault(target, []).append(f"{name}.{endpoint}")
+    return found
+
+
+def _routed(caller: str, target: str, table: RouteTable) -> Iterator[str]:
+    """Endpoints to which a call may come: those of the routes that may take it, until one takes all."""
+    for route in table.routes(caller, target):
+        yield ".".join(route.rewrite) if route.rewrite else target
+        if route.match == Match():
+            return
+    yield target
+
+
+WARNINGS = (_unused, _keyless, _unheard, _unwritten, _too_small)

@@ -356,6 +356,13 @@ CODES: dict[str, Code] = {
         "run: {duration: 60s}   # of 100 requests per second, and a trace of 3000",
         "run: {duration: 30s}",
     ),
+    "M228": Code(
+        "A proxy that does not hear of writes",
+        "It keeps answers made of what a cache behind it holds, and a write makes outdated what that cache holds, not "
+        "what the proxy has kept of it. What is outdated there is not known to be, and is not counted.",
+        "edit: [{invalidate: {cache: art, key: item}}]   # and mesh.gateway.cache has only: [api.read]",
+        "edit: [{invalidate: {cache: art, key: item}}, {invalidate: {cache: gateway, key: item, of: api.read}}]",
+    ),
     "M229": Code(
         "A run that goes on when its trace is over",
         "Requests come when those of the trace came, and none behind the last: rates and utilizations are those of a "

@@ -273,6 +273,72 @@ def test_a_stream_that_never_comes_to_the_cache_needs_no_key(tmp_path: Path) -> 
     assert _diagnostics(MAPS + "  - {name: far, entry: geo.find, arrivals: {poisson: 1/s}}\n", tmp_path) == []
 
 
+# -- writes that proxies do not hear of ----------------------------------------------------------------------------
+
+EDITED = MAPS.replace(STEP, f"{STEP}], edit: [{{invalidate: {{cache: tiles, key: item}}}}").replace(
+    "geo: {endpoints: {find: [{work: 5ms}]}}",
+    "geo: {endpoints: {find: [{work: 5ms}]}}\n  shop: {endpoints: {page: [{call: maps.tile}]}}",
+) + f"""\
+  - {{name: shop, entry: shop.page, arrivals: {{poisson: 1/s}}, keys: {{item: {ZIPF}}}}}
+  - {{name: editors, entry: maps.edit, arrivals: {{poisson: 1/s}}, keys: {{item: {ZIPF}}}}}
+"""
+WRITE = "{invalidate: {cache: tiles, key: item}}"
+GATEWAY = "mesh: {gateway: {§cache: {capacity: 9, ttl: 5s, key: item, only: [maps.tile]}}}\n"
+
+
+def test_a_gateway_that_does_not_hear_of_writes(tmp_path: Path) -> None:
+    before, _, after = (EDITED + GATEWAY).partition("§")
+    (warning,) = _diagnostics(before + after, tmp_path)
+    assert (warning.code, warning.severity) == ("M228", "warning")
+    assert (warning.line, warning.col) == (before.count("\n") + 1, len(before) - before.rfind("\n"))
+    assert warning.message == (
+        "the gateway keeps answers of maps.tile, which depend on cache maps.tiles; writes that outdate it do not reach "
+        "the gateway: answers there may be outdated without being counted"
+    )
+    assert "- invalidate: {cache: gateway, key: item, of: maps.tile}" in warning.hint
+    mended = (before + after).replace(WRITE, f"{WRITE}, {{invalidate: {{cache: gateway, key: item, of: maps.tile}}}}")
+    assert _diagnostics(mended, tmp_path) == []
+
+
+# (what keeps answers, what is told of it)
+DEAF = [
+    ("gateway: {cache: {capacity: 9, key: item, only: [shop.page]}}", "the gateway keeps answers of shop.page, "),
+    ("sidecar: {cache: {capacity: 9, key: item, only: [maps.tile]}}", "the sidecar keeps answers of maps.tile, "),
+    ("ambient: {waypoint: {cache: {capacity: 9, key: item, only: [maps.tile]}}}", "the waypoint keeps answers of maps.tile, "),
+    ("gateway: {cache: {ttl: 1s, key: item, only: [maps.tile, shop.page]}}", "shop.page (and 1 more), "),
+]
+
+
+@pytest.mark.parametrize(("mesh", "told"), DEAF)
+def test_proxies_that_keep_what_depends_on_a_written_cache(mesh: str, told: str, tmp_path: Path) -> None:
+    (warning,) = _diagnostics(f"{EDITED}mesh: {{{mesh}}}\n", tmp_path)
+    assert warning.code == "M228" and told in warning.message, warning
+    assert "depend on cache maps.tiles;" in warning.message
+
+
+# (part of the file, what stands there instead): nothing that a proxy keeps becomes outdated unheard
+HEARING = [
+    (WRITE, "{work: 1ms}"),  # nobody writes
+    ("only: [maps.tile]", "only: [geo.find]"),  # made of nothing that is kept; and no gateway sees it
+    ("cache: {capacity: 9, ttl: 5s, key: item, only: [maps.tile]}", "replicas: 2"),
+    ("only: [maps.tile]", "only: [shop.page]"),
+]
+
+
+@pytest.mark.parametrize(("old", "new"), HEARING)
+def test_nothing_to_say_of_writes(old: str, new: str, tmp_path: Path) -> None:
+    text = (EDITED + GATEWAY.replace("§", "")).replace("{call: maps.tile}", "{call: maps.tile, async: true}")
+    assert old in text
+    assert [one for one in _diagnostics(text.replace(old, new), tmp_path) if one.code == "M228"] == []
+
+
+def test_an_answer_that_a_route_replaces_depends_on_nothing(tmp_path: Path) -> None:
+    text = EDITED + GATEWAY.replace("§", "").replace("maps.tile", "shop.page")
+    assert [one.code for one in _diagnostics(text, tmp_path)] == ["M228"]
+    elsewhere = "routes: [{name: r, to: maps.tile, from: shop, rewrite: geo.find}]\n"
+    assert _diagnostics(text + elsewhere, tmp_path) == []
+
+
 # -- load and times ------------------------------------------------------------------------------------------------
 
 

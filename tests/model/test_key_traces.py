@@ -261,7 +261,7 @@ def test_a_run_that_goes_on_when_its_trace_is_over(tmp_path: Path) -> None:
     (warning,) = validate(_write(tmp_path, text))[1]
     assert (warning.code, warning.severity, warning.line) == ("M229", "warning", 9)
     assert warning.message == "the trace of 'web' ends at 2.5s, and nothing is sent in the last 1.5s of the run"
-    assert warning.hint == "make run.duration 3s, or give a longer trace"
+    assert warning.hint == "make run.duration 2.7s, or give a longer trace"
     (warning,) = validate(_write(tmp_path, text.replace("4s", "0.8s, load: 5")))[1]
     assert "make run.duration 540ms" in warning.hint  # 1s would be longer than it was
     fitting = text.replace("4s", "2.7s")
