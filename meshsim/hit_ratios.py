@@ -11,9 +11,10 @@ from typing import Final, TypedDict, Unpack
 from meshsim.architectures import Architecture, lower
 from meshsim.engines import EngineName
 from meshsim.errors import SpecError, UsageError
-from meshsim.model.diagnostics import render_all
+from meshsim.model.diagnostics import render_all, suggestion
 from meshsim.model.graph import proxy_caches
 from meshsim.model.load import load
+from meshsim.model.read.keys import TOP
 from meshsim.model.topology import Topology
 from meshsim.results.cache_study import CacheCurve, CacheStudy, cache_study_of
 from meshsim.results.repeat import Repeat
@@ -83,7 +84,7 @@ def cache_curve(
     topology: Source,
     architectures: Architectures | None = None,
     *,
-    curves: Sequence[str],
+    curves: str | Sequence[str],
     overrides: Sequence[str] = (),
     repeat: Repeat | None = None,
     **simulated: Unpack[Simulated],
@@ -97,8 +98,8 @@ def cache_curve(
     architectures, overrides, repeat, simulated
         As of `cache_study`.
     curves
-        What varies, as axes of a sweep: ``capacity=100,300,1000`` (of every cache), ``replicas=1:8:*2`` (of all that
-        have a cache), or any path such as ``services.maps.caches.tiles.ttl=10s,60s``. Several make a grid.
+        What varies, as an axis of a sweep or several, which make a grid: ``capacity=100,300,1000`` (of every cache),
+        ``replicas=1:8:*2`` (of all that have a cache), or any path such as ``services.maps.caches.tiles.ttl=10s,60s``.
 
     Returns
     -------
@@ -109,6 +110,7 @@ def cache_curve(
     SpecError, UsageError, EngineLimit
         As `cache_study`.
     """
+    curves = [curves] if isinstance(curves, str) else curves
     axes = [_axis(text) for text in curves]
     if not axes:
         raise UsageError("a curve needs something that varies, e.g. capacity=100,300,1000")
@@ -135,6 +137,9 @@ def _axis(text: str) -> Axis:
     path, equals, values = (part.strip() for part in text.partition("="))
     if not equals or not path or not values:
         raise UsageError(f"--curve '{text}': write e.g. capacity=100,300,1000 or replicas=1:8:*2")
+    near = "" if "." in path or path in TOP else suggestion(path, (CAPACITY, REPLICAS))
+    if near.startswith("did you mean") and path not in (CAPACITY, REPLICAS):
+        raise UsageError(f"--curve {path}: there is nothing of that name; {near}")
     axis = axis_of(path, values)
     if not isinstance(axis, Axis):
         raise UsageError(f"--curve {text}: a curve goes through given values, e.g. {path}=1,2,4")

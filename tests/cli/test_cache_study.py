@@ -140,6 +140,9 @@ def test_stdin_and_any_path(shell) -> None:
         (("bookinfo", "--trace", "zipf-small.csv"), "give one of them"),
         (("--trace", "zipf-small.csv", "--size", "5", "--arch", "none"), "--arch does nothing here"),
         (("MAPS", "--curve", "capacity"), "--curve 'capacity': write e.g. capacity=100,300,1000"),
+        (("MAPS", "--curve", "capcity=1,2"), "--curve capcity: there is nothing of that name; did"),
+        (("MAPS", "--curve", "Replica=1,2"), "did you mean 'replicas'?"),
+        (("MAPS", "--curve", "sizes=1,2"), "unknown key 'sizes'"),
         (("MAPS", "--curve", "capacity=1..9"), "a curve goes through given values"),
         (("MAPS", "--curve", "capacity=1", "--curve", "capacity=2"), "--curve capacity is given twice"),
         (("MAPS", "--curve", "capacity=100,-5"), "--curve capacity=-5:1:29: error[M108]"),
@@ -177,7 +180,7 @@ def test_python(maps: str) -> None:
     assert [one.name for one in found.caches] == ["maps.tiles"]
     assert found.command.startswith("meshsim cache ")
     assert "<table>" in found._repr_html_() and "tiles" in found._repr_html_()
-    curve = meshsim.cache_curve(maps, ["none"], curves=["capacity=20,40"], duration_s=4.0, quiet=True)
+    curve = meshsim.cache_curve(maps, ["none"], curves="capacity=20,40", duration_s=4.0, quiet=True)
     assert curve.plot_cost() is not None
     with pytest.raises(UsageError, match="needs two axes"):
         curve.plot_heatmap()
