@@ -40,12 +40,15 @@ class Expected:
     working_set
         Different keys that are asked for within the measured time of one replication, on average; None where requests
         are not independent.
+    filling
+        The cache was still filling when the measurement began, so that what was counted is of no steady state.
     """
 
     hit_ratio: float | None
     theory: str
     note: str
     working_set: float | None = None
+    filling: bool = False
 
     def to_dict(self) -> dict[str, object]:
         """For JSON."""
@@ -119,7 +122,7 @@ class CacheTheory:
             ratio, theory, time_s = of.ratio, f"Che, {cache.policy}", of.time
         why = self._filling(cache, found, stores, bound_by_ttl=time_s == cache.ttl_s)
         if why:
-            return Expected(None, "", why, keys)
+            return Expected(None, "", why, keys, filling=True)
         notes = [note, "answers are there at once"]
         notes += ["each of its replicas gets an equal part of the keys"] if mix.hashed and stores > 1 else []
         notes += ["all replicas are asked equally often"] if cache.ttl_s is not None and stores > together else []
@@ -131,7 +134,9 @@ class CacheTheory:
             assert cache.ttl_s is not None
             return "" if self._warmup_s >= cache.ttl_s else "the warm-up is shorter than its ttl"
         if cache.capacity_bytes is not None:
-            full = found.bytes_at_first >= _FULL * cache.capacity_bytes * stores
+            # there is no room for another object where less is free than one takes, on average of those that are kept
+            another = found.bytes_at_first / found.entries_at_first if found.entries_at_first > 0.0 else 0.0
+            full = found.bytes_at_first >= (_FULL * cache.capacity_bytes - another) * stores
         else:
             assert cache.capacity_entries is not None
             full = found.entries_at_first >= _FULL * cache.capacity_entries * stores

@@ -75,6 +75,12 @@ def test_why_there_is_no_theory(fields: dict[str, Any], why: str) -> None:
     assert row.judgement == "no theory" and why in row.note
 
 
+def test_a_cache_of_bytes_is_full_where_another_object_would_not_fit() -> None:
+    """100 of 5.5 objects' room in each of two stores: a tenth of it is free for ever."""
+    row = hit_ratio(checked(maps(cache={"capacity": "5632B", "size": "1KiB"})))
+    assert row.theory == "≈ Che, lru" and row.note.startswith("answers are there at once")
+
+
 def test_there_is_no_theory_of_a_trace() -> None:
     spec = maps(run={"duration": "2s", "warmup": "0s", "replications": 1})
     spec["traffic"][0]["keys"]["item"] = {"trace": {"file": "zipf-small.csv"}}
