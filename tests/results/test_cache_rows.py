@@ -38,6 +38,8 @@ def test_approximations_are_beside_the_caches_that_they_are_for(cache: dict[str,
     assert (row.theory, row.judgement) == (theory, "agrees")
     assert row.predicted is not None and row.simulated is not None and row.simulated.value is not None
     assert abs(row.predicted - row.simulated.value) < 0.01
+    low, high = (end.removesuffix(" %)") for end in row.sentence().partition("% (")[2].split(",")[0].split(" % to "))
+    assert float(low) < 100 * row.simulated.value < float(high)  # ends in percent, no ± that reads as a share of it
 
 
 def test_a_hash_of_the_key_makes_one_cache_of_all_replicas() -> None:
