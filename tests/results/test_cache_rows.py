@@ -88,7 +88,7 @@ def test_a_mix_of_streams_that_is_not_everywhere_the_same_has_no_theory(arrivals
     """Each tenant's requests are about items of its own; one stream alone is the same mix everywhere."""
     spec = maps(run={"duration": "5s", "warmup": "2s", "replications": 1})
     (web,) = spec["traffic"]
-    web["keys"]["caller"] = {"uniform": {"items": 1}}
+    web["keys"]["caller"] = {"uniform": {"items": 50}}
     spec["policies"] = [{"name": "p", "in_app": "on", "load_balancer": {"ring_hash": {"on": on}}}]
     assert hit_ratio(checked(spec)).judgement != "no theory"
     spec["tenants"]["ads"] = {}
