@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
@@ -11,14 +12,17 @@ from typing import Final, TypedDict, Unpack
 from meshsim.architectures import Architecture, lower
 from meshsim.engines import EngineName
 from meshsim.errors import SpecError, UsageError
-from meshsim.model.diagnostics import render_all
+from meshsim.model.caches import Cache
+from meshsim.model.diagnostics import render_all, suggestion
 from meshsim.model.graph import proxy_caches
 from meshsim.model.load import load
+from meshsim.model.read.keys import TOP
 from meshsim.model.topology import Topology
 from meshsim.results.cache_study import CacheCurve, CacheStudy, cache_study_of
 from meshsim.results.repeat import Repeat
 from meshsim.simulate import DEFAULT_ARCHITECTURES, Progress, Source, compare, run
 from meshsim.sweeps.axes import Axis, axis_of
+from meshsim.units import UnitError, format_bytes, parse_bytes
 
 #: Axes that stand for several paths: the capacity of every cache, and the replicas of everything that has one.
 CAPACITY, REPLICAS = "capacity", "replicas"
@@ -83,7 +87,7 @@ def cache_curve(
     topology: Source,
     architectures: Architectures | None = None,
     *,
-    curves: Sequence[str],
+    curves: str | Sequence[str],
     overrides: Sequence[str] = (),
     repeat: Repeat | None = None,
     **simulated: Unpack[Simulated],
@@ -97,8 +101,8 @@ def cache_curve(
     architectures, overrides, repeat, simulated
         As of `cache_study`.
     curves
-        What varies, as axes of a sweep: ``capacity=100,300,1000`` (of every cache), ``replicas=1:8:*2`` (of all that
-        have a cache), or any path such as ``services.maps.caches.tiles.ttl=10s,60s``. Several make a grid.
+        What varies, as an axis of a sweep or several, which make a grid: ``capacity=100,300,1000`` (of every cache),
+        ``replicas=1:8:*2`` (of all that have a cache), or any path such as ``services.maps.caches.tiles.ttl=10s,60s``.
 
     Returns
     -------
@@ -109,6 +113,7 @@ def cache_curve(
     SpecError, UsageError, EngineLimit
         As `cache_study`.
     """
+    curves = [curves] if isinstance(curves, str) else curves
     axes = [_axis(text) for text in curves]
     if not axes:
         raise UsageError("a curve needs something that varies, e.g. capacity=100,300,1000")
@@ -135,6 +140,9 @@ def _axis(text: str) -> Axis:
     path, equals, values = (part.strip() for part in text.partition("="))
     if not equals or not path or not values:
         raise UsageError(f"--curve '{text}': write e.g. capacity=100,300,1000 or replicas=1:8:*2")
+    near = "" if "." in path or path in TOP else suggestion(path, (CAPACITY, REPLICAS))
+    if near.startswith("did you mean") and path not in (CAPACITY, REPLICAS):
+        raise UsageError(f"--curve {path}: there is nothing of that name; {near}")
     axis = axis_of(path, values)
     if not isinstance(axis, Axis):
         raise UsageError(f"--curve {text}: a curve goes through given values, e.g. {path}=1,2,4")
@@ -164,6 +172,7 @@ def _changes(spec: Topology, axis: str, value: str) -> Iterator[str]:
     caches = {name: service.caches for name, service in spec.services.items() if service.caches}
     proxies = proxy_caches(spec)
     if axis == CAPACITY:
+        _check_units(spec, value)
         yield from (f"services.{name}.caches.{cache}.capacity={value}" for name in caches for cache in caches[name])
         yield from (f"{_PROXY_PATHS[kind]}.cache.capacity={value}" for kind in proxies)
         return
@@ -176,6 +185,38 @@ def _changes(spec: Topology, axis: str, value: str) -> Iterator[str]:
     services = dict.fromkeys([*caches, *(target.partition(".")[0] for target in beside)])
     yield from (f"services.{name}.replicas={value}" for name in services)
     yield from (f"{_PROXY_PATHS[kind]}.replicas={value}" for kind in proxies if kind != "sidecar")
+
+
+def _check_units(spec: Topology, value: str) -> None:
+    """Hold that a capacity is in the unit of every cache: bytes for those that have some, entries for the others."""
+    caches = {f"services.{name}.caches.{of}": one for name, s in spec.services.items() for of, one in s.caches.items()}
+    caches |= {f"{_PROXY_PATHS[kind]}.cache": proxy.cache for kind, proxy in proxy_caches(spec).items()}
+    in_bytes = {path: one.capacity_bytes is not None for path, one in caches.items() if _limited(one)}
+    try:
+        parse_bytes(value)
+    except UnitError:
+        if not re.fullmatch(r"\s*[\d.]+\s*", value):
+            return  # reading it tells what is wrong
+        wrong, unit, other = [path for path, found in in_bytes.items() if found], "entries", "bytes"
+    else:
+        wrong, unit, other = [path for path, found in in_bytes.items() if not found], "bytes", "entries"
+    if not wrong:
+        return
+    one = caches[wrong[0]]
+    has = format_bytes(one.capacity_bytes) if one.capacity_bytes is not None else f"{one.capacity_entries} entries"
+    right = next((path for path in in_bytes if path not in wrong), None)
+    hint = (
+        f"give values in {other}, e.g. {CAPACITY}={'1MiB,4MiB' if other == 'bytes' else '100,300'}"
+        if right is None
+        else f"vary one cache by its path, e.g. --curve {right}.capacity={value}"
+    )
+    raise UsageError(
+        f"--curve {CAPACITY}={value} is in {unit}, and the capacity of {', '.join(wrong)} ({has}) is in {other}: {hint}"
+    )
+
+
+def _limited(cache: Cache) -> bool:
+    return cache.capacity_entries is not None or cache.capacity_bytes is not None
 
 
 def _with_caches(spec: Topology, architectures: Architectures | None, same_policies: bool) -> list[str | Architecture]:

@@ -17,9 +17,10 @@ from meshsim.errors import UsageError
 from meshsim.model.caches import Cache
 from meshsim.model.graph import proxy_caches
 from meshsim.model.topology import Topology
-from meshsim.units import format_bytes
 
 Unit = Literal["entries", "bytes"]
+_ALIKE: Final = 0.005  # relative: so far apart, two totals still read as the same (assumed)
+_SIZES: Final = ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
 _PATHS: Final = {"gateway": "mesh.gateway", "sidecar": "mesh.sidecar", "waypoint": "mesh.ambient.waypoint"}
 
 
@@ -82,7 +83,7 @@ def equal_caches(
             "give e.g. mesh.gateway.cache and mesh.sidecar.cache, and --arch gateway,sidecar-only"
         )
     unit, first = _unit(topology, {kind for room in rooms for kind in room}), having[0]
-    reference = f"as {planes[first].architecture} has"
+    reference = planes[first].architecture, held[first]
     return [
         _scaled(topology, plane, room, held[first] / own if number in having else 1.0, unit, reference)
         if number in having and number != first
@@ -130,7 +131,12 @@ def _unit(topology: Topology, kinds: set[str]) -> Unit:
 
 
 def _scaled(
-    topology: Topology, plane: Plane, room: Mapping[str, tuple[int, int]], factor: float, unit: Unit, reference: str
+    topology: Topology,
+    plane: Plane,
+    room: Mapping[str, tuple[int, int]],
+    factor: float,
+    unit: Unit,
+    reference: tuple[str, int],
 ) -> Scaled:
     """All caches of an architecture by one factor, rounded, but never to nothing."""
     mesh, overrides, told, total = topology.mesh, [], [], 0
@@ -144,8 +150,15 @@ def _scaled(
         overrides.append(f"{_PATHS[kind]}.cache.capacity={f'{scaled}B' if unit == 'bytes' else scaled}")
         told.append(f"{stores} × {_amount(scaled, unit)} at {kind}s instead of {_amount(capacity, unit)}")
         total += scaled * stores
-    note = f"{plane.architecture}: caches of {', '.join(told)}: {_amount(total, unit)} {reference}"
+    note = f"{plane.architecture}: caches of {', '.join(told)}: {_reached(total, unit, *reference)}"
     return Scaled(topology.model_copy(update={"mesh": mesh}), tuple(overrides), note)
+
+
+def _reached(total: int, unit: Unit, reference: str, wanted: int) -> str:
+    """What all hold together, and whether that is what the reference holds: there are no parts of entries."""
+    if abs(total - wanted) <= _ALIKE * wanted:
+        return f"{_amount(total, unit)} as {reference} has"
+    return f"{_amount(total, unit)}, and {reference} has {_amount(wanted, unit)}: whole {unit} come no closer"
 
 
 def _unchanged(plane: Plane, room: Mapping[str, tuple[int, int]], total: int, unit: Unit) -> str:
@@ -156,4 +169,8 @@ def _unchanged(plane: Plane, room: Mapping[str, tuple[int, int]], total: int, un
 
 
 def _amount(count: int, unit: Unit) -> str:
-    return format_bytes(count) if unit == "bytes" else f"{count:,} entries"
+    """As people read it: what was scaled is seldom a round number of bytes."""
+    if unit == "entries":
+        return f"{count:,} entries"
+    scale, name = next(((scale, name) for scale, name in _SIZES if count >= scale), (1, "B"))
+    return f"{float(f'{count / scale:.4g}'):g}{name}"

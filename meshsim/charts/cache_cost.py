@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, Unpack
 
 import numpy as np
@@ -72,7 +73,14 @@ def cache_cost(points: pd.DataFrame, ax: Axes | None = None, **look: Unpack[Look
                 _draw(found, found.axes[0], row, part, memory, size.scale)
                 _draw(found, found.axes[1], row, part, _CORES, 1.0)
         missing = set(rows[_KNOWN].dropna()) - {"bounded"}
-        _label(found, told, axis_label(across, unit), size.name, bool(missing))
+        _label(
+            found,
+            told,
+            axis_label(across, unit),
+            size.name,
+            bool(missing),
+            [name for name in frames.architectures(rows) if name not in names],
+        )
     return found.axes[0]
 
 
@@ -119,7 +127,7 @@ def _draw(found: Canvas, ax: Axes, row: pd.Series, part: float, column: str, sca
         arrow = {"arrowstyle": "<-", "color": mark.colour, "lw": 1.3}
         ax.annotate("", (middle, least * scale), (0, _ARROW_POINTS), textcoords="offset points", arrowprops=arrow)
         return
-    unsure = frames.unstable(row)
+    unsure = frames.unsettled(row)
     ax.hlines(estimate.value * scale, start, end, lw=1.3, **style)
     ax.errorbar(
         *(middle, estimate.value * scale),
@@ -131,7 +139,7 @@ def _draw(found: Canvas, ax: Axes, row: pd.Series, part: float, column: str, sca
     )
 
 
-def _label(found: Canvas, rows: pd.DataFrame, along: str, unit: str, some_missing: bool) -> None:
+def _label(found: Canvas, rows: pd.DataFrame, along: str, unit: str, some_missing: bool, absent: Sequence[str]) -> None:
     top, bottom = found.axes
     places = np.concatenate([rows[PLACE].to_numpy(np.float64), rows[_START].to_numpy(np.float64)])
     if places.min() > 0 and places.max() >= _WIDE * places.min():
@@ -148,16 +156,22 @@ def _label(found: Canvas, rows: pd.DataFrame, along: str, unit: str, some_missin
     else:
         top.set_ylim(min(0.0, low), high)
     bottom.set_ylim(bottom=min(0.0, bottom.get_ylim()[0]))
-    top.set_ylabel(f"memory of a point ({unit})")
+    top.set_ylabel(f"memory of a point,\nall stores together ({unit})")
     bottom.set_ylabel("a point saves (cores in use)")
     bottom.set_xlabel(along)
     handles = []
     for name in frames.architectures(rows):
         mark = mark_of(name)
         handles.append(Line2D([], [], color=mark.colour, marker=mark.marker, label=folded(name, 24)))
+    handles.append(
+        Line2D([], [], color=found.theme.muted, marker="", label="line: a step from\none capacity to the next")
+    )
+    if absent:  # who is not named looks forgotten
+        nothing = folded(f"no cost can be told: {', '.join(absent)}", 24)
+        handles.append(Line2D([], [], ls="none", label=nothing))
     top.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     found.set_title("What the next percentage point of hit ratio costs, and what it saves")
-    note = "Lines: from one capacity to the next; bars: 95 % intervals."
+    note = "Lines: from one capacity to the next, marks at any place within; bars: 95 % intervals."
     if arrows:
         note += (
             " Arrows: the gain may be zero, so a point takes at least so much, and nobody can tell how much at most."

@@ -24,7 +24,7 @@ def cache_heatmap(
 ) -> Axes:
     """Draw hit ratios over two axes, a panel for each cache of each architecture, all with the same colours.
 
-    Cells are those of `sweep_heatmap`.
+    Cells are those of `sweep_heatmap`; hatched are those where a cache was still filling, too.
 
     Parameters
     ----------
@@ -63,7 +63,9 @@ def cache_heatmap(
         rows = _in_order(rows, axis)
     order = panels.drop_duplicates().tolist()
     rows = rows.sort_values(frames.ARCHITECTURE, key=lambda names: names.map(order.index), kind="stable")
-    return sweep_heatmap(rows, x, y, HITS, ax, **look)
+    title = look.get("title")
+    words: Look = {**look, "title": "Hit ratio, 95 % interval" if title is None else title}
+    return sweep_heatmap(rows, x, y, HITS, ax, **words)
 
 
 def _two(rows: pd.DataFrame, axes: list[str], x: str | None, y: str | None) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from meshsim.errors import UsageError
 from meshsim.model.diagnostics import suggestion
 from meshsim.model.read.keys import LATER_TOP, TOP
 from meshsim.results.intervals import Estimate
+from meshsim.results.verdict import STILL_FILLING
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -121,6 +122,11 @@ def _number(value: Any) -> float | None:
 def unstable(row: pd.Series) -> bool:
     """Whether the point has no steady state: its latencies grow with the run."""
     return bool(row[VERDICT] == "unstable")
+
+
+def unsettled(row: pd.Series) -> bool:
+    """Whether the point has no steady state, or one of its caches had none yet."""
+    return unstable(row) or bool(row[VERDICT] == STILL_FILLING)
 
 
 def failed(row: pd.Series, name: str) -> bool:

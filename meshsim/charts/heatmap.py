@@ -12,11 +12,12 @@ from matplotlib.colors import Normalize
 from matplotlib.patches import Patch, Rectangle
 
 from meshsim.charts import frames
-from meshsim.charts.quantities import Quantity, arms, axis_label, plain, quantity
+from meshsim.charts.quantities import Quantity, arms, axis_label, numbers_of, plain, quantity
 from meshsim.charts.style import COLOUR_MAP, Canvas, Look, canvas, folded
 from meshsim.errors import UsageError
 from meshsim.results.intervals import Estimate
 from meshsim.results.text import number
+from meshsim.results.verdict import STILL_FILLING
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -147,6 +148,12 @@ def _draw(
     ax.spines[:].set_visible(False)
 
 
+def _axis_label(frame: pd.DataFrame, axis: str) -> str:
+    """Label of an axis, whose ticks have their units with them."""
+    found = numbers_of(frame[axis].tolist()) if axis.rpartition(".")[2] == "capacity" else None
+    return axis_label(axis, "bytes" if found is not None and found[1] else "")
+
+
 def _tick(value: Hashable) -> str:
     return plain(float(value)) if isinstance(value, int | float | np.number) else str(value)
 
@@ -164,7 +171,7 @@ def _write(
         red, green, blue, _ = image.cmap(image.norm(estimate.value * scale))
         colour = "white" if 0.2126 * red + 0.7152 * green + 0.0722 * blue < _DARK else "black"
     at = (cell[0] + 0.5, cell[1] + 0.5)
-    hatched = frames.unstable(row)
+    hatched = frames.unsettled(row)
     if hatched:
         ax.add_patch(Rectangle(cell, 1, 1, fill=False, hatch="////", ec=colour, lw=0, alpha=0.55, gid="unstable"))
     behind: dict[str, Any] = {}
@@ -206,13 +213,15 @@ def _label(
     for ax in panels[-across:]:
         ax.tick_params(labelbottom=True)
     size = found.figure.get_size_inches() / _LETTER_INCHES
-    found.part.supxlabel(folded(axis_label(axes[0]), int(size[0])), fontsize=9)
-    found.part.supylabel(folded(axis_label(axes[1]), int(size[1])), fontsize=9)
+    found.part.supxlabel(folded(_axis_label(frame, axes[0]), int(size[0])), fontsize=9)
+    found.part.supylabel(folded(_axis_label(frame, axes[1]), int(size[1])), fontsize=9)
     title = found.title if found.title is not None else shown.label
     found.part.suptitle(title, x=0.01, ha="left", fontsize=10, fontweight="bold")
     handles = []
     if (frame[frames.VERDICT] == "unstable").any():
         handles.append(Patch(fc="none", ec=found.theme.muted, hatch="////", lw=0, label="unstable: grows with the run"))
+    if (frame[frames.VERDICT] == STILL_FILLING).any():
+        handles.append(Patch(fc="none", ec=found.theme.muted, hatch="////", lw=0, label="a cache was still filling"))
     if any(frames.failed(row, value) for _, row in frame.iterrows()):
         handles.append(Patch(fc="none", lw=0, label="∞: failed requests count as infinitely slow (of the others)"))
     if handles:

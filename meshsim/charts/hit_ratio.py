@@ -20,14 +20,16 @@ if TYPE_CHECKING:
 _THEORY, _LATENCY = "theory_hit_ratio", "mean_s"
 _WIDE: Final = 10.0  # ratio of the ends of the axis from which it is logarithmic
 #: Of several caches of one architecture, whose colour they share.
+_MARKERS: Final = ("o", "^", "s", "D", "v", "P")
+_THEORY_WIDTH, _THEORY_ALPHA = 4.0, 0.25  # behind what was found, which it would hide where they coincide
 _DASHES: Final = ("-", (0, (6, 1.5)), (0, (1, 1)), (0, (4, 1, 1, 1)))
 
 
 def cache_curve(points: pd.DataFrame, ax: Axes | None = None, *, x: str | None = None, **look: Unpack[Look]) -> Axes:
     """Draw hit ratios along what varies, a line a cache and architecture, and mean latency against them.
 
-    Thin lines without marks are theory (Che's approximation) where it applies. Points without a steady state, and
-    those without an interval, are hollow.
+    Broad pale lines behind are theory (Che's approximation) where it applies. Points without a steady state, such as
+    those where a cache was still filling, and those without an interval, are hollow.
 
     Parameters
     ----------
@@ -61,7 +63,7 @@ def cache_curve(points: pd.DataFrame, ax: Axes | None = None, *, x: str | None =
         for name in frames.architectures(rows):
             mine = rows[rows[frames.ARCHITECTURE] == name]
             for number, cache in enumerate(mine[CACHE].drop_duplicates()):
-                _draw(found, mine[mine[CACHE] == cache], name, str(cache), _DASHES[number % len(_DASHES)])
+                _draw(found, mine[mine[CACHE] == cache], name, str(cache), number)
         _label(found, rows, across, unit)
     return found.axes[0]
 
@@ -75,8 +77,15 @@ def _across(rows: pd.DataFrame, axes: Sequence[str], x: str | None) -> str:
     return across
 
 
-def _draw(found: Canvas, rows: pd.DataFrame, name: str, cache: str, dash: object) -> None:
+def _marker(name: str, number: int) -> str:
+    """That of the architecture for its first cache, another one for each further."""
+    own = mark_of(name).marker
+    return own if number == 0 else [one for one in _MARKERS if one != own][(number - 1) % (len(_MARKERS) - 1)]
+
+
+def _draw(found: Canvas, rows: pd.DataFrame, name: str, cache: str, number: int) -> None:
     top, bottom = found.axes
+    dash, shape = _DASHES[number % len(_DASHES)], _marker(name, number)
     mark, known = mark_of(name), rows[rows[HITS].notna()]
     scale = quantity(_LATENCY, float(rows[_LATENCY].max())).unit.scale
     style: dict[str, Any] = {"color": mark.colour, "ls": dash, "lw": 1.3}
@@ -85,10 +94,10 @@ def _draw(found: Canvas, rows: pd.DataFrame, name: str, cache: str, dash: object
     for _, row in known.iterrows():
         hits, latency = frames.estimate(row, HITS), frames.estimate(row, _LATENCY)
         bars, long = arms(hits, 100.0), arms(latency, scale)
-        unsure = frames.unstable(row)
+        unsure = frames.unsettled(row)
         marker: dict[str, Any] = {
             "color": mark.colour,
-            "marker": mark.marker,
+            "marker": shape,
             "ls": "none",
             "lw": 1.0,
             "gid": f"{name} {cache}",
@@ -103,8 +112,10 @@ def _draw(found: Canvas, rows: pd.DataFrame, name: str, cache: str, dash: object
             told[PLACE],
             told[_THEORY].astype(float) * 100,
             color=found.theme.ink,
-            lw=0.8,
-            zorder=3,
+            lw=_THEORY_WIDTH,
+            alpha=_THEORY_ALPHA,
+            solid_capstyle="butt",
+            zorder=1,
             gid=f"theory {name} {cache}",
         )
 
@@ -121,10 +132,10 @@ def _label(found: Canvas, rows: pd.DataFrame, across: str, unit: str) -> None:
     top.set_xlabel(axis_label(across, unit))
     bottom.set_ylabel(quantity(_LATENCY, float(rows[_LATENCY].max())).label)
     top.legend(handles=_handles(found, rows), loc="upper left", bbox_to_anchor=(1.0, 1.0), handlelength=3.2)
-    found.set_title(f"Hit ratio along {across}, and mean latency against it")
+    found.set_title(f"Hit ratio along {across}, and mean latency along hit ratio")
     note = "Bars: 95 % intervals."
-    if any(frames.estimate(row, HITS).low is None or frames.unstable(row) for _, row in rows.iterrows()):
-        note += " Hollow: unstable, or too short for an interval."
+    if any(frames.estimate(row, HITS).low is None or frames.unsettled(row) for _, row in rows.iterrows()):
+        note += " Hollow: unstable, a cache still filling, or too short."
     found.note(note, bottom)
 
 
@@ -135,7 +146,11 @@ def _handles(found: Canvas, rows: pd.DataFrame) -> list[Line2D]:
         for number, cache in enumerate(rows[rows[frames.ARCHITECTURE] == name][CACHE].drop_duplicates()):
             label = folded(f"{name}: {cache}", 24)
             dash = _DASHES[number % len(_DASHES)]
-            handles.append(Line2D([], [], color=mark.colour, marker=mark.marker, ls=dash, label=label))
+            handles.append(Line2D([], [], color=mark.colour, marker=_marker(name, number), ls=dash, label=label))
     if _THEORY in rows.columns and rows[_THEORY].notna().any():
-        handles.append(Line2D([], [], color=found.theme.ink, lw=0.8, label="theory, where it\napplies"))
+        handles.append(
+            Line2D(
+                [], [], color=found.theme.ink, lw=_THEORY_WIDTH, alpha=_THEORY_ALPHA, label="theory, where it\napplies"
+            )
+        )
     return handles

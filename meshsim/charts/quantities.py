@@ -24,7 +24,8 @@ _NAMES: Final = {
 }
 _SHARES: Final = ("availability", "hit_ratio")
 #: Axes of a study of caches, which stand for several paths.
-_OF_CACHES: Final = {"capacity": "capacity of each cache", "replicas": "replicas of what has a cache (number)"}
+_OF_CACHES: Final = {"capacity": "capacity of each store of each cache", "replicas": "replicas of all that has a cache"}
+_BARE: Final = {"capacity": "entries", "replicas": "number"}
 _LATENCIES: Final = {"mean_s": "mean latency"}
 _MEASURED = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*([a-zA-Zµμ%/]*)")
 _NARROW, _SHORT = 3.0, 30.0  # ratios of the ends of a logarithmic axis: below them its ticks are closer
@@ -128,7 +129,9 @@ def numbers_of(values: Sequence[Hashable]) -> tuple[list[float], str] | None:
 def axis_label(path: str, unit: str = "") -> str:
     """Label of a swept value: its dotted path, and its unit or what a bare number there means."""
     if path in _OF_CACHES:
-        return f"{_OF_CACHES[path]}{f' ({unit})' if unit else ''}"
+        return f"{_OF_CACHES[path]} ({unit or _BARE[path]})"
+    if path.endswith(".capacity"):
+        return f"{path} of each store ({unit or _BARE['capacity']})"
     if unit:
         return f"{path} ({unit})"
     if path == "run.load":

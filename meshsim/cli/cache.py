@@ -174,6 +174,7 @@ def cache(
             format=None if format is None else format.value,
             seed=1 if seed is None else seed,
             output=output,
+            quiet=quiet,
         )
         return
     _refuse(

@@ -59,7 +59,13 @@ def study_caches(
                 found = meshsim.cache_study(spec, architectures, progress=shown, **keywords)
     write(_text(found, output))
     studies = [found] if isinstance(found, meshsim.CacheStudy) else found.studies
-    conclude([result for study in studies for result in study.results.values()], {}, strict=strict, quiet=quiet)
+    results = [(_point(study, name), result) for study in studies for name, result in study.results.items()]
+    conclude([result for _, result in results], {}, strict=strict, quiet=quiet, names=[where for where, _ in results])
+
+
+def _point(study: CacheStudy, architecture: str) -> str:
+    """An architecture, and where on the curve."""
+    return " ".join([architecture, *(f"{axis}={value}" for axis, value in study.point.items())])
 
 
 def _text(found: CacheStudy | CacheCurve, output: Format) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from meshsim.cli.options import Format
 from meshsim.cli.output import as_csv, as_json, as_markdown, write
 from meshsim.cli.reading import read_source, shown_source
+from meshsim.cli.terminal import say
 from meshsim.errors import UsageError
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def replay_trace(
     format: TraceFormat | None,
     seed: int,
     output: Format,
+    quiet: bool,
 ) -> None:
     """Replay a trace through caches of all policies and sizes, and write what they hit.
 
@@ -49,6 +51,8 @@ def replay_trace(
         Of the random policy.
     output
         What is written.
+    quiet
+        No warnings.
     """
     if not sizes:
         raise UsageError("say how large the cache is, in entries or bytes: --size 1000 or --size 64MiB")
@@ -59,12 +63,22 @@ def replay_trace(
 
     told = extent(requests)
     rows = list(_replay(requests, policies, limits, seed))
+    if not quiet:
+        _warn_of_nothing(requests, limits)
     if output is Format.JSON:
         write(as_json({"schema_version": 1, "trace": _trace_record(trace, told), "caches": rows}))
     elif output is Format.CSV:
         write(_csv(_trace_record(trace, told), rows))
     else:
         write(_shown(trace, told, rows, output))
+
+
+def _warn_of_nothing(requests: KeyTrace, limits: Mapping[str, Limits]) -> None:
+    """Say which sizes have no room for even the smallest object (M226 of a topology)."""
+    least = int(requests.size_bytes.min()) if len(requests.size_bytes) else 0
+    for text, room in limits.items():
+        if room.capacity_bytes is not None and room.capacity_bytes < least:
+            say(f"warning: --size {text} holds nothing: an object of the trace has {least} B at least")
 
 
 def _limits(size: str, ttl: str | None, renew: bool) -> Limits:

@@ -226,7 +226,7 @@ def chart(
         from meshsim.cli.sweep_charts import draw_sweep, sweep_rows
 
         words = {"x": x, "y": y, "value": value, "objective": objective}
-        rows = sweep_rows(source, asked.architectures, where or (), quiet=quiet)
+        rows = sweep_rows(source, asked.architectures, where or (), quiet=quiet, of_caches=kind in _OF_CACHES)
         save_picture(draw_sweep(kind.value, rows, words, look), output)
     else:
         found = _found(asked)

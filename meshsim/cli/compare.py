@@ -94,9 +94,9 @@ def _table(found: Comparison) -> str:
 
 def _markdown(found: Comparison) -> str:
     """The table and the sentences, for a design review."""
-    header, *rows = found.table()
+    tables = [line for head, *rows in found.tables() for line in (as_markdown(head, rows), "")]
     sentences = [*found.sentences(), *found.verdict, *(f"equal caches: {note}" for note in found.notes)]
-    lines = [f"**{found.headline()}**", "", as_markdown(header, rows), ""]
+    lines = [f"**{found.headline()}**", "", *tables]
     checks = [f"\n**{name}**\n\n{check_as_markdown(r.check)}" for name, r in found.results.items() if r.check]
     return "\n".join([*lines, *(f"- {sentence}" for sentence in sentences), *checks, "", f"`{found.command}`"])
 

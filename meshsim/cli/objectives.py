@@ -84,6 +84,7 @@ def conclude(
     strict: bool,
     quiet: bool,
     regressions: Sequence[str] = (),
+    names: Sequence[str] = (),
 ) -> None:
     """Say on stderr what speaks against the results, and leave with exit code 1 if it was asked for.
 
@@ -97,6 +98,8 @@ def conclude(
         No warnings.
     regressions
         What is worse than a baseline, each a sentence.
+    names
+        What warnings call the results; by their architecture if absent.
 
     Raises
     ------
@@ -106,7 +109,7 @@ def conclude(
     wrong = [sentence for result in results for sentence in complaints(result, asked, strict=strict)]
     wrong += regressions
     if not quiet and not (wrong and strict):  # `strict` makes complaints of what would be warnings
-        found = warning(results, asked)
+        found = warning(results, asked, names)
         if found:
             say(f"warning: {found}")
     for sentence in wrong:
@@ -141,18 +144,18 @@ def complaints(result: Result, asked: Mapping[Objective, str], *, strict: bool) 
     return found
 
 
-def warning(results: Sequence[Result], asked: Mapping[Objective, str]) -> str:
+def warning(results: Sequence[Result], asked: Mapping[Objective, str], names: Sequence[str] = ()) -> str:
     """What to know about numbers that nothing is refused for, in a line; empty if all is well."""
     texts, found = _texts(asked), defaultdict(list)
-    for result in results:
+    for result, name in zip(results, names or [one.architecture for one in results], strict=True):
         if not result.verdict.ok:
-            found[result.verdict.word].append(result.architecture)
+            found[result.verdict.word].append(name)
         for tenant, traffic in result.by_tenant.items():
             for judged in traffic.objectives:
                 if judged.judgement == "undecided":
                     limit = (judged.quantity, judged.limit)
-                    found[f"undecided: {tenant}: {texts.get(limit) or _limit(*limit)}"].append(result.architecture)
-    return "; ".join(f"{word} ({', '.join(names)})" for word, names in found.items())
+                    found[f"undecided: {tenant}: {texts.get(limit) or _limit(*limit)}"].append(name)
+    return "; ".join(f"{word} ({', '.join(of)})" for word, of in found.items())
 
 
 def _texts(asked: Mapping[Objective, str]) -> dict[tuple[str, float], str]:

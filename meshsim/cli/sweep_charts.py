@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from meshsim.cli.reading import read_source, shown_source
 from meshsim.cli.terminal import say
 from meshsim.errors import UsageError
 from meshsim.sweeps.parquet import read_parquet
 
+_MOST_NAMED: Final = 12  # values in a message
+
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
 
-def sweep_rows(source: str, architectures: Sequence[str], conditions: Sequence[str], *, quiet: bool) -> pd.DataFrame:
+def sweep_rows(
+    source: str, architectures: Sequence[str], conditions: Sequence[str], *, quiet: bool, of_caches: bool = False
+) -> pd.DataFrame:
     """Read the rows that were asked for.
 
     Parameters
@@ -28,10 +33,26 @@ def sweep_rows(source: str, architectures: Sequence[str], conditions: Sequence[s
         Which rows; all if empty.
     quiet
         Name no damaged files.
+    of_caches
+        Whether `meshsim cache` makes such rows, and not a sweep.
     """
     from meshsim.sweeps.conditions import where
 
-    return where(_only(_rows(source, quiet), architectures), conditions)
+    rows = _only(_rows(source, quiet, of_caches=of_caches), architectures)
+    for condition in conditions:
+        kept = where(rows, [condition])
+        if len(rows) and not len(kept):
+            raise UsageError(f"--where '{condition}' leaves no row of {shown_source(source)}{_there(rows, condition)}")
+        rows = kept
+    return rows
+
+
+def _there(rows: pd.DataFrame, condition: str) -> str:
+    """Values that the column of a condition has; empty where they are too many to choose from."""
+    name = re.split(r"[<>=!]", condition, maxsplit=1)[0].strip()
+    column = next((one for one in (name, f"{name}_s") if one in rows.columns), name)
+    values = [str(value) for value in rows[column].dropna().drop_duplicates()]
+    return f": {column} is {', '.join(values)} there" if 0 < len(values) <= _MOST_NAMED else ""
 
 
 def draw_sweep(kind: str, frame: pd.DataFrame, words: Mapping[str, str | None], look: Mapping[str, Any]) -> Axes:
@@ -86,7 +107,7 @@ def _axes(frame: pd.DataFrame, x: str | None, y: str | None) -> tuple[str, str]:
     return x or rest[0], y or rest[-1]
 
 
-def _rows(source: str, quiet: bool) -> pd.DataFrame:
+def _rows(source: str, quiet: bool, *, of_caches: bool) -> pd.DataFrame:
     """Read a table; `-` is CSV, a folder the store of sweeps."""
     import pandas as pd
 
@@ -98,6 +119,11 @@ def _rows(source: str, quiet: bool) -> pd.DataFrame:
     ending = Path(source).suffix.lower()
     if source != "-" and ending not in (".csv", ".parquet"):
         missing = "" if Path(source).exists() else " (there is nothing of that name)"
+        if of_caches:
+            raise UsageError(
+                f"{source}{missing}: this chart is of the rows that meshsim cache writes: meshsim cache {source} "
+                "--curve capacity=100,300,1000 -o csv > curve.csv, and then give curve.csv"
+            )
         raise UsageError(
             f"{source}{missing}: rows of a sweep are in the store that meshsim sweep made, in a .csv or .parquet file "
             "of meshsim results, or - for CSV on stdin"
@@ -111,7 +137,8 @@ def _rows(source: str, quiet: bool) -> pd.DataFrame:
         )
     except (ValueError, OSError) as error:  # pandas' and pyarrow's own errors are among these
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UsageError(f"cannot read {shown_source(source)} as a table: {first}") from None
+        why = "its lines differ in how many columns they have" if "Error tokenizing data" in first else first
+        raise UsageError(f"cannot read {shown_source(source)} as a table: {why}") from None
     return frame
 
 

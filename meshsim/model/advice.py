@@ -17,12 +17,13 @@ MAX_REQUESTS = 1e9  # of one run: beyond it, simulating takes hours and more
 MAX_PEAKS = 16  # instants at which the load is computed
 _REQUESTS_PER_S = 100_000  # that the faster engine simulates, in order of magnitude
 _FULL = 1.0
+_SILENT = 0.1  # share of a run without requests of a trace of keys that is told (assumed)
 _MORE = 1.05  # than a trace has, on average: a random number of requests is no mistake (assumed)
 
 
 def advise(topology: Topology, reading: Reading) -> None:
     """Give all warnings about a topology without errors."""
-    own = (_load, _unused, _idle_tenants, _timeouts, _traces, _repeated_traces, _requests, _nodes)
+    own = (_load, _unused, _idle_tenants, _timeouts, _traces, _repeated_traces, _ended_traces, _requests, _nodes)
     for warn in (*own, *policy_advice.WARNINGS, *cache_advice.WARNINGS):
         for code, message, hint, path in warn(topology, reading):
             reading.report.warning(code, message, hint, reading.mark(path), path)
@@ -142,6 +143,22 @@ def _repeated_traces(topology: Topology, reading: Reading) -> Warnings:
             enough = format_duration(float(f"{duration_s * len(keys.trace) / sent:.3g}"))
             hint = f"make run.duration {enough} or less, or give a longer trace"
             yield "M227", message, hint, f"traffic.{stream.name}.keys.{name}"
+
+
+def _ended_traces(topology: Topology, reading: Reading) -> Warnings:
+    """Warn of traces of keys whose times are over long before the run is; those that a file spells out are seen."""
+    duration_s = topology.run.duration_s
+    for stream in topology.traffic:
+        if stream.arrivals.of_keys is None:
+            continue
+        end_s = float(stream.arrivals.traced_s[-1]) / topology.run.load
+        if duration_s - end_s <= _SILENT * duration_s:
+            continue
+        end, silent = (format_duration(float(f"{time:.3g}")) for time in (end_s, duration_s - end_s))
+        message = f"the trace of '{stream.name}' ends at {end}, and nothing is sent in the last {silent} of the run"
+        enough = min(float(math.floor(end_s) + 1), float(f"{end_s + _SILENT / 2.0 * duration_s:.3g}"))
+        hint = f"make run.duration {format_duration(enough)}, or give a longer trace"
+        yield "M229", message, hint, f"traffic.{stream.name}.arrivals"
 
 
 # -- what is not used ----------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from meshsim.model import graph
-from meshsim.model.cache_advice import check_sizes
+from meshsim.model.cache_advice import check_sizes, check_writes
 from meshsim.model.policies import Policy, Route
 from meshsim.model.policy_choice import FIELDS
 from meshsim.model.read.cursor import Reading
@@ -34,6 +34,7 @@ def check_topology(topology: Topology, reading: Reading) -> None:
     _policies(topology, reading)
     _warmup(topology, reading)
     check_sizes(topology, reading)
+    check_writes(topology, reading)
 
 
 def _fan_out(topology: Topology, reading: Reading) -> None:

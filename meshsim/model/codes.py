@@ -183,7 +183,7 @@ CODES: dict[str, Code] = {
         "It would be ignored: a queue without a limit of concurrency, a split without versions, load_balancing_weight "
         "beside a split, sessions of closed arrivals, a fallback of a call that nobody waits for, max_backoff beside a "
         "distribution, max_retries beside a budget, an eviction policy without a capacity, renew or stale without a "
-        "ttl, reuse without keys.",
+        "ttl, reuse without keys, writes to answers that a cache does not keep.",
         "shop: {queue: 10}",
         "shop: {concurrency: 64, queue: 10}",
     ),
@@ -343,7 +343,7 @@ CODES: dict[str, Code] = {
     "M225": Code(
         "Requests that pass a cache by",
         "A cache is asked for a key, which streams declare. A request without it is neither looked up nor kept: it "
-        "does the steps of miss, or is passed on by the proxy.",
+        "does the steps of miss, or is passed on by the proxy. A write without it makes nothing outdated.",
         "traffic: [{name: web, …}]   # and - cache: {name: tiles, key: item}",
         "traffic: [{name: web, keys: {item: {zipf: {items: 50000, exponent: 1.0}}}, …}]",
     ),
@@ -355,6 +355,20 @@ CODES: dict[str, Code] = {
         "does not have.",
         "run: {duration: 60s}   # of 100 requests per second, and a trace of 3000",
         "run: {duration: 30s}",
+    ),
+    "M228": Code(
+        "A proxy that does not hear of writes",
+        "It keeps answers made of what a cache behind it holds, and a write makes outdated what that cache holds, not "
+        "what the proxy has kept of it. What is outdated there is not known to be, and is not counted.",
+        "edit: [{invalidate: {cache: art, key: item}}]   # and mesh.gateway.cache has only: [api.read]",
+        "edit: [{invalidate: {cache: art, key: item}}, {invalidate: {cache: gateway, key: item, of: api.read}}]",
+    ),
+    "M229": Code(
+        "A run that goes on when its trace is over",
+        "Requests come when those of the trace came, and none behind the last: rates and utilizations are those of a "
+        "system that stands still for the rest.",
+        "arrivals: {trace: {keys: item}}   # the last at 296s, and run.duration is 1000s",
+        "run: {duration: 297s}",
     ),
 }  # fmt: skip
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Unpack
 
 from meshsim.model.caches import Cache
-from meshsim.results import cache_cost, html, report
+from meshsim.results import cache_cost, hit_difference, html, report
 from meshsim.results.cache_cost import Step
 from meshsim.results.cache_theory import CacheTheory, Expected
 from meshsim.results.caching import CacheResult
@@ -16,6 +16,7 @@ from meshsim.results.hit_difference import PROXIES, HitDifference, hit_differenc
 from meshsim.results.intervals import Estimate, finite
 from meshsim.results.result import SCHEMA_VERSION, Result
 from meshsim.results.text import duration_interval, percent, percent_interval, size, table
+from meshsim.results.verdict import HOPELESS, STILL_FILLING, UNSTEADY, Verdict, chance_notes
 from meshsim.units import format_bytes, format_duration
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ class CacheStudy:
 
     def sentences(self) -> list[str]:
         """Differences, why there is no theory, what it takes for granted, and which architectures have no cache."""
-        return [*(one.sentence() for one in self.differences), *_sentences([self])]
+        return [*hit_difference.sentences(self.differences), *_sentences([self])]
 
     def summary(self) -> str:
         """Text for a terminal."""
@@ -273,7 +274,7 @@ class CacheCurve:
 
     def sentences(self) -> list[str]:
         """Why there is no theory, what it takes for granted, why there are no costs; of all points together."""
-        notes = dict.fromkeys(one.sentence() for s in self.studies for one in s.differences if one.note)
+        notes = hit_difference.sentences(one for s in self.studies for one in s.differences if one.note)
         return [*_sentences(self.studies), *notes, *self._costs[1]]
 
     def summary(self) -> str:
@@ -344,7 +345,18 @@ def cache_study_of(results: Mapping[str, Result], command: str, point: Mapping[s
         Values of the axes of a curve.
     """
     caches = [one for name, result in results.items() for one in _studied(name, result)]
-    return CacheStudy(results, tuple(caches), hit_differences(list(results.values())), command, point or {})
+    judged = {
+        name: _judged(result, [one for one in caches if one.architecture == name]) for name, result in results.items()
+    }
+    return CacheStudy(judged, tuple(caches), hit_differences(list(results.values())), command, point or {})
+
+
+def _judged(result: Result, caches: Sequence[StudiedCache]) -> Result:
+    """Who looks at caches must not be told that all is well where one was still filling."""
+    notes = [f"{one.name}: {one.expected.note}" for one in caches if one.expected.filling]
+    if not notes or result.verdict.word in (*HOPELESS, *UNSTEADY):
+        return result
+    return replace(result, verdict=Verdict(STILL_FILLING, (*notes, *result.verdict.notes)))
 
 
 def _studied(architecture: str, result: Result) -> list[StudiedCache]:
@@ -407,14 +419,22 @@ COLUMNS: Final[dict[str, tuple[Any, Any]]] = {
     ),
     "delayed": (lambda one: one.found.delayed.value, lambda one: percent(one.found.delayed.value)),
     "stale": (lambda one: one.found.stale.value, lambda one: percent(one.found.stale.value)),
-    "entries": (lambda one: True, lambda one: _count(one.found.entries.value)),
-    "held": (lambda one: one.found.bytes.value, lambda one: size(one.found.bytes.value or 0.0)),
+    "outdated": (lambda one: one.found.outdated.value, lambda one: percent(one.found.outdated.value)),
+    "entries (mean)": (lambda one: True, lambda one: _count(one.found.entries.value)),
+    "held (mean)": (
+        lambda one: one.found.bytes.value,
+        lambda one: size(one.found.bytes.value) if one.found.bytes.value else "",
+    ),
+    "entries at end": (lambda one: True, lambda one: _count(one.found.final_entries.value)),
     "distinct at end": (lambda one: True, lambda one: _count(one.found.distinct_entries.value)),
     "duplication": (
         lambda one: one.stores > 1,
         lambda one: percent(one.found.duplication.value) if one.stores > 1 else "",
     ),
-    "working set": (lambda one: one.expected.working_set is not None, lambda one: _count(one.expected.working_set)),
+    "working set (keys)": (
+        lambda one: one.expected.working_set is not None,
+        lambda one: _count(one.expected.working_set),
+    ),
 }
 
 
@@ -443,6 +463,12 @@ def _sentences(studies: Sequence[CacheStudy]) -> list[str]:
         *(f"no theory for {named}: {why}" for why, named in silent.items()),
         *(f"theory of {named} takes for granted: {why}" for why, named in assumed.items()),
         *([f"no cache: {', '.join(without)}"] if without else []),
+        *dict.fromkeys(
+            note
+            for study in studies
+            for result in study.results.values()
+            for note in chance_notes(result.plane, result.manifest.replications)
+        ),
     ]
 
 

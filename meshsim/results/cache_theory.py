@@ -23,6 +23,7 @@ from meshsim.results.caching import CacheResult
 from meshsim.results.lookups import Look, Lookups, lookups
 
 _FULL: Final = 0.98  # of the capacity, from which on a cache counts as full (assumed)
+_CHANGING = ("mmpp", "rate", "spike", "trace")  # arrivals whose rate is not the same at all times
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +41,15 @@ class Expected:
     working_set
         Different keys that are asked for within the measured time of one replication, on average; None where requests
         are not independent.
+    filling
+        The cache was still filling when the measurement began, so that what was counted is of no steady state.
     """
 
     hit_ratio: float | None
     theory: str
     note: str
     working_set: float | None = None
+    filling: bool = False
 
     def to_dict(self) -> dict[str, object]:
         """For JSON."""
@@ -119,7 +123,7 @@ class CacheTheory:
             ratio, theory, time_s = of.ratio, f"Che, {cache.policy}", of.time
         why = self._filling(cache, found, stores, bound_by_ttl=time_s == cache.ttl_s)
         if why:
-            return Expected(None, "", why, keys)
+            return Expected(None, "", why, keys, filling=True)
         notes = [note, "answers are there at once"]
         notes += ["each of its replicas gets an equal part of the keys"] if mix.hashed and stores > 1 else []
         notes += ["all replicas are asked equally often"] if cache.ttl_s is not None and stores > together else []
@@ -131,7 +135,9 @@ class CacheTheory:
             assert cache.ttl_s is not None
             return "" if self._warmup_s >= cache.ttl_s else "the warm-up is shorter than its ttl"
         if cache.capacity_bytes is not None:
-            full = found.bytes_at_first >= _FULL * cache.capacity_bytes * stores
+            # there is no room for another object where less is free than one takes, on average of those that are kept
+            another = found.bytes_at_first / found.entries_at_first if found.entries_at_first > 0.0 else 0.0
+            full = found.bytes_at_first >= (_FULL * cache.capacity_bytes - another) * stores
         else:
             assert cache.capacity_entries is not None
             full = found.entries_at_first >= _FULL * cache.capacity_entries * stores
@@ -175,10 +181,22 @@ def _inapplicable(cache: Cache, looks: Sequence[Look], found: CacheResult) -> It
         for look in looks:
             if look.stream.arrivals.kind != "poisson" or look.stream.sessions is not None:
                 yield f"a ttl needs Poisson arrivals, and those of {look.stream.name} are not"
+    yield from _mixes(cache, looks)
     if len({look.hashed == look.key[0] for look in looks}) > 1:
         yield "a hash of the key chooses the replica for some of its requests, and not for others"
     if _entries(cache)[0] == 0.0:
         yield "its objects have no finite mean size"
+
+
+def _mixes(cache: Cache, looks: Sequence[Look]) -> Iterator[str]:
+    """Why several streams' keys do not come to each store in the same parts at all times."""
+    if len({look.stream.name for look in looks}) < 2:
+        return
+    for look in looks:
+        if cache.shared is None and look.hashed not in (None, look.key[0]):
+            yield f"a hash of {look.hashed} chooses the replica, so that each is asked for a mix of streams of its own"
+        if look.stream.arrivals.kind in _CHANGING:
+            yield f"the arrivals of {look.stream.name} change with time, and with them the mix of streams"
 
 
 def _entries(cache: Cache) -> tuple[float, str]:

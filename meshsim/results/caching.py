@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
+from meshsim.model.caches import Cache
 from meshsim.model.traffic import Stream
 from meshsim.results.intervals import Estimate, Floats, per_batch, ratio, share
 from meshsim.results.measured import Measured
 from meshsim.results.quantiles import Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What a cache can hold at most; infinite where nothing limits it."""
+
+    entries: float = math.inf
+    bytes: float = math.inf
+
+    @classmethod
+    def of(cls, cache: Cache, stores: int) -> Room:
+        """That of all stores of a cache together."""
+        limits = (cache.capacity_entries, cache.capacity_bytes)
+        return cls(*(math.inf if limit is None else float(limit * stores) for limit in limits))
+
+
+NO_LIMIT: Final = Room()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,10 +71,12 @@ class CacheResult:
         Answers that were put in, and entries that had to leave for want of room, per second.
     entries, bytes
         Mean over time of all replicas together.
+    final_entries
+        Of all replicas together when the run ended.
     distinct_entries
         Different keys among the entries of all replicas when the run ended: what all of them together can answer.
     duplication
-        Share of those entries whose key another replica has too: 1 − distinct / all.
+        Share of the entries at the end whose key another replica has too: 1 − distinct / all.
     hit_ratio_by_tenant
         Of the lookups of each tenant's requests.
     lookups_per_s
@@ -77,6 +99,7 @@ class CacheResult:
     evictions_per_s: Estimate
     entries: Estimate
     bytes: Estimate
+    final_entries: Estimate
     distinct_entries: Estimate
     duplication: Estimate
     hit_ratio_by_tenant: Mapping[str, Estimate]
@@ -100,6 +123,7 @@ class CacheResult:
             "evictions_per_s",
             "entries",
             "bytes",
+            "final_entries",
             "distinct_entries",
             "duplication",
         )
@@ -116,7 +140,9 @@ class CacheResult:
         }
 
 
-def cache_result(measured: Measured, number: int, streams: Sequence[Stream], *, level: float = 0.95) -> CacheResult:
+def cache_result(
+    measured: Measured, number: int, streams: Sequence[Stream], room: Room = NO_LIMIT, *, level: float = 0.95
+) -> CacheResult:
     """Sum up one cache.
 
     Parameters
@@ -127,6 +153,8 @@ def cache_result(measured: Measured, number: int, streams: Sequence[Stream], *, 
         Of the cache, in the order of the plane's services.
     streams
         In their order.
+    room
+        Of all its stores together.
     level
         Confidence of the intervals.
     """
@@ -138,8 +166,8 @@ def cache_result(measured: Measured, number: int, streams: Sequence[Stream], *, 
     def of_lookups(name: str) -> Estimate:
         return share(total[name], lookups, level=level).estimate
 
-    def per_s(name: str, scale: float = 1.0) -> Estimate:
-        return per_batch(total[name] * scale / batch_s, level=level).estimate
+    def per_s(name: str, scale: float = 1.0, most: float = math.inf) -> Estimate:
+        return per_batch(total[name] * scale / batch_s, level=level, most=most).estimate
 
     def at_first(name: str) -> float:
         return float(total[name][:, 0].mean()) * 1e-9 / batch_s
@@ -150,7 +178,7 @@ def cache_result(measured: Measured, number: int, streams: Sequence[Stream], *, 
     return CacheResult(
         lookups=int(lookups.sum()),
         hit_ratio=of_lookups("hits"),
-        byte_hit_ratio=ratio(total["hit_bytes"], total["lookup_bytes"], level=level).estimate,
+        byte_hit_ratio=ratio(total["hit_bytes"], total["lookup_bytes"], level=level, most=1.0).estimate,
         delayed=of_lookups("delayed"),
         stale=of_lookups("stale"),
         negative=of_lookups("negative"),
@@ -158,10 +186,11 @@ def cache_result(measured: Measured, number: int, streams: Sequence[Stream], *, 
         outdated_s=ratio(total["outdated_ns"], total["outdated"], level=level, scale=1e-9).estimate,
         fills_per_s=per_s("fills"),
         evictions_per_s=per_s("evictions"),
-        entries=per_s("entries_ns", 1e-9),
-        bytes=per_s("bytes_ns", 1e-9),
-        distinct_entries=per_batch(keys, level=level).estimate,
-        duplication=ratio(entries - keys, entries, level=level).estimate,
+        entries=per_s("entries_ns", 1e-9, room.entries),
+        bytes=per_s("bytes_ns", 1e-9, room.bytes),
+        final_entries=per_batch(entries, level=level, most=room.entries).estimate,
+        distinct_entries=per_batch(keys, level=level, most=room.entries).estimate,
+        duplication=ratio(entries - keys, entries, level=level, most=1.0).estimate,
         hit_ratio_by_tenant={
             name: share(counters["hits"][rows].sum(axis=0), looked[name], level=level).estimate
             for name, rows in of_tenant.items()

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Unpack
 
-from meshsim.results import html, report
+from meshsim.results import hit_difference, html, report
 from meshsim.results.hit_difference import HitDifference, hit_differences
 from meshsim.results.intervals import Estimate, difference, share_difference
 from meshsim.results.result import SCHEMA_VERSION, Result
-from meshsim.results.text import amount, duration_interval, number, percent, size, table
+from meshsim.results.text import amount, duration_interval, number, percent, percent_interval, size, table
 from meshsim.results.traffic import QUANTITIES
 
 if TYPE_CHECKING:
@@ -109,9 +109,7 @@ def _cores_words(estimate: Estimate) -> str:
 
 def _positive(estimate: Estimate) -> Estimate:
     """The same interval seen from the other side when the value is negative."""
-    if estimate.value is None or estimate.value >= 0 or estimate.low is None or estimate.high is None:
-        return estimate
-    return Estimate(-estimate.value, -estimate.high, -estimate.low, estimate.n, estimate.method)
+    return estimate if estimate.value is None or estimate.value >= 0 else estimate.turned()
 
 
 def _points(availability: Estimate) -> str:
@@ -176,7 +174,7 @@ class Comparison:
 
     def sentences(self) -> list[str]:
         """The differences in words."""
-        hits = [one.sentence() for found in self.differences.values() for one in found.hit_ratios]
+        hits = hit_difference.sentences(one for found in self.differences.values() for one in found.hit_ratios)
         return [*(found.sentence() for found in self.differences.values()), *hits]
 
     def headline(self) -> str:
@@ -188,9 +186,28 @@ class Comparison:
         head = ["architecture", "mean", "p50", "p99", "availability", "proxy cores", "proxy memory", "verdict"]
         return [head, *(_row(result) for result in self.results.values())]
 
+    def hit_ratios(self) -> list[list[str]]:
+        """Hit ratios of caches that were asked, a row a cache, the first row names the columns; empty without any."""
+        cells = {
+            name: {f"{station}.{cache}": c for station, s in result.by_service.items() for cache, c in s.caches.items()}
+            for name, result in self.results.items()
+        }
+        names = list(dict.fromkeys(cache for found in cells.values() for cache in found))
+        rows = [
+            [cache, *(percent_interval(c[cache].hit_ratio) if cache in c else "" for c in cells.values())]
+            for cache in names
+        ]
+        return [["hit ratio", *cells], *rows] if rows else []
+
+    def tables(self) -> list[list[list[str]]]:
+        """Those with rows."""
+        return [rows for rows in (self.table(), self.hit_ratios()) if rows]
+
     def summary(self) -> str:
         """One screen of text."""
-        lines = [self.headline(), "", *table(self.table(), indent=""), ""]
+        lines = [self.headline(), ""]
+        for rows in self.tables():
+            lines += [*table(rows, indent=""), ""]
         lines += [*self.sentences(), "", *(f"verdict: {sentence}" for sentence in self.verdict)]
         lines += [*_objectives(self.results), *_inert(self.results)]
         lines += [*(f"equal caches: {note}" for note in self.notes), f"repeat: {self.command}"]

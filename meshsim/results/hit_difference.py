@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -59,12 +59,33 @@ class HitDifference:
         pair = f"{self.of} under {self.architecture} and {self.baseline}"
         if self.estimate.value is None or self.estimate.low is None:
             return f"hit ratios of {pair} cannot be compared: {self.note or self.estimate.method}"
+        if self.estimate.low == self.estimate.high == 0.0:
+            return f"hit ratios of {pair} are the same"
         if self.estimate.includes_zero:
             return f"hit ratios of {pair} show no difference that can be told ({points_interval(self.estimate)})"
         verb = "more" if self.estimate.value > 0 else "less"
-        size = points_interval(self.estimate).removeprefix("-")
+        size = points_interval(self.estimate.turned() if self.estimate.value < 0 else self.estimate)
         many = "find" if self.of == PROXIES else "finds"
         return f"{self.of} {many} {size} {verb} under {self.architecture} than under {self.baseline}"
+
+
+def sentences(found: Iterable[HitDifference]) -> list[str]:
+    """All in words: one by one where they compare, together where the same reason keeps them from that."""
+    told: dict[str, None] = {}
+    silent: dict[tuple[str, str], dict[str, None]] = {}
+    for one in found:
+        if one.note:
+            silent.setdefault((one.of, one.note), {})[f"{one.architecture} and {one.baseline}"] = None
+        else:
+            told[one.sentence()] = None
+    groups: dict[tuple[str, str], list[str]] = {}
+    for (of, note), pairs in silent.items():
+        groups.setdefault((", ".join(pairs), note), []).append(of)
+    reasons = [
+        f"hit ratios of {', '.join(names)} cannot be compared ({pairs}): {note}"
+        for (pairs, note), names in groups.items()
+    ]
+    return [*told, *reasons]
 
 
 def hit_difference(of: str, side: Result, baseline: Result) -> HitDifference:

@@ -38,11 +38,10 @@ def result(of: Result) -> str:
 
 def comparison(of: Comparison) -> str:
     """A `Comparison`: verdict, a row an architecture, the differences as sentences."""
-    rows = of.table()
     return _div(
         f"<b>{escape(of.headline())}</b>",
         _sentences(of.verdict),
-        plain_table(rows[0], rows[1:]),
+        *(plain_table(rows[0], rows[1:]) for rows in of.tables()),
         _sentences(of.sentences()),
     )
 

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -79,6 +79,20 @@ class Estimate:
     def includes_zero(self) -> bool:
         """Whether 0 is within the interval, or there is no interval to exclude it."""
         return self.low is None or self.high is None or self.low <= 0.0 <= self.high
+
+    def within(self, least: float, most: float = math.inf) -> Estimate:
+        """The same with its ends where the quantity ends: an interval of a share reaches no further than from 0 to 1.
+
+        Few or very skewed batches (of a cache that evicts nothing until it is full) make arms that know nothing of it.
+        """
+        if self.low is None or self.high is None:
+            return self
+        return replace(self, low=min(max(self.low, least), most), high=max(min(self.high, most), least))
+
+    def turned(self) -> Estimate:
+        """The same seen from the other side: of what one adds, what it saves."""
+        value, low, high = (None if end is None else -end for end in (self.value, self.high, self.low))
+        return replace(self, value=value, low=low, high=high)
 
     def to_dict(self) -> dict[str, float | None]:
         """``{value, low, high}`` for JSON: what is unknown or infinite is null."""
@@ -223,8 +237,10 @@ def _lag_1(influence: Floats) -> float:
     return float(np.sum(influence[:, 1:] * influence[:, :-1])) / squares if squares > 0 else 0.0
 
 
-def ratio(sums: npt.ArrayLike, counts: npt.ArrayLike, *, level: float = 0.95, scale: float = 1.0) -> Statistic:
-    """Ratio of two sums over batches, such as a mean over requests.
+def ratio(
+    sums: npt.ArrayLike, counts: npt.ArrayLike, *, level: float = 0.95, scale: float = 1.0, most: float = math.inf
+) -> Statistic:
+    """Ratio of two sums over batches, such as a mean over requests. Of what is never negative, no interval is.
 
     Parameters
     ----------
@@ -234,6 +250,8 @@ def ratio(sums: npt.ArrayLike, counts: npt.ArrayLike, *, level: float = 0.95, sc
         Confidence, e.g. 0.95.
     scale
         Factor on the ratio, e.g. 1e-9 from nanoseconds to seconds.
+    most
+        What the ratio cannot exceed: 1 of a share, the capacity of what is held.
     """
     y, x = np.asarray(sums, dtype=np.float64), np.asarray(counts, dtype=np.float64)
     n = int(x.sum())
@@ -241,13 +259,14 @@ def ratio(sums: npt.ArrayLike, counts: npt.ArrayLike, *, level: float = 0.95, sc
         return Statistic(Estimate(None, None, None, 0, "nothing to measure"), None)
     value = float(y.sum() / x.sum())
     influence = (y - value * x) / x.sum() * scale
-    return Statistic(interval(value * scale, influence, n, level), influence)
+    least = 0.0 if np.all(y >= 0) and np.all(x >= 0) else -math.inf
+    return Statistic(interval(value * scale, influence, n, level).within(least, most), influence)
 
 
-def per_batch(values: npt.ArrayLike, *, level: float = 0.95) -> Statistic:
-    """Mean of a quantity that every batch has once, such as cores in use."""
+def per_batch(values: npt.ArrayLike, *, level: float = 0.95, most: float = math.inf) -> Statistic:
+    """Mean of a quantity that every batch has once, such as cores in use; `most` as of `ratio`."""
     y = np.asarray(values, dtype=np.float64)
-    return ratio(y, np.ones_like(y), level=level)
+    return ratio(y, np.ones_like(y), level=level, most=most)
 
 
 def interval(value: float, influence: Floats, n: int, level: float, resolution: float = 0.0) -> Estimate:
@@ -280,10 +299,10 @@ def share(
 def _share_estimate(
     influence: Floats, k: int, n: int, level: float, least: int = LEAST_EXACT, independent: float = math.inf
 ) -> Estimate:
-    estimate = interval(k / n, influence, n, level)
+    estimate = interval(k / n, influence, n, level).within(0.0, 1.0)
     if estimate.low is None or estimate.high is None:
         return estimate
-    low, high, method = max(0.0, estimate.low), min(1.0, estimate.high), estimate.method
+    low, high, method = estimate.low, estimate.high, estimate.method
     if min(k, n - k) < least:
         worth = min(1.0, independent / n)
         exact = _clopper_pearson(k * worth, n * worth, level)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from meshsim.results.intervals import FEW_EVENTS, Estimate, Floats, finite, spread, t_quantile
-from meshsim.results.text import amount, duration, duration_interval, number, percent, table
+from meshsim.results.text import amount, duration, duration_interval, number, percent, percent_interval, table
 
 LEVEL: Final = 0.999  # of all judgements of a run together: a right run is called wrong once in a thousand
 WIDE: Final = 0.5  # half of an interval as a share of what is predicted, beyond which agreement says little (assumed)
@@ -277,9 +277,7 @@ def _told(row: Row) -> str:
         return ""
     if row.unit == "s":
         return duration_interval(row.simulated)
-    return _percent(row.simulated) if row.unit == "share" else amount(row.simulated, "").rstrip()
-
-
-def _percent(share: Estimate) -> str:
-    value, low, high = (None if end is None else 100.0 * end for end in (share.value, share.low, share.high))
-    return amount(Estimate(value, low, high, share.n, share.method), "%")
+    if row.unit != "share":
+        return amount(row.simulated, "").rstrip()
+    part = row.simulated.value is not None and row.simulated.value <= 1.0  # of what is offered there may be more
+    return percent_interval(row.simulated.within(0.0, 1.0) if part else row.simulated)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from meshsim.architectures.plane import Plane, PlaneService
-from meshsim.results.caching import CacheResult, cache_result
+from meshsim.results.caching import CacheResult, Room, cache_result
 from meshsim.results.enforcement import Enforcement, enforcement
 from meshsim.results.intervals import Estimate, Statistic, finite, per_batch, ratio, share
 from meshsim.results.measured import Measured
@@ -151,10 +151,11 @@ def _caches(plane: Plane, measured: Measured, level: float) -> dict[str, dict[st
     """Caches that were asked, by service and name."""
     streams = [stream for stream, _ in plane.entries]
     found: dict[str, dict[str, CacheResult]] = {service.name: {} for service in plane.services}
-    names = [(service.name, cache.name) for service in plane.services for cache in service.caches]
-    for number, (service, cache) in enumerate(names):
+    caches = [(service, cache) for service in plane.services for cache in service.caches]
+    for number, (service, cache) in enumerate(caches):
         if measured.caches["lookups"][number].any():
-            found[service][cache] = cache_result(measured, number, streams, level=level)
+            room = Room.of(cache, 1 if cache.shared is not None else len(service.replicas))
+            found[service.name][cache.name] = cache_result(measured, number, streams, room, level=level)
     return found
 
 
@@ -205,15 +206,11 @@ def _count(replicas: float) -> float:
 
 
 def _used(busy: npt.NDArray[np.float64], capacity: npt.NDArray[np.float64] | float, level: float) -> Statistic:
-    """Share in use; an interval from few batches is cut where a share ends."""
+    """Share in use."""
     if np.isinf(capacity).any() or not np.all(capacity):
         return Statistic(_UNKNOWN, None)
     # a ratio of integrals: while there are few replicas, their utilization counts for little
-    statistic = ratio(busy, np.broadcast_to(capacity, busy.shape), level=level)
-    found = statistic.estimate
-    if found.low is None or found.high is None:
-        return statistic
-    return replace(statistic, estimate=replace(found, low=max(found.low, 0.0), high=min(found.high, 1.0)))
+    return ratio(busy, np.broadcast_to(capacity, busy.shape), level=level, most=1.0)
 
 
 def _latency(measured: Measured, number: int, level: float) -> dict[str, Estimate]:

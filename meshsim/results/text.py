@@ -97,12 +97,21 @@ def duration_interval(estimate: Estimate) -> str:
 
 
 def amount(estimate: Estimate, unit: str) -> str:
-    """A number with ± and a unit, such as ``3.10 ± 0.12 cores``."""
+    """A number with ± and a unit, such as ``3.10 ± 0.12 cores``; with the ends where the arms differ much.
+
+    Examples
+    --------
+    >>> amount(Estimate(3.1, 2.98, 3.22, 9, ""), "cores"), amount(Estimate(0.017, 0.0161, 0.0321, 9, ""), "cores")
+    ('3.10 ± 0.12 cores', '0.0170 (0.0161 to 0.0321) cores')
+    """
     if estimate.value is None:
         return "unknown"
     half = estimate.half
     if half is None or math.isinf(half):
         return f"{number(estimate.value)} {unit} (± unknown)"
+    if _lopsided(estimate):
+        value, low, high = (number(x or 0.0) for x in (estimate.value, estimate.low, estimate.high))
+        return f"{value} ({low} to {high}) {unit}"
     value, arm = _aligned(estimate.value, half)
     return f"{value} ± {arm} {unit}"
 

@@ -78,7 +78,7 @@ def caches_together(result: Result, chosen: Collection[CacheName]) -> Together |
             hits += counted.hits[stream]
             first_lookups += 0 if is_later else lookups_of
     if any(expected > first[answer] * (1 + _ROUNDING) for answer, expected in later.items()):
-        return "some are asked only after another one has missed, and for something else than that"
+        return "some caches are asked only after another one has missed, but for other answers than that one keeps"
     level = result.manifest.level
     return Together(
         hit_ratio=share(hits, first_lookups, level=level),

@@ -21,6 +21,7 @@ from meshsim.results.traffic import Traffic
 
 NOTHING_ANSWERED: Final = "nothing answered"
 HOPELESS: Final = ("unstable", NOTHING_ANSWERED)  # more of it tells no more
+STILL_FILLING: Final = "still filling"  # a cache, of whose hit ratio there is no steady state to tell
 UNSTEADY: Final = ("unstable", "too short for the warm-up")  # verdicts over runs that show no equilibrium
 
 _PARTS: Final = 10  # of the measured time, whose mean occupancies the line is fitted to
@@ -37,7 +38,8 @@ class Verdict:
     ----------
     word
         ``ok``, ``unstable``, ``nothing answered``, ``too short for the warm-up`` (it may last longer than half of
-        the run), or ``too short for p99`` (the least quantity that has no interval).
+        the run), or ``too short for p99`` (the least quantity that has no interval). Of a study of caches also
+        ``still filling``.
     notes
         Whatever a reader should know besides.
     """

@@ -47,6 +47,19 @@ def test_nine_sidecars_get_what_two_gateways_have() -> None:
     assert "9 × 200 entries at sidecars instead of 1,000 entries: 1,800 entries as gateway has" in only.note
 
 
+def test_what_cannot_be_reached_is_told() -> None:
+    """Nine sidecars cannot hold two entries between them."""
+    only = equal_caches(load(shop({"capacity": 1}, {"capacity": 1000})), ["gateway", "sidecar-only"])[1]
+    assert only.note.endswith("9 entries, and gateway has 2 entries: whole entries come no closer")
+
+
+def test_bytes_are_told_as_people_read_them() -> None:
+    spec = load(shop({"capacity": "1MiB", "size": "1KiB"}, {"capacity": "64KiB", "size": "1KiB"}))
+    gateway, only = equal_caches(spec, ["gateway", "sidecar-only"])
+    assert only.note.endswith("9 × 227.6KiB at sidecars instead of 64KiB: 2MiB as gateway has")
+    assert gateway.note.endswith("2 × 1MiB at gateways, as they were given: 2MiB")
+
+
 def test_only_sidecars_that_keep_anything_count() -> None:
     spec = load(shop({"capacity": 900}, {"capacity": 1000, "only": ["stock.look"]}))
     assert equal_caches(spec, ["gateway", "sidecar-only"])[1].overrides == ("mesh.sidecar.cache.capacity=300",)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,30 @@ def test_points_theory_and_latency() -> None:
     )
     assert line.get_ydata() == pytest.approx(mine["mean_s"] * 1e3)
     assert defects(ax) == []
+
+
+def test_points_where_a_cache_was_still_filling_are_hollow() -> None:
+    points = cache_points()
+    points.loc[(points["capacity"] == 1000) & (points["architecture"] == "none"), "verdict"] = "still filling"
+    ax = charts.cache_curve(points)
+    fills = {
+        line.get_xdata()[0]: line.get_markerfacecolor()
+        for line in ax.get_lines()
+        if line.get_gid() == "none maps.tiles" and line.get_marker() == "o"
+    }
+    assert fills[1000] == "#ffffff" and fills[100] == fills[300] == mark_of("none").colour
+    assert any("a cache still filling" in text.get_text() for text in root(ax).axes[1].texts)
+
+
+def test_caches_of_one_architecture_have_markers_of_their_own_and_theory_is_behind() -> None:
+    ax = charts.cache_curve(cache_points())
+    shapes = {
+        line.get_gid(): line.get_marker() for line in ax.get_lines() if line.get_marker() not in ("None", "|", "_")
+    }
+    assert shapes["gateway maps.tiles"] == mark_of("gateway").marker != shapes["gateway gateway.gateway"]
+    lines = {line.get_gid(): line for line in ax.get_lines() if line.get_gid() and len(line.get_xdata()) > 1}
+    assert lines["theory gateway gateway.gateway"].zorder < lines["gateway gateway.gateway"].zorder
+    assert ax.get_xlabel() == "capacity of each store of each cache (entries)"
 
 
 def test_a_grid_needs_one_value_of_the_others() -> None:
@@ -90,6 +115,17 @@ def test_cells_are_hit_ratios_in_the_order_of_numbers() -> None:
     assert np.asarray(turned.collections[0].get_array()) == pytest.approx(np.array([[37.0, 34.0], [57.0, 54.0]]))
 
 
+def test_cells_where_a_cache_was_still_filling_are_hatched() -> None:
+    grid = cache_grid()
+    grid.loc[(grid["capacity"] == 1000) & (grid["replicas"] == 2), "verdict"] = "still filling"
+    ax = charts.cache_heatmap(grid.assign(capacity=grid["capacity"].map({100: "100KiB", 1000: "1MiB"})))
+    assert len([patch for patch in ax.patches if patch.get_hatch()]) == 1
+    figure = root(ax)
+    assert "a cache was still filling" in [text.get_text() for text in figure.legends[0].get_texts()]
+    assert figure.get_supxlabel() == "capacity of each store of each cache (bytes)"
+    assert figure.get_suptitle() == "Hit ratio, 95 % interval"
+
+
 def test_what_is_no_heat_map() -> None:
     one = cache_grid()[lambda rows: rows["replicas"] == 1]
     with pytest.raises(UsageError, match=r"needs two axes, and points differ in capacity alone: .*--curve replicas"):
@@ -123,6 +159,15 @@ def test_steps_and_arrows() -> None:
     assert list(marks(root(ax).axes[1], "gateway cores_per_point")) == [0.02]
 
 
+def test_whom_no_cost_can_be_told_of_is_named() -> None:
+    lost = cost_points()[lambda rows: rows["architecture"] == "sidecar"]
+    lost = lost.assign(architecture="none", point_cost="lost", bytes_per_point=math.nan, bytes_per_point_low=math.nan)
+    ax = charts.cache_cost(pd.concat([cost_points(), lost]))
+    told = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert "no cost can be told:\nnone" in told
+    assert ax.get_ylabel() == "memory of a point,\nall stores together (KiB)"
+
+
 def test_what_has_no_cost() -> None:
     with pytest.raises(UsageError, match=r"there are no steps: make the table with .* --curve capacity"):
         charts.cache_cost(cache_grid())
@@ -141,3 +186,22 @@ def test_commands_of_the_others(kind: str, points: pd.DataFrame, tmp_path: Path)
     answer = CliRunner().invoke(app, ["chart", kind, str(table), "-o", str(picture)])
     assert answer.exit_code == 0, answer.output
     assert picture.is_file()
+
+
+@pytest.mark.parametrize(
+    ("source", "conditions", "told"),
+    [
+        ("grid.csv", ["replicas=3"], "'replicas=3' leaves no row of"),
+        ("grid.csv", ["cache=gateway"], "cache is gateway.gateway, sidecar@maps.sidecar there"),
+        ("tiles.yaml", [], "--curve capacity=100,300,1000 -o csv > curve.csv"),
+        ("torn.csv", [], "its lines differ in how many columns they have"),
+    ],
+)
+def test_what_cannot_be_read(source: str, conditions: list[str], told: str, tmp_path: Path) -> None:
+    cache_grid().to_csv(tmp_path / "grid.csv", index=False)
+    (tmp_path / "torn.csv").write_text("a,b\n1,2\n1,2,3\n", encoding="utf-8")
+    words = ["chart", "cache-curve", str(tmp_path / source), "-o", str(tmp_path / "picture.png")]
+    words += [word for condition in conditions for word in ("--where", condition)]
+    answer = CliRunner().invoke(app, words)
+    assert answer.exit_code == 2
+    assert told in " ".join(answer.stderr.split())

@@ -83,6 +83,13 @@ def test_oracle_general_and_stdin(shell, tmp_path: Path) -> None:
         assert json.loads(answer.stdout)["caches"][0]["hits"] == 2
 
 
+def test_a_size_that_holds_nothing_is_told(shell) -> None:
+    words = ("cache", "--trace", "zipf-small.csv", "--size", "10B", "--size", "100B")
+    answer = shell(*words)
+    assert answer.stderr == "warning: --size 10B holds nothing: an object of the trace has 100 B at least\n"
+    assert shell(*words, "-q").stderr == ""
+
+
 def test_the_seed_is_that_of_random(shell) -> None:
     words = ("cache", "--trace", "zipf-small.csv", "--policy", "random", "--size", 50, "-o", "csv")
     first, again, other = (shell(*words, "--seed", seed).stdout for seed in (1, 1, 2))

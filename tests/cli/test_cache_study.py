@@ -140,6 +140,9 @@ def test_stdin_and_any_path(shell) -> None:
         (("bookinfo", "--trace", "zipf-small.csv"), "give one of them"),
         (("--trace", "zipf-small.csv", "--size", "5", "--arch", "none"), "--arch does nothing here"),
         (("MAPS", "--curve", "capacity"), "--curve 'capacity': write e.g. capacity=100,300,1000"),
+        (("MAPS", "--curve", "capcity=1,2"), "--curve capcity: there is nothing of that name; did"),
+        (("MAPS", "--curve", "Replica=1,2"), "did you mean 'replicas'?"),
+        (("MAPS", "--curve", "sizes=1,2"), "unknown key 'sizes'"),
         (("MAPS", "--curve", "capacity=1..9"), "a curve goes through given values"),
         (("MAPS", "--curve", "capacity=1", "--curve", "capacity=2"), "--curve capacity is given twice"),
         (("MAPS", "--curve", "capacity=100,-5"), "--curve capacity=-5:1:29: error[M108]"),
@@ -150,6 +153,82 @@ def test_refused_studies(shell, maps: str, words: tuple[str, ...], told: str) ->
     answer = shell("cache", *(maps if word == "MAPS" else word for word in words), "-q")
     assert answer.exit_code == ExitCode.INVALID
     assert told in " ".join(answer.stderr.split()) and answer.stdout == ""
+
+
+def test_capacities_in_the_wrong_unit(shell, maps: str, tmp_path: Path) -> None:
+    answer = shell("cache", maps, "-q", "--curve", "capacity=1MiB,2MiB")
+    assert answer.exit_code == ExitCode.INVALID
+    assert "the capacity of services.maps.caches.tiles, mesh.gateway.cache" in answer.stderr
+    assert "is in entries: give values in entries, e.g. capacity=100,300" in answer.stderr
+    mixed = tmp_path / "mixed.yaml"
+    mixed.write_text(MAPS.replace("tiles: {capacity: 100}", "tiles: {capacity: 1MiB, size: 1KiB}"), encoding="utf-8")
+    answer = shell("cache", mixed, "-q", "--curve", "capacity=100,200")
+    assert answer.exit_code == ExitCode.INVALID
+    assert "services.maps.caches.tiles (1MiB) is in bytes: vary one cache by its path" in answer.stderr
+    assert "--curve mesh.gateway.cache.capacity=100" in answer.stderr
+
+
+def test_a_cache_that_is_still_filling_is_not_ok(shell, maps: str) -> None:
+    words = ("cache", maps, "--arch", "none", "-o", "json", "--set", "services.maps.caches.tiles.capacity=900")
+    answer = shell(*words)
+    found = json.loads(answer.stdout)["architectures"]["none"]
+    assert found["verdict"] == "still filling"
+    assert "warning: still filling (none)" in answer.stderr
+    assert shell(*words, "--strict", "-q").exit_code == ExitCode.VERDICT
+    assert "still filling" not in shell("cache", maps, "--arch", "none").output
+
+
+def test_what_the_table_tells(shell, maps: str) -> None:
+    """Entries and distinct ones at the end, of which duplication can be had again; nothing of objects without size."""
+    answer = shell("cache", maps, "--arch", "none,gateway", "-q", "--duration", "5s")
+    head = next(line for line in answer.stdout.splitlines() if line.startswith("architecture"))
+    assert "entries (mean)  entries at end  distinct at end  duplication  working set (keys)" in head
+    assert "held" not in head and "outdated" not in head
+    tiles = json.loads(shell("cache", maps, "--arch", "none", "-q", "-o", "json", "--duration", "5s").stdout)
+    (one,) = tiles["architectures"]["none"]["caches"]
+    assert one["duplication"] == pytest.approx(1 - one["distinct_entries"] / one["final_entries"])
+    assert one["intervals"]["entries"]["high"] <= 200.0
+
+
+def test_a_column_of_outdated_answers_and_blanks_where_objects_have_no_size(shell, tmp_path: Path) -> None:
+    written = tmp_path / "written.yaml"
+    spec = MAPS.replace("tiles: {capacity: 100}", "tiles: {capacity: 100KiB, size: 1KiB}")
+    spec = spec.replace("  geo: {cpu", "      edit: [{invalidate: {cache: tiles, key: item}}]\n  geo: {cpu")
+    keys = "keys: {item: {uniform: {items: 400}}}"
+    edits = f"  - {{name: edits, tenant: a, entry: maps.edit, arrivals: {{poisson: 50/s}}, {keys}}}"
+    spec = spec.replace("mesh:", f"{edits}\nmesh:")
+    written.write_text(spec, encoding="utf-8")
+    words = ("cache", written, "-q", "--duration", "5s")
+    told = shell(*words, "--arch", "none,gateway").stdout
+    head, *rows = next(block for block in told.split("\n\n") if block.startswith("architecture")).splitlines()
+    assert "outdated" in head and "held (mean)" in head and "0 GiB" not in told
+    start = head.index("held (mean)")
+    held = {row.split()[1]: row[start : start + len("held (mean)")].strip() for row in rows[:3]}
+    assert held == {"maps.tiles": held["maps.tiles"], "gateway.gateway": ""} and held["maps.tiles"].endswith("KiB")
+
+
+def test_a_table_of_hit_ratios_is_part_of_a_comparison(shell, maps: str) -> None:
+    words = ("compare", maps, "--arch", "none,gateway", "-q", "--duration", "5s", "--replications", "2")
+    blocks = shell(*words).stdout.split("\n\n")
+    (found,) = (block.splitlines() for block in blocks if block.startswith("hit ratio "))
+    assert found[0].split() == ["hit", "ratio", "none", "gateway"]
+    assert found[1].startswith("maps.tiles") and found[1].count("%") == 6
+    assert found[2].startswith("gateway.gateway") and found[2].count("%") == 3
+    assert "| hit ratio | none | gateway |" in shell(*words, "-o", "md").stdout
+    assert "\nhit ratio " not in shell("compare", "bookinfo", "-q", "--duration", "1s").stdout
+
+
+def test_warnings_of_a_curve_name_the_points(shell, maps: str) -> None:
+    answer = shell("cache", maps, "--arch", "none", "--duration", "4s", "--curve", "capacity=50,100")
+    assert "(none capacity=50, none capacity=100)" in answer.stderr
+
+
+def test_a_trace_says_what_its_intervals_are_for(shell, tmp_path: Path) -> None:
+    traced = tmp_path / "traced.yaml"
+    zipf = "{zipf: {items: 2000, exponent: 0.9}}"
+    traced.write_text(MAPS.replace(zipf, "{trace: {file: zipf-small.csv}}"), encoding="utf-8")
+    told = shell("cache", traced, "--arch", "none", "-q", "--duration", "4s").stdout
+    assert "intervals are for this trace alone" in told
 
 
 def test_one_mistake_of_a_curve_is_told_once(shell, maps: str) -> None:
@@ -177,7 +256,7 @@ def test_python(maps: str) -> None:
     assert [one.name for one in found.caches] == ["maps.tiles"]
     assert found.command.startswith("meshsim cache ")
     assert "<table>" in found._repr_html_() and "tiles" in found._repr_html_()
-    curve = meshsim.cache_curve(maps, ["none"], curves=["capacity=20,40"], duration_s=4.0, quiet=True)
+    curve = meshsim.cache_curve(maps, ["none"], curves="capacity=20,40", duration_s=4.0, quiet=True)
     assert curve.plot_cost() is not None
     with pytest.raises(UsageError, match="needs two axes"):
         curve.plot_heatmap()

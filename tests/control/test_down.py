@@ -20,9 +20,7 @@ def one_by_one(*times_ms: float, replicas: int = 1, concurrency: int | None = No
     times = [f"{time:g}ms" for time in times_ms]
     return {
         "services": {"a": {"replicas": replicas, **limit, "endpoints": {"e": [{"wait": "10ms"}]}}},
-        "traffic": [
-            {"name": "s", "entry": "a.e", "arrivals": {"trace": {"times": times}}, **stream}
-        ],
+        "traffic": [{"name": "s", "entry": "a.e", "arrivals": {"trace": {"times": times}}, **stream}],
         "network": STILL,
         "policy_defaults": "none",
         "run": {"warmup": "0s"},

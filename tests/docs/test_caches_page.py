@@ -104,5 +104,5 @@ def test_commands_of_studies_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_columns_of_the_table_are_told() -> None:
     from meshsim.results.cache_study import COLUMNS
 
-    rows = re.findall(r"^\| ([a-z ,]+) \|", _section("## What caches do: `meshsim cache`"), re.MULTILINE)
+    rows = re.findall(r"^\| ([a-z ,()]+) \|", _section("## What caches do: `meshsim cache`"), re.MULTILINE)
     assert ", ".join(rows[1:]).split(", ") == list(COLUMNS)

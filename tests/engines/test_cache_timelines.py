@@ -270,6 +270,57 @@ def test_whom_a_lease_refuses_does_not_keep_others_from_renewing() -> None:
     assert count(record, plane, "a.c", *OUTDATED) == [3, 1, 6 * MS, 2]
 
 
+def test_what_is_filled_with_something_outdated_is_outdated() -> None:
+    """`far` never hears of the write at 8 ms; `near` does at once, and is filled from `far` at 9, until 29."""
+    miss = {"cache": {"name": "far", "key": "item", "miss": [{"wait": "5ms"}]}}
+    services = {
+        "a": {
+            "caches": {"near": {"ttl": "20ms", "invalidation": "0s"}, "far": {"ttl": "14ms"}},
+            "endpoints": {
+                "e": [look("near", miss)],
+                "w": [{"invalidate": {"cache": name, "key": "item"}} for name in ("near", "far")],
+            },
+        }
+    }
+    plane = topology(services, [at_ms(0, 9, 12, 20, 30), {**at_ms(8), "entry": "a.w"}])
+    ends, record = went(plane)
+    assert ends == [5, 8, 9, 12, 20, 35]
+    assert count(record, plane, "a.near", *OUTDATED) == [2, 2, (4 + 12) * MS, 3]
+    assert count(record, plane, "a.far", *OUTDATED) == [1, 1, 1 * MS, 2]
+
+
+def test_answers_of_other_services_carry_that_they_are_outdated() -> None:
+    """`c` caches; `b` only asks, in one of two branches; `a` keeps what `b` says, and something of its own."""
+    item = {"cache": {"name": "c", "key": "item", "miss": [{"wait": "1ms"}]}}
+    services = {
+        "a": {
+            "caches": {"c": {"ttl": "1s"}, "own": {"ttl": "1s"}},
+            "endpoints": {"e": [look("c", {"call": "b.e"}), look("own", {"wait": "1ms"})], "other": [{"call": "b.e"}]},
+        },
+        "b": steps({"parallel": [[{"call": "c.e"}], [{"wait": "2ms"}]]}),
+        "c": {
+            "caches": {"c": {"ttl": "1s"}},
+            "endpoints": {"e": [item], "w": [{"invalidate": {"cache": "c", "key": "item"}}]},
+        },
+    }
+    streams = [{**at_ms(0), "entry": "a.other"}, {**at_ms(10), "entry": "c.w"}, at_ms(20, 30)]
+    plane = topology(services, streams)
+    ends, record = went(plane)
+    assert ends == [2, 10, 23, 30]
+    assert count(record, plane, "c.c", *OUTDATED) == [1, 1, 10 * MS, 1]
+    assert count(record, plane, "a.c", *OUTDATED) == [1, 1, 20 * MS, 1]
+    assert count(record, plane, "a.own", *OUTDATED) == [1, 0, 0, 1]
+
+
+@pytest.mark.parametrize("leases", ["off", "on"])
+def test_who_asked_after_a_write_and_waited_got_something_outdated(leases: str) -> None:
+    """Got from 0 to 5 ms and written at 2: who asked at 1 did so before, who asked at 4 is 2 ms behind."""
+    plane = written({"ttl": "1s", "coalesce": "on", "leases": leases}, [0, 1, 4], [2])
+    ends, record = went(plane)
+    assert ends == [5, 5, 2, 5]
+    assert count(record, plane, "a.c", "delayed", *OUTDATED) == [2, 0, 1, 2 * MS, int(leases == "off")]
+
+
 def test_who_fills_pays_for_it() -> None:
     """The entry is there at 5 ms, its owner is busy until 7 ms."""
     plane = topology(fetched({**ENDLESS_ROOM, "fill": "2ms"}, {"wait": "5ms"}), [at_ms(0, 6, 8)])

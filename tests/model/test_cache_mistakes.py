@@ -9,6 +9,7 @@ import pytest
 from meshsim.errors import Diagnostic
 from meshsim.model import load as loading
 from meshsim.model.graph import calls_per_request, expected_visits
+from meshsim.model.steps import Invalidate
 from meshsim.model.timing import held_s, least_s, longest_s
 from meshsim.model.topology import Topology
 
@@ -43,7 +44,10 @@ CACHES = [
     ("M101", "capacity: 100, §where: client", "known:"),
     ("M103", "capacity: §[100]", "capacity: 1"),
     ("M103", 'capacity: §"100"', "without quotes"),
-    ("M103", "capacity: §1.5", ""),
+    ("M103", "capacity: §1.5", "write capacity: 2"),
+    ("M103", "capacity: §0.2", "write capacity: 1"),
+    ("M109", "capacity: 64MiB, size: §tracee", "did you mean 'trace'?"),
+    ("M107", "capacity: 64MiB, size: §large", "KiB"),
     ("M106", "ttl: §60", "60s"),
     ("M106", "ttl: 1s, stale: §5", "5s"),
     ("M106", "ttl: 1s, negative: §5", "5s"),
@@ -107,6 +111,8 @@ REST = [
     ("M108", SESSIONS, "sessions: {requests: 3, gap: 1s, reuse: {share: 1, window: §1001}}", "write 1000"),
     ("M103", SESSIONS, "sessions: {requests: 3, gap: 1s, reuse: {share: 1, window: §1.5}}", ""),
     ("M120", SESSIONS, f"{SESSIONS}\n  - {{name: b, entry: geo.find, arrivals: {{poisson: 1/s}}, "
+     "sessions: {requests: 3, gap: 1s, §reuse: 1%}}", "add keys: {item:"),
+    ("M120", SESSIONS, f"{SESSIONS}\n  - {{name: b, entry: geo.find, arrivals: {{poisson: 1/s}}, keys: {{}}, "
      "sessions: {requests: 3, gap: 1s, §reuse: 1%}}", "add keys: {item:"),
     ("M101", "{poisson: 1/s}", "{§reuse: 70%}", "that belongs to sessions"),
     ("M104", SESSIONS, "sessions: {requests: 3, gap: 1s, same: §caler}", "did you mean 'caller'?"),
@@ -192,6 +198,26 @@ def test_a_write_says_whose_answers_have_changed(tmp_path: Path) -> None:
     assert _diagnostics(text.replace("§", "").replace("gateway, key", "gateway, of: maps, key"), tmp_path) == []
 
 
+@pytest.mark.parametrize("only", ["maps.tile", "maps"])
+def test_a_write_need_not_say_whose_answers_where_one_endpoint_has_any(only: str, tmp_path: Path) -> None:
+    text = MAPS.replace(STEP, OF_PROXIES) + "mesh: {gateway: {cache: {capacity: 9, key: item, only: [maps.tile]}}}\n"
+    topology = _load(tmp_path, text.replace("§", "").replace("only: [maps.tile]", f"only: [{only}]"))
+    written = topology.services["maps"].versions[0].endpoints["tile"][-1]
+    assert isinstance(written, Invalidate) and written.of == "maps.tile"
+    error = _the_error(text.replace("only: [maps.tile]", "only: [maps.tile, geo.find]"), tmp_path)
+    assert error.code == "M102" and error.hint == "add of: service.endpoint"
+    slip = text.replace("§", "").replace("only: [maps.tile]", "only: [§maps.til]")
+    assert _the_error(slip, tmp_path).code == "M104"  # the one mistake that there is
+
+
+def test_a_write_to_answers_that_are_not_kept(tmp_path: Path) -> None:
+    text = MAPS.replace(STEP, f"{STEP}, {{invalidate: {{cache: sidecar, key: item, of: §maps.tile}}}}")
+    error = _the_error(text + "mesh: {sidecar: {cache: {capacity: 9, key: item, only: [geo.find]}}}\n", tmp_path)
+    assert error.code == "M120"
+    assert error.message == "the cache of the sidecar keeps no answers of maps.tile: its only names geo.find"
+    assert error.hint == "write of: geo.find, or name maps.tile in only: of mesh.sidecar.cache"
+
+
 def test_without_any_keys_the_hint_says_where_keys_of_caches_go(tmp_path: Path) -> None:
     begin = MAPS.index("    keys:")
     text = MAPS[:begin] + MAPS[MAPS.index("    sessions:") :]
@@ -210,6 +236,9 @@ ADVICE = [
      "the cache of the gateway", "raise"),
     ("M225", "traffic:", "mesh: {sidecar: {§cache: {capacity: 9, key: item, only: [geo.find]}}}\ntraffic:",
      "stream 'far' reaches geo.find without the key 'item', and passes the cache of the sidecar by", "name in only"),
+    ("M225", "find: [{work: 5ms}]", "find: [{work: 5ms}, {invalidate: {cache: maps.tiles, key: §item}}]",
+     "stream 'far' reaches geo.find without the key 'item', and what it writes makes nothing outdated in cache 'tiles' "
+     "of 'maps'", "to 'far'"),
 ]  # fmt: skip
 
 
@@ -245,6 +274,89 @@ def test_nothing_to_say_of_caches(old: str, new: str, tmp_path: Path) -> None:
 
 def test_a_stream_that_never_comes_to_the_cache_needs_no_key(tmp_path: Path) -> None:
     assert _diagnostics(MAPS + "  - {name: far, entry: geo.find, arrivals: {poisson: 1/s}}\n", tmp_path) == []
+
+
+# -- writes that proxies do not hear of ----------------------------------------------------------------------------
+
+EDITED = (
+    MAPS.replace(STEP, f"{STEP}], edit: [{{invalidate: {{cache: tiles, key: item}}}}").replace(
+        "geo: {endpoints: {find: [{work: 5ms}]}}",
+        "geo: {endpoints: {find: [{work: 5ms}]}}\n  shop: {endpoints: {page: [{call: maps.tile}]}}",
+    )
+    + f"""\
+  - {{name: shop, entry: shop.page, arrivals: {{poisson: 1/s}}, keys: {{item: {ZIPF}}}}}
+  - {{name: editors, entry: maps.edit, arrivals: {{poisson: 1/s}}, keys: {{item: {ZIPF}}}}}
+"""
+)
+WRITE = "{invalidate: {cache: tiles, key: item}}"
+GATEWAY = "mesh: {gateway: {§cache: {capacity: 9, ttl: 5s, key: item, only: [maps.tile]}}}\n"
+
+
+def test_a_gateway_that_does_not_hear_of_writes(tmp_path: Path) -> None:
+    before, _, after = (EDITED + GATEWAY).partition("§")
+    (warning,) = _diagnostics(before + after, tmp_path)
+    assert (warning.code, warning.severity) == ("M228", "warning")
+    assert (warning.line, warning.col) == (before.count("\n") + 1, len(before) - before.rfind("\n"))
+    assert warning.message == (
+        "the gateway keeps answers of maps.tile, which depend on cache maps.tiles; writes that outdate it do not reach "
+        "the gateway: answers there may be outdated without being counted"
+    )
+    assert "- invalidate: {cache: gateway, key: item, of: maps.tile}" in warning.hint
+    mended = (before + after).replace(WRITE, f"{WRITE}, {{invalidate: {{cache: gateway, key: item, of: maps.tile}}}}")
+    assert _diagnostics(mended, tmp_path) == []
+
+
+# (what keeps answers, what is told of it)
+DEAF = [
+    ("gateway: {cache: {capacity: 9, key: item, only: [shop.page]}}", "the gateway keeps answers of shop.page, "),
+    ("sidecar: {cache: {capacity: 9, key: item, only: [maps.tile]}}", "the sidecar keeps answers of maps.tile, "),
+    (
+        "ambient: {waypoint: {cache: {capacity: 9, key: item, only: [maps.tile]}}}",
+        "the waypoint keeps answers of maps.tile, ",
+    ),
+    ("gateway: {cache: {ttl: 1s, key: item, only: [maps.tile, shop.page]}}", "shop.page (and 1 more), "),
+]
+
+
+@pytest.mark.parametrize(("mesh", "told"), DEAF)
+def test_proxies_that_keep_what_depends_on_a_written_cache(mesh: str, told: str, tmp_path: Path) -> None:
+    (warning,) = _diagnostics(f"{EDITED}mesh: {{{mesh}}}\n", tmp_path)
+    assert warning.code == "M228" and told in warning.message, warning
+    assert "depend on cache maps.tiles;" in warning.message
+
+
+# (part of the file, what stands there instead): nothing that a proxy keeps becomes outdated unheard
+HEARING = [
+    (WRITE, "{work: 1ms}"),  # nobody writes
+    ("only: [maps.tile]", "only: [geo.find]"),  # made of nothing that is kept; and no gateway sees it
+    ("cache: {capacity: 9, ttl: 5s, key: item, only: [maps.tile]}", "replicas: 2"),
+    ("only: [maps.tile]", "only: [shop.page]"),
+]
+
+
+@pytest.mark.parametrize(("old", "new"), HEARING)
+def test_nothing_to_say_of_writes(old: str, new: str, tmp_path: Path) -> None:
+    text = (EDITED + GATEWAY.replace("§", "")).replace("{call: maps.tile}", "{call: maps.tile, async: true}")
+    assert old in text
+    assert [one for one in _diagnostics(text.replace(old, new), tmp_path) if one.code == "M228"] == []
+
+
+def test_a_gateway_sees_entries_alone_and_keeps_nothing_without_its_key(tmp_path: Path) -> None:
+    text = EDITED.replace("entry: maps.tile", "entry: shop.page")
+    inner = GATEWAY.replace("§", "")
+    assert [one.code for one in _diagnostics(text + inner, tmp_path)] == []
+    assert [one.code for one in _diagnostics(text + inner.replace("gateway", "sidecar"), tmp_path)] == ["M228"]
+    of_callers = inner.replace("maps.tile", "shop.page").replace("key: item", "key: [caller, item]")
+    away = EDITED.replace("entry: maps.tile", "entry: geo.find")  # the one stream with callers
+    assert "M228" not in [one.code for one in _diagnostics(away + of_callers, tmp_path)]
+    assert "M228" in [one.code for one in _diagnostics(text + of_callers, tmp_path)]
+
+
+def test_an_answer_that_a_route_replaces_depends_on_nothing(tmp_path: Path) -> None:
+    text = EDITED + GATEWAY.replace("§", "").replace("maps.tile", "shop.page")
+    assert [one.code for one in _diagnostics(text, tmp_path)] == ["M228"]
+    elsewhere = "routes: [{name: r, to: maps.tile, from: shop, rewrite: geo.find}]\n"
+    assert _diagnostics(text + elsewhere, tmp_path) == []
 
 
 # -- load and times ------------------------------------------------------------------------------------------------

@@ -151,6 +151,8 @@ MISTAKES = [
     ("M120", TRACE, "trace: {file: web.csv, §life: 10m}", "remove life"),
     ("M120", TRACE, "trace: {file: web.csv, §items: 10}", "write zipf in the place of trace"),
     ("M114", f"item: {{{TRACE}}}", f"§item: {{{TRACE}, uniform: {{items: 9}}}}", "write {zipf"),
+    ("M120", f"item: {{{TRACE}}}", f"item: {{{TRACE}, §once: 10%}}", "remove once"),
+    ("M101", f"item: {{{TRACE}}}", "item: {zipf: {items: 9, exponent: 1.0}, §once: 10%}", "give it to zipf"),
     ("M120", ARRIVALS, "{poisson: 1/s}\n    sessions: {requests: 3, gap: 1s, §reuse: 10%}", "remove reuse"),
     ("M120", ARRIVALS, "{poisson: 1/s}\n    sessions: {requests: 3, gap: 1s, §same: item}", "remove same"),
     ("M104", ARRIVALS, "{trace: {keys: §itme}}", "did you mean 'item'?"),
@@ -179,6 +181,25 @@ def test_mistakes(code: str, old: str, new: str, hint: str, tmp_path: Path) -> N
 def test_broken_files_are_one_error_with_their_line(web: str | bytes, told: str, hint: str, tmp_path: Path) -> None:
     error = _the_error(tmp_path, MAPS.replace("file: web", "file: §web"), web)
     assert error.code == "M122" and told in error.message and hint in error.hint, error
+
+
+@pytest.mark.parametrize("item", [f"{{{TRACE}, §once: 10%}}", f"{{{TRACE.replace('}', ', §once: 10%}')}}}"])
+def test_once_beside_a_trace_is_one_mistake_with_its_reason(item: str, tmp_path: Path) -> None:
+    text = MAPS.replace(ARRIVALS, "{trace: {keys: item}}").replace(f"{{{TRACE}}}", item)
+    error = _the_error(tmp_path, text)
+    assert error.message == "once has no meaning with a trace, which has its own repetitions"
+
+
+def test_a_trace_without_a_value_beside_others(tmp_path: Path) -> None:
+    many = "item: {trace: , zipf: {items: 9, exponent: 1.0}, uniform: {items: 9}}"
+    found = validate(_write(tmp_path, MAPS.replace(f"item: {{{TRACE}}}", many)))[1]
+    assert [one.code for one in found] == ["M114", "M112"]
+
+
+def test_of_two_kinds_the_trace_is_still_one(tmp_path: Path) -> None:
+    two = f"§item: {{{TRACE}, uniform: {{items: 9}}}}"
+    text = MAPS.replace(ARRIVALS, "{trace: {keys: item}}").replace(f"item: {{{TRACE}}}", two)
+    assert _the_error(tmp_path, text).code == "M114"
 
 
 def test_same_may_be_about_what_is_drawn(tmp_path: Path) -> None:
@@ -231,4 +252,19 @@ def test_a_run_that_is_longer_than_its_trace(old: str, new: str, hint: str, tmp_
 
 def test_requests_at_the_times_of_the_trace_are_never_more(tmp_path: Path) -> None:
     text = MAPS.replace(ARRIVALS, "{trace: {keys: item}}").replace("duration: 4s", "duration: 1h, load: 9")
-    assert validate(_write(tmp_path, text))[1] == []
+    assert [one.code for one in validate(_write(tmp_path, text))[1]] == ["M229"]  # and not M227
+
+
+def test_a_run_that_goes_on_when_its_trace_is_over(tmp_path: Path) -> None:
+    """The last request comes 2.5 s after the first."""
+    text = MAPS.replace(ARRIVALS, "{trace: {keys: item}}")
+    (warning,) = validate(_write(tmp_path, text))[1]
+    assert (warning.code, warning.severity, warning.line) == ("M229", "warning", 9)
+    assert warning.message == "the trace of 'web' ends at 2.5s, and nothing is sent in the last 1.5s of the run"
+    assert warning.hint == "make run.duration 2.7s, or give a longer trace"
+    (warning,) = validate(_write(tmp_path, text.replace("4s", "0.8s, load: 5")))[1]
+    assert "make run.duration 540ms" in warning.hint  # 1s would be longer than it was
+    fitting = text.replace("4s", "2.7s")
+    assert validate(_write(tmp_path, fitting))[1] == []
+    (warning,) = validate(_write(tmp_path, fitting.replace("2.7s", "2.7s, load: 2")))[1]
+    assert "ends at 1.25s" in warning.message and "the last 1.45s" in warning.message

@@ -14,7 +14,7 @@ import meshsim
 from meshsim.caches.theory import che, zipf
 from meshsim.results.cache_study import CacheCurve, CacheStudy
 from meshsim.results.comparison import compare_results
-from meshsim.results.hit_difference import PROXIES
+from meshsim.results.hit_difference import PROXIES, HitDifference, sentences
 from meshsim.results.intervals import Estimate, Statistic, quotient, t_quantile
 
 SHORT = {"duration": "3s", "warmup": "1s", "replications": 8}
@@ -71,6 +71,19 @@ def test_of_exact_memory_the_interval_is_that_of_the_gain_turned_over() -> None:
     unbounded = quotient((exact, NONE), (vague, NONE))
     assert (unbounded.value, unbounded.high) == (None, math.inf)
     assert unbounded.low == pytest.approx(30 / (1.5 * half))
+
+
+def test_what_cannot_be_compared_for_one_reason_is_told_in_one_line() -> None:
+    nothing = Estimate(None, None, None, 0, "why")
+    found = [HitDifference("gateway", "none", of, nothing, "why") for of in ("a.x", "a.y")]
+    found += [HitDifference("sidecar", "none", of, nothing, "why") for of in ("a.x", "a.y")]
+    found.append(HitDifference("gateway", "none", "b.z", Estimate(0.0, 0.0, 0.0, 9, "")))
+    found.append(HitDifference("gateway", "none", "c", Estimate(-0.2, -0.5, -0.19, 9, "")))
+    assert sentences(found) == [
+        "hit ratios of b.z under gateway and none are the same",
+        "c finds 20.0 (19.0 to 50.0) percentage points less under gateway than under none",
+        "hit ratios of a.x, a.y cannot be compared (gateway and none, sidecar and none): why",
+    ]
 
 
 def test_the_paired_difference_is_that_of_the_replications() -> None:

@@ -38,6 +38,8 @@ def test_approximations_are_beside_the_caches_that_they_are_for(cache: dict[str,
     assert (row.theory, row.judgement) == (theory, "agrees")
     assert row.predicted is not None and row.simulated is not None and row.simulated.value is not None
     assert abs(row.predicted - row.simulated.value) < 0.01
+    low, high = (end.removesuffix(" %)") for end in row.sentence().partition("% (")[2].split(",")[0].split(" % to "))
+    assert float(low) < 100 * row.simulated.value < float(high)  # ends in percent, no ± that reads as a share of it
 
 
 def test_a_hash_of_the_key_makes_one_cache_of_all_replicas() -> None:
@@ -73,6 +75,32 @@ def test_a_ttl_alone_has_a_closed_form() -> None:
 def test_why_there_is_no_theory(fields: dict[str, Any], why: str) -> None:
     row = hit_ratio(checked(maps(**fields)))
     assert row.judgement == "no theory" and why in row.note
+
+
+@pytest.mark.parametrize(
+    ("arrivals", "on", "why"),
+    [
+        ({"poisson": "500/s"}, "caller", "a hash of caller chooses the replica"),
+        ({"rate": [{"at": "0s", "rate": "900/s"}, {"at": "3s", "rate": "100/s"}]}, "item", "of ads change with time"),
+    ],
+)
+def test_a_mix_of_streams_that_is_not_everywhere_the_same_has_no_theory(arrivals: Any, on: str, why: str) -> None:
+    """Each tenant's requests are about items of its own; one stream alone is the same mix everywhere."""
+    spec = maps(run={"duration": "5s", "warmup": "2s", "replications": 1})
+    (web,) = spec["traffic"]
+    web["keys"]["caller"] = {"uniform": {"items": 50}}
+    spec["policies"] = [{"name": "p", "in_app": "on", "load_balancer": {"ring_hash": {"on": on}}}]
+    assert hit_ratio(checked(spec)).judgement != "no theory"
+    spec["tenants"]["ads"] = {}
+    spec["traffic"] = [web, {**web, "name": "ads", "tenant": "ads", "arrivals": arrivals}]
+    row = hit_ratio(checked(spec))
+    assert row.judgement == "no theory" and why in row.note
+
+
+def test_a_cache_of_bytes_is_full_where_another_object_would_not_fit() -> None:
+    """100 of 5.5 objects' room in each of two stores: a tenth of it is free for ever."""
+    row = hit_ratio(checked(maps(cache={"capacity": "5632B", "size": "1KiB"})))
+    assert row.theory == "≈ Che, lru" and row.note.startswith("answers are there at once")
 
 
 def test_there_is_no_theory_of_a_trace() -> None:

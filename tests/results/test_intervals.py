@@ -13,6 +13,7 @@ from meshsim.results.intervals import (
     Estimate,
     Statistic,
     difference,
+    interval,
     merge_batches,
     per_batch,
     ratio,
@@ -42,6 +43,17 @@ def independent(seed: int, n: int = 20_000) -> tuple[np.ndarray, np.ndarray]:
 
 
 # -- points and formulas ---------------------------------------------------------------------------------------------
+
+
+def test_what_is_never_negative_has_no_interval_below_zero() -> None:
+    """Nothing is evicted until a cache is full: Willink's arm of so skewed batches would reach to -0.9."""
+    late = [0.0] * 6 + [5.0, 0.0, 9.0, 1.0]
+    found = per_batch([late], most=6.0).estimate
+    free = interval(1.5, (np.array([late]) - 1.5) / 10, 10, 0.95)
+    assert free.low is not None and free.low < 0.0 and free.high is not None and free.high > 6.0
+    assert (found.value, found.low, found.high) == (1.5, 0.0, 6.0)
+    signed = per_batch([[-1.0, 1.0, 0.5, -0.5]]).estimate
+    assert signed.low is not None and signed.low < 0.0
 
 
 def test_a_symmetric_mean_has_student_s_interval() -> None:

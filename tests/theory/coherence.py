@@ -70,7 +70,7 @@ def fetched_during_writes(_: float) -> Setting:
 def leases(_: float) -> Setting:
     cache = {"capacity": 9, "invalidation": "0s", "coalesce": "on", "leases": "on"}
     truth = laws.fetched_during_writes(READ, WRITE, 0.03, leases=True)
-    figures = {"hit ratio": of("hits", truth.hits), "share delayed": of("delayed", truth.delayed)}
+    figures = {**outdated(truth), "share delayed": of("delayed", truth.delayed)}
     return setting(plane_of(cache, {"wait": "30ms"}, write=WRITE), figures)
 
 
@@ -105,7 +105,7 @@ MODELS = (
     Model("cache: writes heard of after an exponential time", MIRASOL, invalidated_after_exponential, 3.5, ALONE),
     Model("cache: writes heard of after 30 ms", MIRASOL, invalidated_after_constant, 1.5, ALONE),
     Model("cache: fetches during writes", RENEWAL, fetched_during_writes, 3.5, ALONE),
-    Model("cache: fetches during writes, leases", RENEWAL, leases, 1.5, ALONE),
+    Model("cache: fetches during writes, leases", RENEWAL, leases, 6.0, ALONE),
     Model("cache: renewal behind stale answers", RENEWAL, lambda _: renewed_behind(0.02, 0.012), 3.5, ALONE),
     Model("cache: stale answers end before renewal", RENEWAL, lambda _: renewed_behind(0.01, 0.04), 1.5, ALONE),
     Model("cache: answers and failures kept", RENEWAL, failures_kept, 2.5, ALONE),

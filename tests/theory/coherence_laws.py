@@ -65,14 +65,18 @@ class Fetched(NamedTuple):
 
 def fetched_during_writes(read: float, write: float, fetch: float, *, leases: bool) -> Fetched:
     """Writes are heard of at once, and one fetches for all. What was fetched during a write is outdated until the next
-    write, or, with leases, not put in.
+    write, or, with leases, not put in. Who asks after the write and waits for that fetch gets something outdated too.
     """
     clean = math.exp(-write * fetch)
     hits = (clean if leases else 1.0) * read / write
     cycle = 1.0 + read * fetch + hits
     outdated = 0.0 if leases else (1.0 - clean) * read / write
     since = fetch - (1.0 / write - fetch * clean / (1.0 - clean))  # from the first write to the end of the fetch
-    return Fetched(hits / cycle, read * fetch / cycle, outdated / cycle, since + 1.0 / write)
+    # a read at t of the fetch is behind the first write by (t - T)+, T exponential: integrals of its law over the fetch
+    waiting = read * (fetch - (1.0 - clean) / write)
+    waited = read * (fetch**2 / 2.0 - fetch / write + (1.0 - clean) / write**2)
+    age = (outdated * (since + 1.0 / write) + waited) / (outdated + waiting)
+    return Fetched(hits / cycle, read * fetch / cycle, (outdated + waiting) / cycle, age)
 
 
 class Renewed(NamedTuple):

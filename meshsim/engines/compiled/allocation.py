@@ -38,7 +38,7 @@ from meshsim.engines.compiled.rows import (
 )
 from meshsim.engines.compiled.state import CHANGEABLE, OF_PROGRAM, Kernel, shared, sparse_zeros, table
 from meshsim.engines.order import NEVER_NS
-from meshsim.engines.program import Program
+from meshsim.engines.program import OUTDATE, Program
 from meshsim.engines.record import BATCHES, CACHE_COUNTERS, OCCUPANCY_BINS, OUTCOMES, REQUESTS, SERVICE_COUNTERS, SPANS
 from meshsim.engines.sharing import fifo_servers
 
@@ -169,6 +169,7 @@ def fill_lists(kernel: Kernel, program: Program) -> None:
     _fill_groups(kernel, program)
     scalars["depth"] = program.depth
     scalars["zones"] = 1 + int(program.replicas["zone"].max())
+    scalars["writes"] = int((program.instructions["op"] == OUTDATE).any())
     scalars["deadlines"] = int(program.calls["deadline"].any())
     scalars["first_count"] = int(
         (program.views["callers"] * program.services["versions"][program.views["among"]]).sum()

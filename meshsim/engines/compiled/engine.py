@@ -135,7 +135,7 @@ class CompiledRun:
         self.kernel = k._replace(**{name: state.shared(array) for name, array in shared.items()})
 
     def _start_cold(self, service: int, before: int, after: int) -> None:
-        """Replicas that come (back) have nothing in their own caches (rule G3)."""
+        """Replicas that come back, or go down, have nothing in their own caches (rules G3, G10)."""
         for cache in self.program.caches[self.program.caches["service"] == service]:
             for number in range(before, after) if not cache["shared"] else ():
                 caches.empty(self._tables(), int(cache["first_store"]) + number)
@@ -181,7 +181,9 @@ class CompiledRun:
         self.kernel.stations["condition"][replica] = condition
         if condition == UP:
             return
-        self._lose_caches(replica)
+        service = int(self.program.replicas["service"][replica])
+        number = replica - int(self.program.services["first_replica"][service])
+        self._start_cold(service, number, number + 1)
         frames = self.kernel.frames
         works = (frames["number"] >= 0) & (frames["replica"] == replica) & np.isin(frames["state"], rows.AT_WORK)
         falling = np.flatnonzero(works & (frames["kind"] != rows.FORKED))
@@ -194,14 +196,6 @@ class CompiledRun:
             self.kernel = growth.grow(self.kernel, growth.READY_TABLE)
         for frame in falling.tolist():
             messages.falls(self._tables(), frame)
-
-    def _lose_caches(self, replica: int) -> None:
-        """What a replica had in its own caches is gone."""
-        service = int(self.program.replicas["service"][replica])
-        number = replica - int(self.program.services["first_replica"][service])
-        for cache in self.program.caches[self.program.caches["service"] == service]:
-            if not cache["shared"]:
-                caches.empty(self._tables(), int(cache["first_store"]) + number)
 
     def set_field(self, table: Changeable, row: int, field: str, value: float) -> None:
         """Change a field of the Program for this run from now on."""

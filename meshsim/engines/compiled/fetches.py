@@ -11,6 +11,7 @@ from meshsim.engines.compiled.ready import LOOK_AGAIN, tell
 from meshsim.engines.compiled.rows import NONE
 from meshsim.engines.compiled.state import Kernel
 from meshsim.engines.jit import compiled
+from meshsim.engines.outdated import earliest
 from meshsim.engines.record import DEGRADED
 
 
@@ -26,6 +27,10 @@ def begin(k: Kernel, frame: int, store: int, key: int) -> None:
         s.tight = 1
     f.key = key
     f.outdated_ns = NONE
+    f.aside_ns = NONE
+    if s.writes:  # what was outdated before says nothing of what is fetched now
+        f.aside_ns = k.forwards[frame].outdated_ns
+        k.forwards[frame].outdated_ns = NONE
     f.store = store
     f.frame = frame
     f.within = k.frames[frame].fetch
@@ -100,16 +105,34 @@ def conclude(k: Kernel, frame: int, news: int) -> None:
         of_store.last_fetch = f.earlier
     else:
         k.fetches[f.later].earlier = f.earlier
+    since_ns = NONE
+    if s.writes:
+        w = k.forwards[frame]
+        since_ns = earliest(f.outdated_ns, w.outdated_ns) if news <= DEGRADED else NONE
+        w.outdated_ns = earliest(earliest(since_ns, w.outdated_ns), f.aside_ns)
     waiting = f.first
     while waiting != NONE:
         following = k.frames[waiting].next
         k.frames[waiting].child = NONE
+        if since_ns >= 0:
+            _gets_outdated(k, waiting, of_store.cache, since_ns)
         s.waiting -= 1
         tell(k, waiting, news)
         waiting = following
     f.later = s.free_fetch
     s.free_fetch = at
     s.free_fetches += 1
+
+
+@compiled(inline=False)
+def _gets_outdated(k: Kernel, frame: int, cache: int, since_ns: int) -> None:
+    """Who waited gets something outdated; it counts if the write came before it asked (rule K9)."""
+    f, w = k.frames[frame], k.forwards[frame]
+    w.outdated_ns = earliest(w.outdated_ns, since_ns)
+    if f.began_ns >= since_ns:
+        at = k.cache_counters[k.scalars[0].batch, cache * len(k.streams) + k.live[f.request].stream]
+        at.outdated += 1
+        at.outdated_ns += f.began_ns - since_ns
 
 
 @compiled(inline=False)

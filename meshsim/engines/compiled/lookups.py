@@ -18,6 +18,7 @@ from meshsim.engines.compiled.state import Kernel
 from meshsim.engines.jit import compiled
 from meshsim.engines.keyed import mix
 from meshsim.engines.order import NEVER_NS
+from meshsim.engines.outdated import earliest
 from meshsim.engines.program import TRACED
 from meshsim.engines.record import DEGRADED, UNFINISHED
 
@@ -79,6 +80,8 @@ def look(k: Kernel, frame: int, pc: int, anew: bool) -> int:
         is_stale = now >= e.expires_ns
         if not is_stale or (e.outcome <= DEGRADED and now < e.expires_ns + c.stale_ns):
             outcome = int(e.outcome)
+            if e.outdated_ns >= 0:
+                k.forwards[frame].outdated_ns = earliest(k.forwards[frame].outdated_ns, e.outdated_ns)
             if anew:  # who looks again has been counted as delayed
                 at.hits += 1
                 at.hit_bytes += size
@@ -158,15 +161,18 @@ def fill(k: Kernel, frame: int, pc: int) -> bool:
         return False
     is_kept = False
     stream = k.live[f.request].stream
-    outdated_ns = NONE
+    written_ns = NONE
+    got_ns = NONE
     if c.tracked:
-        outdated_ns = k.fetches[f.fetch].outdated_ns
-    if outdated_ns >= 0 and c.leases:
+        written_ns = k.fetches[f.fetch].outdated_ns
+    if k.scalars[0].writes:
+        got_ns = k.forwards[frame].outdated_ns
+    if written_ns >= 0 and c.leases:
         fetches.give_up(k, frame, outcome)
     else:
         expires_ns = k.scalars[0].now_ns + c.ttl_ns if c.ttl_ns >= 0 else NEVER_NS
         size, store = _size(k, frame, pc, key), caches.store_of(k, i.a, f.replica)
-        is_kept = caches.insert(k, store, key, stream, size, expires_ns, outcome, outdated_ns)
+        is_kept = caches.insert(k, store, key, stream, size, expires_ns, outcome, earliest(written_ns, got_ns))
         k.cache_counters[k.scalars[0].batch, i.a * len(k.streams) + stream].fills += is_kept
         if c.tracked:
             fetches.conclude(k, frame, outcome)

@@ -41,6 +41,7 @@ from meshsim.engines.compiled.state import Kernel
 from meshsim.engines.compiled.timers import start_timer, stop_timer
 from meshsim.engines.jit import compiled
 from meshsim.engines.keyed import mix
+from meshsim.engines.outdated import earliest
 from meshsim.engines.program import APP
 from meshsim.engines.record import CONNECT_FAILURE, DEGRADED, OVERFLOW, RESET, TIMEOUT
 from meshsim.engines.running import REFUSING
@@ -202,6 +203,8 @@ def answered(k: Kernel, frame: int) -> int:
         k.spans[f.span].returned_ns = k.scalars[0].now_ns
     if f.parent == NONE:
         return frame
+    if k.scalars[0].writes and f.outcome <= DEGRADED:
+        _learns(k, f.parent, frame)
     if k.calls[f.call].policy >= 0:
         enforcer = f.parent
         leave_family(k, frame)
@@ -213,6 +216,12 @@ def answered(k: Kernel, frame: int) -> int:
         ready_frame(k, RUN, f.parent)
     free_frame(k, frame)
     return NONE
+
+
+@compiled(inline=False)
+def _learns(k: Kernel, frame: int, of: int) -> None:
+    """What a frame made of another one's answer is as outdated as that (rule K9)."""
+    k.forwards[frame].outdated_ns = earliest(k.forwards[frame].outdated_ns, k.forwards[of].outdated_ns)
 
 
 @compiled()
@@ -465,6 +474,8 @@ def branch_ended(k: Kernel, branch: int, outcome: int) -> None:
         if f.missing > 0 and f.spare >= 0:  # not decided yet
             decided = NONE
             if outcome <= DEGRADED:
+                if k.scalars[0].writes:
+                    _learns(k, frame, branch)
                 f.missing -= 1
                 if outcome == DEGRADED:
                     f.degraded = 1

@@ -49,6 +49,8 @@ def new_frame(k: Kernel, request: int) -> int:
     f.group = NONE
     f.fetch = NONE
     f.aside = 0
+    if s.writes:
+        k.forwards[at].outdated_ns = NONE
     return at
 
 

@@ -68,6 +68,7 @@ SCALARS = np.dtype(
         ("depth", "i8"),
         ("zones", "i8"),
         ("deadlines", "i8"),  # 1 if any travel with requests
+        ("writes", "i8"),  # 1 if caches can be outdated
         ("first_count", "i8"),  # where the outstanding counters begin in `seen`
         ("culprit", "i8"),  # frame or call that met a limit
         ("scalings", "i8"),  # changes of replicas written
@@ -150,11 +151,15 @@ FRAMES = _in_lines(
         ("aside", "i8"),  # at each miss, innermost last, a bit: it was degraded before
     ],
 )
-#: What only enforcers and their tries need, a row a frame.
+#: What few frames need, most of them enforcers and their tries; a row a frame.
 FORWARDS = np.dtype(
     [
         ("limit_ns", "i8"),  # overall, of an enforcer
         ("tried", "i8"),  # a bit for each replica that an enforcer has tried
+        (
+            "outdated_ns",
+            "i8",
+        ),  # of any frame: first write that what it has got does not know of; NONE (if there are writes)
         ("retry_ns", "i8"),  # when it has backed off; NONE: it does not
         ("last_group", "i4"),  # of an enforcer: the group of its last try
         ("host", "i4"),  # of a try
@@ -248,6 +253,7 @@ FETCHES = np.dtype(
     [
         ("key", "u8"),
         ("outdated_ns", "i8"),  # when there was a write since it began; NONE
+        ("aside_ns", "i8"),  # what its frame had got before that was outdated; NONE
         ("store", "i4"),
         ("frame", "i4"),
         ("within", "i4"),  # the fetch of this frame around it

@@ -222,6 +222,12 @@ class CacheMeter:
         self.entries += entries
         self.bytes += size
 
+    def answers_outdated(self, age_ns: int) -> None:
+        """Count an answer that was outdated for so long when it was asked for; negative: it was not yet (rule K9)."""
+        if age_ns >= 0:
+            self.outdated += 1
+            self.outdated_ns += age_ns
+
     def close_batch(self) -> None:
         """Write down the present batch, and count the next one from 0."""
         self.rows.append(tuple(getattr(self, name) for name in _COUNTERS))
@@ -323,7 +329,7 @@ class Caches:
         return self.stores[row.first_store : row.first_store + row.stores]
 
     def start_cold(self, service: int, before: int, after: int) -> None:
-        """Replicas that come (back) have nothing in their own caches (rule G3)."""
+        """Replicas that come back, or go down, have nothing in their own caches (rules G3, G10)."""
         for row in self.rows:
             if row.service == service and not row.shared:
                 for store in self.stores[row.first_store + before : row.first_store + after]:

@@ -41,10 +41,11 @@ CANCELLED = -1  # outcome of a frame that was stopped: nobody hears of it
 class Join:
     """Counts the branches of one fork until enough have succeeded, or too many have failed (rule F2)."""
 
-    def __init__(self, decided: simpy.Event, need: int, branches: int) -> None:
+    def __init__(self, frame: Frame, decided: simpy.Event, need: int, branches: int) -> None:
         self.decided = decided
         self.missing = need
         self.spare = branches - need  # how many may fail
+        self.frame = frame
         self.live: dict[Frame, simpy.Process] = {}  # in the order in which they began
         self.degraded = False
 
@@ -54,6 +55,7 @@ class Join:
         if self.decided.triggered:
             return
         if outcome <= DEGRADED:
+            self.frame.learns(branch.outdated_ns)
             self.degraded |= outcome == DEGRADED
             self.missing -= 1
             if self.missing == 0:
@@ -112,6 +114,7 @@ class Interpreter:
                 outcome = int(stopped.cause)
         del station.here[frame]
         station.leaves(frame, outcome)
+        exchange.outdated_ns = frame.outdated_ns
         if outcome != CANCELLED:
             self.messages.answer(exchange, outcome)
 
@@ -345,7 +348,7 @@ class Interpreter:
 
     def _fork(self, frame: Frame, i: Any) -> Steps:
         """Run branches at the same time until their join is decided (rules F1-F4)."""
-        join = Join(simpy.Event(self.env), need=i.c, branches=i.b)
+        join = Join(frame, simpy.Event(self.env), need=i.c, branches=i.b)
         for target in self.plant.targets[i.a : i.a + i.b]:
             branch = self._branch(frame, joined=True)
             join.live[branch] = simpy.Process(self.env, self._run_branch(branch, target.pc, join))

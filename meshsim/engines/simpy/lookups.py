@@ -10,6 +10,7 @@ import simpy
 from meshsim.engines import keyed
 from meshsim.engines.keyed import mix
 from meshsim.engines.order import NEVER_NS
+from meshsim.engines.outdated import earliest
 from meshsim.engines.program import TRACED
 from meshsim.engines.record import DEGRADED, OK
 from meshsim.engines.simpy.about import about
@@ -30,12 +31,18 @@ class Fetch:
         self.store = store
         self.key = key
         self.outdated_ns = -1  # when there was a write since it began
-        self.waiting: list[simpy.Event] = []
+        self.aside_ns = -1  # what its frame had got before that was outdated
+        self.waiting: dict[simpy.Event, tuple[Frame, int]] = {}  # who, and since when, in the order in which they came
 
-    def conclude(self, news: int) -> None:
-        """Tell those who wait, in the order in which they came."""
+    def conclude(self, frame: Frame, news: int) -> None:
+        """Tell those who wait what came of it; `frame` is the one that fetched."""
         self.store.fetches.remove(self)
-        for event in self.waiting:
+        since_ns = earliest(self.outdated_ns, frame.outdated_ns) if OK <= news <= DEGRADED else -1
+        frame.outdated_ns = earliest(earliest(since_ns, frame.outdated_ns), self.aside_ns)
+        for event, (waiter, began_ns) in self.waiting.items():
+            if since_ns >= 0:
+                waiter.learns(since_ns)
+                self.store.meters[waiter.request.stream].answers_outdated(began_ns - since_ns)
             event.succeed(news)
 
 
@@ -94,7 +101,7 @@ class Lookups:
         size = self._size(store.row, key, frame.request, i)
         meter.lookups += 1
         meter.lookup_bytes += size
-        found = self._found(store, key, size, meter, renew)
+        found = self._found(frame, store, key, size, meter, renew)
         is_delayed = False
         while found == MISS and store.row.coalesce and (fetch := store.fetching(key)) is not None:
             if not is_delayed:
@@ -103,7 +110,7 @@ class Lookups:
             found = yield from self._wait_for(frame, fetch)
             if found != _LOOK_AGAIN:
                 return found
-            found = self._found(store, key, size, None, renew)
+            found = self._found(frame, store, key, size, None, renew)
         if found == MISS:
             if store.row.tracked:
                 self.begin(frame, store, key)
@@ -111,7 +118,7 @@ class Lookups:
             frame.answer = OK
         return found
 
-    def _found(self, store: Store, key: int, size: int, meter: CacheMeter | None, renew: Any) -> int:
+    def _found(self, frame: Frame, store: Store, key: int, size: int, meter: CacheMeter | None, renew: Any) -> int:
         """What is there; who looks again, without a meter, has been counted as delayed."""
         entry, row, now = store.entries.get(key), store.row, self.env.now_ns
         if entry is None:
@@ -120,14 +127,14 @@ class Lookups:
         if is_stale and (entry.outcome > DEGRADED or now >= entry.expires_ns + row.stale_ns):
             store.remove(entry)
             return MISS
+        frame.learns(entry.outdated_ns)
         if meter is not None:
             meter.hits += 1
             meter.hit_bytes += size
             meter.negative += entry.outcome > DEGRADED
             meter.stale += is_stale
             if entry.outdated_ns >= 0:
-                meter.outdated += 1
-                meter.outdated_ns += now - entry.outdated_ns
+                meter.answers_outdated(now - entry.outdated_ns)
         if is_stale:
             if not entry.is_renewed:
                 entry.is_renewed = True
@@ -140,12 +147,11 @@ class Lookups:
     def _wait_for(self, frame: Frame, fetch: Fetch) -> Generator[simpy.Event, Any, int]:
         event = simpy.Event(self.env)
         began_ns = self.env.now_ns
-        fetch.waiting.append(event)
+        fetch.waiting[event] = frame, began_ns
         try:
             news: int = yield event
         except simpy.Interrupt:
-            if event in fetch.waiting:
-                fetch.waiting.remove(event)
+            fetch.waiting.pop(event, None)
             raise
         if frame.span is not None:
             frame.span.wait_ns += self.env.now_ns - began_ns
@@ -156,6 +162,7 @@ class Lookups:
     def begin(self, frame: Frame, store: Store, key: int) -> None:
         """A frame fetches what a store does not have."""
         fetch = Fetch(store, key)
+        fetch.aside_ns, frame.outdated_ns = frame.outdated_ns, -1
         store.fetches.append(fetch)
         frame.fetches.append(fetch)
 
@@ -172,16 +179,16 @@ class Lookups:
             return False
         is_kept = False
         stream, now = frame.request.stream, self.env.now_ns
-        outdated_ns = frame.fetches[-1].outdated_ns if row.tracked else -1
-        if outdated_ns >= 0 and row.leases:
+        written_ns = frame.fetches[-1].outdated_ns if row.tracked else -1
+        if written_ns >= 0 and row.leases:
             store.let_renew(key)
         else:
             expires_ns = now + row.ttl_ns if row.ttl_ns >= 0 else NEVER_NS
             size = self._size(row, key, frame.request, i)
-            is_kept = store.insert(key, stream, size, expires_ns, outcome, now, outdated_ns)
+            is_kept = store.insert(key, stream, size, expires_ns, outcome, now, earliest(written_ns, frame.outdated_ns))
             store.meters[stream].fills += is_kept
         if row.tracked:
-            frame.fetches.pop().conclude(outcome)
+            frame.fetches.pop().conclude(frame, outcome)
         return is_kept
 
     # -- writes --------------------------------------------------------------------------------------------------
@@ -216,4 +223,4 @@ class Lookups:
                 store.insert(fetch.key, frame.request.stream, 0, expires_ns, outcome, now)
             else:
                 store.let_renew(fetch.key)
-            fetch.conclude(_LOOK_AGAIN if outcome is None else outcome)
+            fetch.conclude(frame, _LOOK_AGAIN if outcome is None else outcome)

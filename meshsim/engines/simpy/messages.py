@@ -10,7 +10,7 @@ from meshsim.engines import keyed, order
 from meshsim.engines import program as p
 from meshsim.engines.nesting import circle_text
 from meshsim.engines.order import NEVER_NS
-from meshsim.engines.record import CONNECT_FAILURE
+from meshsim.engines.record import CONNECT_FAILURE, DEGRADED
 from meshsim.engines.running import REFUSING, UP
 from meshsim.engines.simpy.connections import Connections
 from meshsim.engines.simpy.requests import Exchange, Frame, Request
@@ -158,6 +158,8 @@ class Messages:
     def _answered(self, exchange: Exchange, outcome: int) -> None:
         if exchange.open:
             self._close(exchange, outcome)
+            if exchange.caller is not None and outcome <= DEGRADED:
+                exchange.caller.learns(exchange.outdated_ns)
             exchange.request.note(self.env.now_ns)
             if exchange.span is not None:
                 exchange.span.returned_ns = self.env.now_ns

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import simpy
 
 from meshsim.engines import keyed, order
+from meshsim.engines.outdated import earliest
 from meshsim.engines.record import OK
 from meshsim.errors import EngineLimit
 
@@ -114,6 +115,7 @@ class Exchange(simpy.Event):
         self.sent_ns = env.now_ns
         self.open = True  # the caller still waits
         self.under_way = False  # it was sent, not only chosen for
+        self.outdated_ns = -1  # first write that the answer does not know of
         self.is_blamed = False  # outlier detection knows that it took too long
         self.on_sent: Callable[[], None] | None = None  # what follows when it is sent, if it may have to wait for that
         self.listener: Callable[[int], None] | None = None  # hears the outcome in the place of a waiting process
@@ -139,6 +141,7 @@ class Frame:
         "exchange",
         "fetches",
         "key",
+        "outdated_ns",
         "reached_ns",
         "request",
         "serial",
@@ -155,8 +158,13 @@ class Frame:
         self.deadline_ns = exchange.deadline_ns
         self.fetches: list[Fetch] = []  # for caches, one within the other
         self.aside: list[int] = []  # at each miss, innermost last, what it would have answered before
+        self.outdated_ns = -1  # first write that what it has got does not know of
         self.answer = OK  # what it will answer if nothing goes wrong from here on
         self.span = span
         self.station = station
         self.reached_ns = -1
         self.admitted = False  # it has a slot
+
+    def learns(self, outdated_ns: int) -> None:
+        """What it makes of something outdated is as outdated (rule K9)."""
+        self.outdated_ns = earliest(self.outdated_ns, outdated_ns)

@@ -104,7 +104,14 @@ def _capacity(at: Cursor) -> tuple[int | None, int | None]:
 
 def _size(at: Cursor) -> Distribution | Literal["trace"]:
     """Read bytes of an object, or the word that they are those of the keys' trace."""
-    return "trace" if at.node_text() == "trace" else distribution(at, BYTES, least=1.0)
+    word = at.node_text()
+    if word == "trace":
+        return "trace"
+    hint = at.reading.report.suggestion(word, ("trace",)) if word is not None and word.isalpha() else ""
+    if hint.startswith("did you mean"):
+        at.error("M109", f"size cannot be '{word}'", hint)
+        return "trace"
+    return distribution(at, BYTES, least=1.0)
 
 
 def _ttl(at: Cursor) -> float:

@@ -28,7 +28,7 @@ class Names:
     endpoints: dict[str, tuple[str, ...]] = field(default_factory=dict)
     versions: dict[str, tuple[str, ...]] = field(default_factory=dict)
     caches: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    proxy_caches: tuple[str, ...] = ()  # kinds of proxies that have one
+    proxy_caches: dict[str, tuple[str, ...]] = field(default_factory=dict)  # what `only` names, by kind of proxy
     tenants: tuple[str, ...] = ()
     senders: tuple[str, ...] = ()  # tenants that streams name
     dimensions: tuple[str, ...] = ()  # of the `keys` of any stream
@@ -286,7 +286,8 @@ class Cursor:
         value = node.value
         whole = isinstance(value, int) or (isinstance(value, float) and (value.is_integer() or math.isinf(value)))
         if isinstance(value, (bool, str)) or value is None or not whole:
-            self._not_number(node, "a whole number")
+            near = max(low, min(round(value), high)) if type(value) is float and math.isfinite(value) else 3
+            self._not_number(node, "a whole number", near)
             return low
         if not low <= value <= high:
             self.error("M108", f"{self.name} is {node.text[:40]}, and must be from {low:,} to {high:,}",
@@ -314,10 +315,10 @@ class Cursor:
         self.error("M108", f"{self.name} is {text}, and must be {lower} and at most {high:g}", "")
         return high
 
-    def _not_number(self, node: Scalar, wanted: str) -> None:
+    def _not_number(self, node: Scalar, wanted: str, example: int = 3) -> None:
         number = isinstance(node.value, str) and re.fullmatch(r"[-+]?[0-9.]+", node.text)
         digits = re.sub(r"[_,']", "", node.text)
-        hint = f"write {node.text} without quotes" if number else self.write("3")
+        hint = f"write {node.text} without quotes" if number else self.write(str(example))
         if not number and digits.isdigit() and digits.isascii():
             hint = f"write {digits}"
         self.error("M103", f"{self.name} is '{node.text[:60]}', and {wanted} is due", hint)

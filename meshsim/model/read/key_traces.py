@@ -32,7 +32,8 @@ def read_trace(at: Cursor) -> TracedKeys:
     found = at.fields(allowed, required=keys.KEYS["trace"], example="file: web.csv")
     for key in (*keys.KEYS["zipf"], *keys.KEYS_MORE):
         if key in found:
-            message = f"{key} has no meaning with a trace, which says itself what is asked for"
+            itself = "has its own repetitions" if key in keys.KEYS_MORE else "says itself what is asked for"
+            message = f"{key} has no meaning with a trace, which {itself}"
             found[key].error("M120", message, f"remove {key}, or write zipf in the place of trace", found[key].key_mark)
     word = found["format"].choice(FORMATS) if "format" in found else None
     name = found["file"].text() if "file" in found else ""

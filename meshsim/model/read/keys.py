@@ -131,6 +131,10 @@ ELSEWHERE_PROXY_CACHE = {
     "where": "only sidecars stand at either side: write mesh: {sidecar: {cache: {where: client}}}",
     "on": "write key: item",
 }
+ELSEWHERE_KEYS = {
+    "once": "give it to zipf or uniform: {zipf: {items: 50000, exponent: 1.0, once: 20%}}",
+    "life": "give it to zipf or uniform: {zipf: {items: 50000, exponent: 1.0, life: 1h}}",
+}
 ELSEWHERE_AMBIENT = {"cache": "ztunnels see no requests: write waypoint: {cache: {…}}"}
 ELSEWHERE_ZTUNNEL = {"cache": "a ztunnel passes bytes on and sees no requests: write ambient: {waypoint: {cache: {…}}}"}
 ELSEWHERE_ARRIVALS = {"reuse": "that belongs to sessions: {requests: {geometric: 20}, gap: {exp: 2s}, reuse: 70%}"}

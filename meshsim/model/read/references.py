@@ -18,7 +18,8 @@ def gather(root: MapNode) -> Names:
         names.caches[service] = tuple(_entries(node.get("caches")) if isinstance(node, MapNode) else {})
     mesh = _entries(root.get("mesh"))
     proxies = {**mesh, **_entries(mesh.get("ambient"))}
-    names.proxy_caches = tuple(kind for kind in PROXY_CACHES if "cache" in _entries(proxies.get(kind)))
+    caches = {kind: _entries(proxies.get(kind)).get("cache") for kind in PROXY_CACHES}
+    names.proxy_caches = {kind: _only(node) for kind, node in caches.items() if node is not None}
     names.tenants = tuple(_entries(root.get("tenants")))
     streams = root.get("traffic")
     items = [item for item in streams.items if isinstance(item, MapNode)] if isinstance(streams, ListNode) else []
@@ -29,6 +30,12 @@ def gather(root: MapNode) -> Names:
 
 
 PROXY_CACHES = ("gateway", "sidecar", "waypoint")
+
+
+def _only(cache: Node) -> tuple[str, ...]:
+    """What `only` of a proxy's cache names, as it is written."""
+    node = _entries(cache).get("only")
+    return tuple(item.text for item in node.items if isinstance(item, Scalar)) if isinstance(node, ListNode) else ()
 
 
 def _entries(node: Node | None) -> dict[str, Node]:
@@ -103,6 +110,16 @@ def written_cache_of(at: Cursor) -> tuple[str, str] | None:
     if not at.known(service, names.endpoints, "service"):
         return None
     return (service, name) if at.known(name, names.caches.get(service, ()), "cache", of=service) else None
+
+
+def sole_endpoint_of(at: Cursor, kind: str) -> tuple[str, str] | None:
+    """Give the only endpoint whose answers the cache of a kind of proxy keeps; None if there may be several."""
+    named = at.reading.names.proxy_caches.get(kind, ())
+    if len(named) != 1:
+        return None
+    service, _, endpoint = named[0].partition(".")
+    known = at.reading.names.endpoints.get(service, ())
+    return service, endpoint or (known[0] if len(known) == 1 else "")  # mistakes are reported where `only` stands
 
 
 def dimension_of(at: Cursor, use: str) -> str:

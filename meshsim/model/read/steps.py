@@ -10,7 +10,7 @@ from meshsim.model.read import keys, quantities
 from meshsim.model.read.caches import read_key
 from meshsim.model.read.cursor import Cursor
 from meshsim.model.read.distributions import COUNT, DURATION, distribution
-from meshsim.model.read.references import cache_of, endpoint_of, written_cache_of
+from meshsim.model.read.references import cache_of, endpoint_of, sole_endpoint_of, written_cache_of
 from meshsim.model.read.traffic import sizes
 from meshsim.model.steps import Cached, Call, Choose, Fail, FailReason, Invalidate, Option, Parallel, Step, Wait, Work
 from meshsim.model.topology import PROBABILITY_SLACK
@@ -203,8 +203,10 @@ def _invalidate(at: Cursor) -> Step | None:
         hint = "remove of: a service's cache is told apart by its name"
         inner["of"].error("M120", "of has no meaning here: only proxies have answers of many endpoints", hint)
     if not cache[0] and "of" not in inner:
-        message = f"the cache of the {cache[1]} has answers of many endpoints, and nothing says which have changed"
-        inner["cache"].error("M102", message, "add of: service.endpoint", inner["cache"].key_mark)
+        of = sole_endpoint_of(at, cache[1])
+        if of is None:
+            message = f"the cache of the {cache[1]} has answers of many endpoints, and nothing says which have changed"
+            inner["cache"].error("M102", message, "add of: service.endpoint", inner["cache"].key_mark)
     return Invalidate(
         cache=cache,
         key=read_key(inner["key"]) if "key" in inner else (),

@@ -64,7 +64,7 @@ def _stream(name: str, at: Cursor) -> Stream | None:
     found = at.fields(keys.STREAM, required=("entry", "arrivals"), later=keys.LATER_STREAM)
     dimensions = _keys(found["keys"]) if "keys" in found else {}
     arrivals = _arrivals(found["arrivals"], dimensions) if "arrivals" in found else _STAND_IN
-    sessions = _sessions(found["sessions"], dimensions, "keys" in found) if "sessions" in found else None
+    sessions = _sessions(found["sessions"], dimensions, _keyed(found)) if "sessions" in found else None
     if sessions is not None and arrivals.kind in ("closed", "trace"):
         hint = "sessions go with poisson, constant, renewal, batch, mmpp, rate and spike"
         found["sessions"].error("M120", f"sessions have no meaning with {arrivals.kind} arrivals", hint)
@@ -83,6 +83,11 @@ def _stream(name: str, at: Cursor) -> Stream | None:
     )  # fmt: skip
 
 
+def _keyed(found: dict[str, Cursor]) -> bool:
+    """Tell whether there are keys, or something else in their place, which is reported there."""
+    return "keys" in found and not (found["keys"].is_map() and not found["keys"].keys())
+
+
 def _keys(at: Cursor) -> dict[str, Keys]:
     """Read what requests are about, by dimension, sorted by name."""
     found: dict[str, Keys] = {}
@@ -93,11 +98,19 @@ def _keys(at: Cursor) -> dict[str, Keys]:
 
 
 def _dimension(at: Cursor) -> Keys:
-    kinds = at.fields(keys.KEYS, example="zipf: {items: 50000, exponent: 1.0}")
-    if at.is_map() and len(at.keys()) != 1:
+    allowed = (*keys.KEYS, *keys.KEYS_MORE) if at.has("trace") else tuple(keys.KEYS)
+    kinds = at.fields(allowed, example="zipf: {items: 50000, exponent: 1.0}", elsewhere=keys.ELSEWHERE_KEYS)
+    for key in keys.KEYS_MORE:
+        if key in kinds:
+            misplaced = kinds.pop(key)
+            message = f"{key} has no meaning with a trace, which has its own repetitions"
+            misplaced.error("M120", message, f"remove {key}, or write zipf in the place of trace", misplaced.key_mark)
+    if at.is_map() and len(kinds) != 1 and (kinds or not at.keys()):
         hint = "write {zipf: {items: 50000, exponent: 1.0}} or {uniform: {items: 1000}}"
-        at.error("M114", f"{at.name} has to be of one kind, not {len(at.keys())}", hint, at.key_mark)
-        return Keys(items=1)
+        at.error("M114", f"{at.name} has to be of one kind, not {len(kinds)}", hint, at.key_mark)
+        if "trace" not in kinds:
+            return Keys(items=1)
+        kinds = {"trace": kinds["trace"]}  # so that nothing else is said to be of no trace
     for kind, inner in kinds.items():
         if kind == "trace":
             trace = read_trace(inner)
