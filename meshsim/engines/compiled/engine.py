@@ -187,11 +187,8 @@ class CompiledRun:
         frames = self.kernel.frames
         works = (frames["number"] >= 0) & (frames["replica"] == replica) & np.isin(frames["state"], rows.AT_WORK)
         falling = np.flatnonzero(works & (frames["kind"] != rows.FORKED))
-        has_slot = (frames["state"] != rows.IN_LINE) | (
-            frames["pc"] != rows.NONE
-        )  # the others first: no slot is handed on
-        order_of_falling = (frames["serial"][falling], frames["number"][falling], has_slot[falling])
-        falling = falling[np.lexsort(order_of_falling)]
+        waits = (frames["state"] == rows.IN_LINE) & (frames["pc"] == rows.NONE)  # first: so that no slot is handed on
+        falling = falling[np.lexsort((frames["serial"][falling], frames["number"][falling], ~waits[falling]))]
         while self.kernel.scalars[0]["readies"] + len(falling) > len(self.kernel.ready):
             self.kernel = growth.grow(self.kernel, growth.READY_TABLE)
         for frame in falling.tolist():
