@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -15,7 +15,7 @@ from meshsim.control.numbers import real_number, whole_number
 from meshsim.control.window import Window, number_of
 from meshsim.engines import program as p
 from meshsim.engines.pack import FAILURES
-from meshsim.engines.running import Changeable, Run, Totals
+from meshsim.engines.running import REFUSING, SILENT, UP, Changeable, Run, Totals
 from meshsim.errors import UsageError
 
 #: Load balancers that need no tables.
@@ -136,6 +136,30 @@ class Control:
         self._arrive()
         for name in names:
             self._run.empty_cache(self._program.cache_names.index(f"{service}.{name}"))
+
+    def take_down(self, service: str, replicas: Collection[int] | None = None, *, silent: bool = False) -> None:
+        """From now on replicas of a service or proxy are down: what they work on is lost, and so are their caches.
+
+        Who balances goes on choosing them: that they are taken out of the endpoints, and when, is another matter.
+
+        Parameters
+        ----------
+        replicas
+            Their numbers, from 0; all if absent. The sidecars beside them go down with them.
+        silent
+            Nothing answers any more, as after a power cut or behind a partition: callers wait for as long as they do.
+            Otherwise the host is there: connections are reset, and new ones are refused at once, as after a crash.
+
+        Raises
+        ------
+        UsageError
+            The service or one of the replicas is unknown.
+        """
+        self._set_condition(service, replicas, SILENT if silent else REFUSING)
+
+    def bring_up(self, service: str, replicas: Collection[int] | None = None) -> None:
+        """From now on replicas of a service or proxy serve again, with empty caches (numbers as of `take_down`)."""
+        self._set_condition(service, replicas, UP)
 
     def set_load(self, stream: str, load: float) -> None:
         """From now on let a stream arrive `load` times as fast as the topology says (0: not at all).
@@ -260,6 +284,18 @@ class Control:
             self._set("versions", [first + i], "upto", upto)
 
     # -- within ----------------------------------------------------------------------------------------------------
+
+    def _set_condition(self, service: str, replicas: Collection[int] | None, condition: int) -> None:
+        most = len(self._known(service).replicas)
+        chosen = range(most) if replicas is None else [whole_number(one, "number of a replica") for one in replicas]
+        for one in chosen:
+            _check(0 <= one < most, f"'{service}' has replicas 0 to {most - 1}, not {one}")
+        self._arrive()
+        for name in (service, sidecar_of(service)):
+            if name in self._replicas:
+                first = int(self._program.services["first_replica"][self._program.service_names.index(name)])
+                for one in sorted(set(chosen)):
+                    self._run.set_condition(first + one, condition)
 
     def _arrive(self) -> None:
         self._run.bring_to(instant_ns(self.env.now))

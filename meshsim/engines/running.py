@@ -15,6 +15,10 @@ from meshsim.engines.record import Record
 Changeable = Literal["calls", "services", "versions"]
 
 
+#: What a replica does with messages: serves them, refuses connections (its host is there), or nothing (rule G10).
+UP, REFUSING, SILENT = range(3)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Totals:
     """What has been counted since the run began.
@@ -79,6 +83,9 @@ class Run(Protocol):
 
     def set_slow(self, service: int, factor: float) -> None:
         """From now on CPU work that begins at a service takes `factor` times as much (rule G6)."""
+
+    def set_condition(self, replica: int, condition: int) -> None:
+        """From now on a replica is `UP`, `REFUSING` or `SILENT`; what goes down loses all that it does (rule G10)."""
 
     def set_field(self, table: Changeable, row: int, field: str, value: float) -> None:
         """Change a field of the Program for this run from now on (rules G7, G8)."""

@@ -23,6 +23,9 @@ Change = tuple[float, str, str, Any]
 
 #: What a control process may change, and the values that are tried.
 CHANGES: dict[str, list[Any]] = {
+    "down": [[0], [0, 1], None],
+    "silent": [[0], [1], None],
+    "up": [None, None, [0]],
     "scale": [1, 2, 3, 4],
     "load": [0.0, 0.5, 1.0, 3.0],
     "slow": [0.0, 0.5, 1.0, 2.5],
@@ -130,6 +133,10 @@ def _do(control: Control, what: str, name: str, value: Any) -> None:
             control.slow(name, value)
         case "fail":
             control.fail(name, value)
+        case "down" | "silent":
+            control.take_down(name, value, silent=what == "silent")
+        case "up":
+            control.bring_up(name, value)
         case "timeout":
             control.set_call(f"{name}.get.0", timeout_s=value)
         case "retries":

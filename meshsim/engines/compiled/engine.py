@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from meshsim.engines import arrivals, keyed, order, record
-from meshsim.engines.compiled import allocation, caches, clients, counters, growth, loop, rows, state
+from meshsim.engines.compiled import allocation, caches, clients, counters, growth, loop, messages, rows, state
 from meshsim.engines.nesting import circle_text
 from meshsim.engines.policies import ring_tables
 from meshsim.engines.program import CLOSED, Program
 from meshsim.engines.record import BATCHES, Record
-from meshsim.engines.running import Changeable, Totals, summed
+from meshsim.engines.running import UP, Changeable, Totals, summed
 from meshsim.errors import EngineLimit, InternalError
 
 
@@ -135,7 +135,7 @@ class CompiledRun:
         self.kernel = k._replace(**{name: state.shared(array) for name, array in shared.items()})
 
     def _start_cold(self, service: int, before: int, after: int) -> None:
-        """Replicas that come (back) have nothing in their own caches (rule G3)."""
+        """Replicas that come back, or go down, have nothing in their own caches (rules G3, G10)."""
         for cache in self.program.caches[self.program.caches["service"] == service]:
             for number in range(before, after) if not cache["shared"] else ():
                 caches.empty(self._tables(), int(cache["first_store"]) + number)
@@ -175,6 +175,24 @@ class CompiledRun:
     def set_slow(self, service: int, factor: float) -> None:
         """From now on CPU work that begins at a service takes `factor` times as much."""
         self.kernel.queues["slow"][self.kernel.queues["service"] == service] = factor
+
+    def set_condition(self, replica: int, condition: int) -> None:
+        """From now on a replica is up, or down in one of two ways."""
+        self.kernel.stations["condition"][replica] = condition
+        if condition == UP:
+            return
+        service = int(self.program.replicas["service"][replica])
+        number = replica - int(self.program.services["first_replica"][service])
+        self._start_cold(service, number, number + 1)
+        frames = self.kernel.frames
+        works = (frames["number"] >= 0) & (frames["replica"] == replica) & np.isin(frames["state"], rows.AT_WORK)
+        falling = np.flatnonzero(works & (frames["kind"] != rows.FORKED))
+        waits = (frames["state"] == rows.IN_LINE) & (frames["pc"] == rows.NONE)  # first: so that no slot is handed on
+        falling = falling[np.lexsort((frames["serial"][falling], frames["number"][falling], ~waits[falling]))]
+        while self.kernel.scalars[0]["readies"] + len(falling) > len(self.kernel.ready):
+            self.kernel = growth.grow(self.kernel, growth.READY_TABLE)
+        for frame in falling.tolist():
+            messages.falls(self._tables(), frame)
 
     def set_field(self, table: Changeable, row: int, field: str, value: float) -> None:
         """Change a field of the Program for this run from now on."""

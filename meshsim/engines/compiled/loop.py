@@ -34,7 +34,7 @@ from meshsim.engines.compiled.heap import (
     event_key,
 )
 from meshsim.engines.compiled.lanes import first_lane, take_head
-from meshsim.engines.compiled.ready import HEARS, RUN, SEND, STOP, TRY_AGAIN, TURN, ready_frame, tell
+from meshsim.engines.compiled.ready import FALL, HEARS, RUN, SEND, STOP, TRY_AGAIN, TURN, ready_frame, tell
 from meshsim.engines.compiled.rows import (
     DONE,
     ENDED,
@@ -42,6 +42,7 @@ from meshsim.engines.compiled.rows import (
     FORWARDING,
     GROW,
     IN_LINE,
+    LOST,
     NONE,
     ON_CPU,
     PAUSED,
@@ -114,7 +115,9 @@ def _rare(k: Kernel, what: int, who: int, time_ns: int, key: int) -> bool:
         return what == CANCELLED  # which finds that its frame has ended: that is an event too
     f, w = k.frames[who], k.forwards[who]
     if what == CANCELLED:
-        if f.state != ENDED:
+        if f.state == LOST:
+            messages.forget(k, who)
+        elif f.state != ENDED:
             ready_frame(k, STOP, who)
         return True
     if what == TOO_LATE:
@@ -164,6 +167,8 @@ def advance(k: Kernel, until_ns: int) -> int:
             if action != SEND and k.frames[about].generation == generation:
                 if action == STOP:
                     messages.stop(k, about)
+                elif action == FALL:
+                    messages.fall(k, about)
                 elif action == TURN:
                     going = messages.has_turn(k, about)
                 else:

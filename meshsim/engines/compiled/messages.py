@@ -8,7 +8,18 @@ from meshsim.engines.compiled.counters import begin_span, has_span, leaves, span
 from meshsim.engines.compiled.heap import CANCELLED, event_key, push
 from meshsim.engines.compiled.lanes import travel
 from meshsim.engines.compiled.pool import free_frame, new_frame
-from meshsim.engines.compiled.ready import HEDGE, REFUSED, RUN, STOP, TIMED_OUT, TRY_TIMED_OUT, TURN, ready_frame, tell
+from meshsim.engines.compiled.ready import (
+    FALL,
+    HEDGE,
+    REFUSED,
+    RUN,
+    STOP,
+    TIMED_OUT,
+    TRY_TIMED_OUT,
+    TURN,
+    ready_frame,
+    tell,
+)
 from meshsim.engines.compiled.routing import connection_of, delay_ns, is_fresh, pick, place_of, station_of, thread_of
 from meshsim.engines.compiled.rows import (
     AWAITING,
@@ -20,6 +31,7 @@ from meshsim.engines.compiled.rows import (
     IDLE,
     IN_LINE,
     JOINING,
+    LOST,
     NONE,
     ON_CPU,
     PENDING,
@@ -31,7 +43,8 @@ from meshsim.engines.jit import compiled
 from meshsim.engines.keyed import mix
 from meshsim.engines.outdated import earliest
 from meshsim.engines.program import APP
-from meshsim.engines.record import DEGRADED, OVERFLOW, TIMEOUT
+from meshsim.engines.record import CONNECT_FAILURE, DEGRADED, OVERFLOW, RESET, TIMEOUT
+from meshsim.engines.running import REFUSING
 
 
 @compiled()
@@ -270,6 +283,8 @@ def abandon(k: Kernel, frame: int) -> None:
     if k.calls[f.call].cancellation:
         at_ns = k.scalars[0].now_ns + f.delay_ns
         push(k, at_ns, event_key(f.number, order.CANCEL, f.serial), CANCELLED, frame)
+    elif f.state == LOST:
+        free_frame(k, frame)
 
 
 @compiled()
@@ -290,7 +305,61 @@ def give_up_tries(k: Kernel, enforcer: int) -> None:
 
 @compiled(inline=False)
 def stop(k: Kernel, frame: int) -> None:
-    """A frame is cancelled, or a branch stopped: it leaves whatever it waits for (rule X2)."""
+    """A frame is cancelled, or a branch stopped (rule X2)."""
+    f = k.frames[frame]
+    _leave_all(k, frame)
+    if f.kind == RPC:
+        leaves(k, frame, NONE)
+    else:
+        span_left(k, frame, NONE)
+        if f.kind == FORKED:
+            leave_family(k, frame)
+    free_frame(k, frame)
+
+
+@compiled(entry=True)
+def falls(k: Kernel, frame: int) -> None:
+    """A frame's replica goes down, in a consequence of its own."""
+    ready_frame(k, FALL, frame)
+
+
+@compiled(inline=False)
+def fall(k: Kernel, frame: int) -> None:
+    """A frame's replica went down; its caller hears so if the host is still there (rule G10)."""
+    f = k.frames[frame]
+    if f.kind != RPC:
+        stop(k, frame)
+        return
+    _leave_all(k, frame)
+    if k.stations[f.replica].condition == REFUSING:
+        leaves(k, frame, RESET)
+        answer(k, frame, RESET)
+    else:
+        leaves(k, frame, NONE)
+        forget(k, frame)
+
+
+@compiled(inline=False)
+def nobody_there(k: Kernel, frame: int) -> None:
+    """A message reached a replica that is down (rule G10)."""
+    if k.stations[k.frames[frame].replica].condition == REFUSING:
+        answer(k, frame, CONNECT_FAILURE)
+    else:
+        forget(k, frame)
+
+
+@compiled()
+def forget(k: Kernel, frame: int) -> None:
+    """Nobody works on a frame; its record is the exchange's that its caller waits for."""
+    if k.frames[frame].open:
+        k.frames[frame].state = LOST
+    else:
+        free_frame(k, frame)
+
+
+@compiled(inline=False)
+def _leave_all(k: Kernel, frame: int) -> None:
+    """Leave whatever a frame waits for, and give its slot back (rule X2)."""
     f = k.frames[frame]
     in_slot_line = False
     if f.state == ON_CPU:
@@ -311,15 +380,8 @@ def stop(k: Kernel, frame: int) -> None:
         fetches.wait_no_longer(k, frame)
     if f.fetch != NONE:
         fetches.stop(k, frame)
-    if f.kind == RPC:
-        if not in_slot_line:
-            stations.release(k, f.replica)
-        leaves(k, frame, NONE)
-    else:
-        span_left(k, frame, NONE)
-        if f.kind == FORKED:
-            leave_family(k, frame)
-    free_frame(k, frame)
+    if f.kind == RPC and not in_slot_line:
+        stations.release(k, f.replica)
 
 
 # -- branches ----------------------------------------------------------------------------------------------------

@@ -173,7 +173,11 @@ RPC, FORKED, DETACHED, RENEWING = range(4)  # the last one gets for a cache what
 WITH_TLS = 2  # `fresh`: 0 for a connection that was open, 1 for a new one, this for a new one with TLS
 #: What a frame waits for; a try may wait for a connection, and for its turn when it has got one.
 IDLE, IN_LINE, ON_CPU, WORKED, WAITING, AWAITING, JOINING, ENDED = range(8)
-FORWARDING, PENDING, GRANTED, TURNED_AWAY, FETCHING = range(8, 13)  # the last: another frame gets it for a cache
+FORWARDING, PENDING, GRANTED, TURNED_AWAY = range(8, 12)
+FETCHING = 12  # another frame gets it for a cache
+#: States of frames that a replica has, between events: not on their way to it, nor back.
+AT_WORK = (IN_LINE, ON_CPU, WAITING, AWAITING, JOINING, FORWARDING, FETCHING)
+LOST = 13  # its replica is silent; the record stays until its caller gives up
 TRIED_BITS = 62  # a request remembers the replicas that it has tried by their numbers modulo this
 
 #: One replica of an upstream, and an upstream (or a version of it), as one enforcer sees them.
@@ -281,7 +285,7 @@ LIVE_REQUESTS = np.dtype(
     ]
 )
 USERS = np.dtype([("user", "i8"), ("ordinal", "i8"), ("stream", "i4"), ("next", "i4")])
-STATIONS = np.dtype([("held", "i4"), ("waiting", "i4"), ("first", "i4"), ("last", "i4")])
+STATIONS = np.dtype([("held", "i4"), ("waiting", "i4"), ("first", "i4"), ("last", "i4"), ("condition", "i4")])
 QUEUES = np.dtype(
     [
         ("clock", "f8"),

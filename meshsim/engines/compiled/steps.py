@@ -14,6 +14,7 @@ from meshsim.engines.compiled.messages import (
     forget_branches,
     join_family,
     new_branch,
+    nobody_there,
     prepare,
     refuse,
     stop_branches,
@@ -51,6 +52,7 @@ from meshsim.engines.record import (
     TIMEOUT,
     UNFINISHED,
 )
+from meshsim.engines.running import UP
 from meshsim.engines.sampler import draw, whole
 
 # What `_go_on` gives if the frame has not ended with an outcome: it waits; it waits for a try that is to be sent.
@@ -63,8 +65,11 @@ _SUSPENDED, _SENDING = -2, -3
 @compiled()
 def reached(k: Kernel, frame: int) -> None:
     """A message reached its replica: reject it, let it wait, or run it (rules S1, S2)."""
-    enters(k, frame)
     f = k.frames[frame]
+    if k.stations[f.replica].condition != UP:
+        nobody_there(k, frame)
+        return
+    enters(k, frame)
     service = k.services[k.replicas[f.replica].service]
     if service.fault_share > 0.0 and unit(f.key, keyed.FAULT, service.name, 0) < service.fault_share:  # rule G7
         refuse(k, frame, int(service.fault))

@@ -329,7 +329,7 @@ class Caches:
         return self.stores[row.first_store : row.first_store + row.stores]
 
     def start_cold(self, service: int, before: int, after: int) -> None:
-        """Replicas that come (back) have nothing in their own caches (rule G3)."""
+        """Replicas that come back, or go down, have nothing in their own caches (rules G3, G10)."""
         for row in self.rows:
             if row.service == service and not row.shared:
                 for store in self.stores[row.first_store + before : row.first_store + after]:

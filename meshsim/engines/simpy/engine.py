@@ -12,7 +12,7 @@ from meshsim.engines.buckets import COARSE_BUCKETS, FINE_BUCKETS
 from meshsim.engines.jit import compiled
 from meshsim.engines.program import Program
 from meshsim.engines.record import BATCHES, Record
-from meshsim.engines.running import Changeable, Totals, summed
+from meshsim.engines.running import REFUSING, UP, Changeable, Totals, summed
 from meshsim.engines.simpy.caches import Caches
 from meshsim.engines.simpy.clients import Clients
 from meshsim.engines.simpy.clock import Clock, Occupancy
@@ -223,6 +223,7 @@ class SimpyRun:
         if at_ns > self.clock.now_ns:
             self.handled_before = self.env.handled
         self.clock.now_ns = at_ns
+        self.env.move_to(at_ns)
         self._settle_all()
 
     def _close_batch(self) -> None:
@@ -287,6 +288,18 @@ class SimpyRun:
         for station, replica in zip(self.stations, self.plant.replicas, strict=True):
             if replica.service == service:
                 station.slow = factor
+
+    def set_condition(self, replica: int, condition: int) -> None:
+        """From now on a replica is up, or down in one of two ways."""
+        station = self.stations[replica]
+        station.condition = condition
+        if condition == UP:
+            return
+        here = self.plant.replicas[replica]
+        self.caches.start_cold(here.service, here.number, here.number + 1)
+        for frame, process in station.falling():
+            is_message = process is frame.exchange.process
+            process.interrupt(record.RESET if is_message and condition == REFUSING else None)
 
     def set_field(self, table: Changeable, row: int, field: str, value: float) -> None:
         """Change a field of the Program for this run from now on."""

@@ -74,6 +74,11 @@ class Environment(simpy.Environment):
         """Let an event happen at an instant, as `at` does with a new one."""
         heappush(self._queue, (time_ns, DATA, key, event))  # type: ignore[misc]
 
+    def move_to(self, time_ns: int) -> None:
+        """Let time pass up to an instant that no event lies before: what is begun now happens then."""
+        self.now_ns = time_ns
+        self._now = time_ns
+
     def peek(self) -> Any:
         """When the next event is: whole nanoseconds, or infinity if there is none."""
         if self._line:

@@ -86,6 +86,8 @@ class Interpreter:
         station = self.engine.stations[exchange.replica.index]
         frame = Frame(exchange, exchange.serial, exchange.span, station)
         station.enters(frame)
+        assert exchange.process is not None, "it was begun for this exchange"
+        station.here[frame] = exchange.process
         outcome = CANCELLED
         try:
             if self._strikes(exchange):
@@ -107,8 +109,10 @@ class Interpreter:
                         outcome = TIMEOUT  # too late to begin
                 finally:
                     station.release()
-        except simpy.Interrupt:
-            pass
+        except simpy.Interrupt as stopped:
+            if stopped.cause is not None:
+                outcome = int(stopped.cause)
+        del station.here[frame]
         station.leaves(frame, outcome)
         exchange.outdated_ns = frame.outdated_ns
         if outcome != CANCELLED:
@@ -179,7 +183,7 @@ class Interpreter:
                 self.lookups.purge(frame, i)
             elif op == p.DETACH:
                 branch = self._branch(frame, joined=False)
-                simpy.Process(self.env, self._run_detached(branch, self._run(branch, i.a)))
+                self._begin_detached(branch, self._run(branch, i.a))
             elif op == p.CALL:
                 call = self.calls[i.a]
                 if call.asynchronous:
@@ -214,7 +218,7 @@ class Interpreter:
         """Get anew, in a branch that nobody waits for, what is stale in a cache (rule K4)."""
         branch = self._branch(frame, joined=False)
         self.lookups.begin(branch, store, key)
-        simpy.Process(self.env, self._run_detached(branch, self._run(branch, pc)))
+        self._begin_detached(branch, self._run(branch, pc))
 
     def _choose(self, frame: Frame, i: Any, pc: int) -> int:
         u = keyed.unit(frame.key, keyed.STEP, i.position, 0)
@@ -375,9 +379,16 @@ class Interpreter:
         """Make an asynchronous call in a branch that nobody waits for (rule L5)."""
         branch = self._branch(frame, joined=False)
         steps = self._call(branch, self.calls[i.a], i.position)
-        simpy.Process(self.env, self._run_detached(branch, steps))
+        self._begin_detached(branch, steps)
+
+    def _begin_detached(self, branch: Frame, steps: Steps) -> None:
+        branch.station.here[branch] = simpy.Process(self.env, self._run_detached(branch, steps))
 
     def _run_detached(self, branch: Frame, steps: Steps) -> Generator[simpy.Event, Any, None]:
-        outcome = yield from steps
+        try:
+            outcome = yield from steps
+        except simpy.Interrupt:  # its replica went down
+            outcome = CANCELLED
+        del branch.station.here[branch]
         if branch.span is not None:
             branch.span.left(self.env.now_ns, outcome)

@@ -10,7 +10,8 @@ from meshsim.engines import keyed, order
 from meshsim.engines import program as p
 from meshsim.engines.nesting import circle_text
 from meshsim.engines.order import NEVER_NS
-from meshsim.engines.record import DEGRADED
+from meshsim.engines.record import CONNECT_FAILURE, DEGRADED
+from meshsim.engines.running import REFUSING, UP
 from meshsim.engines.simpy.connections import Connections
 from meshsim.engines.simpy.requests import Exchange, Frame, Request
 from meshsim.errors import EngineLimit
@@ -138,6 +139,11 @@ class Messages:
         return depth
 
     def _reached(self, exchange: Exchange) -> None:
+        condition = self.engine.stations[exchange.replica.index].condition
+        if condition == REFUSING:
+            self.answer(exchange, CONNECT_FAILURE)
+        if condition != UP:  # nobody is there (rule G10)
+            return
         exchange.process = simpy.Process(self.env, self.engine.frames.serve(exchange))
 
     # -- answers -------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from meshsim.engines import buckets, order
 from meshsim.engines.buckets import COARSE_BUCKETS
 from meshsim.engines.jit import compiled
 from meshsim.engines.record import BATCHES, DEGRADED, SERVICE_COUNTERS
+from meshsim.engines.running import UP
 
 if TYPE_CHECKING:
     from meshsim.engines.simpy.clock import Clock
@@ -121,7 +122,20 @@ class Station:
         self.queue = queue
         self.max_wait = max_wait  # draws how long the request with a key stands in line
         self.held = 0
+        self.condition = UP  # or down, and how (rule G10)
+        self.here: dict[
+            Frame, simpy.Process
+        ] = {}  # what runs at the replica: messages' frames, and branches of their own
         self.line: deque[tuple[Frame, simpy.Event]] = deque()
+
+    def falling(self) -> list[tuple[Frame, simpy.Process]]:
+        """What runs here in the order in which it falls: who stands in line first, so that no slot is handed on."""
+        waiting = {frame for frame, _ in self.line}
+
+        def place(one: tuple[Frame, simpy.Process]) -> tuple[bool, int, int]:
+            return one[0] not in waiting, one[0].request.number, one[0].serial
+
+        return sorted(self.here.items(), key=place)
 
     @property
     def taken(self) -> bool:
