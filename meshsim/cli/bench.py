@@ -14,7 +14,7 @@ from meshsim.cli.terminal import say
 from meshsim.errors import UsageError
 
 EXAMPLES = (
-    "meshsim bench --quick -o json",
+    "meshsim bench --quick --only memory -o json",
     "meshsim bench --only 'cache lookups' --quick --bars",
 )
 
