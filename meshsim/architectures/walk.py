@@ -30,18 +30,7 @@ class Message:
 
 def calls_in(steps: Iterable[PlaneStep]) -> Iterator[PlaneCall]:
     """Yield every application call in a tree of steps, fallbacks included, in the order of the spec."""
-    for step in steps:
-        if isinstance(step, PlaneCall):
-            yield step
-            yield from calls_in(step.fallback or ())
-        elif isinstance(step, PlaneParallel):
-            for branch in step.branches:
-                yield from calls_in(branch)
-        elif isinstance(step, PlaneChoose):
-            for option in step.options:
-                yield from calls_in(option.do)
-        elif isinstance(step, PlaneCached):
-            yield from calls_in(step.miss)
+    return (step for step in every_step(steps) if isinstance(step, PlaneCall))
 
 
 def every_step(steps: Iterable[PlaneStep]) -> Iterator[PlaneStep]:

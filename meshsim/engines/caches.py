@@ -37,7 +37,7 @@ class CacheRows:
         self.parts: list[int] = []
         self._packed: dict[tuple[str, str], Packed] = {}
         self._keeping = _keeping(plane)
-        self.are_written = any(self.written(step) for service in plane.services for step in _writes(service))
+        are_written = any(self.written(step) for service in plane.services for step in _writes(service))
         self._first_part: dict[tuple[str, ...], int] = {}
         stores = 0
         for service in plane.services:
@@ -51,7 +51,7 @@ class CacheRows:
                     shared=cache.shared is not None,
                     renew=cache.renew,
                     coalesce=cache.coalesce,
-                    tracked=cache.coalesce or bool(cache.stale_s) or cache.negative_s is not None or self.are_written,
+                    tracked=cache.coalesce or bool(cache.stale_s) or cache.negative_s is not None or are_written,
                     leases=cache.leases,
                     ttl_ns=_ns(cache.ttl_s),
                     stale_ns=max(_ns(cache.stale_s), 0),
