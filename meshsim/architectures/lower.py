@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any, Literal
@@ -35,6 +35,7 @@ from meshsim.architectures.plane import (
 )
 from meshsim.architectures.profiles import ProxyKind
 from meshsim.architectures.proxies import ProxySettings, proxy_service, proxy_settings
+from meshsim.architectures.pushed import with_pushed
 from meshsim.architectures.resolution import CLIENT, ENFORCED, EdgePolicy
 from meshsim.architectures.rewrites import GATEWAY, ZTUNNEL, Edge, Wiring, chain, library_of, sidecar_of
 from meshsim.errors import InternalError, UsageError
@@ -54,7 +55,11 @@ _ORIGINS: dict[StationKind, str] = {
 
 
 def lower(
-    topology: Topology, architecture: Architecture | str | Mapping[str, Any], *, same_policies: bool = False
+    topology: Topology,
+    architecture: Architecture | str | Mapping[str, Any],
+    *,
+    same_policies: bool = False,
+    pushed: Sequence[Topology] = (),
 ) -> Plane:
     """Turn every call edge of the topology into the hops that really carry it under the architecture.
 
@@ -65,6 +70,9 @@ def lower(
     same_policies
         Let callers' libraries enforce policies wherever no proxy does (`in_app` on everywhere), so that
         architectures are compared under the same policies.
+    pushed
+        The topology with each configuration that may be pushed to the proxies during a run: other policies, routes or
+        settings of proxies, but the same services and traffic.
 
     Returns
     -------
@@ -76,7 +84,12 @@ def lower(
     UsageError
         The architecture names unknown services, policies contradict each other, or a profile lacks a proxy.
     """
-    return _Lowering(topology, parse_architecture(architecture), same_policies).plane()
+    parsed = parse_architecture(architecture)
+    lowerings = [_Lowering(one, parsed, same_policies) for one in (topology, *pushed)]
+    for lowering in lowerings:
+        lowering.others = [other for other in lowerings if other is not lowering]
+    first, *others = (lowering.plane() for lowering in lowerings)
+    return with_pushed(first, others) if others else first
 
 
 class _Lowering:
@@ -84,6 +97,7 @@ class _Lowering:
 
     def __init__(self, topology: Topology, architecture: Architecture, same_policies: bool) -> None:
         self.topology = topology
+        self.others: list[_Lowering] = []  # of other configurations of the same proxies
         self.same_policies = same_policies
         services = topology.services
         before = topology.mesh.gateway.load_balancer
@@ -182,12 +196,9 @@ class _Lowering:
         policy = self.enforcement.policy(caller, callee, endpoint)
         in_app = self.same_policies or bool(policy.value("in_app"))
         enforcer = self.wiring.enforcer(caller, callee, in_app)
-        enforced = self.unenforced
+        enforced = self.enforced(caller, callee, endpoint)
         if enforcer is None:
             self.note_inert(policy, caller, callee, endpoint)
-        else:
-            by_library = enforcer == caller and not self.same_policies
-            enforced = self.enforcement.on(caller, callee, endpoint, by_library=by_library)
         edge = Edge(
             caller=caller,
             callee=callee,
@@ -201,9 +212,26 @@ class _Lowering:
         self.add_endpoints(edge, hops)
         return hops[0]
 
+    def enforced(self, caller: str, callee: str, endpoint: str) -> Enforced:
+        """What is in force on an edge under this configuration."""
+        in_app = self.same_policies or bool(self.enforcement.policy(caller, callee, endpoint).value("in_app"))
+        enforcer = self.wiring.enforcer(caller, callee, in_app)
+        if enforcer is None:
+            return self.unenforced
+        by_library = enforcer == caller and not self.same_policies
+        return self.enforcement.on(caller, callee, endpoint, by_library=by_library)
+
+    def is_general(self, edge: Edge) -> bool:
+        """The edge's caller gets from shared proxies what callers in general get."""
+        mine = self.enforced(edge.caller, edge.callee, edge.endpoint)
+        return mine in (self.unenforced, self.enforcement.on(None, edge.callee, edge.endpoint, by_library=False))
+
     def with_suffix(self, edge: Edge) -> Edge:
-        """Let callers of the general policy share the endpoints of shared proxies; others get names of their own."""
-        if edge.enforced in (self.unenforced, self.enforcement.on(None, edge.callee, edge.endpoint, by_library=False)):
+        """Let callers of the general policy share the endpoints of shared proxies; others get names of their own.
+
+        The same ones in every configuration: callers do not change what they send.
+        """
+        if all(lowering.is_general(edge) for lowering in (self, *self.others)):
             return edge
         return replace(edge, choice_suffix=f"|from={edge.caller}")
 

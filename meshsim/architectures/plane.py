@@ -7,7 +7,7 @@ endpoints whose calls say among which service a replica is chosen, by what rule,
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
@@ -158,6 +158,11 @@ class Limited:
 
 
 @dataclass(frozen=True, slots=True)
+class Crash:
+    """Whoever comes here takes the replica down."""
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """Steps for the requests of some streams; None: of all. `route` is its name, empty where no route takes them."""
 
@@ -202,6 +207,7 @@ PlaneStep = (
     | PlaneParallel
     | PlaneChoose
     | Fail
+    | Crash
     | ProxyWork
     | Forward
     | Mirrored
@@ -246,6 +252,10 @@ class PlaneService:
         What each replica takes without any request; results add it to what the engine counts.
     max_wait
         How long (seconds) a request stands in line for a slot; None: for ever.
+    pushed
+        Of a proxy: for each configuration that may be pushed to it, the steps of every endpoint (it has one version).
+    shards
+        By tenant, the numbers of the replicas that serve it; empty: all serve everybody.
     """
 
     name: str
@@ -264,6 +274,8 @@ class PlaneService:
     idle_cores: float = 0.0
     max_wait: Distribution | None = None
     caches: tuple[Cache, ...] = ()
+    pushed: tuple[dict[str, tuple[PlaneStep, ...]], ...] = ()
+    shards: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def cores(self) -> float:

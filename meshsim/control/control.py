@@ -9,13 +9,14 @@ from typing import Any, Literal
 import numpy as np
 import simpy
 
-from meshsim.architectures.plane import Plane, PlaneService
+from meshsim.architectures.plane import Plane
 from meshsim.architectures.rewrites import sidecar_of
+from meshsim.control.breaking import Breaking
 from meshsim.control.numbers import real_number, whole_number
+from meshsim.control.reach import check
 from meshsim.control.window import Window, number_of
 from meshsim.engines import program as p
-from meshsim.engines.pack import FAILURES
-from meshsim.engines.running import REFUSING, SILENT, UP, Changeable, Run, Totals
+from meshsim.engines.running import Run, Totals
 from meshsim.errors import UsageError
 
 #: Load balancers that need no tables.
@@ -25,7 +26,7 @@ _MOST_RETRIES = 1_000_000  # more would not fit the frames of one request
 Controller = Callable[["Control"], Generator[simpy.Event, Any, Any]]
 
 
-class Control:
+class Control(Breaking):
     """What one control process sees of a run; what it does happens at one instant, before the requests of that instant.
 
     Attributes
@@ -35,17 +36,9 @@ class Control:
     """
 
     def __init__(self, run: Run, plane: Plane, env: simpy.Environment, seen: Totals | None = None) -> None:
-        self.env = env
-        self._run = run
-        self._plane = plane
-        self._program = run.program
+        super().__init__(run, plane, env)
         self._replicas = dict(zip(self._program.service_names, run.program.services["replicas"].tolist(), strict=True))
         self._seen = seen  # None: nothing has happened before this process began
-
-    @property
-    def now_s(self) -> float:
-        """Simulated seconds since the run began."""
-        return float(self.env.now)
 
     # -- looking ---------------------------------------------------------------------------------------------------
 
@@ -98,8 +91,8 @@ class Control:
             raise UsageError(f"'{service}' has several versions; scaling one of them is not supported yet")
         replicas = whole_number(replicas, f"replicas of '{service}'")
         beside = service in (sidecar_of(other.name) for other in self._plane.services)
-        _check(not beside, f"'{service}' follows the service beside it: scale that one")
-        _check(replicas >= 1, f"'{service}' needs 1 replica or more, not {replicas}")
+        check(not beside, f"'{service}' follows the service beside it: scale that one")
+        check(replicas >= 1, f"'{service}' needs 1 replica or more, not {replicas}")
         if replicas > len(found.replicas):
             raise UsageError(
                 f"'{service}' can have 1 to {len(found.replicas)} replicas, not {replicas}; "
@@ -137,30 +130,6 @@ class Control:
         for name in names:
             self._run.empty_cache(self._program.cache_names.index(f"{service}.{name}"))
 
-    def take_down(self, service: str, replicas: Collection[int] | None = None, *, silent: bool = False) -> None:
-        """From now on replicas of a service or proxy are down: what they work on is lost, and so are their caches.
-
-        Who balances goes on choosing them: that they are taken out of the endpoints, and when, is another matter.
-
-        Parameters
-        ----------
-        replicas
-            Their numbers, from 0; all if absent. The sidecars beside them go down with them.
-        silent
-            Nothing answers any more, as after a power cut or behind a partition: callers wait for as long as they do.
-            Otherwise the host is there: connections are reset, and new ones are refused at once, as after a crash.
-
-        Raises
-        ------
-        UsageError
-            The service or one of the replicas is unknown.
-        """
-        self._set_condition(service, replicas, SILENT if silent else REFUSING)
-
-    def bring_up(self, service: str, replicas: Collection[int] | None = None) -> None:
-        """From now on replicas of a service or proxy serve again, with empty caches (numbers as of `take_down`)."""
-        self._set_condition(service, replicas, UP)
-
     def set_load(self, stream: str, load: float) -> None:
         """From now on let a stream arrive `load` times as fast as the topology says (0: not at all).
 
@@ -175,34 +144,9 @@ class Control:
         if kind in ("closed", "mmpp", "rate", "spike"):
             raise UsageError(f"changing the load of '{stream}' is not supported yet: its arrivals are '{kind}'")
         load = real_number(load, f"load of '{stream}'")
-        _check(0.0 <= load < math.inf, f"a load is 0 or more and finite, not {load}")
+        check(0.0 <= load < math.inf, f"a load is 0 or more and finite, not {load}")
         self._arrive()
         self._run.set_load(number, load)
-
-    def slow(self, service: str, factor: float) -> None:
-        """From now on let CPU work that begins at a service or proxy take `factor` times as much (1: as usual)."""
-        factor = real_number(factor, "factor on CPU work")
-        _check(0.0 <= factor < math.inf, f"a factor on CPU work is 0 or more and finite, not {factor}")
-        number = self._program.service_names.index(self._known(service).name)
-        self._arrive()
-        self._run.set_slow(number, factor)
-
-    def fail(self, service: str, share: float, reason: str | int = "503") -> None:
-        """From now on let a service or proxy answer a share of its messages with a failure, without any work.
-
-        Parameters
-        ----------
-        share
-            0 (none) to 1 (all).
-        reason
-            As in a ``fail`` step: ``500``, ``503``, ``reset``, ``connect_failure`` or ``grpc:unavailable``.
-        """
-        share, reason = real_number(share, "share of messages"), str(reason)
-        _check(0.0 <= share <= 1.0, f"a share is between 0 and 1, not {share}")
-        _check(reason in FAILURES, f"there is no failure '{reason}'; there is {', '.join(FAILURES)}")
-        number = self._program.service_names.index(self._known(service).name)
-        self._set("services", [number], "fault", FAILURES[reason])
-        self._set("services", [number], "fault_share", share)
 
     def set_call(
         self, step: str, *, timeout_s: float | Literal["as it is"] | None = "as it is", retries: int | None = None
@@ -225,15 +169,15 @@ class Control:
             There is no such call, nothing is to be changed, or a value is out of range.
         """
         calls = self._calls(step)
-        _check(timeout_s != "as it is" or retries is not None, "nothing to change: give timeout_s or retries")
+        check(timeout_s != "as it is" or retries is not None, "nothing to change: give timeout_s or retries")
         if retries is not None:
             retries = whole_number(retries, "retries")
-            _check(0 <= retries <= _MOST_RETRIES, f"retries are between 0 and {_MOST_RETRIES}, not {retries}")
+            check(0 <= retries <= _MOST_RETRIES, f"retries are between 0 and {_MOST_RETRIES}, not {retries}")
         if timeout_s is None:
             self._set("calls", calls, "timeout_ns", -1)
         elif timeout_s != "as it is":
             limit_s = real_number(timeout_s, "timeout_s")
-            _check(0.0 < limit_s < math.inf, f"a timeout is above 0 s, not {limit_s}")
+            check(0.0 < limit_s < math.inf, f"a timeout is above 0 s, not {limit_s}")
             self._set("calls", calls, "timeout_ns", round(limit_s * 1e9))
         if retries is not None:
             self._set("calls", calls, "retries", retries)
@@ -251,12 +195,32 @@ class Control:
         UsageError
             The service or balancer is unknown, or nobody balances requests to it in this architecture.
         """
-        _check(balancer in _BALANCERS, f"there is no load balancer '{balancer}'; there is {', '.join(_BALANCERS)}")
-        number = self._program.service_names.index(self._known(service).name)
+        check(balancer in _BALANCERS, f"there is no load balancer '{balancer}'; there is {', '.join(_BALANCERS)}")
+        number = self._number(service)
         calls = self._program.calls
         rows = np.flatnonzero((calls["among"] == number) & (calls["pick"] == p.BALANCE)).tolist()
-        _check(bool(rows), f"nobody balances requests to '{service}' in this architecture: its connections are pinned")
+        check(bool(rows), f"nobody balances requests to '{service}' in this architecture: its connections are pinned")
         self._set("calls", rows, "balancer", _BALANCERS[balancer])
+
+    def configure(self, service: str, configuration: int, replicas: Collection[int] | None = None) -> None:
+        """From now on let instances of a proxy act on one of the configurations that it was lowered with.
+
+        What is under way at them goes on under the old one.
+
+        Parameters
+        ----------
+        service
+            A proxy, e.g. ``sidecar@web``.
+        configuration
+            0 for the one that it began with, 1 and more for those of ``pushed`` of `meshsim.lower`, in their order.
+        replicas
+            Numbers of the instances, from 0; all if absent.
+        """
+        found = self._known(service)
+        check(found.role != "app", f"'{service}' is no proxy: only proxies are configured")
+        most = len(found.pushed)
+        check(0 <= configuration <= most, f"'{service}' has configurations 0 to {most}, not {configuration}")
+        self._set("replicas", self._rows(service, replicas), "version", configuration)
 
     def set_split(self, service: str, shares: Mapping[str, float]) -> None:
         """From now on split the requests of a service over its versions by these shares.
@@ -270,8 +234,8 @@ class Control:
         number = self._program.service_names.index(service)
         calls = self._program.calls
         enforced = bool(calls["split"][calls["among"] == number].any())
-        _check(found.split is not None and enforced, f"no split of '{service}' is enforced in this architecture")
-        _check(
+        check(found.split is not None and enforced, f"no split of '{service}' is enforced in this architecture")
+        check(
             set(shares) == set(found.versions)
             and all(x >= 0.0 for x in shares.values())
             and sum(shares.values()) > 0.0,
@@ -285,46 +249,12 @@ class Control:
 
     # -- within ----------------------------------------------------------------------------------------------------
 
-    def _set_condition(self, service: str, replicas: Collection[int] | None, condition: int) -> None:
-        most = len(self._known(service).replicas)
-        chosen = range(most) if replicas is None else [whole_number(one, "number of a replica") for one in replicas]
-        for one in chosen:
-            _check(0 <= one < most, f"'{service}' has replicas 0 to {most - 1}, not {one}")
-        self._arrive()
-        for name in (service, sidecar_of(service)):
-            if name in self._replicas:
-                first = int(self._program.services["first_replica"][self._program.service_names.index(name)])
-                for one in sorted(set(chosen)):
-                    self._run.set_condition(first + one, condition)
-
-    def _arrive(self) -> None:
-        self._run.bring_to(instant_ns(self.env.now))
-
-    def _set(self, table: Changeable, rows: list[int], field: str, value: float) -> None:
-        self._arrive()
-        for row in rows:
-            self._run.set_field(table, row, field, value)
-
-    def _known(self, service: str) -> PlaneService:
-        number_of(service, self._program.service_names, "service")
-        return self._plane.service(service)
-
     def _calls(self, step: str) -> list[int]:
         found = self._program.calls_at
         if step not in found:
             near = [other for other in found if other.partition(".")[0] == step.partition(".")[0]] or list(found)
             raise UsageError(f"there is no call at '{step}'; there are calls at {', '.join(near) or 'no place'}")
         return list(found[step])
-
-
-def instant_ns(now_s: float) -> int:
-    """Instant of the run at which control processes act whose clock shows `now_s` (rule G1)."""
-    return round(now_s * 1e9)
-
-
-def _check(holds: bool, message: str) -> None:
-    if not holds:
-        raise UsageError(message)
 
 
 def _nothing(like: Totals) -> Totals:

@@ -9,8 +9,9 @@ from typing import Any
 import simpy
 
 from meshsim.architectures.plane import Plane
-from meshsim.control.control import Control, Controller, instant_ns
+from meshsim.control.control import Control, Controller
 from meshsim.control.given import name_of
+from meshsim.control.reach import instant_ns
 from meshsim.engines.order import NEVER_NS
 from meshsim.engines.record import Record
 from meshsim.engines.running import Run

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from meshsim.architectures.plane import (
+    Crash,
     Forward,
     Hop,
     Limited,
@@ -92,6 +93,8 @@ class _Packer:
         self.endpoint_number: dict[tuple[str, str], int] = {}
         self.policies = PolicyRows(plane, self.service_number, self.distributions)
         self.caches = CacheRows(plane, self.service_number, self.policies.dimensions, self.distributions)
+        divided = [service.name for service in plane.services if service.shards]
+        self.first_shard = {name: number * len(plane.entries) for number, name in enumerate(divided)}
         self.network = np.array(
             [
                 self.distributions.add(getattr(plane.network, place), _NS)
@@ -105,7 +108,7 @@ class _Packer:
         self._number_endpoints()
         for service in self.plane.services:
             for name, codes in service.endpoints.items():
-                self._endpoint(service, name, codes)
+                self._endpoint(service, name, (*codes, *(pushed[name] for pushed in service.pushed)))
         entry_calls = [
             self.calls.add(**self._sizes(stream.request_bytes, stream.response_bytes), **self._hop("", hop))
             for stream, hop in self.plane.entries
@@ -133,6 +136,7 @@ class _Packer:
             limits=self.policies.limits.array(),
             shares=np.array(self.policies.shares, dtype=np.float64),
             takes=np.array(self.policies.takes, dtype=np.uint8).reshape(-1, len(self.plane.entries)),
+            shards=self._shards(),
             rings=rings,
             ring_at=ring_at,
             ring_host=ring_host,
@@ -182,6 +186,8 @@ class _Packer:
                 replicas=self.active.get(service.name, len(service.replicas)),
                 most=len(service.replicas),
                 first_scaling=-1,
+                limited=int(bool(service.shards)),
+                first_shard=self.first_shard.get(service.name, -1),
                 first_version=first_version,
                 versions=len(service.versions),
                 role=p.APP if service.role == "app" else p.PROXY,
@@ -194,6 +200,16 @@ class _Packer:
             )
         return services.array(), replicas.array(), versions.array()
 
+    def _shards(self) -> np.ndarray:
+        """Which replicas serve which stream, a row a stream for each service that is divided."""
+        most = max(len(service.replicas) for service in self.plane.services)
+        rows = np.zeros((len(self.first_shard) * len(self.plane.entries), most), dtype=np.uint8)
+        for name, first in self.first_shard.items():
+            shards = self.plane.service(name).shards
+            for number, (stream, _) in enumerate(self.plane.entries):
+                rows[first + number, list(shards[stream.tenant])] = 1
+        return rows
+
     def _number_endpoints(self) -> None:
         """Calls may go forward or round in circles, so every endpoint has its number before any code is packed."""
         for service in self.plane.services:
@@ -203,7 +219,7 @@ class _Packer:
                     first_entry=len(self.entries),
                     name=name_hash(f"{service.name}.{name}"),
                 )
-                self.entries.extend([-1] * len(service.versions))
+                self.entries.extend([-1] * (len(service.versions) + len(service.pushed)))
 
     def _endpoint(self, service: PlaneService, name: str, codes: Sequence[tuple[PlaneStep, ...]]) -> None:
         first = self.endpoints[self.endpoint_number[service.name, name]]["first_entry"]
@@ -229,6 +245,8 @@ class _Packer:
                 add(op=p.WORK, a=self.distributions.add(step.work, _NS), position=position)
             case Wait():
                 add(op=p.WAIT, a=self.distributions.add(step.wait, _NS), position=position)
+            case Crash():
+                add(op=p.CRASH)
             case Fail():
                 add(op=p.FAIL, a=FAILURES[step.reason], p=step.p, position=position)
             case ProxyWork():

@@ -14,6 +14,7 @@ import numpy.typing as npt
 # -- instructions ----------------------------------------------------------------------------------------------
 END, WORK, WAIT, CALL, FORK, CHOOSE, JUMP, FAIL, PROXY_WORK, FORWARD, LIMIT, DETACH, MATCH = range(13)
 LOOK, FILL, OUTDATE, PURGE, ASK = range(13, 18)  # of caches
+CRASH = 18  # the replica that runs it goes down
 
 INSTRUCTION = np.dtype(
     [
@@ -150,18 +151,21 @@ SERVICES = np.dtype(
         ("max_wait", "i4"),  # distribution (ns); -1: for ever
         ("fault", "i4"),  # outcome that it answers to a share of messages, without any work
         ("fault_share", "f8"),
+        ("limited", "i4"),  # above 0: not every replica can be chosen for every request (rule G11)
+        ("first_shard", "i4"),  # shards[first_shard + stream] has a 1 for each that may be; -1: all may
         ("name", "u8"),
     ]
 )
 REPLICAS = np.dtype(
     [
         ("service", "i4"),
-        ("version", "i4"),  # within the service
+        ("version", "i4"),  # within the service; of a proxy, the configuration that it has
         ("node", "i4"),
         ("zone", "i4"),
         ("first_queue", "i4"),  # its first CPU queue
         ("cores", "f8"),  # of one CPU queue; 0: unlimited
         ("weight", "i4"),  # that balancers give it
+        ("unlisted", "i1"),  # nobody chooses it: it is not among the endpoints
         ("name", "u8"),
     ]
 )
@@ -288,7 +292,8 @@ class Program:
     network
         Six distributions: loopback, same node, same zone, cross zone, client, inside (none).
     policies, limits, shares, takes
-        What enforcers do; dtypes above. ``takes`` (uint8) has a row of all streams for each case.
+        What enforcers do; dtypes above. ``takes`` (uint8) has a row of all streams for each case, ``shards``
+        (uint8) a row of replicas for each stream of a service whose replicas are not for everybody.
     rings, ring_at, ring_host
         Tables of consistent hashing.
     keys
@@ -322,6 +327,7 @@ class Program:
     limits: npt.NDArray[np.void]
     shares: npt.NDArray[np.float64]
     takes: npt.NDArray[np.uint8]
+    shards: npt.NDArray[np.uint8]
     rings: npt.NDArray[np.void]
     ring_at: npt.NDArray[np.uint64]
     ring_host: npt.NDArray[np.int32]

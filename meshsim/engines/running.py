@@ -12,11 +12,12 @@ from meshsim.engines.program import Program
 from meshsim.engines.record import Record
 
 #: Tables of the Program whose fields a run may change (rule G8).
-Changeable = Literal["calls", "services", "versions"]
+Changeable = Literal["calls", "replicas", "services", "versions"]
 
 
-#: What a replica does with messages: serves them, refuses connections (its host is there), or nothing (rule G10).
-UP, REFUSING, SILENT = range(3)
+#: What a replica does with messages: serves them, refuses connections (its host is there), nothing (rule G10), or
+#: serves those alone that come over a connection that was open before (rule G13).
+UP, REFUSING, SILENT, REFUSING_NEW = range(4)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,11 +82,26 @@ class Run(Protocol):
     def set_load(self, stream: int, load: float) -> None:
         """From now on an open stream runs `load` times as fast as in the topology (rule G5)."""
 
-    def set_slow(self, service: int, factor: float) -> None:
-        """From now on CPU work that begins at a service takes `factor` times as much (rule G6)."""
+    def set_slow(self, replica: int, factor: float) -> None:
+        """From now on CPU work that begins at a replica takes `factor` times as much (rule G6)."""
+
+    def set_waits(self, replica: int, factor: float) -> None:
+        """From now on waits that begin at a replica take `factor` times as long (rule G6)."""
+
+    def set_network(self, replica: int, delay_ns: int, loss: float) -> None:
+        """From now on messages from and to a replica take longer, and a share of packets is lost (rule G12)."""
+
+    def set_cut(self, zone: int, other: int, cut: bool) -> None:
+        """From now on no message gets from one of two zones to the other, or each does again (rule G12)."""
 
     def set_condition(self, replica: int, condition: int) -> None:
-        """From now on a replica is `UP`, `REFUSING` or `SILENT`; what goes down loses all that it does (rule G10)."""
+        """From now on a replica serves messages or not; one that goes down loses all that it does (rules G10, G13)."""
+
+    def condition(self, replica: int) -> int:
+        """What a replica does with messages now."""
+
+    def set_listed(self, replica: int, listed: bool) -> None:
+        """From now on a replica is among those that can be chosen, or not (rule G11)."""
 
     def set_field(self, table: Changeable, row: int, field: str, value: float) -> None:
         """Change a field of the Program for this run from now on (rules G7, G8)."""

@@ -26,6 +26,14 @@ CHANGES: dict[str, list[Any]] = {
     "down": [[0], [0, 1], None],
     "silent": [[0], [1], None],
     "up": [None, None, [0]],
+    "new refused": [None, [0]],
+    "out": [[0], [1], [0, 1], None],
+    "in": [None, [0]],
+    "waits": [0.5, 3.0],
+    "network": [(0.002, 0.0), (0.0, 0.3), (0.001, 0.1), (0.0, 0.0)],
+    "cut": [("x", "y")],
+    "joined": [("x", "y")],
+    "configure": [(1, None), (1, [0]), (0, None)],
     "scale": [1, 2, 3, 4],
     "load": [0.0, 0.5, 1.0, 3.0],
     "slow": [0.0, 0.5, 1.0, 2.5],
@@ -82,7 +90,7 @@ class Answer:
 
 def run_case(case: Case, engine: EngineName) -> Answer:
     """Run a case on one engine."""
-    plane = ms.lower(ms.load(case.topology), case.architecture)
+    plane = ms.lower(ms.load(case.topology), case.architecture, pushed=[ms.load(pushed(case.topology))])
     seen: list[Any] = []
     try:
         run: Any = begin(
@@ -104,6 +112,13 @@ def run_case(case: Case, engine: EngineName) -> Answer:
         return Answer(drive(run, plane, controllers, since_s=since_s), (), seen)
     except EngineLimit as error:
         return Answer(None, (str(error), error.limit, error.station, error.simulated_time_s), seen)
+
+
+def pushed(topology: dict[str, Any]) -> dict[str, Any]:
+    """Give the topology with another configuration: a route before all others that delays, turns away and copies."""
+    service = min(topology["services"])
+    fault = {"delay": {"for": "2ms", "share": 0.5}, "abort": {"as": "503", "share": 0.3}}
+    return {**topology, "routes": [{"name": "pushed", "to": service, "fault": fault}, *topology.get("routes", [])]}
 
 
 def controller_of(case: Case, seen: list[Any]) -> Controller:
@@ -129,6 +144,23 @@ def _do(control: Control, what: str, name: str, value: Any) -> None:
             control.scale(name, value)
         case "load":
             control.set_load(name, value)
+        case "new refused":
+            control.refuse_connections(name, value)
+        case "out":
+            control.leave_endpoints(name, value)
+        case "in":
+            control.join_endpoints(name, value)
+        case "waits":
+            control.slow_waits(name, value, [0])
+        case "network":
+            control.impair_network(name, [0], delay_s=value[0], loss=value[1])
+        case "cut":
+            control.cut_off(*value)
+        case "joined":
+            control.reconnect(*value)
+        case "configure":
+            for proxy in (one for one in control.plane.services if one.role == "proxy"):
+                control.configure(proxy.name, value[0], value[1])
         case "slow":
             control.slow(name, value)
         case "fail":

@@ -21,6 +21,7 @@ from meshsim.engines.compiled.rows import (
     HEAP,
     HELD,
     HOSTS,
+    IMPAIRMENTS,
     LANES,
     LIVE_REQUESTS,
     METERS,
@@ -66,6 +67,8 @@ def allocate(program: Program) -> Kernel:
         live=table(64, LIVE_REQUESTS),
         users=table(64, USERS),
         stations=table(len(program.replicas), STATIONS),
+        impairments=table(len(program.replicas), IMPAIRMENTS),
+        cuts=np.zeros((1 + int(program.replicas["zone"].max(initial=0))) ** 2, dtype=np.uint8),
         queues=table(int(threads.sum()), QUEUES),
         meters=table(services, METERS),
         scalings=table(1, SCALINGS),
@@ -154,6 +157,7 @@ def fill_lists(kernel: Kernel, program: Program) -> None:
     for lists in (kernel.lanes, kernel.stations, kernel.queues, kernel.timers, kernel.hosts):
         lists["first"] = NONE
         lists["last"] = NONE
+    kernel.impairments["slow_waits"] = 1.0
     kernel.meters["replicas"][: len(program.services)] = program.services["replicas"]
     for replica in program.replicas:
         service = program.services[replica["service"]]

@@ -25,7 +25,7 @@ _MAGLEV_ENTRIES: Any = np.uint64(MAGLEV_ENTRIES)
 
 @compiled()
 def choose(k: Kernel, frame: int, caller: int, path_key: int, tried: int) -> bool:
-    """Choose for one try; False if every replica is ejected.
+    """Choose for one try; False if there is no replica that may be chosen.
 
     `path_key` is the key of the request at its caller; `tried` has a bit for each replica that shall be avoided.
     """
@@ -40,7 +40,7 @@ def choose(k: Kernel, frame: int, caller: int, path_key: int, tried: int) -> boo
         version = _version(k, f.call, path_key)
         first = k.versions[service.first_version + version].first_replica
         n = k.versions[service.first_version + version].replicas
-    if view.plain and tried == 0:
+    if view.plain and tried == 0 and service.limited == 0:
         f.carried = _plainly(k, frame, caller, mine, version, first, n)
         f.counted = k.scalars[0].first_count + view.first_count + mine * service.most + f.carried
         return True
@@ -53,21 +53,26 @@ def _carefully(k: Kernel, frame: int, caller: int, mine: int, version: int, firs
     f = k.frames[frame]
     c = k.calls[f.call]
     view, service = k.views[c["view"]], k.services[c.among]
-    left = n  # to choose from
+    there = n  # to choose from, ejected or not
+    if service.limited:
+        there = members(k, c.among, k.live[f.request].stream, first, n)
+        if there == 0:
+            return False
+    left = there
     ejects = False
     panics = False
     if view.tracked:
-        k.forwards[frame].choices = n
+        k.forwards[frame].choices = there
         f.group = view.first_group + mine * service.versions + version
         k.forwards[frame].host = view.first_host + mine * service.most
         refresh(k, f.group)
         if k.groups[f.group].ejected:
             left = _healthy(k, frame, first, n)
-            panics = 100.0 * left / n < 100.0 * view.panic
+            panics = 100.0 * left / there < 100.0 * view.panic
             if panics:
-                left = n
+                left = there
                 k.counters[k.scalars[0].batch, k.groups[f.group].service].panics += 1
-            ejects = left < n
+            ejects = left < there
             if left == 0:
                 return False
     picked = NONE
@@ -124,11 +129,39 @@ def _version(k: Kernel, call: int, key: int) -> int:
 @compiled()
 def _healthy(k: Kernel, frame: int, first: int, n: int) -> int:
     """Count those that are not ejected."""
-    now = k.scalars[0].now_ns
     healthy = 0
     for number in range(first, first + n):
-        healthy += k.hosts[k.forwards[frame].host + number].until_ns <= now
+        healthy += _may_be_chosen(k, frame, number, True, NONE)
     return healthy
+
+
+@compiled()
+def may_serve(k: Kernel, among: int, stream: int, number: int) -> bool:
+    """Tell whether a replica is among its service's endpoints, and serves requests of a stream (rule G11)."""
+    service = k.services[among]
+    if k.replicas[service.first_replica + number].unlisted:
+        return False
+    return service.first_shard < 0 or k.shards[service.first_shard + stream, number] != 0
+
+
+@compiled(inline=False)
+def members(k: Kernel, among: int, stream: int, first: int, n: int) -> int:
+    """Count those that may serve."""
+    found = 0
+    for number in range(first, first + n):
+        found += may_serve(k, among, stream, number)
+    return found
+
+
+@compiled(inline=False)
+def member(k: Kernel, among: int, stream: int, first: int, n: int, turn: int) -> int:
+    """The replica number `turn` of those that may serve."""
+    for number in range(first, first + n):
+        if may_serve(k, among, stream, number):
+            if turn == 0:
+                return number
+            turn -= 1
+    return first
 
 
 @compiled()
@@ -177,7 +210,7 @@ def _select(
         else:
             turn = int(unit(key, purpose, position, choice) * left)
         other = first + turn
-        if ejects or zone != NONE:
+        if left < n:
             other = _nth_of_some(k, frame, first, n, ejects, zone, turn)
         if picked == NONE or k.seen[base + other] < k.seen[base + picked]:
             picked = other
@@ -186,11 +219,14 @@ def _select(
 
 @compiled()
 def _may_be_chosen(k: Kernel, frame: int, number: int, ejects: bool, zone: int) -> bool:
-    """Tell whether a replica is neither ejected (if that counts) nor in another zone (if one was chosen)."""
+    """Tell whether a replica may serve, is not ejected (if that counts), and in the zone (if one was chosen)."""
     f = k.frames[frame]
+    among = k.calls[f.call].among
+    if k.services[among].limited and not may_serve(k, among, k.live[f.request].stream, number):
+        return False
     if ejects and k.hosts[k.forwards[frame].host + number].until_ns > k.scalars[0].now_ns:
         return False
-    return zone == NONE or k.replicas[k.services[k.calls[f.call].among].first_replica + number].zone == zone
+    return zone == NONE or k.replicas[k.services[among].first_replica + number].zone == zone
 
 
 @compiled()

@@ -13,7 +13,7 @@ from meshsim.engines.nesting import circle_text
 from meshsim.engines.policies import ring_tables
 from meshsim.engines.program import CLOSED, Program
 from meshsim.engines.record import BATCHES, Record
-from meshsim.engines.running import UP, Changeable, Totals, summed
+from meshsim.engines.running import REFUSING, REFUSING_NEW, UP, Changeable, Totals, summed
 from meshsim.errors import EngineLimit, InternalError
 
 
@@ -82,9 +82,12 @@ class CompiledRun:
         """Handle all events before `until_ns`; False when the run is over."""
         while True:
             self.status = int(loop.advance(self._tables(), until_ns))
-            if self.status != rows.GROW:
+            if self.status == rows.CRASHED:
+                self.set_condition(int(self.kernel.scalars[0]["crashed"]), REFUSING)
+            elif self.status == rows.GROW:
+                self.kernel = growth.grow(self.kernel, int(self.kernel.scalars[0]["full"]))
+            else:
                 break
-            self.kernel = growth.grow(self.kernel, int(self.kernel.scalars[0]["full"]))
         if self.status not in (rows.DONE, rows.PAUSED):
             self._fail()
         return self.status == rows.PAUSED
@@ -172,14 +175,44 @@ class CompiledRun:
             self.kernel = growth.grow(self.kernel, growth.HEAP_TABLE)
         clients.expect_at(self._tables(), stream, due_ns)
 
-    def set_slow(self, service: int, factor: float) -> None:
-        """From now on CPU work that begins at a service takes `factor` times as much."""
-        self.kernel.queues["slow"][self.kernel.queues["service"] == service] = factor
+    def set_slow(self, replica: int, factor: float) -> None:
+        """From now on CPU work that begins at a replica takes `factor` times as much."""
+        first = int(self.program.replicas["first_queue"][replica])
+        threads = int(self.program.services["threads"][self.program.replicas["service"][replica]])
+        self.kernel.queues["slow"][first : first + max(threads, 1)] = factor
+
+    def set_waits(self, replica: int, factor: float) -> None:
+        """From now on waits that begin at a replica take `factor` times as long."""
+        self.kernel.scalars["impaired"] = 1
+        self.kernel.impairments["slow_waits"][replica] = factor
+
+    def set_network(self, replica: int, delay_ns: int, loss: float) -> None:
+        """From now on messages from and to a replica take longer, and a share of packets is lost."""
+        self.kernel.scalars["impaired"] = 1
+        self.kernel.impairments["delay_ns"][replica] = delay_ns
+        self.kernel.impairments["loss"][replica] = loss
+
+    def set_cut(self, zone: int, other: int, cut: bool) -> None:
+        """From now on no message gets from one of two zones to the other, or each does again."""
+        s = self.kernel.scalars[0]
+        s["impaired"] = 1
+        for one, another in ((zone, other), (other, zone)):
+            self.kernel.cuts[one * int(s["zones"]) + another] = cut
+
+    def condition(self, replica: int) -> int:
+        """What a replica does with messages now."""
+        return int(self.kernel.stations["condition"][replica])
+
+    def set_listed(self, replica: int, listed: bool) -> None:
+        """From now on a replica is among those that can be chosen, or not."""
+        row = self.kernel.replicas[replica]
+        self.kernel.services["limited"][row["service"]] += int(row["unlisted"] == 0) - int(listed)
+        row["unlisted"] = not listed
 
     def set_condition(self, replica: int, condition: int) -> None:
-        """From now on a replica is up, or down in one of two ways."""
+        """From now on a replica serves messages or not; one that goes down loses all that it does."""
         self.kernel.stations["condition"][replica] = condition
-        if condition == UP:
+        if condition in (UP, REFUSING_NEW):
             return
         service = int(self.program.replicas["service"][replica])
         number = replica - int(self.program.services["first_replica"][service])

@@ -34,8 +34,9 @@ from meshsim.engines.compiled.heap import (
     event_key,
 )
 from meshsim.engines.compiled.lanes import first_lane, take_head
-from meshsim.engines.compiled.ready import FALL, HEARS, RUN, SEND, STOP, TRY_AGAIN, TURN, ready_frame, tell
+from meshsim.engines.compiled.ready import CRASH, FALL, HEARS, RUN, SEND, STOP, TRY_AGAIN, TURN, ready_frame, tell
 from meshsim.engines.compiled.rows import (
+    CRASHED,
     DONE,
     ENDED,
     EVENT_BUDGET,
@@ -164,6 +165,9 @@ def advance(k: Kernel, until_ns: int) -> int:
             s.readies -= 1
             frame, request, going = NONE, about, NONE
             sends = action == SEND
+            if action == CRASH:
+                s.crashed = about
+                return CRASHED
             if action != SEND and k.frames[about].generation == generation:
                 if action == STOP:
                     messages.stop(k, about)

@@ -20,7 +20,18 @@ from meshsim.engines.compiled.ready import (
     ready_frame,
     tell,
 )
-from meshsim.engines.compiled.routing import connection_of, delay_ns, is_fresh, pick, place_of, station_of, thread_of
+from meshsim.engines.compiled.routing import (
+    again,
+    connection_of,
+    delay_ns,
+    is_cut,
+    is_fresh,
+    pick,
+    place_of,
+    station_of,
+    thread_of,
+    way_ns,
+)
 from meshsim.engines.compiled.rows import (
     AWAITING,
     ENDED,
@@ -33,6 +44,7 @@ from meshsim.engines.compiled.rows import (
     JOINING,
     LOST,
     NONE,
+    NOWHERE,
     ON_CPU,
     PENDING,
     RPC,
@@ -43,8 +55,8 @@ from meshsim.engines.jit import compiled
 from meshsim.engines.keyed import mix
 from meshsim.engines.outdated import earliest
 from meshsim.engines.program import APP
-from meshsim.engines.record import CONNECT_FAILURE, DEGRADED, OVERFLOW, RESET, TIMEOUT
-from meshsim.engines.running import REFUSING
+from meshsim.engines.record import CONNECT_FAILURE, DEGRADED, NO_HOST, OVERFLOW, RESET, TIMEOUT
+from meshsim.engines.running import REFUSING, SILENT
 
 
 @compiled()
@@ -69,7 +81,7 @@ def prepare(
 ) -> int:
     """Choose where a try of a frame (NONE: the client) goes, and give the record of its exchange, not sent yet.
 
-    `path_key` and `tried` as of `choose`. NONE: every replica is ejected.
+    `path_key` and `tried` as of `choose`. NONE: an enforcer can choose no replica.
     """
     s, r, c = k.scalars[0], k.live[request], k.calls[call]
     at = new_frame(k, request)
@@ -96,8 +108,11 @@ def prepare(
     f.origin = replica
     connection = connection_of(k, call, key)
     if not pick(k, at, replica, pin, carried, connection, path_key, tried):
-        free_frame(k, at)
-        return NONE
+        if c.policy >= 0:
+            free_frame(k, at)
+            return NONE
+        f.carried = NONE
+        f.state = NOWHERE
     f.replica = station_of(k, call, replica, f.carried)
     f.fresh = is_fresh(k, call, key) * (1 + c.tls)
     f.queue = k.replicas[f.replica].first_queue + thread_of(k, f.replica, connection, pin, key)
@@ -113,14 +128,17 @@ def dispatch(k: Kernel, frame: int) -> None:
     if f.counted != NONE:
         k.seen[f.counted] += 1
     begin_span(k, frame, NONE if f.parent == NONE else k.frames[f.parent].serial, c.endpoint, 0)
-    place = place_of(k, f.call, f.origin, f.replica)
-    f.delay_ns = delay_ns(k, f.call, place, f.key, keyed.DELAY)
-    if f.fresh:
-        f.delay_ns *= 1 + 2 * f.fresh
     note(k, f.request, c.endpoint)
     note(k, f.request, f.replica)
     note(k, f.request, k.scalars[0].now_ns)
-    travel(k, frame, place, f.delay_ns, not f.fresh)
+    place = place_of(k, f.call, f.origin, f.replica)
+    if f.state == NOWHERE or k.scalars[0].impaired:
+        _dispatch_amiss(k, frame, place)
+    else:
+        f.delay_ns = delay_ns(k, f.call, place, f.key, keyed.DELAY)
+        if f.fresh:
+            f.delay_ns *= 1 + 2 * f.fresh
+        travel(k, frame, place, f.delay_ns, not f.fresh)
     if has_span(k, frame):
         k.spans[f.span].attempt = f.attempt
         k.spans[f.span].sent_ns = f.began_ns
@@ -130,6 +148,26 @@ def dispatch(k: Kernel, frame: int) -> None:
             start_timer(k, frame, k.policies[c.policy].per_try_ns, len(k.calls) + c.policy)
 
 
+@compiled(inline=False)
+def _dispatch_amiss(k: Kernel, frame: int, place: int) -> None:
+    """Send what has nobody to go to, which its caller hears at once, or goes over an impaired network."""
+    f = k.frames[frame]
+    if f.state == NOWHERE:
+        f.delay_ns = 0
+        f.outcome = NO_HOST
+        f.state = ENDED
+        travel(k, frame, place, 0, False)
+        return
+    handshakes = 1 + 2 * f.fresh
+    late_ns = way_ns(k, f.origin, f.replica, place)
+    again_ns = again(k, frame, place, 0)
+    f.delay_ns = (delay_ns(k, f.call, place, f.key, keyed.DELAY) + late_ns) * handshakes + again_ns
+    if is_cut(k, f.origin, f.replica, place):
+        f.state = LOST
+    else:
+        travel(k, frame, place, f.delay_ns, not f.fresh and late_ns + again_ns == 0)
+
+
 @compiled()
 def answer(k: Kernel, frame: int, outcome: int) -> None:
     """Send the response message (rule N2)."""
@@ -137,7 +175,13 @@ def answer(k: Kernel, frame: int, outcome: int) -> None:
     f.outcome = outcome
     f.state = ENDED
     place = place_of(k, f.call, f.origin, f.replica)
-    travel(k, frame, place, delay_ns(k, f.call, place, f.key, keyed.DELAY_BACK), True)
+    late_ns = 0
+    if k.scalars[0].impaired:
+        if is_cut(k, f.origin, f.replica, place):
+            forget(k, frame)
+            return
+        late_ns = way_ns(k, f.origin, f.replica, place) + again(k, frame, place, 1)
+    travel(k, frame, place, delay_ns(k, f.call, place, f.key, keyed.DELAY_BACK) + late_ns, late_ns == 0)
 
 
 @compiled(inline=False)
@@ -280,7 +324,10 @@ def abandon(k: Kernel, frame: int) -> None:
     _close(k, frame, NONE)
     if f.group != NONE:
         _pass_on(k, f.group, k.forwards[frame].host)
-    if k.calls[f.call].cancellation:
+    is_told = k.calls[f.call].cancellation != 0
+    if is_told and k.scalars[0].impaired:
+        is_told = not is_cut(k, f.origin, f.replica, place_of(k, f.call, f.origin, f.replica))
+    if is_told:
         at_ns = k.scalars[0].now_ns + f.delay_ns
         push(k, at_ns, event_key(f.number, order.CANCEL, f.serial), CANCELLED, frame)
     elif f.state == LOST:
@@ -341,8 +388,8 @@ def fall(k: Kernel, frame: int) -> None:
 
 @compiled(inline=False)
 def nobody_there(k: Kernel, frame: int) -> None:
-    """A message reached a replica that is down (rule G10)."""
-    if k.stations[k.frames[frame].replica].condition == REFUSING:
+    """A message reached a replica that does not serve it (rules G10, G13)."""
+    if k.stations[k.frames[frame].replica].condition != SILENT:
         answer(k, frame, CONNECT_FAILURE)
     else:
         forget(k, frame)

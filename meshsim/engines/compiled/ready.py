@@ -6,9 +6,9 @@ from meshsim.engines.compiled.state import Kernel
 from meshsim.engines.jit import compiled
 
 #: What becomes of `who`: a request is sent by its client, a frame runs (on), a frame is stopped, a try that waited for
-#: a connection has its turn, a frame falls with its replica. An enforcer that runs on hears news: RUN + HEARS * (1 +
-#: what is new).
-SEND, RUN, STOP, TURN, FALL = range(5)
+#: a connection has its turn, a frame falls with its replica, a replica goes down (then `who` is that). An enforcer that
+#: runs on hears news: RUN + HEARS * (1 + what is new).
+SEND, RUN, STOP, TURN, FALL, CRASH = range(6)
 HEARS = 8
 #: News: an outcome of a try; this plus an outcome with which the enforcer itself refused one; and what is said below.
 REFUSED = 32

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from meshsim.engines import keyed
-from meshsim.engines.compiled.choice import choose
+from meshsim.engines.compiled.choice import choose, may_serve, member, members
 from meshsim.engines.compiled.draws import draw_whole
 from meshsim.engines.compiled.rows import NONE
 from meshsim.engines.compiled.state import Kernel
+from meshsim.engines.impairments import sent_again_ns
 from meshsim.engines.jit import compiled
 from meshsim.engines.keyed import mix, unit
 from meshsim.engines.program import (
@@ -57,6 +58,8 @@ def pick(
     if c.pick == BALANCE:
         return choose(k, frame, caller, path_key, tried)
     if c.pick == CONNECTION:
+        if k.services[c.among].limited:
+            return _pick_member(k, frame, pin, connection)
         if connection == NONE:
             f.carried = int(_uniform_for(k, c.among, f.key, 0) * k.services[c.among].replicas)
         else:
@@ -65,6 +68,26 @@ def pick(
         f.carried = NONE
     else:
         f.carried = carried
+    return True
+
+
+@compiled(inline=False)
+def _pick_member(k: Kernel, frame: int, pin: int, connection: int) -> bool:
+    """Choose by connection where not every replica may be chosen (rule G11)."""
+    f = k.frames[frame]
+    c = k.calls[f.call]
+    stream = k.live[f.request].stream
+    n = k.services[c.among].replicas
+    left = members(k, c.among, stream, 0, n)
+    if left == 0:
+        return False
+    if connection == NONE:
+        f.carried = member(k, c.among, stream, 0, n, int(_uniform_for(k, c.among, f.key, 0) * left))
+        return True
+    f.carried = _pinned(k, c.among, pin, connection)
+    if not may_serve(k, c.among, stream, f.carried):
+        u = unit(mix(k.scalars[0].origin, pin), keyed.PIN, k.services[c.among].name, connection + (1 << 48))
+        f.carried = member(k, c.among, stream, 0, n, int(u * left))
     return True
 
 
@@ -91,6 +114,8 @@ def station_of(k: Kernel, call: int, caller: int, carried: int) -> int:
     """The replica that the message goes to on its way to the chosen one (rule B7)."""
     c = k.calls[call]
     first = k.services[c.service].first_replica
+    if carried == NONE and c.pick != NO_PICK:  # nobody may be chosen
+        return first
     if c.via == DEST or c.via == DEST_PEER:
         return first + carried
     if c.via == DEST_NODE:
@@ -134,3 +159,41 @@ def place_of(k: Kernel, call: int, caller: int, replica: int) -> int:
 def delay_ns(k: Kernel, call: int, place: int, key: int, purpose: int) -> int:
     """One-way delay (rule N1); the purpose tells requests and answers apart."""
     return draw_whole(k, k.network[place], key, purpose, k.endpoints[k.calls[call].endpoint].name)
+
+
+# -- faults of the network ---------------------------------------------------------------------------------------
+
+
+@compiled()
+def is_cut(k: Kernel, caller: int, replica: int, place: int) -> bool:
+    """Tell whether a message is lost because its zones are cut off from each other (rule G12)."""
+    if place != _CROSS_ZONE:
+        return False
+    return k.cuts[k.replicas[caller].zone * k.scalars[0].zones + k.replicas[replica].zone] != 0
+
+
+@compiled(inline=False)
+def way_ns(k: Kernel, caller: int, replica: int, place: int) -> int:
+    """How much longer the way takes from one replica (NONE: a client) to another (rule G12)."""
+    if place in (_INSIDE, _LOOPBACK):
+        return 0
+    late_ns = k.impairments[replica].delay_ns
+    if caller != NONE:
+        late_ns += k.impairments[caller].delay_ns
+    return int(late_ns)
+
+
+@compiled(inline=False)
+def again(k: Kernel, frame: int, place: int, direction: int) -> int:
+    """How much later a frame's message (0) or answer (1) comes because it has to be sent again (rule G12)."""
+    f = k.frames[frame]
+    if place in (_INSIDE, _LOOPBACK):
+        return 0
+    arrives = 1.0
+    if f.origin != NONE:
+        arrives *= 1.0 - k.impairments[f.origin].loss
+    arrives *= 1.0 - k.impairments[f.replica].loss
+    if arrives >= 1.0:
+        return 0
+    u = unit(f.key, keyed.LOSS, k.endpoints[k.calls[f.call].endpoint].name, direction)
+    return sent_again_ns(u, 1.0 - arrives)

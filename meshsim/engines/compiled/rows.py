@@ -14,6 +14,7 @@ NONE = -1
 DONE, PAUSED, GROW, EVENT_BUDGET, TIME_WENT_BACK, TIME_STANDS_STILL, TOO_DEEP, TOO_MANY_FRAMES, TOO_MANY_REQUESTS = (
     range(9)
 )
+CRASHED = 9  # a replica goes down
 
 CACHE_LINE = 64  # bytes, of all present x86 and most Arm processors
 
@@ -71,6 +72,8 @@ SCALARS = np.dtype(
         ("writes", "i8"),  # 1 if caches can be outdated
         ("first_count", "i8"),  # where the outstanding counters begin in `seen`
         ("culprit", "i8"),  # frame or call that met a limit
+        ("impaired", "i8"),  # 1 if `impairments` or `cuts` say anything
+        ("crashed", "i8"),  # replica that CRASHED is about
         ("scalings", "i8"),  # changes of replicas written
         ("full", "i8"),  # which table GROW is about
         ("free_fetch", "i8"),
@@ -175,9 +178,11 @@ WITH_TLS = 2  # `fresh`: 0 for a connection that was open, 1 for a new one, this
 IDLE, IN_LINE, ON_CPU, WORKED, WAITING, AWAITING, JOINING, ENDED = range(8)
 FORWARDING, PENDING, GRANTED, TURNED_AWAY = range(8, 12)
 FETCHING = 12  # another frame gets it for a cache
+LOST = 13  # its replica is silent, or the message was lost; the record stays until its caller gives up
+NOWHERE = 14  # of a try: there is no replica to send it to
+CRASHING = 15  # its replica goes down at its hands
 #: States of frames that a replica has, between events: not on their way to it, nor back.
-AT_WORK = (IN_LINE, ON_CPU, WAITING, AWAITING, JOINING, FORWARDING, FETCHING)
-LOST = 13  # its replica is silent; the record stays until its caller gives up
+AT_WORK = (IN_LINE, ON_CPU, WAITING, AWAITING, JOINING, FORWARDING, FETCHING, CRASHING)
 TRIED_BITS = 62  # a request remembers the replicas that it has tried by their numbers modulo this
 
 #: One replica of an upstream, and an upstream (or a version of it), as one enforcer sees them.
@@ -286,6 +291,8 @@ LIVE_REQUESTS = np.dtype(
 )
 USERS = np.dtype([("user", "i8"), ("ordinal", "i8"), ("stream", "i4"), ("next", "i4")])
 STATIONS = np.dtype([("held", "i4"), ("waiting", "i4"), ("first", "i4"), ("last", "i4"), ("condition", "i4")])
+#: What the network does to messages from and to a replica, and a fault of its disks to its waits.
+IMPAIRMENTS = np.dtype([("delay_ns", "i8"), ("loss", "f8"), ("slow_waits", "f8")])
 QUEUES = np.dtype(
     [
         ("clock", "f8"),

@@ -19,14 +19,14 @@ from meshsim.errors import InternalError
 
 
 class Kernel(NamedTuple):
-    """All tables; the first part is the Program, of which controllers may change calls, services and versions."""
+    """All tables; the first part is the Program, of which a run may change `CHANGEABLE`."""
 
     calls: Any
+    replicas: Any
     services: Any
     versions: Any
     instructions: Any
     targets: Any
-    replicas: Any
     endpoints: Any
     entries: Any
     views: Any
@@ -38,6 +38,7 @@ class Kernel(NamedTuple):
     limits: Any
     shares: Any
     takes: Any
+    shards: Any
     caches: Any
     parts: Any
     keys: Any
@@ -58,6 +59,8 @@ class Kernel(NamedTuple):
     live: Any
     users: Any
     stations: Any
+    impairments: Any
+    cuts: Any  # (zones * zones): 1 if nothing passes between two
     queues: Any
     meters: Any
     scalings: Any
@@ -86,11 +89,10 @@ class Kernel(NamedTuple):
 
 
 #: Tables of the Program that a run may change, and those that it only reads.
-CHANGEABLE = ("calls", "services", "versions")
+CHANGEABLE = ("calls", "replicas", "services", "versions")
 OF_PROGRAM = (
     "instructions",
     "targets",
-    "replicas",
     "endpoints",
     "entries",
     "views",
@@ -102,6 +104,7 @@ OF_PROGRAM = (
     "limits",
     "shares",
     "takes",
+    "shards",
     "caches",
     "parts",
     "keys",

@@ -19,9 +19,10 @@ from meshsim.engines.compiled.messages import (
     refuse,
     stop_branches,
 )
-from meshsim.engines.compiled.ready import RUN, ready_frame
+from meshsim.engines.compiled.ready import CRASH, RUN, ready, ready_frame
 from meshsim.engines.compiled.rows import (
     AWAITING,
+    CRASHING,
     DETACHED,
     FETCHING,
     FORKED,
@@ -52,7 +53,7 @@ from meshsim.engines.record import (
     TIMEOUT,
     UNFINISHED,
 )
-from meshsim.engines.running import UP
+from meshsim.engines.running import REFUSING_NEW, UP
 from meshsim.engines.sampler import draw, whole
 
 # What `_go_on` gives if the frame has not ended with an outcome: it waits; it waits for a try that is to be sent.
@@ -66,7 +67,8 @@ _SUSPENDED, _SENDING = -2, -3
 def reached(k: Kernel, frame: int) -> None:
     """A message reached its replica: reject it, let it wait, or run it (rules S1, S2)."""
     f = k.frames[frame]
-    if k.stations[f.replica].condition != UP:
+    condition = k.stations[f.replica].condition
+    if condition != UP and (condition != REFUSING_NEW or f.fresh):
         nobody_there(k, frame)
         return
     enters(k, frame)
@@ -202,6 +204,10 @@ def _go_on(k: Kernel, frame: int, news: int) -> int:
             lookups.outdate(k, frame, f.pc - 1)
         elif i.op == p.PURGE:
             lookups.purge(k, frame, f.pc - 1)
+        elif i.op == p.CRASH:
+            f.state = CRASHING
+            ready(k, CRASH, f.replica, 0)
+            return _SUSPENDED
 
 
 @compiled()
@@ -295,6 +301,8 @@ def _proxy_demand_ns(k: Kernel, frame: int, pc: int) -> int:
 @compiled()
 def _wait(k: Kernel, frame: int, wait_ns: int) -> None:
     f = k.frames[frame]
+    if k.scalars[0].impaired and k.impairments[f.replica].slow_waits != 1.0:
+        wait_ns = whole(wait_ns * k.impairments[f.replica].slow_waits)
     f.state = WAITING
     f.demand_ns = wait_ns
     push(k, k.scalars[0].now_ns + wait_ns, event_key(f.number, order.WAIT_END, f.serial), WAIT_DONE, frame)

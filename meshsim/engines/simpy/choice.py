@@ -64,7 +64,7 @@ class Chooser:
     def choose(
         self, call: Any, caller: Replica | None, request: Request, key: int, path_key: int, tried: int
     ) -> Choice | None:
-        """Choose for one try; None if every replica is ejected.
+        """Choose for one try; None if there is no replica that may be chosen.
 
         `path_key` is the key of the request at its caller, the same for all tries; `tried` has a bit for each replica
         that shall be avoided.
@@ -72,13 +72,14 @@ class Chooser:
         view = self.plant.views[call.view]
         version, first, n = self._candidates(call, path_key)
         group, panics = None, False
-        hosts: Any = range(first, first + n)
-        if view.tracked:
+        hosts = self.members(call.among, request, range(first, first + n))
+        n = len(hosts)
+        if view.tracked and hosts:
             assert caller is not None
             group = self.upstreams.group(call.view, caller, version)
             hosts, panics = self._considered(group, hosts)
-            if not hosts:
-                return None
+        if not hosts:
+            return None
         picked = -1
         for selection in range(1 + (self._host_attempts(call) if tried else 0)):
             picked = self._select(call, view, caller, version, hosts, request, key, selection, panics)
@@ -108,7 +109,18 @@ class Chooser:
             return float(self.plant.program.shares[call.shares + number])
         return float(self.plant.versions[service.first_version + number].upto)
 
-    def _considered(self, group: Group, hosts: range) -> tuple[Any, bool]:
+    def members(self, among: int, request: Request, hosts: range) -> Any:
+        """Those of a service's replicas that are among its endpoints and serve the request's stream (rule G11)."""
+        service = self.plant.services[among]
+        if not service.limited:
+            return hosts
+        here = [number for number in hosts if self.plant.replicas[service.first_replica + number].is_listed]
+        if service.first_shard < 0:
+            return here
+        shard = self.plant.program.shards[service.first_shard + request.stream]
+        return [number for number in here if shard[number]]
+
+    def _considered(self, group: Group, hosts: Any) -> tuple[Any, bool]:
         """Those that are not ejected; all of them, and True, where that are too few (rule B11)."""
         group.refresh()
         if not group.ejected:

@@ -12,7 +12,7 @@ from meshsim.engines.buckets import COARSE_BUCKETS, FINE_BUCKETS
 from meshsim.engines.jit import compiled
 from meshsim.engines.program import Program
 from meshsim.engines.record import BATCHES, Record
-from meshsim.engines.running import REFUSING, UP, Changeable, Totals, summed
+from meshsim.engines.running import REFUSING, REFUSING_NEW, UP, Changeable, Totals, summed
 from meshsim.engines.simpy.caches import Caches
 from meshsim.engines.simpy.clients import Clients
 from meshsim.engines.simpy.clock import Clock, Occupancy
@@ -283,17 +283,38 @@ class SimpyRun:
         """From now on an open stream runs `load` times as fast as in the topology."""
         self.clients.set_load(stream, self.clock.now_ns, load)
 
-    def set_slow(self, service: int, factor: float) -> None:
-        """From now on CPU work that begins at a service takes `factor` times as much."""
-        for station, replica in zip(self.stations, self.plant.replicas, strict=True):
-            if replica.service == service:
-                station.slow = factor
+    def set_slow(self, replica: int, factor: float) -> None:
+        """From now on CPU work that begins at a replica takes `factor` times as much."""
+        self.stations[replica].slow = factor
+
+    def set_waits(self, replica: int, factor: float) -> None:
+        """From now on waits that begin at a replica take `factor` times as long."""
+        self.stations[replica].slow_waits = factor
+
+    def set_network(self, replica: int, delay_ns: int, loss: float) -> None:
+        """From now on messages from and to a replica take longer, and a share of packets is lost."""
+        self.network.impaired[replica] = (delay_ns, loss)
+
+    def set_cut(self, zone: int, other: int, cut: bool) -> None:
+        """From now on no message gets from one of two zones to the other, or each does again."""
+        change = self.network.cuts.add if cut else self.network.cuts.discard
+        change(frozenset((zone, other)))
+
+    def condition(self, replica: int) -> int:
+        """What a replica does with messages now."""
+        return self.stations[replica].condition
+
+    def set_listed(self, replica: int, listed: bool) -> None:
+        """From now on a replica is among those that can be chosen, or not."""
+        row = self.plant.replicas[replica]
+        self.plant.services[row.service].limited += row.is_listed - listed
+        row.is_listed = listed
 
     def set_condition(self, replica: int, condition: int) -> None:
-        """From now on a replica is up, or down in one of two ways."""
+        """From now on a replica serves messages or not; one that goes down loses all that it does."""
         station = self.stations[replica]
         station.condition = condition
-        if condition == UP:
+        if condition in (UP, REFUSING_NEW):
             return
         here = self.plant.replicas[replica]
         self.caches.start_cold(here.service, here.number, here.number + 1)

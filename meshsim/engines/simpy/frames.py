@@ -25,6 +25,7 @@ from meshsim.engines.record import (
     RESET,
     TIMEOUT,
 )
+from meshsim.engines.running import REFUSING
 from meshsim.engines.sampler import whole
 from meshsim.engines.simpy.forwarding import Forwarding
 from meshsim.engines.simpy.lookups import MISS, Lookups
@@ -184,6 +185,8 @@ class Interpreter:
             elif op == p.DETACH:
                 branch = self._branch(frame, joined=False)
                 self._begin_detached(branch, self._run(branch, i.a))
+            elif op == p.CRASH:
+                yield from self._crash(frame)
             elif op == p.CALL:
                 call = self.calls[i.a]
                 if call.asynchronous:
@@ -236,6 +239,14 @@ class Interpreter:
 
     # -- steps ---------------------------------------------------------------------------------------------------
 
+    def _crash(self, frame: Frame) -> Generator[simpy.Event, Any, None]:
+        """Take the replica down, as a consequence: a process cannot interrupt itself. This frame falls with it."""
+        replica = frame.exchange.replica.index
+        going_down = simpy.Event(self.env)
+        going_down.callbacks.append(lambda _: self.engine.set_condition(replica, REFUSING))
+        going_down.succeed()
+        yield simpy.Event(self.env)
+
     def _proxy_demand_ns(self, frame: Frame, i: Any) -> int:
         """CPU of a proxy for one message: a base, a part by size, and the handshake of a fresh connection (rule P1)."""
         exchange = frame.exchange
@@ -268,6 +279,8 @@ class Interpreter:
 
     def _wait(self, frame: Frame, wait_ns: int) -> Generator[simpy.Event, Any, None]:
         """Let time pass; an interrupt takes the process off the event, which is void then."""
+        if frame.station.slow_waits != 1.0:
+            wait_ns = whole(wait_ns * frame.station.slow_waits)
         key = order.event_key(frame.request.number, order.WAIT_END, frame.serial)
         yield self.env.at(self.env.now_ns + wait_ns, key)
         if frame.span is not None:

@@ -10,8 +10,8 @@ from meshsim.engines import keyed, order
 from meshsim.engines import program as p
 from meshsim.engines.nesting import circle_text
 from meshsim.engines.order import NEVER_NS
-from meshsim.engines.record import CONNECT_FAILURE, DEGRADED
-from meshsim.engines.running import REFUSING, UP
+from meshsim.engines.record import CONNECT_FAILURE, DEGRADED, NO_HOST
+from meshsim.engines.running import REFUSING, REFUSING_NEW, UP
 from meshsim.engines.simpy.connections import Connections
 from meshsim.engines.simpy.requests import Exchange, Frame, Request
 from meshsim.errors import EngineLimit
@@ -55,7 +55,7 @@ class Messages:
     ) -> Exchange:
         """Send a request message (rules N1-N3); the exchange will succeed with the outcome."""
         exchange = self.prepare(call, caller, request, key, sizes, deadline_ns=deadline_ns)
-        assert exchange is not None, "only enforcers eject"
+        assert exchange is not None, "only enforcers get no exchange"
         self.dispatch(exchange)
         return exchange
 
@@ -71,7 +71,7 @@ class Messages:
         tried: int = 0,
         deadline_ns: int = NEVER_NS,
     ) -> Exchange | None:
-        """Choose where a try goes, without sending it yet; None if every replica is ejected.
+        """Choose where a try goes, without sending it yet; None if an enforcer can choose no replica.
 
         `path_key` and `tried` as of the chooser.
         """
@@ -93,14 +93,18 @@ class Messages:
             carried=carried,
             tried=tried,
         )
+        is_nowhere = route is None
         if route is None:
-            return None
+            if call.policy >= 0:
+                return None
+            route = self.network.nowhere(call)
         exchange = Exchange(env, call, caller, request, key, sizes, route)
         exchange.fresh = route.fresh and bool(call.tls)
         exchange.queue = route.replica.first_queue + self.network.thread(route.replica, route, pin, key)
         exchange.depth = depth
         exchange.deadline_ns = deadline_ns if call.deadline else NEVER_NS
         exchange.serial = serial
+        exchange.is_nowhere = is_nowhere
         return exchange
 
     def dispatch(self, exchange: Exchange) -> None:
@@ -111,17 +115,23 @@ class Messages:
             self.network.chooser.outstanding[exchange.counted] += 1
         exchange.span = self.spans.begin(exchange)
         at = None if exchange.caller is None else exchange.caller.exchange.replica
-        exchange.delay_ns = self._request_delay_ns(call, at, exchange.route, exchange.key)
+        exchange.delay_ns = 0 if exchange.is_nowhere else self._request_delay_ns(call, at, exchange.route, exchange.key)
         request.note(call.endpoint, exchange.replica.index, env.now_ns)
-        start = order.event_key(request.number, order.START, exchange.serial)
-        env.at(env.now_ns + exchange.delay_ns, start, lambda _: self._reached(exchange))
+        if exchange.is_nowhere:  # nobody to send it to, which its caller hears at once (rule G11)
+            key = order.event_key(request.number, order.RESPONSE, exchange.serial)
+            env.at(env.now_ns, key, lambda _: self._answered(exchange, NO_HOST))
+        elif not self.network.is_cut(call, at, exchange.replica):
+            start = order.event_key(request.number, order.START, exchange.serial)
+            env.at(env.now_ns + exchange.delay_ns, start, lambda _: self._reached(exchange))
         if exchange.on_sent is not None:
             exchange.on_sent()
 
     def _request_delay_ns(self, call: Any, at: Replica | None, route: Route, key: int) -> int:
         """A fresh connection costs a round trip more, and another one for TLS 1.3 (rule N3)."""
         delay = self.network.delay_ns(call, at, route.replica, key, 0)
-        return delay * (1 + 2 * (1 + call.tls)) if route.fresh else delay
+        late_ns, again_ns = self.network.impairment_ns(call, at, route.replica, key, 0)
+        delay += late_ns
+        return (delay * (1 + 2 * (1 + call.tls)) if route.fresh else delay) + again_ns
 
     def _depth(self, caller: Frame | None, call: Any) -> int:
         """Calls of applications above this one; proxies add none (rule S8)."""
@@ -140,6 +150,8 @@ class Messages:
 
     def _reached(self, exchange: Exchange) -> None:
         condition = self.engine.stations[exchange.replica.index].condition
+        if condition == REFUSING_NEW:  # whoever has a connection keeps it (rule G13)
+            condition = REFUSING if exchange.route.fresh else UP
         if condition == REFUSING:
             self.answer(exchange, CONNECT_FAILURE)
         if condition != UP:  # nobody is there (rule G10)
@@ -151,7 +163,10 @@ class Messages:
     def answer(self, exchange: Exchange, outcome: int) -> None:
         """Send the response message (rule N2)."""
         caller = None if exchange.caller is None else exchange.caller.exchange.replica
-        delay = self.network.delay_ns(exchange.call, caller, exchange.replica, exchange.key, 1)
+        way = exchange.call, caller, exchange.replica
+        if self.network.is_cut(*way):
+            return
+        delay = self.network.delay_ns(*way, exchange.key, 1) + sum(self.network.impairment_ns(*way, exchange.key, 1))
         key = order.event_key(exchange.request.number, order.RESPONSE, exchange.serial)
         self.env.at(self.env.now_ns + delay, key, lambda _: self._answered(exchange, outcome))
 
@@ -185,7 +200,9 @@ class Messages:
         self._close(exchange, None)
         if exchange.under_way:
             self.connections.pass_on(exchange)
-        if exchange.call.cancellation and exchange.under_way:
+        at = None if exchange.caller is None else exchange.caller.exchange.replica
+        is_told = exchange.call.cancellation and exchange.under_way
+        if is_told and not self.network.is_cut(exchange.call, at, exchange.replica):
             key = order.event_key(exchange.request.number, order.CANCEL, exchange.serial)
             self.env.at(self.env.now_ns + exchange.delay_ns, key, lambda _: self._cancel(exchange))
 

@@ -31,7 +31,19 @@ def changeable_rows(array: npt.NDArray[np.void]) -> list[Any]:
 class Replica:
     """One replica: a row of REPLICAS and its number within its service."""
 
-    __slots__ = ("cores", "first_queue", "index", "name", "node", "number", "service", "version", "weight", "zone")
+    __slots__ = (
+        "cores",
+        "first_queue",
+        "index",
+        "is_listed",
+        "name",
+        "node",
+        "number",
+        "service",
+        "version",
+        "weight",
+        "zone",
+    )
 
     def __init__(self, index: int, row: Any, number: int) -> None:
         self.index = index
@@ -44,6 +56,7 @@ class Replica:
         self.cores: float = row.cores
         self.weight: int = row.weight
         self.name: int = row.name
+        self.is_listed = not row.unlisted  # among those that can be chosen (rule G11)
 
 
 class Plant:

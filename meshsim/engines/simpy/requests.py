@@ -116,6 +116,7 @@ class Exchange(simpy.Event):
         self.open = True  # the caller still waits
         self.under_way = False  # it was sent, not only chosen for
         self.outdated_ns = -1  # first write that the answer does not know of
+        self.is_nowhere = False  # there was no replica to send it to
         self.is_blamed = False  # outlier detection knows that it took too long
         self.on_sent: Callable[[], None] | None = None  # what follows when it is sent, if it may have to wait for that
         self.listener: Callable[[int], None] | None = None  # hears the outcome in the place of a waiting process

@@ -119,6 +119,7 @@ class Station:
         self.meter = meter
         self.concurrency = concurrency
         self.slow = 1.0  # factor on CPU demands (rule G6)
+        self.slow_waits = 1.0
         self.queue = queue
         self.max_wait = max_wait  # draws how long the request with a key stands in line
         self.held = 0

@@ -1,0 +1,73 @@
+"""How control processes reach into a run: names and numbers of replicas, and the instant at which they act."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import simpy
+
+from meshsim.architectures.plane import Plane, PlaneService
+from meshsim.architectures.rewrites import sidecar_of
+from meshsim.control.numbers import whole_number
+from meshsim.control.window import number_of
+from meshsim.engines.running import Changeable, Run
+from meshsim.errors import UsageError
+
+
+class Reach:
+    """What all that a control process does stands on."""
+
+    def __init__(self, run: Run, plane: Plane, env: simpy.Environment) -> None:
+        self.env = env
+        self._run = run
+        self._plane = plane
+        self._program = run.program
+
+    @property
+    def now_s(self) -> float:
+        """Simulated seconds since the run began."""
+        return float(self.env.now)
+
+    @property
+    def plane(self) -> Plane:
+        """What runs: services and proxies, their replicas, and where these stand."""
+        return self._plane
+
+    def _arrive(self) -> None:
+        self._run.bring_to(instant_ns(self.env.now))
+
+    def _set(self, table: Changeable, rows: list[int], field: str, value: float) -> None:
+        self._arrive()
+        for row in rows:
+            self._run.set_field(table, row, field, value)
+
+    def _known(self, service: str) -> PlaneService:
+        number_of(service, self._program.service_names, "service")
+        return self._plane.service(service)
+
+    def _number(self, service: str) -> int:
+        return self._program.service_names.index(self._known(service).name)
+
+    def _rows(self, service: str, replicas: Collection[int] | None, *, with_sidecars: bool = False) -> list[int]:
+        """Rows of replicas by their numbers (None: all), of one service after the other."""
+        most = len(self._known(service).replicas)
+        chosen = range(most) if replicas is None else [whole_number(one, "number of a replica") for one in replicas]
+        for one in chosen:
+            check(0 <= one < most, f"'{service}' has replicas 0 to {most - 1}, not {one}")
+        rows: list[int] = []
+        for name in (service, sidecar_of(service)) if with_sidecars else (service,):
+            if name in self._program.service_names:
+                first = int(self._program.services["first_replica"][self._program.service_names.index(name)])
+                rows += [first + one for one in sorted(set(chosen))]
+        return rows
+
+
+def instant_ns(now_s: float) -> int:
+    """Instant of the run at which control processes act whose clock shows `now_s` (rule G1)."""
+    return round(now_s * 1e9)
+
+
+def check(holds: bool, message: str) -> None:
+    """Raise a UsageError with a message unless something holds."""
+    if not holds:
+        raise UsageError(message)
