@@ -82,6 +82,14 @@ class Breaking(Reach):
         for row in rows:
             self._run.set_slow(row, factor)
 
+    def freeze(self, service: str, replicas: Collection[int] | None = None) -> None:
+        """From now on let the CPU of replicas stand still, as a stopped virtual machine does, or a long GC pause."""
+        self._set_frozen(service, replicas, frozen=True)
+
+    def thaw(self, service: str, replicas: Collection[int] | None = None) -> None:
+        """From now on let the CPU of replicas work again: it goes on where it stopped."""
+        self._set_frozen(service, replicas, frozen=False)
+
     def slow_waits(self, service: str, factor: float, replicas: Collection[int] | None = None) -> None:
         """From now on let waits (``wait``: disks, third parties) that begin at replicas take `factor` times as long."""
         factor = real_number(factor, "factor on waits")
@@ -150,6 +158,12 @@ class Breaking(Reach):
         self._arrive()
         for row in rows:
             self._run.set_listed(row, listed)
+
+    def _set_frozen(self, service: str, replicas: Collection[int] | None, *, frozen: bool) -> None:
+        rows = self._rows(service, replicas)
+        self._arrive()
+        for row in rows:
+            self._run.set_frozen(row, frozen)
 
     def _set_cut(self, zone: str, other: str, *, cut: bool) -> None:
         one, another = (number_of(name, self._plane.zones, "zone") for name in (zone, other))

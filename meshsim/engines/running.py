@@ -100,6 +100,9 @@ class Run(Protocol):
     def condition(self, replica: int) -> int:
         """What a replica does with messages now."""
 
+    def set_frozen(self, replica: int, frozen: bool) -> None:
+        """From now on the CPU of a replica stands still, or works again (rule C7)."""
+
     def set_listed(self, replica: int, listed: bool) -> None:
         """From now on a replica is among those that can be chosen, or not (rule G11)."""
 

@@ -30,6 +30,8 @@ CHANGES: dict[str, list[Any]] = {
     "out": [[0], [1], [0, 1], None],
     "in": [None, [0]],
     "waits": [0.5, 3.0],
+    "freeze": [[0], None],
+    "thaw": [None, None, [0]],
     "network": [(0.002, 0.0), (0.0, 0.3), (0.001, 0.1), (0.0, 0.0)],
     "cut": [("x", "y")],
     "joined": [("x", "y")],
@@ -150,6 +152,10 @@ def _do(control: Control, what: str, name: str, value: Any) -> None:
             control.leave_endpoints(name, value)
         case "in":
             control.join_endpoints(name, value)
+        case "freeze":
+            control.freeze(name, value)
+        case "thaw":
+            control.thaw(name, value)
         case "waits":
             control.slow_waits(name, value, [0])
         case "network":

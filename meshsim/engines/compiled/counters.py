@@ -39,6 +39,8 @@ def settle_service(k: Kernel, service: int) -> None:
 def busy_cores(k: Kernel, queue: int) -> float:
     """Cores at work (rule M3)."""
     q = k.queues[queue]
+    if q.frozen:
+        return 0.0
     if q.discipline == UNLIMITED:
         return float(q.jobs)
     if q.discipline == PS:

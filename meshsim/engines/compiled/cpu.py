@@ -32,7 +32,7 @@ def use(k: Kernel, frame: int, demand_ns: int) -> None:
     elif q.discipline == UNLIMITED:
         settle_queue(k, f.queue)
         q.jobs += 1
-        push(k, s.now_ns + demand_ns, event_key(f.number, order.WORK_END, f.serial), WORK_DONE, frame)
+        _expect_end(k, frame, demand_ns)
     elif q.jobs < q.servers:
         settle_queue(k, f.queue)
         q.jobs += 1
@@ -45,8 +45,18 @@ def use(k: Kernel, frame: int, demand_ns: int) -> None:
 def _serve(k: Kernel, frame: int) -> None:
     f = k.frames[frame]
     f.state = ON_CPU
-    end_ns = k.scalars[0].now_ns + fifo_time_ns(f.demand_ns, k.queues[f.queue].speed)
-    push(k, end_ns, event_key(f.number, order.WORK_END, f.serial), WORK_DONE, frame)
+    _expect_end(k, frame, fifo_time_ns(f.demand_ns, k.queues[f.queue].speed))
+
+
+@compiled()
+def _expect_end(k: Kernel, frame: int, time_ns: int) -> None:
+    """Let a frame's work end after a time in which its core is not shared; where it stands still, later (rule C7)."""
+    f = k.frames[frame]
+    if k.queues[f.queue].frozen:
+        f.due_ns = time_ns
+    else:
+        end_ns = k.scalars[0].now_ns + time_ns
+        push(k, end_ns, event_key(f.number, order.WORK_END, f.serial), WORK_DONE, frame)
 
 
 @compiled()
@@ -137,9 +147,9 @@ def _advance_clock(k: Kernel, queue: int) -> None:
     """Bring the queue's clock up to now; it is 0 where nobody is served."""
     s, q = k.scalars[0], k.queues[queue]
     settle_queue(k, queue)
-    if q.jobs:
+    if q.jobs and q.frozen == 0:
         q.clock = ps_clock(q.clock, s.now_ns - q.clock_ns, q.jobs, q.cores)
-    else:
+    elif q.jobs == 0:
         q.clock = 0.0
     q.clock_ns = s.now_ns
 
@@ -149,7 +159,7 @@ def _expect_next(k: Kernel, queue: int) -> None:
     """Set the one completion that is pending anew (rule C4)."""
     q = k.queues[queue]
     q.end_ns = NONE
-    if q.first != NONE:
+    if q.first != NONE and q.frozen == 0:
         f = k.frames[q.first]
         q.end_ns = k.scalars[0].now_ns + ps_wait_ns(f.finish - q.clock, q.jobs, q.cores)
         q.end_key = event_key(f.number, order.WORK_END, f.serial)
@@ -178,6 +188,37 @@ def share_done(k: Kernel, queue: int) -> None:
     q.jobs -= 1
     _expect_next(k, queue)
     _finished(k, frame)
+
+
+# -- standing still --------------------------------------------------------------------------------------------
+
+
+@compiled(entry=True)
+def freeze(k: Kernel, queue: int) -> None:
+    """Let the cores of a queue stand still (rule C7); whoever calls takes the ends of its work out of the heap."""
+    q = k.queues[queue]
+    if q.discipline == PS:
+        _advance_clock(k, queue)
+        q.end_ns = NONE
+    settle_queue(k, queue)
+    q.frozen = 1
+
+
+@compiled(entry=True)
+def thaw(k: Kernel, queue: int) -> None:
+    """Let the cores of a queue work again: what was left goes on."""
+    q = k.queues[queue]
+    settle_queue(k, queue)
+    if q.discipline == PS:
+        _advance_clock(k, queue)
+    q.frozen = 0
+    if q.discipline == PS:
+        _expect_next(k, queue)
+        return
+    for frame in range(len(k.frames)):
+        f = k.frames[frame]
+        if f.number >= 0 and f.state == ON_CPU and f.queue == queue:
+            _expect_end(k, frame, f.due_ns)
 
 
 # -- leaving ---------------------------------------------------------------------------------------------------

@@ -8,7 +8,19 @@ import numpy as np
 import numpy.typing as npt
 
 from meshsim.engines import arrivals, keyed, order, record
-from meshsim.engines.compiled import allocation, caches, clients, counters, growth, loop, messages, rows, state
+from meshsim.engines.compiled import (
+    allocation,
+    caches,
+    clients,
+    counters,
+    cpu,
+    growth,
+    heap,
+    loop,
+    messages,
+    rows,
+    state,
+)
 from meshsim.engines.nesting import circle_text
 from meshsim.engines.policies import ring_tables
 from meshsim.engines.program import CLOSED, Program
@@ -177,9 +189,7 @@ class CompiledRun:
 
     def set_slow(self, replica: int, factor: float) -> None:
         """From now on CPU work that begins at a replica takes `factor` times as much."""
-        first = int(self.program.replicas["first_queue"][replica])
-        threads = int(self.program.services["threads"][self.program.replicas["service"][replica]])
-        self.kernel.queues["slow"][first : first + max(threads, 1)] = factor
+        self.kernel.queues["slow"][self._queues(replica)] = factor
 
     def set_waits(self, replica: int, factor: float) -> None:
         """From now on waits that begin at a replica take `factor` times as long."""
@@ -202,6 +212,41 @@ class CompiledRun:
     def condition(self, replica: int) -> int:
         """What a replica does with messages now."""
         return int(self.kernel.stations["condition"][replica])
+
+    def set_frozen(self, replica: int, frozen: bool) -> None:
+        """From now on the CPU of a replica stands still, or works again."""
+        for queue in self._queues(replica):
+            if bool(self.kernel.queues["frozen"][queue]) == frozen:
+                continue
+            if frozen:
+                cpu.freeze(self._tables(), queue)
+                self._take_out_ends(queue)
+            else:
+                most = int(self.kernel.queues["jobs"][queue]) + 1
+                while self.kernel.scalars[0]["heap"] + most > len(self.kernel.heap):
+                    self.kernel = growth.grow(self.kernel, growth.HEAP_TABLE)
+                cpu.thaw(self._tables(), queue)
+
+    def _take_out_ends(self, queue: int) -> None:
+        """Take the ends of what a queue's servers do out of the heap, and write down how much was left of each."""
+        k, s = self.kernel, self.kernel.scalars[0]
+        events = k.heap[: int(s["heap"])]
+        works = (k.frames["number"] >= 0) & (k.frames["state"] == rows.ON_CPU) & (k.frames["queue"] == queue)
+        ends = np.flatnonzero(events["what"] == heap.WORK_DONE)
+        who = events["who"][ends]
+        keys = order.event_key(k.frames["number"][who], order.WORK_END, k.frames["serial"][who])
+        mine = works[who] & (events["key"][ends] == keys)
+        ends, who = ends[mine], who[mine]
+        k.frames["due_ns"][who] = events["time"][ends] - s["now_ns"]
+        left = np.sort(np.delete(events, ends), order=("time", "key"))  # sorted is in the order of a heap
+        k.heap[: len(left)] = left
+        s["heap"] = len(left)
+
+    def _queues(self, replica: int) -> range:
+        """Rows of a replica's CPU queues."""
+        first = int(self.program.replicas["first_queue"][replica])
+        threads = int(self.program.services["threads"][self.program.replicas["service"][replica]])
+        return range(first, first + max(threads, 1))
 
     def set_listed(self, replica: int, listed: bool) -> None:
         """From now on a replica is among those that can be chosen, or not."""

@@ -94,7 +94,7 @@ FRAMES = _in_lines(
     [
         ("number", "i8"),  # of the request
         ("generation", "i8"),  # goes up when the record is freed
-        ("due_ns", "i8"),  # when its message arrives, while it is in a lane
+        ("due_ns", "i8"),  # when its message arrives, while in a lane; on cores that stand still, what is left to do
         ("request", "i4"),
         ("serial", "i4"),
         ("parent", "i4"),  # calling frame (or forking frame); NONE: a client, or nobody any more
@@ -309,6 +309,7 @@ QUEUES = np.dtype(
         ("jobs", "i4"),  # at work (FIFO, LIFO) or present (PS, unlimited)
         ("first", "i4"),  # line; PS: root of the pairing heap
         ("last", "i4"),
+        ("frozen", "i4"),  # 1: its cores stand still
     ]
 )
 METERS = np.dtype([("present", "i8"), ("slots", "i8"), ("replicas", "i8"), ("since_ns", "i8")])

@@ -34,6 +34,46 @@ class Cpu(Protocol):
     def alone_ns(self, demand_ns: int) -> int:
         """How long a demand takes where nothing else is to be done (rule C6)."""
 
+    def set_frozen(self, frozen: bool) -> None:
+        """Stand still, or work again (rule C7)."""
+
+
+class Job(Timed):
+    """A demand: it happens when it has been worked off, which is known once a server has begun with it."""
+
+    def __init__(self, env: Environment, frame: Frame, demand_ns: int, handler: Callable[[Job], None]) -> None:
+        super().__init__(env, handler)
+        self.demand_ns = demand_ns
+        self.key = _work_end(frame)
+
+
+class Servers:
+    """Jobs that do not share: each ends a known time after it began, unless the cores stand still in between."""
+
+    def __init__(self, env: Environment) -> None:
+        self.env = env
+        self.frozen = False
+        self.left_ns: dict[Job, int] = {}  # jobs that are served; what is left of each while all stand still
+
+    def begin(self, job: Job, time_ns: int) -> None:
+        """Serve a job from now on."""
+        self.left_ns[job] = time_ns
+        if not self.frozen:
+            self.env.plan(job, self.env.now_ns + time_ns, job.key)
+
+    def end(self, job: Job) -> None:
+        """Serve it no more."""
+        del self.left_ns[job]
+
+    def set_frozen(self, frozen: bool) -> None:
+        """Stand still, or work again."""
+        self.frozen = frozen
+        for job in self.left_ns:
+            if frozen:
+                self.left_ns[job] = self.env.take_back(job) - self.env.now_ns
+            else:
+                self.env.plan(job, self.env.now_ns + self.left_ns[job], job.key)
+
 
 class Unlimited:
     """As many cores as there are jobs: work never waits."""
@@ -41,36 +81,38 @@ class Unlimited:
     def __init__(self, env: Environment, on_change: Callable[[], None]) -> None:
         self.env = env
         self.on_change = on_change
-        self.busy = 0.0
+        self.servers = Servers(env)
 
-    def use(self, frame: Frame, demand_ns: int) -> Timed:
+    @property
+    def busy(self) -> float:
+        """Cores at work."""
+        return 0.0 if self.servers.frozen else float(len(self.servers.left_ns))
+
+    def use(self, frame: Frame, demand_ns: int) -> Job:
         """Start at once."""
         self.on_change()
-        self.busy += 1.0
-        return self.env.at(self.env.now_ns + demand_ns, _work_end(frame), self._finish)
+        job = Job(self.env, frame, demand_ns, self._finish)
+        self.servers.begin(job, demand_ns)
+        return job
 
-    def _finish(self, _: Timed) -> None:
+    def _finish(self, job: Job) -> None:
         self.on_change()
-        self.busy -= 1.0
+        self.servers.end(job)
 
     def alone_ns(self, demand_ns: int) -> int:
         """Just as long as it is."""
         return demand_ns
 
-    def leave(self, job: Timed) -> None:
+    def leave(self, job: Job) -> None:
         """Stop."""
-        self.on_change()
-        self.busy -= 1.0
+        self._finish(job)
         job.cancel()
 
-
-class Job(Timed):
-    """A demand in a queue: it happens when it has been worked off, which is known once a server has begun with it."""
-
-    def __init__(self, env: Environment, frame: Frame, demand_ns: int, handler: Callable[[Job], None]) -> None:
-        super().__init__(env, handler)
-        self.demand_ns = demand_ns
-        self.key = _work_end(frame)
+    def set_frozen(self, frozen: bool) -> None:
+        """Stand still, or work again."""
+        self.on_change()
+        if frozen != self.servers.frozen:
+            self.servers.set_frozen(frozen)
 
 
 class Queueing:
@@ -79,22 +121,22 @@ class Queueing:
     def __init__(self, env: Environment, cores: float, lifo: bool, on_change: Callable[[], None]) -> None:
         self.env = env
         self.cores = cores
-        self.servers = fifo_servers(cores)
-        self.speed = cores / self.servers
+        self.n = fifo_servers(cores)
+        self.speed = cores / self.n
         self.lifo = lifo
         self.on_change = on_change
-        self.serving = 0
+        self.servers = Servers(env)
         self.waiting: deque[Job] = deque()
 
     @property
     def busy(self) -> float:
         """Cores at work."""
-        return self.serving * self.speed
+        return 0.0 if self.servers.frozen else len(self.servers.left_ns) * self.speed
 
     def use(self, frame: Frame, demand_ns: int) -> Job:
         """Start on a free server, or join the line."""
         job = Job(self.env, frame, demand_ns, self._free)
-        if self.serving < self.servers:
+        if len(self.servers.left_ns) < self.n:
             self.on_change()
             self._serve(job)
         else:
@@ -102,13 +144,12 @@ class Queueing:
         return job
 
     def _serve(self, job: Job) -> None:
-        self.serving += 1
-        self.env.plan(job, self.env.now_ns + fifo_time_ns(job.demand_ns, self.speed), job.key)
+        self.servers.begin(job, fifo_time_ns(job.demand_ns, self.speed))
 
-    def _free(self, _: Job) -> None:
+    def _free(self, job: Job) -> None:
         """The freed server takes the next job; then the finished frame goes on (rule C2)."""
         self.on_change()
-        self.serving -= 1
+        self.servers.end(job)
         if self.waiting:
             self._serve(self.waiting.pop() if self.lifo else self.waiting.popleft())
 
@@ -124,6 +165,12 @@ class Queueing:
             job.cancel()
             self._free(job)
 
+    def set_frozen(self, frozen: bool) -> None:
+        """Stand still, or work again."""
+        self.on_change()
+        if frozen != self.servers.frozen:
+            self.servers.set_frozen(frozen)
+
 
 class Sharing:
     """Processor sharing: every job gets min(1, cores / jobs) of a core.
@@ -137,13 +184,14 @@ class Sharing:
         self.on_change = on_change
         self.clock = 0.0  # virtual time: what each job has been served since the queue was last empty
         self.since_ns = 0  # when the clock was read last
+        self.frozen = False
         self.jobs: list[tuple[float, int, int, simpy.Event]] = []  # heap
         self.completion: Timed | None = None
 
     @property
     def busy(self) -> float:
         """Cores at work."""
-        return min(float(len(self.jobs)), self.cores)
+        return 0.0 if self.frozen else min(float(len(self.jobs)), self.cores)
 
     def use(self, frame: Frame, demand_ns: int) -> simpy.Event:
         """Share the cores from now on."""
@@ -157,17 +205,17 @@ class Sharing:
         """Bring the clock up to now; it begins anew where nobody is served, so that it stays precise."""
         self.on_change()
         now = self.env.now_ns
-        if self.jobs:
-            self.clock = ps_clock(self.clock, now - self.since_ns, len(self.jobs), self.cores)
-        else:
+        if not self.jobs:
             self.clock = 0.0
+        elif not self.frozen:
+            self.clock = ps_clock(self.clock, now - self.since_ns, len(self.jobs), self.cores)
         self.since_ns = now
 
     def _expect_next(self) -> None:
         if self.completion is not None:
             self.completion.cancel()
             self.completion = None
-        if self.jobs:
+        if self.jobs and not self.frozen:
             finish, request, serial, _ = self.jobs[0]
             wait_ns = ps_wait_ns(finish - self.clock, len(self.jobs), self.cores)
             key = order.event_key(request, order.WORK_END, serial)
@@ -189,6 +237,14 @@ class Sharing:
         self._advance()
         self.jobs = [entry for entry in self.jobs if entry[3] is not job]
         heapify(self.jobs)
+        self._expect_next()
+
+    def set_frozen(self, frozen: bool) -> None:
+        """Stand still, or work again."""
+        if frozen == self.frozen:
+            return
+        self._advance()
+        self.frozen = frozen
         self._expect_next()
 
 

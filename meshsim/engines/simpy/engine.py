@@ -304,6 +304,12 @@ class SimpyRun:
         """What a replica does with messages now."""
         return self.stations[replica].condition
 
+    def set_frozen(self, replica: int, frozen: bool) -> None:
+        """From now on the CPU of a replica stands still, or works again."""
+        row = self.plant.replicas[replica]
+        for cpu in self.cpus[row.first_queue : row.first_queue + max(self.plant.services[row.service].threads, 1)]:
+            cpu.set_frozen(frozen)
+
     def set_listed(self, replica: int, listed: bool) -> None:
         """From now on a replica is among those that can be chosen, or not."""
         row = self.plant.replicas[replica]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import Any
 
@@ -73,6 +73,13 @@ class Environment(simpy.Environment):
     def plan(self, event: Timed, time_ns: int, key: int) -> None:
         """Let an event happen at an instant, as `at` does with a new one."""
         heappush(self._queue, (time_ns, DATA, key, event))  # type: ignore[misc]
+
+    def take_back(self, event: Timed) -> int:
+        """Take a planned event out of the queue, to be planned again; gives when it was to happen."""
+        (at_ns,) = (time for time, *_, other in self._queue if other is event)
+        self._queue = [entry for entry in self._queue if entry[3] is not event]
+        heapify(self._queue)
+        return int(at_ns)
 
     def move_to(self, time_ns: int) -> None:
         """Let time pass up to an instant that no event lies before: what is begun now happens then."""
