@@ -43,6 +43,11 @@ class Architecture:
     include, exclude
         Which services are in the mesh (``gateway``: calls to which services go through it). None is all of them;
         `exclude` is taken away from `include`. Kept sorted, so that equal values have equal labels.
+    cells
+        The gateway's replicas are divided: into so many cells, each with the tenants that a hash of their names puts
+        there, or into one ``per_tenant``. 0: every replica serves everybody.
+    shuffle
+        Each tenant gets so many of the gateway's replicas, a subset drawn by its name alone; None: it does not.
 
     Raises
     ------
@@ -55,6 +60,8 @@ class Architecture:
     waypoint: Waypoint = "none"
     include: tuple[str, ...] | None = None
     exclude: tuple[str, ...] = ()
+    cells: int | Literal["per_tenant"] = 0
+    shuffle: int | None = None
 
     def __post_init__(self) -> None:
         if self.ingress == _BY_MESH:
@@ -66,9 +73,24 @@ class Architecture:
             raise UsageError(f"architecture: waypoint: {self.waypoint} needs mesh: ambient, but mesh is {self.mesh}")
         if self.mesh == "none" and (self.include is not None or self.exclude):
             raise UsageError("architecture: include and exclude choose services of a mesh, but mesh is none")
+        self._check_division()
         if self.include is not None:
             object.__setattr__(self, "include", tuple(sorted(set(self.include))))
         object.__setattr__(self, "exclude", tuple(sorted(set(self.exclude))))
+
+    def _check_division(self) -> None:
+        if not (self.cells or self.shuffle is not None):
+            return
+        if self.ingress != "gateway" and self.mesh != "gateway":
+            raise UsageError(
+                "architecture: cells and shuffle divide a gateway, and there is none; add ingress: gateway"
+            )
+        if self.cells and self.shuffle is not None:
+            raise UsageError("architecture: give either cells or shuffle: both say which gateways a tenant has")
+        if self.cells != "per_tenant" and self.cells < 0:
+            raise UsageError(f"architecture cells: a number of cells or per_tenant is due, not {self.cells}")
+        if self.shuffle is not None and self.shuffle < 1:
+            raise UsageError(f"architecture shuffle: a number of gateways of 1 or more is due, not {self.shuffle}")
 
     @property
     def label(self) -> str:
@@ -90,6 +112,10 @@ class Architecture:
             parts.append(f"include: [{', '.join(self.include)}]")
         if self.exclude:
             parts.append(f"exclude: [{', '.join(self.exclude)}]")
+        if self.cells:
+            parts.append(f"cells: {self.cells}")
+        if self.shuffle is not None:
+            parts.append(f"shuffle: {self.shuffle}")
         return "{" + ", ".join(parts) + "}"
 
     def __str__(self) -> str:
@@ -177,11 +203,10 @@ def _inline(text: str) -> Mapping[str, Any]:
 def _from_mapping(value: Mapping[str, Any]) -> Architecture:
     allowed = tuple(field.name for field in fields(Architecture))
     for key in value:
-        if key == "cells":
-            raise UsageError("architecture: 'cells' is not supported yet; leave it out")
         if key not in allowed:
             raise UsageError(_not_allowed("architecture field", str(key), allowed))
-    given = {key: _names(key, part) if key in ("include", "exclude") else part for key, part in value.items()}
+    readers = {"include": _names, "exclude": _names, "cells": _cells, "shuffle": _count}
+    given = {key: readers[key](key, part) if key in readers else part for key, part in value.items()}
     return Architecture(**cast(dict[str, Any], given))
 
 
@@ -189,6 +214,18 @@ def _names(field: str, value: object) -> tuple[str, ...]:
     if isinstance(value, str) or not isinstance(value, Iterable) or not all(isinstance(name, str) for name in value):
         raise UsageError(f"architecture {field}: a list of service names is due, e.g. {field}: [a, b]")
     return tuple(value)
+
+
+def _cells(field: str, value: object) -> int | str:
+    return "per_tenant" if value == "per_tenant" else _count(field, value, or_else=" or per_tenant")
+
+
+def _count(field: str, value: object, or_else: str = "") -> int:
+    """Read a whole number; inline text has none but digits."""
+    text = str(value).strip()
+    if isinstance(value, bool) or not text.isdecimal() or int(text) < 1:
+        raise UsageError(f"architecture {field}: a whole number of 1 or more{or_else} is due, not '{_short(text)}'")
+    return int(text)
 
 
 def _not_allowed(what: str, given: str, allowed: Iterable[str]) -> str:

@@ -93,6 +93,10 @@ def _services(plane: Plane) -> Iterator[str]:
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADER))]
     for row in rows:
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+    for service in plane.services:
+        for tenant, shard in service.shards.items():
+            numbers = ", ".join(map(str, shard))
+            yield f"{tenant} is served by {service.name} {numbers} of {len(service.replicas)}"
 
 
 def _row(service: PlaneService) -> tuple[str, ...]:

@@ -38,6 +38,7 @@ from meshsim.architectures.proxies import ProxySettings, proxy_service, proxy_se
 from meshsim.architectures.pushed import with_pushed
 from meshsim.architectures.resolution import CLIENT, ENFORCED, EdgePolicy
 from meshsim.architectures.rewrites import GATEWAY, ZTUNNEL, Edge, Wiring, chain, library_of, sidecar_of
+from meshsim.architectures.shards import cell_ranges, cells, shuffle_shards
 from meshsim.errors import InternalError, UsageError
 from meshsim.model.steps import Cached, Call, Choose, Fail, Parallel, Step, Wait
 from meshsim.model.topology import ProxyConfig, Service, Topology
@@ -343,7 +344,7 @@ class _Lowering:
 
     def proxy(self, name: str) -> PlaneService:
         kind = _kind(name)
-        return proxy_service(
+        found = proxy_service(
             name,
             role="library" if kind == "library" else "proxy",
             settings=self.settings_of(kind),
@@ -351,6 +352,18 @@ class _Lowering:
             endpoints=self.proxies[name],
             origin=self.origin(_ORIGINS.get(kind, "policies")),
         )
+        return self.divided(found) if name == GATEWAY else found
+
+    def divided(self, gateway: PlaneService) -> PlaneService:
+        """Give each tenant the gateways of its cell, or a subset of its own."""
+        architecture, replicas = self.wiring.architecture, len(gateway.replicas)
+        tenants = sorted({stream.tenant for stream in self.topology.traffic})
+        if architecture.shuffle is not None:
+            return replace(gateway, shards=shuffle_shards(tenants, replicas, architecture.shuffle))
+        if architecture.cells:
+            ranges = cell_ranges(tenants, replicas, architecture.cells)
+            return replace(gateway, shards=cells(tenants, replicas, architecture.cells), cells=ranges)
+        return gateway
 
     def proxy_places(self, name: str, kind: StationKind) -> list[tuple[int, int]]:
         if kind == "ztunnel":

@@ -256,6 +256,8 @@ class PlaneService:
         Of a proxy: for each configuration that may be pushed to it, the steps of every endpoint (it has one version).
     shards
         By tenant, the numbers of the replicas that serve it; empty: all serve everybody.
+    cells
+        Numbers of the replicas of each cell, where a gateway is divided into cells.
     """
 
     name: str
@@ -276,6 +278,7 @@ class PlaneService:
     caches: tuple[Cache, ...] = ()
     pushed: tuple[dict[str, tuple[PlaneStep, ...]], ...] = ()
     shards: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    cells: tuple[tuple[int, ...], ...] = ()
 
     @property
     def cores(self) -> float:

@@ -52,17 +52,32 @@ def cells(tenants: Sequence[str], replicas: int, count: int | Literal["per_tenan
     {'maps': (5, 6), 'mail': (5, 6), 'photos': (3, 4)}
     """
     _check_tenants(tenants)
+    ranges = cell_ranges(tenants, replicas, count)
+    if count == "per_tenant":
+        return dict(zip(sorted(tenants), ranges, strict=True))
+    return {tenant: ranges[max(range(count), key=lambda cell: _score(tenant, cell, _CELL))] for tenant in tenants}
+
+
+def cell_ranges(
+    tenants: Sequence[str], replicas: int, count: int | Literal["per_tenant"]
+) -> tuple[tuple[int, ...], ...]:
+    """Replicas of each cell, as of `cells`; a cell may have no tenant.
+
+    Examples
+    --------
+    >>> cell_ranges(["maps", "mail"], 5, 2)
+    ((0, 1, 2), (3, 4))
+    """
     if count == "per_tenant":
         if replicas < len(tenants):
             raise UsageError(
                 f"a cell for each of {len(tenants)} tenants needs as many replicas, not {replicas}; "
                 f"give {len(tenants)} replicas, or a number of cells up to {replicas}"
             )
-        return dict(zip(sorted(tenants), _split(replicas, len(tenants)), strict=True))
+        return tuple(_split(replicas, len(tenants)))
     if not isinstance(count, int) or not 1 <= count <= replicas:
         raise UsageError(f"{replicas} replicas make 1 to {replicas} cells, or per_tenant, not {count!r}")
-    split = _split(replicas, count)
-    return {tenant: split[max(range(count), key=lambda cell: _score(tenant, cell, _CELL))] for tenant in tenants}
+    return tuple(_split(replicas, count))
 
 
 def shuffle_shards(tenants: Sequence[str], replicas: int, size: int) -> dict[str, tuple[int, ...]]:

@@ -25,6 +25,7 @@ ARCHITECTURES = (
     "ambient-waypoint",
     "{mesh: sidecar, ingress: gateway, include: [a, c]}",
     "{mesh: ambient, waypoint: per_service, exclude: [b]}",
+    "{mesh: gateway, shuffle: 1}",
 )
 
 short = st.sampled_from(["0ms", "0.25ms", "0.5ms", "1ms", "2ms", "4ms"])
