@@ -51,6 +51,7 @@ ONCE = 32  # is it about something that nobody asks for again
 LIFE = 33  # when an item's place goes to another one
 OBJECT_SIZE = 34
 EVICT = 35  # which entry leaves a cache
+CONTROL = 38  # of control processes: how long somebody takes, whether something is noticed
 LOSS = 37  # how often a message has to be sent again; another number for its answer
 TRACED = 36  # no draw: sets items of traces apart from those that are drawn
 

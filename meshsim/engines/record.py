@@ -8,6 +8,7 @@ afterwards and intervals can be computed from batches. Adding two records of the
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -128,6 +129,15 @@ SPANS = np.dtype(
 )
 
 
+class Happening(NamedTuple):
+    """Something that a control process did, or found."""
+
+    at_ns: int
+    who: str  # name of the event
+    what: str
+    detail: str
+
+
 @dataclass(slots=True)
 class Record:
     """Everything one engine measured in one replication.
@@ -152,3 +162,4 @@ class Record:
     sampled: npt.NDArray[np.int64]  # numbers of the sampled requests
     events: int  # timed events handled
     end_ns: int  # simulated time when the run ended
+    happenings: tuple[Happening, ...] = ()  # as they happened

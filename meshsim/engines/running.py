@@ -61,6 +61,10 @@ class Run(Protocol):
 
     program: Program
 
+    @property
+    def key(self) -> int:
+        """Key of the branch that the run is in (rule R3)."""
+
     def advance(self, until_ns: int) -> bool:
         """Handle all events before `until_ns`; False when the run is over (rule T8)."""
 
@@ -99,6 +103,9 @@ class Run(Protocol):
 
     def condition(self, replica: int) -> int:
         """What a replica does with messages now."""
+
+    def answered(self, replica: int) -> tuple[int, int]:
+        """How many messages a replica has answered, and how many of them failed."""
 
     def set_frozen(self, replica: int, frozen: bool) -> None:
         """From now on the CPU of a replica stands still, or works again (rule C7)."""

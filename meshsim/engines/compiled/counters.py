@@ -139,8 +139,10 @@ def leaves(k: Kernel, frame: int, outcome: int) -> None:
     else:
         if outcome <= DEGRADED:
             c.answered += 1
+            k.stations[f.replica].answered += 1
         else:
             c.failed += 1
+            k.stations[f.replica].failed += 1
         c.bytes_out += f.response_bytes
         c.sojourn_ns += s.now_ns - f.reached_ns
         if s.batch < BATCHES:

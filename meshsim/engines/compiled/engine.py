@@ -61,6 +61,11 @@ class CompiledRun:
         self.status = rows.PAUSED
         self._start()
 
+    @property
+    def key(self) -> int:
+        """Key of the branch that the run is in."""
+        return int(self.kernel.scalars["run"][0])
+
     def _tables(self) -> state.Kernel:
         """The kernel as compiled code takes it, made again when a table was replaced."""
         if self._given[0] is not self.kernel:
@@ -212,6 +217,11 @@ class CompiledRun:
     def condition(self, replica: int) -> int:
         """What a replica does with messages now."""
         return int(self.kernel.stations["condition"][replica])
+
+    def answered(self, replica: int) -> tuple[int, int]:
+        """How many messages a replica has answered, and how many of them failed."""
+        row = self.kernel.stations[replica]
+        return int(row["answered"] + row["failed"]), int(row["failed"])
 
     def set_frozen(self, replica: int, frozen: bool) -> None:
         """From now on the CPU of a replica stands still, or works again."""

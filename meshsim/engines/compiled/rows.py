@@ -290,7 +290,17 @@ LIVE_REQUESTS = np.dtype(
     ]
 )
 USERS = np.dtype([("user", "i8"), ("ordinal", "i8"), ("stream", "i4"), ("next", "i4")])
-STATIONS = np.dtype([("held", "i4"), ("waiting", "i4"), ("first", "i4"), ("last", "i4"), ("condition", "i4")])
+STATIONS = np.dtype(
+    [
+        ("held", "i4"),
+        ("waiting", "i4"),
+        ("first", "i4"),
+        ("last", "i4"),
+        ("condition", "i4"),
+        ("failed", "i4"),  # messages answered since the run began, those that failed
+        ("answered", "i8"),  # and the others
+    ]
+)
 #: What the network does to messages from and to a replica, and a fault of its disks to its waits.
 IMPAIRMENTS = np.dtype([("delay_ns", "i8"), ("loss", "f8"), ("slow_waits", "f8")])
 QUEUES = np.dtype(

@@ -77,6 +77,11 @@ class SimpyRun:
         self._make_tables(len(self.plant.streams))
         self.clients.start()
 
+    @property
+    def key(self) -> int:
+        """Key of the branch that the run is in."""
+        return self.run_key
+
     def _build(self) -> None:
         for replica in self.plant.replicas:
             service = self.plant.services[replica.service]
@@ -303,6 +308,11 @@ class SimpyRun:
     def condition(self, replica: int) -> int:
         """What a replica does with messages now."""
         return self.stations[replica].condition
+
+    def answered(self, replica: int) -> tuple[int, int]:
+        """How many messages a replica has answered, and how many of them failed."""
+        station = self.stations[replica]
+        return station.answered + station.failed, station.failed
 
     def set_frozen(self, replica: int, frozen: bool) -> None:
         """From now on the CPU of a replica stands still, or works again."""

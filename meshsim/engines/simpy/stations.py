@@ -123,6 +123,8 @@ class Station:
         self.queue = queue
         self.max_wait = max_wait  # draws how long the request with a key stands in line
         self.held = 0
+        self.answered = 0  # messages, since the run began
+        self.failed = 0
         self.condition = UP  # or down, and how (rule G10)
         self.here: dict[
             Frame, simpy.Process
@@ -221,8 +223,10 @@ class Station:
         else:
             if outcome <= DEGRADED:
                 meter.answered += 1
+                self.answered += 1
             else:
                 meter.failed += 1
+                self.failed += 1
             meter.bytes_out += frame.exchange.response_bytes
             meter.sojourn(self.env.now_ns - frame.reached_ns)
         if frame.span is not None:
