@@ -268,10 +268,12 @@ ELSEWHERE_FAULTS = {
     ),
     **dict.fromkeys(("certificate", "cert_expiry", "tls"), "write certificate_expiry: {service: …}"),
     **dict.fromkeys(
-        ("abort", "error", "errors", "http_error", "HTTPChaos"), "write dependency_down: {service: …, as: 503, share: 5%}"
+        ("abort", "error", "errors", "http_error", "HTTPChaos"),
+        "write dependency_down: {service: …, as: 503, share: 5%}",
     ),
     **dict.fromkeys(
-        ("load", "traffic_spike", "flash_crowd", "spike"), "write load_spike: {stream: …, factor: 10}, a name of traffic"
+        ("load", "traffic_spike", "flash_crowd", "spike"),
+        "write load_spike: {stream: …, factor: 10}, a name of traffic",
     ),
     **dict.fromkeys(("flush", "flush_cache", "cache_flush", "cache"), "write cold_cache: {service: …}"),
     **dict.fromkeys(("crash_loop", "thundering_herd"), "write restart_herd: {service: …}"),
@@ -283,14 +285,18 @@ ELSEWHERE_FAULTS = {
 ELSEWHERE_FAULT = {
     **dict.fromkeys(("target", "app", "pod", "pods", "host", "selector", "deployment"), "write service: …"),
     **dict.fromkeys(("count", "instances", "mode"), "write replicas: 1, or 50%"),
-    **dict.fromkeys(("percentage", "percent", "probability"), "write share: 5%, where a fault has one; or replicas: 50%"),
+    **dict.fromkeys(
+        ("percentage", "percent", "probability"), "write share: 5%, where a fault has one; or replicas: 50%"
+    ),
     **dict.fromkeys(("for", "duration", "at", "start"), "that belongs to the event: {at: 30s, for: 20s, fault: {…}}"),
     **dict.fromkeys(("interval", "period"), "write every: 10s"),
     **dict.fromkeys(("grace_period", "gracePeriod", "terminationGracePeriodSeconds"), "write drain: 30s"),
     **dict.fromkeys(("restart_delay", "recovery", "downtime"), "write restart: 10s"),
 }
 ELSEWHERE_PUSH = {
-    **dict.fromkeys(("to", "target", "selector", "applies_to"), "write scope: service/NAME; a fault has a `to` of its own"),
+    **dict.fromkeys(
+        ("to", "target", "selector", "applies_to"), "write scope: service/NAME; a fault has a `to` of its own"
+    ),
     **dict.fromkeys(("reach", "share", "partial", "percentage"), "write reaches: 50%"),
     **dict.fromkeys(("validated", "validate", "webhook"), "write validation: 30%"),
     **dict.fromkeys(("strategy", "canary"), "write rollout: canary"),
