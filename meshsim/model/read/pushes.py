@@ -55,7 +55,7 @@ def read_push(name: str, at: Cursor, topology: Topology, read_changed: ReadChang
     """Read a push of the event `name`; None after an error."""
     before = at.reading.report.errors
     found = at.fields(keys.PUSH, example="set: {policies.geo.timeout: 5ms}", elsewhere=keys.ELSEWHERE_PUSH)
-    if at.is_map() and ("set" in found) == ("fault" in found):
+    if at.is_map() and ("set" in found) == ("fault" in found) and at.reading.report.errors == before:
         both = "set" in found
         message = "a push is a set or a fault, not both" if both else "a push is a set, or a fault"
         hint = "write set: {policies.geo.timeout: 5ms}, or fault: {" + _EXAMPLE + "}"
