@@ -29,6 +29,7 @@ from meshsim.model.policies import (
     Route,
 )
 from meshsim.model.topology import Filter, Topology
+from meshsim.simulate import run
 
 CALLERS = (None, "client", "page", "geo")
 CALLEES = (("geo", "lookup"), ("geo", "near"), ("reviews", "get"), ("page", "show"))
@@ -75,7 +76,9 @@ def with_policies(topology: Topology, *policies: Policy) -> Topology:
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("tenant", [None, "beta"])
-def test_mistakes_that_are_a_route(fault: PushFault, route: dict[str, Any], tenant: str | None, system: Topology) -> None:
+def test_mistakes_that_are_a_route(
+    fault: PushFault, route: dict[str, Any], tenant: str | None, system: Topology
+) -> None:
     changed = changed_topology(system, push(fault, match_tenant=tenant))
     assert changed.routes == (Route(name="fault:bad", match=Match(tenant=tenant), **route), *system.routes)
     assert changed.model_copy(update={"routes": system.routes}) == system
@@ -217,9 +220,7 @@ def _is_mistaken(field: str, old: Any, new: Any) -> None:
      (f.CrashOnRequest(to="geo"), Filter(name="fault:bad", crashes=True, to="geo", tenant="beta")),
      (f.CrashOnRequest(), Filter(name="fault:bad", crashes=True, tenant="beta"))],
 )  # fmt: skip
-def test_filters_of_proxies(
-    fault: PushFault, added: Filter, scope: Scope, kinds: set[str], system: Topology
-) -> None:
+def test_filters_of_proxies(fault: PushFault, added: Filter, scope: Scope, kinds: set[str], system: Topology) -> None:
     changed = changed_topology(system, push(fault, scope=scope, match_tenant="beta"))
     for kind in ("gateway", "sidecar", "waypoint", "ztunnel"):
         proxy = getattr(changed.mesh, kind)
@@ -242,6 +243,40 @@ def test_another_key_of_caches(system: Topology) -> None:
 @pytest.mark.parametrize("fault", [f.CrashOnLoad(), f.MemoryGrowth()])
 def test_what_happens_to_processes_changes_no_configuration(fault: PushFault, system: Topology) -> None:
     assert changed_topology(system, push(fault)) == system
+
+
+# -- on an engine ------------------------------------------------------------------------------------------------
+
+SHOP = {
+    "meshsim": 1,
+    "services": {
+        "shop": {"endpoints": {"get": [{"call": "geo.near"}]}},
+        "geo": {"versions": {"v1": {}, "v2": {}}, "endpoints": {"near": [{"work": "1ms"}], "far": [{"wait": "300ms"}]}},
+    },
+    "traffic": [{"name": "web", "entry": "shop.get", "arrivals": {"constant": "20/s"}}],
+    "mesh": {"sidecar": {"profile": "zero"}},
+    "run": {"duration": "4s", "warmup": "0s", "replications": 1},
+}
+
+
+def _run(fault: PushFault | None) -> tuple[float, float]:
+    """Give the share of requests that fail, and the median latency of all in seconds."""
+    shop = load(SHOP)
+    changed = shop if fault is None else changed_topology(shop, push(fault))
+    result = run(changed, "sidecar", engine="simpy", quiet=True).to_dict()
+    return 1.0 - result["outcomes"]["ok"]["share"], result["latency_all_s"]["p50"]["value"]
+
+
+def test_mistakes_show_on_an_engine() -> None:
+    good, normal_s = _run(None)
+    assert good == 0.0 and normal_s < 0.05
+    assert _run(f.ExpiredCertificate(to="geo"))[0] == 1.0
+    blackhole, waits_s = _run(f.RouteBlackhole(to="geo", for_s=0.5))
+    assert blackhole == 1.0 and waits_s == pytest.approx(0.5, abs=0.05)
+    late, far_s = _run(f.WrongRoute(to="geo", instead=("geo", "far")))
+    assert late == 0.0 and far_s == pytest.approx(0.3, abs=0.05)
+    assert _run(f.ShortTimeout(to="geo", timeout_s=0.0005))[0] == 1.0
+    assert _run(f.StrictLimit(to="geo", rate_per_s=1.0, burst=1))[0] == pytest.approx(1.0 - 5 / 80, abs=0.03)
 
 
 # -- what is set -------------------------------------------------------------------------------------------------

@@ -299,6 +299,15 @@ def test_an_error_shows_the_line_and_the_caret(tmp_path: Path) -> None:
     ]
 
 
+def test_an_endpoint_that_only_a_push_reaches_is_called(tmp_path: Path) -> None:
+    text = SYSTEM.replace("near: [{work: 1ms}]", "near: [{work: 1ms}], far: [{work: 1ms}]")
+    assert [d.code for d in _diagnostics(text, tmp_path)] == ["M205"]
+    astray = "fault: {wrong_route: {to: geo.near, instead: geo.far}}"
+    written = "set: {routes.all: {name: all, to: geo.near, rewrite: geo.far}}"
+    for push in (astray, written):
+        assert _diagnostics(f"{text}events: [{{name: one, at: 20s, push: {{{push}}}}}]\n", tmp_path) == []
+
+
 def test_very_many_events_are_refused(tmp_path: Path) -> None:
     lines = "".join(f"  - {{name: e{i}, at: 20s, {FAULT}}}\n" for i in range(1001))
     (error,) = _diagnostics(f"{SYSTEM}events:\n{lines}", tmp_path)
