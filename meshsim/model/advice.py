@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 
 from meshsim.model import cache_advice, graph, policy_advice, timing
+from meshsim.model.changes import changed_topology
 from meshsim.model.policy_advice import Warnings, about
 from meshsim.model.read.cursor import Reading
 from meshsim.model.read.services import MAX_REPLICAS
@@ -165,7 +166,7 @@ def _ended_traces(topology: Topology, reading: Reading) -> Warnings:
 
 
 def _unused(topology: Topology, reading: Reading) -> Warnings:
-    reached = graph.reached(topology)
+    reached = graph.reached(_with_routes_of_pushes(topology))
     for name, service in topology.services.items():
         idle = [endpoint for endpoint in service.versions[0].endpoints if f"{name}.{endpoint}" not in reached]
         if len(idle) == len(service.versions[0].endpoints):
@@ -175,6 +176,11 @@ def _unused(topology: Topology, reading: Reading) -> Warnings:
         for endpoint in idle:
             path = f"services.{name}.endpoints.{endpoint}"
             yield "M205", f"nobody calls '{name}.{endpoint}'", "call it, send traffic to it, or remove it", path
+
+
+def _with_routes_of_pushes(topology: Topology) -> Topology:
+    changed = [changed_topology(topology, event.push) for event in topology.events if event.push is not None]
+    return topology.model_copy(update={"routes": tuple(route for one in (topology, *changed) for route in one.routes)})
 
 
 def _idle_tenants(topology: Topology, reading: Reading) -> Warnings:

@@ -83,7 +83,8 @@ CODES: dict[str, Code] = {
     "M011": Code(
         "--set does not fit",
         "An override is path=value. The path goes through keys, names of entries (traffic.web) and positions of steps "
-        "(endpoints.get.0), as they are in the file. The value null takes a key or an entry out, in extends: too.",
+        "(endpoints.get.0), as they are in the file. The value null takes a key or an entry out, in extends: too. The "
+        "set: of a push has such paths as well.",
         "--set services.shp.replicas=3",
         "--set services.shop.replicas=3",
     ),
@@ -110,8 +111,8 @@ CODES: dict[str, Code] = {
     ),
     "M104": Code(
         "An unknown name",
-        "A service, endpoint, version, cache, tenant or dimension of keys is named that is not defined in this "
-        "topology.",
+        "A service, endpoint, version, cache, tenant, zone, stream, rollout or dimension of keys is named that is not "
+        "defined in this topology.",
         "- call: chekout.pay",
         "- call: checkout.pay",
     ),
@@ -158,7 +159,7 @@ CODES: dict[str, Code] = {
     "M113": Code("Another version of the language", "This release reads version 1.", "meshsim: 2", "meshsim: 1"),
     "M114": Code(
         "Exactly one of several is due",
-        "A step is one thing, a distribution has one kind and one set of parameters.",
+        "A step is one thing, a distribution has one kind and one set of parameters, an event is a fault or a push.",
         "- {work: 5ms, wait: 2ms}",
         "- {work: 5ms}\n- {wait: 2ms}",
     ),
@@ -183,7 +184,8 @@ CODES: dict[str, Code] = {
         "It would be ignored: a queue without a limit of concurrency, a split without versions, load_balancing_weight "
         "beside a split, sessions of closed arrivals, a fallback of a call that nobody waits for, max_backoff beside a "
         "distribution, max_retries beside a budget, an eviction policy without a capacity, renew or stale without a "
-        "ttl, reuse without keys, writes to answers that a cache does not keep.",
+        "ttl, reuse without keys, writes to answers that a cache does not keep, an event that lasts for a time though "
+        "it is a push or happens once.",
         "shop: {queue: 10}",
         "shop: {concurrency: 64, queue: 10}",
     ),
@@ -213,6 +215,21 @@ CODES: dict[str, Code] = {
         "settles, so say what is to be left out.",
         "arrivals: {spike: …}   # and no run.warmup",
         "run: {warmup: 10s}",
+    ),
+    "M126": Code(
+        "The warm-up of a run with events",
+        "What is left out of a run has to be over before the first event, and it has to be said: warmup: auto finds "
+        "out when a system has settled, and under events it never settles.",
+        "events: [{name: kill, at: 30s, …}]   # and no run.warmup",
+        "run: {warmup: 10s}",
+    ),
+    "M127": Code(
+        "A push that cannot be expressed",
+        "A push changes the configuration of proxies: policies, routes and mesh, nothing else. A template leaves its "
+        "users few fields, and is of one service, tenant or cell. Policies select calls, not tenants, so that a "
+        "mistake in them meets all tenants.",
+        "push: {set: {services.shop.replicas: 1}}",
+        "push: {set: {policies.geo.timeout: 5ms}}",
     ),
     "M201": Code(
         "An unbounded queue",

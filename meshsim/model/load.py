@@ -10,12 +10,15 @@ from typing import Any
 
 from meshsim.errors import Diagnostic, SpecError, UsageError
 from meshsim.model.advice import advise
+from meshsim.model.changes import changed_topology
 from meshsim.model.checks import check_cycles, check_topology
 from meshsim.model.diagnostics import Report, TooManyErrors, render_all, suggestion
-from meshsim.model.read import keys, platform, policies, references, routes, services, traffic
+from meshsim.model.faults import Event
+from meshsim.model.read import events, keys, platform, policies, references, rollouts, routes, services, traffic
 from meshsim.model.read.cursor import NAME, Cursor, Reading
 from meshsim.model.read.foreign import translate
 from meshsim.model.read.merge import Override, merge
+from meshsim.model.read.pushes import Change, Changed, places
 from meshsim.model.read.tree import MapNode, Mark, Node, Scalar, from_python
 from meshsim.model.read.yaml_text import EXAMPLE, MAX_BYTES, parse
 from meshsim.model.topology import MAX_CALL_DEPTH, Topology
@@ -213,7 +216,7 @@ def _topology(root: Node, source: Source, overrides: Sequence[str], reading: Rea
         root = Override(text, reading.report).apply(root)
     reading.names = references.gather(root)
     before = reading.report.errors
-    topology = _read(Cursor(root, "", reading, root.mark), _default_name(source))
+    topology = _read(root, _default_name(source), reading)
     if topology is not None and reading.report.errors == before == 0:
         check_topology(topology, reading)
         if not reading.report.errors:
@@ -235,19 +238,37 @@ def _default_name(source: Source) -> str:
     return "stdin" if source == "-" else Path(str(source)).stem
 
 
-def _read(at: Cursor, name: str) -> Topology | None:
-    found = at.fields(keys.TOP, required=("meshsim", "services", "traffic"), later=keys.LATER_TOP)
+def _read(root: MapNode, name: str, reading: Reading) -> Topology | None:
+    """Read a topology, and its events, which need to know the rest of it."""
+    found = _fields(root, reading)
+    topology = _read_system(found, name, reading)
+    if "events" in found:
+        written = _read_events(found["events"], root, topology)
+        topology = topology.model_copy(update={"events": written})
+    marks = reading.marks.items()
+    origins = {path: f"{mark.file}:{mark.line}" for path, mark in marks if mark.line is not None}
+    return topology.model_copy(update={"origins": origins})
+
+
+def _fields(root: MapNode, reading: Reading) -> dict[str, Cursor]:
+    required = ("meshsim", "services", "traffic")
+    at = Cursor(root, "", reading, root.mark)
+    return at.fields(keys.TOP, required=required, later=keys.LATER_TOP, elsewhere=keys.ELSEWHERE_TOP)
+
+
+def _read_system(found: dict[str, Cursor], name: str, reading: Reading) -> Topology:
+    """Read everything but the events."""
     _check_version(found.get("meshsim"))
     tenants = traffic.read_tenants(found["tenants"]) if "tenants" in found else {}
     described = services.read_services(found["services"]) if "services" in found else {}
     streams = traffic.read_traffic(found["traffic"]) if "traffic" in found else ()
-    if "traffic" in found and found["traffic"].is_list() and not streams and not at.reading.report.errors:
+    if "traffic" in found and found["traffic"].is_list() and not streams and not reading.report.errors:
         hint = "add - {name: web, entry: service.endpoint, arrivals: {poisson: 100/s}}"
         found["traffic"].error("M119", "there is no traffic", hint)
     described_routes = routes.read_routes(found.get("routes"))
-    check_cycles(described, described_routes, at.reading)
+    check_cycles(described, described_routes, reading)
     defaults = policies.read_policy_defaults(found.get("policy_defaults"))
-    topology = Topology(
+    return Topology(
         name=_name(found.get("name"), name),
         services=described,
         tenants=tenants or {s.tenant: Tenant(name=s.tenant) for s in streams},
@@ -261,10 +282,53 @@ def _read(at: Cursor, name: str) -> Topology | None:
         prices=platform.read_prices(found.get("prices")),
         call_depth=found["call_depth"].integer(1, MAX_CALL_DEPTH) if "call_depth" in found else 32,
         run=platform.read_run(found.get("run")),
+        rollouts=rollouts.read_rollouts(found.get("rollouts")),
+        control_plane=rollouts.read_control_plane(found.get("control_plane")),
+        people=rollouts.read_people(found.get("people")),
     )
-    marks = at.reading.marks.items()
-    origins = {path: f"{mark.file}:{mark.line}" for path, mark in marks if mark.line is not None}
-    return topology.model_copy(update={"origins": origins})
+
+
+def _read_events(at: Cursor, root: MapNode, topology: Topology) -> tuple[Event, ...]:
+    """Read `events`; what pushes change is read, or made, and judged as the topology itself is."""
+    system = MapNode({key: entry for key, entry in root.entries.items() if key != "events"}, root.mark)
+    outer, known = at.reading, set(at.reading.report.diagnostics)
+
+    def read_changed(changes: Sequence[Change], push: Cursor) -> Changed | None:
+        report, tree, changed = Report(), system, None
+        try:
+            for path, node, mark in changes:
+                tree = Override(path, report, mark).put(tree, node)
+            inner = Reading(report, references.gather(tree), outer.directories)
+            changed = None if report.errors else _read_system(_fields(tree, inner), topology.name, inner)
+            if changed is not None and not report.errors:
+                check_topology(changed, inner)
+        except TooManyErrors:
+            changed = None  # its errors are in the report
+        within = {mark for _, node, mark in changes}.union(*(places(node) for _, node, _ in changes))
+        _hand_over(report, push, known, within)
+        return None if changed is None else (changed.policies, changed.routes, changed.mesh)
+
+    def check_mistake(event: Event, push: Cursor) -> None:
+        if event.push is None or outer.report.errors:  # it may not even make sense yet
+            return
+        report = Report()
+        inner = Reading(report, outer.names, outer.directories)
+        changed = changed_topology(topology, event.push)
+        check_cycles(changed.services, changed.routes, inner)
+        if not report.errors:
+            check_topology(changed, inner)
+        _hand_over(report, push, known, set())
+
+    return events.read_events(at, topology, read_changed, check_mistake)
+
+
+def _hand_over(report: Report, push: Cursor, known: set[Diagnostic], within: set[Mark]) -> None:
+    """Report errors of a changed topology that the topology itself does not have, where the change is written."""
+    for one in report.diagnostics:
+        if one.severity == "error" and one not in known:
+            mark = Mark(one.file, one.line, one.col)
+            message = one.message if mark in within else f"with this push in force: {one.message}"
+            push.error(one.code, message, one.hint, mark if mark in within else push.key_mark)
 
 
 def _name(at: Cursor | None, default: str) -> str:

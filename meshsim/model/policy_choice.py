@@ -28,8 +28,11 @@ class PolicyChoice:
         for policy in policies:
             self._by_selection.setdefault((policy.to, policy.from_), []).append(policy)
 
-    def policy(self, field: str, caller: str, callee: str) -> Policy | None:
-        """Give the policy whose `field` holds where service `caller` calls `callee`, a ``service.endpoint``."""
+    def policy(self, field: str, caller: str | None, callee: str) -> Policy | None:
+        """Give the policy whose `field` holds where service `caller` calls `callee`, a ``service.endpoint``.
+
+        `caller` None is one that no policy names.
+        """
         for to in (callee, callee.partition(".")[0], None):
             for source in (caller, None):
                 for policy in self._by_selection.get((to, source), ()):

@@ -13,6 +13,7 @@ from typing import Any
 from meshsim.model.read import keys
 from meshsim.model.read.key_traces import FORMATS
 from meshsim.model.schema_caches import cached, caches, invalidate
+from meshsim.model.schema_events import control_plane, event, people, rollout
 from meshsim.model.schema_forms import NAME, Schema, form, integer, list_of, map_of, object_of, one_key, ref
 from meshsim.model.schema_policies import load_balancer, policy, route
 from meshsim.model.topology import PROFILES
@@ -318,4 +319,8 @@ def _top() -> Schema:
         "prices": object_of(keys.PRICES, {key: ref("price") for key in keys.PRICES}),
         "run": object_of(keys.RUN, run),
         "call_depth": integer(1, "longest chain of calls"),
+        "events": list_of(event(), "what goes wrong, and what is changed, on the way of a run"),
+        "rollouts": map_of(rollout(), "ways to bring a change to the proxies, by name"),
+        "control_plane": control_plane(),
+        "people": people(),
     }

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from meshsim.model.caches import Cache, ProxyCache
+from meshsim.model.caches import Cache
 from meshsim.model.distributions import Distribution
-from meshsim.model.policies import DefaultSet, LoadBalancer, Policy, Route
+from meshsim.model.faults import Event
+from meshsim.model.policies import DefaultSet, Policy, Route
+from meshsim.model.proxies import Cores as Cores
+from meshsim.model.proxies import Filter as Filter
+from meshsim.model.proxies import Mesh as Mesh
+from meshsim.model.proxies import ProxyConfig as ProxyConfig
+from meshsim.model.rollouts import ControlPlane, People, Rollout
 from meshsim.model.steps import Step
 from meshsim.model.traffic import Connections, Stream, Tenant
 
@@ -33,13 +39,6 @@ class _Frozen(BaseModel):
     """Values: compared by content, never changed."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
-
-
-class Cores(_Frozen):
-    """CPU of a replica in cores. `limit` None: unlimited (every job gets a core of its own)."""
-
-    request: float
-    limit: float | None
 
 
 class Version(_Frozen):
@@ -87,34 +86,6 @@ class Network(_Frozen):
     client: Distribution
 
 
-class ProxyConfig(_Frozen):
-    """A proxy as the user wants it: a profile by name, and fields that replace the profile's."""
-
-    profile: str
-    replicas: int | None = None  # gateway and waypoint only
-    cpu: Cores | None = None
-    memory_bytes: int | None = None  # requested
-    threads: int | Literal["unlimited"] | None = None
-    cpu_per_request: Distribution | None = None  # seconds; half before forwarding, half on the way back
-    cpu_per_kib_s: tuple[float, float] | None = None  # request, response direction
-    tls_handshake_s: float | None = None  # CPU per accepted new connection
-    memory_base_bytes: int | None = None
-    memory_per_cluster_bytes: int | None = None
-    memory_per_endpoint_bytes: int | None = None
-    memory_per_connection_bytes: int | None = None
-    load_balancer: LoadBalancer | None = None  # gateway only: which one a request goes to; else by connection
-    cache: ProxyCache | None = None  # not of ztunnels, which do not understand requests
-
-
-class Mesh(_Frozen):
-    """The proxies that an architecture may use."""
-
-    gateway: ProxyConfig
-    sidecar: ProxyConfig
-    ztunnel: ProxyConfig
-    waypoint: ProxyConfig
-
-
 class Prices(_Frozen):
     """Unit prices in `currency` per base unit; absent ones come from the price book."""
 
@@ -151,11 +122,33 @@ class Topology(_Frozen):
     prices: Prices = Prices()
     call_depth: int = 32  # longest chain of calls; a longer one is an error that names the cycle
     run: Run = Run()
+    events: tuple[Event, ...] = ()  # in the order of time, then of names
+    rollouts: dict[str, Rollout] = {}  # the written ones; more are in `meshsim.model.rollouts.BUILT_IN`
+    control_plane: ControlPlane = ControlPlane()
+    people: People = People()
     origins: dict[str, str] = {}  # dotted path -> 'file:line', for messages; no part of the digest
 
     @property
     def digest(self) -> str:
-        """Sha256 of the canonical JSON: `name` (a label) and `origins` (places in files) are no part of it."""
-        content = self.model_dump(mode="python", exclude={"name", "origins"})
+        """Sha256 of the canonical JSON: `name` (a label) and `origins` (places in files) are no part of it.
+
+        Nor is what failures are made of where nothing of it is written: a topology without them has the digest that it
+        had before the language knew of them.
+        """
+        unwritten = {key for key in _OF_FAILURES if getattr(self, key) == Topology.model_fields[key].default}
+        content = self.model_dump(mode="python", exclude={"name", "origins", *unwritten})
+        _drop_empty_filters(content["mesh"])
+        for event in content.get("events", ()):
+            if event["push"] and event["push"]["changed"]:
+                _drop_empty_filters(event["push"]["changed"][2])
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+_OF_FAILURES = ("events", "rollouts", "control_plane", "people")
+
+
+def _drop_empty_filters(mesh: dict[str, Any]) -> None:
+    for proxy in mesh.values():
+        if not proxy["filters"]:
+            del proxy["filters"]

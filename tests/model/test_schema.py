@@ -7,6 +7,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 from good_caches import CACHES
+from good_events import EVENTS
 from good_policies import POLICIES
 from good_shop import SHOP
 from test_load import EVERYTHING
@@ -35,7 +36,7 @@ def test_it_is_a_schema() -> None:
     jsonschema.Draft202012Validator.check_schema(json_schema())
 
 
-@pytest.mark.parametrize("source", [SHOP, EVERYTHING, POLICIES, CACHES])
+@pytest.mark.parametrize("source", [SHOP, EVERYTHING, POLICIES, CACHES, EVENTS])
 def test_good_files_are_accepted(source: str) -> None:
     assert _errors(source) == []
 
@@ -108,3 +109,26 @@ def test_mistakes_in_policies_are_refused(old: str, new: str, path: str) -> None
 def test_mistakes_in_caches_are_refused(old: str, new: str, path: str) -> None:
     assert old in CACHES
     assert path in _errors(CACHES.replace(old, new, 1))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "path"),
+    [("{crash: {service: geo, ", "{crash: {", "$.events[11].fault.crash"),
+     ("{crash: {service: geo", "{kill: {service: geo", "$.events[11].fault"),
+     ("load: 80%", "lod: 80%", "$.events[0].fault.cpu"),
+     ("replicas: 50%", "replicas: 0", "$.events[2].fault.io.replicas"),
+     ("zones: [c, a]", "zones: [c]", "$.events[15].fault.partition.zones"),
+     ("name: cpu, at: 20s", "name: cpu, at: 20", "$.events[0].at"),
+     ("scope: service/geo", "scope: geo", "$.events[31].push.scope"),
+     ("{policies.geo.timeout: 5ms", "{services.geo.replicas: 5", "$.events[31].push.set"),
+     ("wrong_route: {to: geo.lookup, instead", "wrong_route: {instead", "$.events[19].push.fault.wrong_route"),
+     ("match: {tenant: beta}", "match: {}", "$.events[32].push.match"),
+     ("via: template", "via: helm", "$.events[31].push.via"),
+     ("by: zone", "by: zones", "$.rollouts.zones.by"), ("bake: 2m", "bake: 2", "$.rollouts.careful.bake"),
+     ("debounce: 50ms", "debounces: 50ms", "$.control_plane"),
+     ("{from: 30s, to: 40s}", "{from: 30s}", "$.control_plane.down[0]"),
+     ("detect: 1m", "detect: 1", "$.people.detect")],
+)  # fmt: skip
+def test_mistakes_in_events_are_refused(old: str, new: str, path: str) -> None:
+    assert old in EVENTS
+    assert path in _errors(EVENTS.replace(old, new, 1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 TOP = (
     "meshsim", "name", "extends", "services", "tenants", "traffic", "nodes", "network", "mesh", "policies",
-    "policy_defaults", "routes", "prices", "run", "call_depth",
+    "policy_defaults", "routes", "prices", "run", "call_depth", "events", "rollouts", "control_plane", "people",
 )  # fmt: skip
 SERVICE = (
     "namespace", "replicas", "cpu", "memory", "concurrency", "queue", "max_wait", "discipline", "connections",
@@ -73,6 +73,51 @@ MIRROR = ("version", "share")
 FAULT = ("delay", "abort")
 DELAY = ("for", "share")
 ABORT = ("as", "share")
+EVENT = ("name", "at", "for", "fault", "push")
+FAULTS = {
+    "cpu": ("service", "replicas", "load"),
+    "memory": ("service", "replicas", "after", "restart"),
+    "io": ("service", "replicas", "factor"),
+    "process_killer": ("service", "replicas", "every", "restart"),
+    "shutdown": ("service", "replicas", "drain", "restart"),
+    "blackhole": ("service", "replicas"),
+    "dns": ("service",),
+    "latency": ("service", "replicas", "delay"),
+    "packet_loss": ("service", "replicas", "share"),
+    "certificate_expiry": ("service", "connections"),
+    "time_travel": ("service", "replicas", "skew", "leeway", "certificate"),
+    "crash": ("service", "replicas", "restart"),
+    "restart_herd": ("service", "restart", "spread"),
+    "slow_node": ("node", "factor"),
+    "zone_loss": ("zone",),
+    "partition": ("zones",),
+    "dependency_down": ("service", "as", "share"),
+    "load_spike": ("stream", "factor"),
+    "cold_cache": ("service", "cache"),
+}
+PUSH = ("scope", "set", "fault", "match", "reaches", "via", "validation", "rollout")
+PUSH_FAULTS = {
+    "wrong_route": ("to", "instead"),
+    "blackhole": ("to", "for"),
+    "wrong_weight": ("to", "split"),
+    "short_timeout": ("to", "timeout"),
+    "retry_storm": ("to", "attempts"),
+    "strict_limit": ("to", "rate", "burst"),
+    "expired_certificate": ("to",),
+    "slow_filter": ("cpu",),
+    "crash_on_load": ("restart",),
+    "crash_on_request": ("to", "restart"),
+    "memory_growth": ("per_request",),
+    "cache_key": ("key",),
+}
+PUSH_MATCH = ("tenant",)
+SCOPES = ("mesh", "gateway", "service", "cell", "tenant")
+ROLLOUT = ("by", "steps", "bake", "batch", "analysis", "rollback")
+ROLLOUT_BY = ("all", "share", "zone", "tenant", "cell")
+ANALYSES = {"fixed": ("requests", "baseline", "false_alarm"), "sequential": ("baseline", "bad", "false_alarm", "miss")}
+CONTROL_PLANE = ("debounce", "debounce_max", "cores", "cpu_per_proxy", "per_cluster", "delay", "down")
+DOWN = ("from", "to")
+PEOPLE = ("monitoring", "threshold", "detect", "diagnose")
 PRICES = ("cpu", "memory", "cross_zone")
 RUN = ("load", "duration", "warmup", "drain", "seed", "replications")
 DISTRIBUTIONS = (
@@ -90,7 +135,7 @@ FORMS = {  # sets of parameters that exclude each other
 }
 
 # Parts of the language that are planned: they get "not supported yet" instead of "unknown key".
-LATER_TOP = frozenset({"events", "cells", "autoscale", "control_plane", "rollouts"})
+LATER_TOP = frozenset({"cells", "autoscale"})
 LATER_SERVICE = frozenset({"cells", "autoscale", "priority", "slow", "shared"})
 LATER_VERSION = frozenset({"memory", "concurrency", "queue", "discipline", "connections", "max_wait"})
 LATER_CALL = frozenset({"backoff", "per_try", "hedge", "deadline", "retry_on", "key"})
@@ -180,3 +225,121 @@ ELSEWHERE_ROUTE = dict.fromkeys(("timeout", "retries"), "that belongs to policie
 ELSEWHERE_SHARE = dict.fromkeys(("percentage", "percent"), "write share: 10%")
 ELSEWHERE_DELAY = {**ELSEWHERE_SHARE, **dict.fromkeys(("fixedDelay", "fixed_delay"), "write for: 7s")}
 ELSEWHERE_ABORT = {**ELSEWHERE_SHARE, **dict.fromkeys(("httpStatus", "http_status"), "write as: 503")}
+ELSEWHERE_TOP = {
+    **dict.fromkeys(("faults", "chaos", "failures", "experiments"), "write events: [{name: …, at: 30s, fault: {…}}]"),
+    **dict.fromkeys(("pushes", "changes"), "write events: [{name: …, at: 30s, push: {…}}]"),
+    **dict.fromkeys(("istiod", "controlPlane", "pilot"), "write control_plane: {cores: 1}"),
+}
+ELSEWHERE_EVENT = {
+    **dict.fromkeys(("start", "when", "time", "t", "begin", "starts"), "write at: 30s"),
+    **dict.fromkeys(("duration", "lasts", "length", "until", "end"), "write for: 20s, which begins at `at`"),
+    **dict.fromkeys(("kind", "type", "action", "chaos", "attack"), "write fault: {crash: {service: …}}"),
+    **dict.fromkeys(("change", "config", "deploy", "configuration"), "write push: {set: {policies.NAME.timeout: 5ms}}"),
+    **dict.fromkeys(FAULTS, "that is a fault: write fault: {KIND: {…}}"),
+    **dict.fromkeys((key for key in PUSH if key != "fault"), "that belongs to a push: push: {…}"),
+}
+ELSEWHERE_FAULTS = {
+    **dict.fromkeys(
+        ("kill", "killer", "pod_kill", "pod-kill", "container_kill", "container-kill", "process_kill", "chaos_monkey"),
+        "write process_killer: {service: …}",
+    ),
+    **dict.fromkeys(("pod_failure", "pod-failure", "hang", "unresponsive"), "write blackhole: {service: …}"),
+    **dict.fromkeys(
+        ("network_latency", "network-latency", "network_delay", "network-delay", "delay", "netem"),
+        "write latency: {service: …, delay: 100ms}",
+    ),
+    **dict.fromkeys(
+        ("cpu_stress", "cpu-stress", "stress", "stress-ng", "cpu_hog", "burn_cpu", "StressChaos"),
+        "write cpu: {service: …, load: 50%}",
+    ),
+    **dict.fromkeys(("memory_stress", "memory-stress", "oom", "memory_leak"), "write memory: {service: …, after: 10s}"),
+    **dict.fromkeys(
+        ("disk", "io_stress", "io-stress", "io_delay", "disk_latency", "IOChaos"), "write io: {service: …, factor: 10}"
+    ),
+    **dict.fromkeys(("loss", "network_loss", "network-loss", "packet-loss"), "write packet_loss: {service: …}"),
+    **dict.fromkeys(("drain", "terminate", "reboot", "graceful_shutdown"), "write shutdown: {service: …, drain: 30s}"),
+    **dict.fromkeys(("dns_error", "dns-error", "DNSChaos"), "write dns: {service: …}"),
+    **dict.fromkeys(
+        ("clock_skew", "clock-skew", "time_skew", "time", "TimeChaos"), "write time_travel: {service: …, skew: 1h}"
+    ),
+    **dict.fromkeys(("az_failure", "zone_failure", "zone_outage", "zone", "az"), "write zone_loss: {zone: …}"),
+    **dict.fromkeys(
+        ("network_partition", "network-partition", "split_brain", "netsplit"), "write partition: {zones: [a, b]}"
+    ),
+    **dict.fromkeys(("certificate", "cert_expiry", "tls"), "write certificate_expiry: {service: …}"),
+    **dict.fromkeys(
+        ("abort", "error", "errors", "http_error", "HTTPChaos"),
+        "write dependency_down: {service: …, as: 503, share: 5%}",
+    ),
+    **dict.fromkeys(
+        ("load", "traffic_spike", "flash_crowd", "spike"),
+        "write load_spike: {stream: …, factor: 10}, a name of traffic",
+    ),
+    **dict.fromkeys(("flush", "flush_cache", "cache_flush", "cache"), "write cold_cache: {service: …}"),
+    **dict.fromkeys(("crash_loop", "thundering_herd"), "write restart_herd: {service: …}"),
+    **dict.fromkeys(
+        (kind for kind in PUSH_FAULTS if kind not in FAULTS),
+        "that is a mistake in configuration: write push: {fault: {…}}",
+    ),
+}
+ELSEWHERE_FAULT = {
+    **dict.fromkeys(("target", "app", "pod", "pods", "host", "selector", "deployment"), "write service: …"),
+    **dict.fromkeys(("count", "instances", "mode"), "write replicas: 1, or 50%"),
+    **dict.fromkeys(
+        ("percentage", "percent", "probability"), "write share: 5%, where a fault has one; or replicas: 50%"
+    ),
+    **dict.fromkeys(("for", "duration", "at", "start"), "that belongs to the event: {at: 30s, for: 20s, fault: {…}}"),
+    **dict.fromkeys(("interval", "period"), "write every: 10s"),
+    **dict.fromkeys(("grace_period", "gracePeriod", "terminationGracePeriodSeconds"), "write drain: 30s"),
+    **dict.fromkeys(("restart_delay", "recovery", "downtime"), "write restart: 10s"),
+}
+ELSEWHERE_PUSH = {
+    **dict.fromkeys(
+        ("to", "target", "selector", "applies_to"), "write scope: service/NAME; a fault has a `to` of its own"
+    ),
+    **dict.fromkeys(("reach", "share", "partial", "percentage"), "write reaches: 50%"),
+    **dict.fromkeys(("validated", "validate", "webhook"), "write validation: 30%"),
+    **dict.fromkeys(("strategy", "canary"), "write rollout: canary"),
+    **dict.fromkeys(("for", "duration"), "a push lasts until it is rolled back: see rollouts and people"),
+    **dict.fromkeys(("tenant",), "write match: {tenant: …}"),
+    **dict.fromkeys(("policies", "routes", "mesh"), "write set: {policies.NAME.timeout: 5ms}, with dotted paths"),
+    **dict.fromkeys(PUSH_FAULTS, "that is a mistake of a known kind: write fault: {KIND: {…}}"),
+}
+ELSEWHERE_PUSH_FAULTS = {
+    **dict.fromkeys(("retries", "retry_amplification"), "write retry_storm: {to: …, attempts: 10}"),
+    **dict.fromkeys(("timeout",), "write short_timeout: {to: …, timeout: 1ms}"),
+    **dict.fromkeys(("rate_limit",), "write strict_limit: {to: …, rate: 1/s, burst: 1}"),
+    **dict.fromkeys(("weight", "weights", "split"), "write wrong_weight: {to: …, split: {v1: 0, v2: 100}}"),
+    **dict.fromkeys(("certificate", "certificate_expiry"), "write expired_certificate: {to: …}"),
+    **dict.fromkeys(("wasm", "lua", "regex"), "write slow_filter: {cpu: 50ms}"),
+    **dict.fromkeys(("poison", "crash"), "write crash_on_load: {} or crash_on_request: {}"),
+    **dict.fromkeys(("memory_leak", "leak"), "write memory_growth: {per_request: 1MiB}"),
+    **dict.fromkeys(
+        (kind for kind in FAULTS if kind not in (*PUSH_FAULTS, "crash", "certificate_expiry")),
+        "that is no mistake in configuration: write it as fault: {…} of the event, in the place of push",
+    ),
+}
+ELSEWHERE_ROLLOUT = {
+    **dict.fromkeys(("pause", "interval", "stepWeight", "step_weight", "wait"), "write bake: 60s"),
+    **dict.fromkeys(("stages", "weights", "maxWeight"), "write steps: [1%, 10%, 50%, 100%]"),
+    **dict.fromkeys(("maxSurge", "maxUnavailable", "max_unavailable"), "write steps: [25%, 50%, 75%, 100%]"),
+    **dict.fromkeys(("type", "strategy"), "write by: share"),
+    **dict.fromkeys(("metrics", "canary_analysis"), "write analysis: {sequential: {baseline: 1%, bad: 5%}}"),
+    "name": "the key above it is the name",
+}
+ELSEWHERE_CONTROL_PLANE = {
+    **dict.fromkeys(("PILOT_DEBOUNCE_AFTER", "debounce_after"), "write debounce: 100ms"),
+    "PILOT_DEBOUNCE_MAX": "write debounce_max: 10s",
+    **dict.fromkeys(
+        ("throttle", "PILOT_PUSH_THROTTLE", "concurrent_pushes"), "it follows from cores: min(15 + 5 · cores, 100)"
+    ),
+    **dict.fromkeys(("cpu", "replicas"), "write cores: 1"),
+    "cpu_per_cluster": "write per_cluster: 20us",
+    **dict.fromkeys(("outage", "outages", "unavailable"), "write down: [{from: 30s, to: 90s}]"),
+}
+ELSEWHERE_PEOPLE = {
+    **dict.fromkeys(("mttd", "time_to_detect", "page"), "write detect: {lognormal: {p50: 2m, p99: 11m}}"),
+    **dict.fromkeys(("mttr", "time_to_diagnose", "repair"), "write diagnose: {lognormal: {p50: 20m, p99: 40m}}"),
+    **dict.fromkeys(("alarm", "alert", "error_rate"), "write threshold: 5%"),
+    **dict.fromkeys(("interval", "scrape_interval"), "write monitoring: 30s"),
+}

@@ -5,14 +5,24 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from meshsim.model.diagnostics import Report, suggestion
-from meshsim.model.read.keys import ARRIVALS, DISTRIBUTIONS, FORMS, KEYS, LOAD_BALANCER_MAPS
+from meshsim.model.read.keys import (
+    ANALYSES,
+    ARRIVALS,
+    DISTRIBUTIONS,
+    FAULTS,
+    FORMS,
+    KEYS,
+    LOAD_BALANCER_MAPS,
+    PUSH_FAULTS,
+)
 from meshsim.model.read.references import entry_names
 from meshsim.model.read.tree import ListNode, MapNode, Mark, Node, Scalar
 from meshsim.model.read.yaml_text import parse
 
 _NAMED = ("services", "tenants", "endpoints", "versions", "caches")  # maps whose keys are the user's names
-_NAMES = (*_NAMED, "headers", "keys", "split")  # and those whose entries --set may add to
+_NAMES = (*_NAMED, "headers", "keys", "split", "rollouts", "set")  # and those whose entries --set may add to
 _KINDS = frozenset((*ARRIVALS, *DISTRIBUTIONS, *KEYS, *LOAD_BALANCER_MAPS))  # of maps that hold exactly one of these
+_KINDS_OF = {"fault": frozenset((*FAULTS, *PUSH_FAULTS)), "analysis": frozenset(ANALYSES)}  # by the key above them
 
 
 def merge(base: Node, over: Node, key: str = "") -> Node:
@@ -36,7 +46,8 @@ def _other_kind(base: MapNode, over: MapNode, key: str) -> bool:
     if key in _NAMES or len(base.entries) != 1 or len(over.entries) != 1:
         return False
     (old,), (new,) = base.entries, over.entries
-    return old != new and old in _KINDS and new in _KINDS
+    kinds = _KINDS_OF.get(key, _KINDS)
+    return old != new and old in kinds and new in kinds
 
 
 def _without_rivals(base: MapNode, kind: str, new: Collection[str]) -> MapNode:
@@ -82,14 +93,16 @@ class _Unknown(Exception):  # ends one override; its diagnostic is in the report
 
 
 class Override:
-    """One ``path=value`` of the command line."""
+    """One ``path=value`` of the command line, or of a map that stands at `place`."""
 
-    def __init__(self, text: str, report: Report) -> None:
+    def __init__(self, text: str, report: Report, place: Mark | None = None) -> None:
         self.path, self.equals, self.value = text.partition("=")
         self.parts = self.path.strip().split(".")
         self.file = f"--set {self.path}=…"
         self.report = report
-        report.sources[self.file] = text
+        self.place = place
+        if place is None:
+            report.sources[self.file] = text
 
     def apply(self, root: MapNode) -> MapNode:
         """Give the tree with the value in its place; unchanged after an error."""
@@ -104,8 +117,10 @@ class Override:
         node: Node | None = Scalar(None, "", Mark(self.file, 1, len(self.path) + 2))
         if self.value.strip() not in ("null", "~"):
             node = parse(self.value, self.file, self.report, column=len(self.path) + 1)
-        if node is None:
-            return root
+        return root if node is None else self.put(root, node)
+
+    def put(self, root: MapNode, node: Node) -> MapNode:
+        """Give the tree with `node` at the path; unchanged after an error."""
         try:
             placed = self._place(root, 0, node)
         except _Unknown:
@@ -114,6 +129,8 @@ class Override:
         return placed
 
     def _mark(self, depth: int) -> Mark:
+        if self.place is not None:
+            return self.place
         return Mark(self.file, 1, 1 + sum(len(part) + 1 for part in self.parts[:depth]))
 
     def _place(self, node: Node, depth: int, value: Node) -> Node:
@@ -160,7 +177,8 @@ class Override:
         new = self._place(Scalar(None, "", mark), depth + 1, value)
         above = self.parts[depth - 1] if depth else ""
         kept = _without_rivals(node, above, [part]).entries
-        if above not in _NAMES and part in _KINDS and len(node.entries) == 1 and set(node.entries) <= _KINDS:
+        kinds = _KINDS_OF.get(above, _KINDS)
+        if above not in _NAMES and part in kinds and len(node.entries) == 1 and set(node.entries) <= kinds:
             kept = {}
         return MapNode({**kept, part: (mark, new)}, node.mark)
 

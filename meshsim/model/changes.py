@@ -1,0 +1,167 @@
+"""A topology with the configuration of a push in force."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+from meshsim.model.distributions import constant
+from meshsim.model.faults import (
+    CacheKey,
+    CrashOnRequest,
+    ExpiredCertificate,
+    Push,
+    PushFault,
+    RetryStorm,
+    RouteBlackhole,
+    ShortTimeout,
+    SlowFilter,
+    StrictLimit,
+    WrongRoute,
+    WrongWeight,
+)
+from meshsim.model.policies import Abort, Bucket, CircuitBreaker, Delay, Match, Policy, RateLimit, Retries, Route
+from meshsim.model.policy_choice import PolicyChoice
+from meshsim.model.proxies import Filter, Mesh, ProxyConfig
+from meshsim.model.topology import Topology
+
+NO_LIMIT = 2**32 - 1  # of Envoy's counters (uint32): what Istio sets for "no limit"
+STORM = ("5xx", "gateway-error", "reset", "connect-failure", "503")  # what a retry storm tries again
+
+_Edit = Callable[[Any], Any]  # what a field is now (None: nothing is written) -> what it is to be
+
+
+def changed_topology(topology: Topology, push: Push) -> Topology:
+    """Give the topology with what a push changes; which of the proxies have it already is not looked at.
+
+    Of `set`, policies, routes and proxies are those of the topology that was read, with the change: they replace the
+    ones of `topology`. A mistake is an edit of `topology`, so that mistakes of several pushes add up. Crashes on load
+    and growing memory change nothing here.
+
+    Examples
+    --------
+    >>> from meshsim.model.load import load
+    >>> push = Push(name="bad", fault=ExpiredCertificate(to="reviews"))
+    >>> [route.name for route in changed_topology(load("bookinfo"), push).routes]
+    ['fault:bad']
+    """
+    if push.changed is not None:
+        policies, routes, mesh = push.changed
+        return topology.model_copy(update={"policies": policies, "routes": routes, "mesh": mesh})
+    if push.fault is None:
+        return topology
+    route = _route(push, push.fault)
+    if route is not None:
+        return topology.model_copy(update={"routes": (route, *topology.routes)})
+    edits = _edits(push.fault)
+    if edits is not None:
+        to, by_field = edits
+        return topology.model_copy(update={"policies": _edited(topology.policies, f"fault:{push.name}", to, by_field)})
+    return topology.model_copy(update={"mesh": _edited_mesh(topology.mesh, push, push.fault)})
+
+
+# -- routes ------------------------------------------------------------------------------------------------------
+
+
+def _route(push: Push, fault: PushFault) -> Route | None:
+    """Give the route that a mistake puts before all others; None if it is none of routes."""
+    name, match = f"fault:{push.name}", Match(tenant=push.tenant)
+    if isinstance(fault, WrongRoute):
+        return Route(name=name, to=fault.to, match=match, rewrite=fault.instead)
+    if isinstance(fault, RouteBlackhole):
+        delay, abort = Delay(wait=constant(fault.for_s)), Abort(reason="503")
+        return Route(name=name, to=fault.to, match=match, delay=delay, abort=abort)
+    if isinstance(fault, WrongWeight):
+        return Route(name=name, to=fault.to, match=match, split=fault.split)
+    if isinstance(fault, ExpiredCertificate):
+        return Route(name=name, to=fault.to, match=match, abort=Abort(reason="connect_failure"))
+    return None
+
+
+# -- policies ----------------------------------------------------------------------------------------------------
+
+
+def _edits(fault: PushFault) -> tuple[str, dict[str, _Edit]] | None:
+    """Give the calls and the fields that a mistake of policies is about; None if it is none of policies."""
+    if isinstance(fault, ShortTimeout):
+        timeout_s = fault.timeout_s
+        return fault.to, {"timeout_s": lambda _: timeout_s}
+    if isinstance(fault, RetryStorm):
+        attempts = fault.attempts
+        return fault.to, {"retries": lambda old: _storm(old, attempts), "circuit_breaker": _without_brake}
+    if isinstance(fault, StrictLimit):
+        bucket = Bucket(rate_per_s=fault.rate_per_s, burst=fault.burst)
+        return fault.to, {"rate_limit": lambda old: _limited(old, bucket)}
+    return None
+
+
+def _storm(old: Retries | Literal["none"] | None, attempts: int) -> Retries:
+    written = old if isinstance(old, Retries) else Retries()
+    return written.model_copy(update={"attempts": attempts, "on": STORM, "backoff": "none", "budget": None})
+
+
+def _without_brake(old: CircuitBreaker | Literal["none"] | None) -> CircuitBreaker | Literal["none"]:
+    if old == "none":
+        return "none"
+    return (old or CircuitBreaker()).model_copy(update={"max_retries": NO_LIMIT})
+
+
+def _limited(old: RateLimit | Literal["none"] | None, bucket: Bucket) -> RateLimit:
+    written = old if isinstance(old, RateLimit) else RateLimit()
+    return written.model_copy(update={"local": bucket})
+
+
+def _edited(policies: tuple[Policy, ...], name: str, to: str, edits: Mapping[str, _Edit]) -> tuple[Policy, ...]:
+    """Edit fields for all calls to `to`, and for no others, whoever makes them.
+
+    Policies that select some of these calls are edited where they stand. The others that hold for them select more:
+    what they say is edited in policies of their own for `to`, one for all callers and one for each caller of whom
+    something else was said.
+    """
+    edited = [_edited_policy(policy, edits) if _selects_within(policy, to) else policy for policy in policies]
+    wider = [policy for policy in policies if policy.to in (None, to.partition(".")[0], to)]
+    choice = PolicyChoice(wider)
+
+    def held(field: str, caller: str | None) -> Any:
+        callee = to if "." in to else f"{to}.*"  # no endpoint has this name
+        policy = choice.policy(field, caller, callee)
+        return edits[field](None if policy is None else getattr(policy, field))
+
+    for_all = {field: held(field, None) for field in edits}
+    added = [Policy(name=name, to=to, **for_all)]
+    for caller in sorted({policy.from_ for policy in wider if policy.from_ is not None}):
+        own = {field: held(field, caller) for field in edits}
+        different = {field: value for field, value in own.items() if value != for_all[field]}
+        if different:
+            added.append(Policy(name=f"{name}:{caller}", to=to, from_=caller, **different))
+    return (*edited, *added)
+
+
+def _selects_within(policy: Policy, to: str) -> bool:
+    return policy.to is not None and (policy.to == to or policy.to.partition(".")[0] == to)
+
+
+def _edited_policy(policy: Policy, edits: Mapping[str, _Edit]) -> Policy:
+    said = {field: getattr(policy, field) for field in edits}
+    return policy.model_copy(update={field: edits[field](old) for field, old in said.items() if old is not None})
+
+
+# -- proxies -----------------------------------------------------------------------------------------------------
+
+
+def _edited_mesh(mesh: Mesh, push: Push, fault: PushFault) -> Mesh:
+    kinds = ("gateway",) if push.scope.kind == "gateway" else ("gateway", "sidecar", "waypoint")
+    return mesh.model_copy(update={kind: _edited_proxy(getattr(mesh, kind), push, fault) for kind in kinds})
+
+
+def _edited_proxy(proxy: ProxyConfig, push: Push, fault: PushFault) -> ProxyConfig:
+    name, tenant = f"fault:{push.name}", push.tenant
+    if isinstance(fault, SlowFilter):
+        added = Filter(name=name, cpu=fault.cpu, tenant=tenant)
+    elif isinstance(fault, CrashOnRequest):
+        added = Filter(name=name, crashes=True, to=fault.to, tenant=tenant)
+    elif isinstance(fault, CacheKey) and proxy.cache is not None:
+        return proxy.model_copy(update={"cache": proxy.cache.model_copy(update={"key": fault.key})})
+    else:
+        return proxy
+    return proxy.model_copy(update={"filters": (*proxy.filters, added)})

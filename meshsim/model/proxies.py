@@ -1,0 +1,63 @@
+"""What is written of proxies: their costs, their caches, their filters."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from meshsim.model.caches import ProxyCache
+from meshsim.model.distributions import Distribution
+from meshsim.model.policies import LoadBalancer
+
+
+class _Frozen(BaseModel):
+    """Values: compared by content, never changed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class Cores(_Frozen):
+    """CPU of a replica in cores. `limit` None: unlimited (every job gets a core of its own)."""
+
+    request: float
+    limit: float | None
+
+
+class Filter(_Frozen):
+    """Something that a proxy does with requests besides passing them on; None: with all of them."""
+
+    name: str
+    cpu: Distribution | None = None  # seconds of the proxy's CPU for each request
+    crashes: bool = False  # the first such request kills the proxy
+    to: str | None = None  # 'service' or 'service.endpoint'
+    tenant: str | None = None
+
+
+class ProxyConfig(_Frozen):
+    """A proxy as the user wants it: a profile by name, and fields that replace the profile's."""
+
+    profile: str
+    replicas: int | None = None  # gateway and waypoint only
+    cpu: Cores | None = None
+    memory_bytes: int | None = None  # requested
+    threads: int | Literal["unlimited"] | None = None
+    cpu_per_request: Distribution | None = None  # seconds; half before forwarding, half on the way back
+    cpu_per_kib_s: tuple[float, float] | None = None  # request, response direction
+    tls_handshake_s: float | None = None  # CPU per accepted new connection
+    memory_base_bytes: int | None = None
+    memory_per_cluster_bytes: int | None = None
+    memory_per_endpoint_bytes: int | None = None
+    memory_per_connection_bytes: int | None = None
+    load_balancer: LoadBalancer | None = None  # gateway only: which one a request goes to; else by connection
+    cache: ProxyCache | None = None  # not of ztunnels, which do not understand requests
+    filters: tuple[Filter, ...] = ()  # what pushes have put there
+
+
+class Mesh(_Frozen):
+    """The proxies that an architecture may use."""
+
+    gateway: ProxyConfig
+    sidecar: ProxyConfig
+    ztunnel: ProxyConfig
+    waypoint: ProxyConfig
