@@ -194,4 +194,4 @@ def _replay(number: int, plane: Plane, settings: Settings, at_s: float, branch: 
 def _go_on(run: Run, plane: Plane, settings: Settings, at_s: float, branch: int, stop: Stop | None) -> Record:
     run.branch(branch)
     marks = [mark for mark in pauses(settings) if mark > round(at_s * 1e9)]
-    return drive(run, plane, settings.controllers, pauses=marks, stop=stop, since_s=at_s)
+    return drive(run, plane, settings.control, pauses=marks, stop=stop, since_s=at_s)

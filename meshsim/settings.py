@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from meshsim.control import Controller
+from meshsim.control.events import Events, events_of
 from meshsim.control.numbers import real_number, whole_number
 from meshsim.engines import ENGINES, SAMPLED, EngineName
 from meshsim.errors import UsageError
@@ -62,6 +63,8 @@ class Settings:
 
     Attributes
     ----------
+    events
+        The control process of the topology's events.
     active
         Replicas at first, of services that have room for more.
     sampled
@@ -79,9 +82,15 @@ class Settings:
     until: Precision | None
     objectives: tuple[Objective, ...] = ()
     controllers: tuple[Controller, ...] = ()
+    events: Events | None = None
     active: Mapping[str, int] | None = None
     check: bool = False
     sampled: int = SAMPLED
+
+    @property
+    def control(self) -> tuple[Controller, ...]:
+        """All control processes of a replication."""
+        return self.controllers if self.events is None else (self.events, *self.controllers)
 
 
 def settings_of(
@@ -114,6 +123,7 @@ def settings_of(
         until=None if until is None else parse_until(until),
         objectives=objectives,
         controllers=controllers,
+        events=events_of(spec),
         active=active,
         check=check,
     )

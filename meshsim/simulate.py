@@ -384,7 +384,7 @@ def _extend(
 def _replication(plane: Plane, settings: Settings, replication: int, *, stop: Stop | None) -> Record:
     """One replication; at module level, so that another process can be told to do it."""
     run = begin_replication(plane, settings, replication)
-    record = drive(run, plane, settings.controllers, pauses=pauses(settings), stop=stop)
+    record = drive(run, plane, settings.control, pauses=pauses(settings), stop=stop)
     if record.requests is not None and not settings.record_requests:  # traces need those of the sampled ones only
         record.requests = record.requests[np.isin(record.requests["number"], record.sampled)]
     return record

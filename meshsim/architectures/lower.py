@@ -17,6 +17,7 @@ from meshsim.architectures.memory import used_bytes
 from meshsim.architectures.placement import node_count, place
 from meshsim.architectures.plane import (
     Case,
+    Crash,
     Forward,
     Hop,
     Inert,
@@ -40,7 +41,9 @@ from meshsim.architectures.resolution import CLIENT, ENFORCED, EdgePolicy
 from meshsim.architectures.rewrites import GATEWAY, ZTUNNEL, Edge, Wiring, chain, library_of, sidecar_of
 from meshsim.architectures.shards import cell_ranges, cells, shuffle_shards
 from meshsim.errors import InternalError, UsageError
-from meshsim.model.steps import Cached, Call, Choose, Fail, Parallel, Step, Wait
+from meshsim.model.changes import pushed_topologies
+from meshsim.model.proxies import Filter
+from meshsim.model.steps import Cached, Call, Choose, Fail, Parallel, Step, Wait, Work
 from meshsim.model.topology import ProxyConfig, Service, Topology
 from meshsim.model.traffic import Connections
 
@@ -60,7 +63,7 @@ def lower(
     architecture: Architecture | str | Mapping[str, Any],
     *,
     same_policies: bool = False,
-    pushed: Sequence[Topology] = (),
+    pushed: Sequence[Topology] | None = None,
 ) -> Plane:
     """Turn every call edge of the topology into the hops that really carry it under the architecture.
 
@@ -73,7 +76,8 @@ def lower(
         architectures are compared under the same policies.
     pushed
         The topology with each configuration that may be pushed to the proxies during a run: other policies, routes or
-        settings of proxies, but the same services and traffic.
+        settings of proxies, but the same services and traffic. None: as the pushes among its events say, one for each
+        set of them.
 
     Returns
     -------
@@ -86,7 +90,8 @@ def lower(
         The architecture names unknown services, policies contradict each other, or a profile lacks a proxy.
     """
     parsed = parse_architecture(architecture)
-    lowerings = [_Lowering(one, parsed, same_policies) for one in (topology, *pushed)]
+    configurations = pushed_topologies(topology) if pushed is None else pushed
+    lowerings = [_Lowering(one, parsed, same_policies) for one in (topology, *configurations)]
     for lowering in lowerings:
         lowering.others = [other for other in lowerings if other is not lowering]
     first, *others = (lowering.plane() for lowering in lowerings)
@@ -285,15 +290,32 @@ class _Lowering:
 
     def add_endpoint(self, at: Hop, inner: tuple[PlaneStep, ...]) -> None:
         kind = _kind(at.to)
-        steps = inner if kind == "library" else self.settings_of(kind).steps(self.cached(kind, at.endpoint, inner))
+        filtered = (*self.filtered(kind, at.endpoint), *self.cached(kind, at.endpoint, inner))
+        steps = inner if kind == "library" else self.settings_of(kind).steps(filtered)
         if self.proxies[at.to].setdefault(at.endpoint, steps) != steps:
             raise InternalError(f"two different rewrites for endpoint '{at.endpoint}' of '{at.to}'")
+
+    def filtered(self, kind: StationKind, endpoint: str) -> tuple[PlaneStep, ...]:
+        """What the filters of a proxy do with requests for an endpoint, before anything else is looked at."""
+        if kind == "library":
+            return ()
+        target = _target(endpoint)
+        return tuple(
+            Routed((Case(self.streams_of(one.tenant), _filter_steps(one)), Case(None, ())))
+            for one in self.settings_of(kind).filters
+            if one.to in (None, target, target.partition(".")[0])
+        )
+
+    def streams_of(self, tenant: str | None) -> frozenset[str] | None:
+        """Names of a tenant's streams; None for all."""
+        if tenant is None:
+            return None
+        return frozenset(stream.name for stream in self.topology.traffic if stream.tenant == tenant)
 
     def cached(self, kind: StationKind, endpoint: str, inner: tuple[PlaneStep, ...]) -> tuple[PlaneStep, ...]:
         """Let a proxy look into its cache first, if it has one for this endpoint; rate limits come before that."""
         of_proxy = None if kind == "ztunnel" else self.settings_of(kind).cache
-        target = endpoint.partition(":")[2] or endpoint
-        target = target.partition("|")[0]
+        target = _target(endpoint)
         is_outbound = endpoint.startswith("out:")
         if of_proxy is None or (of_proxy.only and target not in of_proxy.only):
             return inner
@@ -410,6 +432,16 @@ def _rewrite_step(step: Step, hop_of: Callable[[Call], Hop]) -> PlaneStep:
     if isinstance(step, Choose):
         return PlaneChoose(tuple(PlaneOption(option.p, rewrite_steps(option.do, hop_of)) for option in step.options))
     return step
+
+
+def _target(endpoint: str) -> str:
+    """What an endpoint of a proxy is about, ``service.endpoint``."""
+    return (endpoint.partition(":")[2] or endpoint).partition("|")[0]
+
+
+def _filter_steps(one: Filter) -> tuple[PlaneStep, ...]:
+    work: tuple[PlaneStep, ...] = () if one.cpu is None else (Work(work=one.cpu),)
+    return (*work, Crash()) if one.crashes else work
 
 
 def _passed_on(at: Hop, onward: Hop) -> Forward:

@@ -10,7 +10,7 @@ from meshsim.architectures.plane import PlaneService, PlaneStep, ProxyWork, Repl
 from meshsim.architectures.profiles import ProxyKind, ProxyProfile, find_profile
 from meshsim.model.caches import ProxyCache
 from meshsim.model.distributions import Distribution, constant
-from meshsim.model.topology import ProxyConfig
+from meshsim.model.proxies import Filter, ProxyConfig
 
 T = TypeVar("T")
 
@@ -37,6 +37,7 @@ class ProxySettings:
     memory_per_endpoint_bytes: int
     memory_per_connection_bytes: int
     cache: ProxyCache | None
+    filters: tuple[Filter, ...]
 
     def steps(self, inner: tuple[PlaneStep, ...]) -> tuple[PlaneStep, ...]:
         """Work, do what there is to do with the request, work on the answer."""
@@ -76,6 +77,7 @@ def proxy_settings(config: ProxyConfig, kind: ProxyKind) -> ProxySettings:
         memory_per_endpoint_bytes=_or(config.memory_per_endpoint_bytes, profile.memory_per_endpoint_bytes),
         memory_per_connection_bytes=_or(config.memory_per_connection_bytes, profile.memory_per_connection_bytes),
         cache=config.cache,
+        filters=config.filters,
     )
 
 

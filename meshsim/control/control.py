@@ -16,6 +16,7 @@ from meshsim.control.numbers import real_number, whole_number
 from meshsim.control.reach import check
 from meshsim.control.window import Window, number_of
 from meshsim.engines import program as p
+from meshsim.engines.record import Happening
 from meshsim.engines.running import Run, Totals
 from meshsim.errors import UsageError
 
@@ -35,8 +36,10 @@ class Control(Breaking):
         SimPy's environment of the control processes, in simulated seconds: ``yield control.env.timeout(10)``.
     """
 
-    def __init__(self, run: Run, plane: Plane, env: simpy.Environment, seen: Totals | None = None) -> None:
-        super().__init__(run, plane, env)
+    def __init__(
+        self, run: Run, plane: Plane, env: simpy.Environment, notes: list[Happening], seen: Totals | None = None
+    ) -> None:
+        super().__init__(run, plane, env, notes)
         self._replicas = dict(zip(self._program.service_names, run.program.services["replicas"].tolist(), strict=True))
         self._seen = seen  # None: nothing has happened before this process began
 

@@ -13,7 +13,7 @@ from meshsim.control.control import Control, Controller
 from meshsim.control.given import name_of
 from meshsim.control.reach import instant_ns
 from meshsim.engines.order import NEVER_NS
-from meshsim.engines.record import Record
+from meshsim.engines.record import Happening, Record
 from meshsim.engines.running import Run
 from meshsim.errors import EngineLimit, UsageError
 
@@ -56,8 +56,9 @@ def drive(
     if controllers and since_s:
         run.bring_to(instant_ns(since_s))
         seen = run.totals()
+    notes: list[Happening] = []
     for controller in controllers:
-        _start(controller, Control(run, plane, env, seen), env)
+        _start(controller, Control(run, plane, env, notes, seen), env)
     marks = iter([*pauses, NEVER_NS])
     mark = next(marks)
     while True:
@@ -66,11 +67,17 @@ def drive(
             if stop is not None and stop():
                 raise KeyboardInterrupt
             if not run.advance(mark):
-                return run.record()
+                return _closed(run, notes)
             mark = next(marks)
         if not run.advance(at_ns) or run.over_at(at_ns):
-            return run.record()
+            return _closed(run, notes)
         _act(env, at_ns)
+
+
+def _closed(run: Run, notes: list[Happening]) -> Record:
+    record = run.record()
+    record.happenings = tuple(notes)
+    return record
 
 
 def _start(controller: Controller, control: Control, env: simpy.Environment) -> None:

@@ -10,18 +10,23 @@ from meshsim.architectures.plane import Plane, PlaneService
 from meshsim.architectures.rewrites import sidecar_of
 from meshsim.control.numbers import whole_number
 from meshsim.control.window import number_of
+from meshsim.engines import keyed, sampler
+from meshsim.engines.record import Happening
 from meshsim.engines.running import Changeable, Run
+from meshsim.engines.tables import Distributions
 from meshsim.errors import UsageError
+from meshsim.model.distributions import Distribution
 
 
 class Reach:
     """What all that a control process does stands on."""
 
-    def __init__(self, run: Run, plane: Plane, env: simpy.Environment) -> None:
+    def __init__(self, run: Run, plane: Plane, env: simpy.Environment, notes: list[Happening]) -> None:
         self.env = env
         self._run = run
         self._plane = plane
         self._program = run.program
+        self._notes = notes
 
     @property
     def now_s(self) -> float:
@@ -32,6 +37,36 @@ class Reach:
     def plane(self) -> Plane:
         """What runs: services and proxies, their replicas, and where these stand."""
         return self._plane
+
+    def note(self, who: str, what: str, detail: str = "") -> None:
+        """Write down that something happened now; results tell it (`Result.happenings`)."""
+        self._notes.append(Happening(instant_ns(self.env.now), who, what, detail))
+
+    def draw(self, distribution: Distribution, name: str, ordinal: int = 0) -> float:
+        """Draw from a distribution, in its base unit, e.g. seconds.
+
+        Parameters
+        ----------
+        name, ordinal
+            What it is for, and which of these it is: the draw hangs on them and on the run, not on what was drawn
+            before.
+        """
+        table = Distributions()
+        number = table.add(distribution, 1.0)
+        key = keyed.mix(self._run.key, ordinal)
+        drawn = sampler.draw(table.array(), table.table(), number, key, keyed.CONTROL, keyed.name_hash(name))
+        return float(drawn)
+
+    def chance(self, name: str, ordinal: int = 0) -> float:
+        """Draw a uniform number between 0 and 1, as `draw` does."""
+        return keyed.unit(keyed.mix(self._run.key, ordinal), keyed.CONTROL, keyed.name_hash(name), 0)
+
+    def answered(self, service: str, replicas: Collection[int] | None = None) -> tuple[int, int]:
+        """How many messages replicas have answered since the run began, and how many of these failed."""
+        rows = self._rows(service, replicas)
+        self._arrive()
+        counts = [self._run.answered(row) for row in rows]
+        return sum(n for n, _ in counts), sum(failed for _, failed in counts)
 
     def _arrive(self) -> None:
         self._run.bring_to(instant_ns(self.env.now))

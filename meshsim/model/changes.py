@@ -9,6 +9,7 @@ from meshsim.model.distributions import constant
 from meshsim.model.faults import (
     CacheKey,
     CrashOnRequest,
+    Event,
     ExpiredCertificate,
     Push,
     PushFault,
@@ -58,6 +59,24 @@ def changed_topology(topology: Topology, push: Push) -> Topology:
         to, by_field = edits
         return topology.model_copy(update={"policies": _edited(topology.policies, f"fault:{push.name}", to, by_field)})
     return topology.model_copy(update={"mesh": _edited_mesh(topology.mesh, push, push.fault)})
+
+
+def pushes_of(events: tuple[Event, ...]) -> tuple[Push, ...]:
+    """Pushes among events, in their order: the number of each is its bit in the configuration of a proxy."""
+    return tuple(event.push for event in events if event.push is not None)
+
+
+def pushed_topologies(topology: Topology) -> tuple[Topology, ...]:
+    """The topology with each set of its pushes in force: number n has those whose bit is set in n + 1."""
+    pushes = pushes_of(topology.events)
+    found = []
+    for number in range(1, 2 ** len(pushes)):
+        changed = topology
+        for bit, push in enumerate(pushes):
+            if number >> bit & 1:
+                changed = changed_topology(changed, push)
+        found.append(changed)
+    return tuple(found)
 
 
 # -- routes ------------------------------------------------------------------------------------------------------

@@ -1,0 +1,61 @@
+"""People who watch: monitoring that raises an alarm, somebody who looks, finds the cause, and takes it back."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from typing import Any
+
+import simpy
+
+from meshsim.control.control import Control
+from meshsim.control.rollout import RollOut
+from meshsim.control.window import TrafficWindow
+from meshsim.model.rollouts import People
+
+Steps = Generator[simpy.Event, Any, None]
+_ABSENT = 0.5  # of the usual good answers: fewer raise the alarm, too (assumed)
+_ENOUGH = 20  # good answers in one look without which nobody can say what is usual (assumed)
+
+
+def watch(control: Control, spec: People, pushes: Sequence[RollOut], most_s: float | None) -> Steps:
+    """Raise an alarm when a tenant's share of failures is too high, and take back what is out.
+
+    Parameters
+    ----------
+    most_s
+        How long (simulated seconds) people take at most from the alarm until they act; what they take beyond that is
+        written down as skipped, for whoever adds it to what was simulated. None: as long as they take.
+    """
+    tenants = sorted({stream.tenant for stream, _ in control.plane.entries})
+    ordinal = 0
+    usual: dict[str, float] = {}  # good answers in a time in which all was well
+    control.window()
+    while True:
+        yield control.env.timeout(spec.monitoring_s)
+        window = control.window()
+        bad = [name for name in tenants if _is_bad(window.tenant(name), spec.threshold, usual.get(name, 0.0))]
+        if not bad:
+            usual = {name: max(usual.get(name, 0.0), window.tenant(name).good) for name in tenants}
+            continue
+        control.note("people", "alarm", ", ".join(bad))
+        detect_s = control.draw(spec.detect, "people/detect", ordinal)
+        diagnose_s = control.draw(spec.diagnose, "people/diagnose", ordinal)
+        ordinal += 1
+        takes_s = detect_s + diagnose_s
+        wait_s = takes_s if most_s is None else min(takes_s, most_s)
+        if wait_s < takes_s:
+            control.note("people", "skipped", f"{takes_s - wait_s:.3f}")
+        yield control.env.timeout(wait_s)
+        took = f"{detect_s:.0f} s until somebody looked, {diagnose_s:.0f} s until the cause was known"
+        control.note("people", "act", took)
+        for push in pushes:
+            if push.rollout.rollback != "none":
+                yield from push.goes_back("somebody found it")
+        control.window()
+
+
+def _is_bad(window: TrafficWindow, threshold: float, usual: float) -> bool:
+    """Too many failed, or too few were answered at all: who is never answered fails nobody's statistics."""
+    if window.good < _ABSENT * usual and usual >= _ENOUGH:
+        return True
+    return window.availability is not None and window.availability < 1.0 - threshold

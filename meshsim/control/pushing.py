@@ -1,0 +1,198 @@
+"""The control plane: it debounces changes, and tells proxy after proxy which configuration to act on.
+
+Istio: a change waits until nothing has changed for `debounce_s`, at most `debounce_max_s`; then every proxy that it
+concerns is told, `concurrent_pushes` at a time, each for as much CPU of the control plane as the proxy has to know.
+Proxies keep the configuration that they have until they are told another one, whether the control plane is there or
+not. A proxy that starts has the newest configuration that is meant for it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Generator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import simpy
+
+from meshsim.architectures.memory import knowledge
+from meshsim.control.control import Control
+from meshsim.control.health import Health
+from meshsim.control.instances import Instance, by_name
+from meshsim.model.faults import CrashOnLoad, CrashOnRequest, MemoryGrowth, Push
+from meshsim.model.rollouts import ControlPlane
+
+Steps = Generator[simpy.Event, Any, None]
+_RELIST_S = 1.0  # a kubelet looks so often whether its containers run
+_BACKOFF_MOST_S = 300.0  # of CrashLoopBackOff, which doubles from restart to restart
+
+
+@dataclass
+class _Proxy:
+    """What a proxy instance is to have, what it has, and what became of it. Sets of pushes are numbers: a bit each."""
+
+    wanted: int = 0
+    has: int = 0
+    coming: bool = False  # a push to it is under way
+    restarts: int = 0
+    since: int = 0  # messages that it had answered when it began to act on what it has
+
+
+class Pushing:
+    """The control plane of one run, and the lives of the proxies that it configures."""
+
+    def __init__(self, control: Control, health: Health, spec: ControlPlane, pushes: tuple[Push, ...]) -> None:
+        self.control = control
+        self.health = health
+        self.spec = spec
+        self.pushes = pushes
+        self.env = control.env
+        self.proxies: dict[Instance, _Proxy] = {}
+        self.told: dict[Instance, list[tuple[int, simpy.Event]]] = {}  # who waits for an instance to have something
+        servers = max(1, math.ceil(spec.cores))
+        self.throttle = simpy.Resource(self.env, spec.concurrent_pushes)
+        self.cpu = simpy.Resource(self.env, servers)
+        self.speed = spec.cores / servers
+        self.cost_s = _costs(control, spec)
+        self.changed = simpy.Event(self.env)
+        self.env.process(self._debounces())
+        if any(isinstance(push.fault, CrashOnRequest | MemoryGrowth) for push in pushes):
+            self.env.process(self._watches())
+
+    # -- changes ---------------------------------------------------------------------------------------------------
+
+    def want(self, instances: Collection[Instance], push: int, *, on: bool) -> simpy.Event:
+        """Let proxies have a push, or have it no more; the event happens when all of them do, or are down."""
+        waits = []
+        for one in instances:
+            proxy = self.proxies.setdefault(one, _Proxy())
+            proxy.wanted = proxy.wanted | 1 << push if on else proxy.wanted & ~(1 << push)
+            if proxy.has != proxy.wanted:
+                event = simpy.Event(self.env)
+                self.told.setdefault(one, []).append((proxy.wanted, event))
+                waits.append(event)
+        changed, self.changed = self.changed, simpy.Event(self.env)
+        changed.succeed()
+        return simpy.AllOf(self.env, waits)
+
+    def has(self, instance: Instance, push: int) -> bool:
+        """Whether a proxy acts on a push."""
+        proxy = self.proxies.get(instance)
+        return proxy is not None and bool(proxy.has >> push & 1)
+
+    def _debounces(self) -> Steps:
+        while True:
+            yield self.changed
+            first_s = self.control.now_s
+            while True:
+                left_s = first_s + self.spec.debounce_max_s - self.control.now_s
+                quiet = self.env.timeout(min(self.spec.debounce_s, max(left_s, 0.0)))
+                yield quiet | self.changed
+                if quiet.processed:
+                    break
+            yield from self._is_there()
+            for one, proxy in self.proxies.items():
+                if proxy.wanted != proxy.has and not proxy.coming:
+                    proxy.coming = True
+                    self.env.process(self._push(one, proxy))
+
+    def _is_there(self) -> Steps:
+        """Wait until the control plane is up."""
+        for since_s, until_s in self.spec.down:
+            if since_s <= self.control.now_s < until_s:
+                yield self.env.timeout(until_s - self.control.now_s)
+
+    def _push(self, instance: Instance, proxy: _Proxy) -> Steps:
+        with self.throttle.request() as turn:
+            yield turn
+            yield from self._is_there()
+            with self.cpu.request() as core:
+                yield core
+                yield self.env.timeout(self.cost_s[instance.service] / self.speed)
+            yield self.env.timeout(self.spec.delay_s)
+            proxy.coming = False
+            if not self.health.is_down(instance):  # else it gets the newest when it starts
+                self._load(instance, proxy)
+            self._tell(instance, proxy)
+        if proxy.wanted != proxy.has and not self.health.is_down(instance):
+            proxy.coming = True
+            self.env.process(self._push(instance, proxy))
+
+    def _tell(self, instance: Instance, proxy: _Proxy) -> None:
+        """Tell those who wait that the proxy has what they wanted, is down, or is to have something else by now."""
+        waiting = self.told.pop(instance, [])
+        still = proxy.has != proxy.wanted and not self.health.is_down(instance)
+        for wanted, event in waiting:
+            if still and wanted == proxy.wanted:
+                self.told.setdefault(instance, []).append((wanted, event))
+            else:
+                event.succeed()
+
+    # -- lives of proxies ------------------------------------------------------------------------------------------
+
+    def _load(self, instance: Instance, proxy: _Proxy) -> None:
+        """Act on the newest configuration, which may be the end of it."""
+        proxy.has = proxy.wanted
+        proxy.since = self.control.answered(instance.service, [instance.number])[0]
+        self.control.configure(instance.service, proxy.has, [instance.number])
+        restart_s = self._restart_s(proxy.has, CrashOnLoad)
+        if restart_s is not None:
+            self.health.takes_down([instance], "exit")
+            self._comes_back(instance, proxy, restart_s)
+        elif not self._restart_s(proxy.has, CrashOnRequest):
+            proxy.restarts = 0
+
+    def _restart_s(self, has: int, kind: type[CrashOnLoad] | type[CrashOnRequest]) -> float | None:
+        """How long a restart takes first, where a proxy has a push with such a fault."""
+        for number, push in enumerate(self.pushes):
+            if has >> number & 1 and isinstance(push.fault, kind):
+                return push.fault.restart_s
+        return None
+
+    def _comes_back(self, instance: Instance, proxy: _Proxy, restart_s: float) -> None:
+        backoff_s = min(restart_s * 2**proxy.restarts, max(_BACKOFF_MOST_S, restart_s))
+        proxy.restarts += 1
+        self.env.process(self._restarts(instance, proxy, backoff_s))
+
+    def _restarts(self, instance: Instance, proxy: _Proxy, after_s: float) -> Steps:
+        yield self.env.timeout(after_s)
+        self.health.brings_up([instance])
+        self._load(instance, proxy)
+        self._tell(instance, proxy)
+
+    def _watches(self) -> Steps:
+        """Find out which proxies a request has taken down, and which have no memory left."""
+        while True:
+            yield self.env.timeout(_RELIST_S)
+            for one, proxy in self.proxies.items():
+                restart_s = self._restart_s(proxy.has, CrashOnRequest)
+                if self.health.is_down(one):
+                    continue
+                if restart_s is not None and not self.control.is_up(one.service, one.number):
+                    self.health.crashed(one)
+                    self._comes_back(one, proxy, restart_s)
+                elif self._is_full(one, proxy):
+                    self.health.takes_down([one], "exit")
+                    self._comes_back(one, proxy, CrashOnLoad().restart_s)
+
+    def _is_full(self, instance: Instance, proxy: _Proxy) -> bool:
+        """Whether what a fault has made of a proxy's memory is beyond what it has (its request is its limit)."""
+        found = by_name(self.control.plane, instance.service)
+        assert found is not None, "it was configured"
+        grows = sum(
+            push.fault.per_request_bytes
+            for number, push in enumerate(self.pushes)
+            if proxy.has >> number & 1 and isinstance(push.fault, MemoryGrowth)
+        )
+        if not grows:
+            return False
+        answered = self.control.answered(instance.service, [instance.number])[0] - proxy.since
+        return found.memory_used_bytes + grows * answered > found.memory_bytes
+
+
+def _costs(control: Control, spec: ControlPlane) -> Mapping[str, float]:
+    """CPU of the control plane (seconds) for a push to one instance of each proxy."""
+    return {
+        name: spec.cpu_per_proxy_s + spec.cpu_per_cluster_s * known.clusters
+        for name, known in knowledge(control.plane).items()
+    }
