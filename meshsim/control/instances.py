@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from meshsim.architectures.plane import Plane, PlaneService
 from meshsim.architectures.rewrites import GATEWAY, sidecar_of
-from meshsim.model.faults import Replicas, Scope
+from meshsim.architectures.walk import messages_of
+from meshsim.model.faults import OF_POLICIES, ROUTED, Push, Replicas
 
 
 class Instance(NamedTuple):
@@ -45,17 +46,24 @@ def listed_as(instance: Instance, plane: Plane) -> Instance:
     return instance
 
 
-def in_scope(plane: Plane, scope: Scope) -> list[Instance]:
+def in_scope(plane: Plane, push: Push) -> list[Instance]:
     """Proxies that get a push, in their order.
 
-    What concerns a service is known to the proxies that are its own, its sidecars and its waypoint; where it has none,
-    to the gateway that carries its requests: so the mistake of one service is in a proxy that all share. What concerns
-    a tenant is known to all proxies, but of a gateway that is divided only to those that serve the tenant.
+    Routes and policies for the calls to a service are known to all proxies that pass such calls on, as those of Istio
+    are that any namespace may see. A filter of a service, and what else concerns a proxy as a whole, is in the
+    service's own proxies, its sidecars or its waypoint; where it has none, in the gateway that carries its requests: so
+    the mistake of one service is in a proxy that all share. What concerns a tenant is known to all proxies, but of a
+    gateway that is divided only to those that serve the tenant.
     """
+    scope = push.scope
     proxies = [service for service in plane.services if service.role == "proxy"]
     if scope.kind == "service":
         own = [one for one in proxies if one.name in (sidecar_of(scope.name), f"waypoint@{scope.name}")]
-        return _all(own or [one for one in proxies if one.name == GATEWAY])
+        passing = [one for one in proxies if scope.name in {message.hop.among for message in messages_of(one)}]
+        is_of_calls = push.fault is None or push.fault.kind in ROUTED | OF_POLICIES
+        if is_of_calls:
+            return _all([one for one in proxies if one in passing or (push.fault is None and one in own)])
+        return _all(own or [one for one in passing if one.name == GATEWAY])
     gateways = [one for one in proxies if one.name == GATEWAY]
     if scope.kind == "gateway":
         return _all(gateways)

@@ -1,0 +1,216 @@
+"""What can strike, and where: one event for each kind of fault and each place."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from meshsim.architectures.plane import Plane
+from meshsim.architectures.rewrites import GATEWAY
+from meshsim.model import faults as f
+from meshsim.model.graph import reached_endpoints
+from meshsim.model.steps import Call, Choose, Parallel, Step
+from meshsim.model.topology import Topology
+
+#: Kinds of mistakes in configuration, in the order in which they are shown.
+MISTAKES = (
+    "wrong_route", "blackhole", "wrong_weight", "short_timeout", "retry_storm", "strict_limit", "expired_certificate",
+    "slow_filter", "crash_on_load", "crash_on_request", "memory_growth", "cache_key",
+)  # fmt: skip
+SCOPES = ("mesh", "gateway", "service", "tenant")
+
+
+@dataclass(frozen=True, slots=True)
+class Strike:
+    """One fault at one place.
+
+    Attributes
+    ----------
+    kind
+        Of fault.
+    place
+        What it is about: the scope of a push, or where an ordinary fault strikes.
+    fault, push
+        Exactly one of them.
+    """
+
+    kind: str
+    place: str
+    fault: f.Fault | None = None
+    push: f.Push | None = None
+
+    @property
+    def name(self) -> str:
+        """Kind and place, e.g. ``slow_filter at service/maps``."""
+        return f"{self.kind} at {self.place}"
+
+    def event(self, at_s: float, for_s: float, rollout: str) -> f.Event:
+        """The event: an ordinary fault lasts, a push goes out by a rollout and lasts until it is taken back."""
+        if self.push is not None:
+            return f.Event(name=self.name, at_s=at_s, push=self.push.model_copy(update={"rollout": rollout}))
+        lasts = None if self.kind in f.INSTANTS else for_s
+        return f.Event(name=self.name, at_s=at_s, for_s=lasts, fault=self.fault)
+
+
+def strikes(topology: Topology, *, exhaustive: bool = False) -> list[Strike]:
+    """Every kind of fault at every kind of place; with `exhaustive`, at every place.
+
+    One place of each kind is the one that matters most: the service that most requests enter by, and its tenant with
+    most requests; for ordinary faults the service that is called by most others.
+    """
+    busiest = _entries_by_rate(topology)
+    services = sorted(topology.services) if exhaustive else busiest[:1]
+    tenants = sorted({stream.tenant for stream in topology.traffic}) if exhaustive else _tenants_by_rate(topology)[:1]
+    shared = sorted(topology.services) if exhaustive else [_most_shared(topology)]
+    pushes = [
+        strike
+        for kind in MISTAKES
+        for scope in SCOPES
+        for strike in _pushes(topology, kind, scope, services, tenants)
+    ]
+    return [*pushes, *_ordinary(topology, shared, exhaustive)]
+
+
+# -- pushes --------------------------------------------------------------------------------------------------------
+
+
+def _pushes(
+    topology: Topology, kind: str, scope: str, services: Iterable[str], tenants: Iterable[str]
+) -> Iterator[Strike]:
+    """A mistake of a kind in a scope, about each service or tenant that may have it."""
+    if scope == "tenant":
+        if kind not in f.ROUTED | f.FILTERS:
+            return
+        for tenant in tenants:
+            to = _entries_by_rate(topology, tenant)[0]
+            fault = _mistake(topology, kind, to)
+            if fault is not None:
+                yield _push(kind, f.Scope(kind="tenant", name=tenant), fault)
+        return
+    of_all = scope != "service"
+    for service in list(services)[:1] if of_all and kind not in f.ROUTED | f.OF_POLICIES else services:
+        fault = _mistake(topology, kind, service)
+        if fault is not None:
+            yield _push(kind, f.Scope(kind=scope, name="" if of_all else service), fault, service if of_all else "")
+
+
+def _push(kind: str, scope: f.Scope, fault: f.PushFault, about: str = "") -> Strike:
+    place = f"{scope.kind}/{scope.name}" if scope.name else scope.kind
+    if about and kind in f.ROUTED | f.OF_POLICIES:
+        place = f"{place} (calls to {about})"
+    return Strike(kind, place, push=f.Push(name=f"{kind} at {place}", scope=scope, fault=fault))
+
+
+def _mistake(topology: Topology, kind: str, to: str) -> f.PushFault | None:
+    """A mistake about the calls to a service; None if there is nothing to be mistaken about."""
+    match kind:
+        case "wrong_route":
+            other = _another_endpoint(topology, to)
+            return None if other is None else f.WrongRoute(to=to, instead=other)
+        case "blackhole":
+            return f.RouteBlackhole(to=to)
+        case "wrong_weight":
+            versions = [version.name for version in topology.services[to].versions]
+            if len(versions) < 2:
+                return None
+            return f.WrongWeight(to=to, split={name: float(name == versions[-1]) for name in versions})
+        case "short_timeout":
+            return f.ShortTimeout(to=to)
+        case "retry_storm":
+            return f.RetryStorm(to=to)
+        case "strict_limit":
+            return f.StrictLimit(to=to)
+        case "expired_certificate":
+            return f.ExpiredCertificate(to=to)
+        case "slow_filter":
+            return f.SlowFilter()
+        case "crash_on_load":
+            return f.CrashOnLoad()
+        case "crash_on_request":
+            return f.CrashOnRequest()
+        case "memory_growth":
+            return f.MemoryGrowth()
+        case "cache_key":
+            return _another_key(topology)
+    raise AssertionError(f"no such mistake: {kind}")
+
+
+def _another_endpoint(topology: Topology, to: str) -> tuple[str, str] | None:
+    """Where requests of a service go by mistake: the first endpoint of another one."""
+    for name in sorted(topology.services):
+        endpoints = sorted(topology.services[name].versions[0].endpoints)
+        if name != to and endpoints:
+            return name, endpoints[0]
+    return None
+
+
+def _another_key(topology: Topology) -> f.CacheKey | None:
+    """A dimension besides those that proxies' caches look under, by which hardly anything is found."""
+    mesh = topology.mesh
+    caches = [one.cache for one in (mesh.gateway, mesh.sidecar, mesh.waypoint) if one.cache is not None]
+    dimensions = sorted({name for stream in topology.traffic for name in stream.keys})
+    for cache in caches:
+        for dimension in dimensions:
+            if dimension not in cache.key:
+                return f.CacheKey(key=(*cache.key, dimension))
+    return None
+
+
+# -- ordinary faults -----------------------------------------------------------------------------------------------
+
+
+def _ordinary(topology: Topology, services: list[str], exhaustive: bool) -> Iterator[Strike]:
+    for service in services:
+        for fault in (
+            f.CpuFault(service=service),
+            f.MemoryFault(service=service),
+            f.IoFault(service=service),
+            f.ProcessKiller(service=service),
+            f.Shutdown(service=service, drain_s=5.0),
+            f.Shutdown(service=service, drain_s=0.0),
+            f.Blackhole(service=service),
+            f.DnsFault(service=service),
+            f.LatencyFault(service=service),
+            f.PacketLoss(service=service),
+            f.CertificateExpiry(service=service),
+            f.TimeTravel(service=service),
+            f.Crash(service=service),
+            f.RestartHerd(service=service),
+            f.DependencyDown(service=service),
+        ):
+            drain = " without draining" if isinstance(fault, f.Shutdown) and not fault.drain_s else ""
+            yield Strike(fault.kind, f"{service}{drain}", fault=fault)
+        if topology.services[service].caches:
+            yield Strike("cold_cache", service, fault=f.ColdCache(service=service))
+    zones = topology.nodes.zones
+    yield Strike("slow_node", "node 0", fault=f.SlowNode())
+    for zone in zones if exhaustive else zones[:1]:
+        if len(zones) > 1:
+            yield Strike("zone_loss", f"zone {zone}", fault=f.ZoneLoss(zone=zone))
+    if len(zones) > 1:
+        pair = (zones[0], zones[1])
+        yield Strike("partition", f"zones {pair[0]} and {pair[1]}", fault=f.Partition(zones=pair))
+    streams = sorted(topology.traffic, key=lambda one: -(one.rate_per_s or 0.0))
+    for stream in streams if exhaustive else streams[:1]:
+        if stream.arrivals.kind in ("poisson", "constant", "renewal", "batch"):
+            yield Strike("load_spike", f"stream {stream.name}", fault=f.LoadSpike(stream=stream.name))
+
+
+# -- what matters most ---------------------------------------------------------------------------------------------
+
+
+def _entries_by_rate(topology: Topology, tenant: str | None = None) -> list[str]:
+    """Services that requests enter by, those with most requests first."""
+    rates: Counter[str] = Counter()
+    for stream in topology.traffic:
+        if tenant in (None, stream.tenant):
+            rates[stream.service] += stream.rate_per_s or 0.0
+    return sorted(rates, key=lambda name: (-rates[name], name))
+
+
+def _tenants_by_rate(topology: Topology) -> list[str]:
+    rates: Counter[str] = Counter()
+    for stream in topology.traffic:
+        rates[stream.tenant] += stream.rate_per_s or 0.0
+    return sorted(rates, key=lambda name: (-rates[name], name))
