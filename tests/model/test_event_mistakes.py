@@ -16,8 +16,8 @@ PUSH = "fault: {expired_certificate: {to: geo}}"
 
 # (code, what stands beside the name of an event, part of the hint)
 IN_EVENTS = [
-    ("M101", f"at: 20s, §start: 3s, {FAULT}", "write at"),
-    ("M101", f"at: 20s, §when: 3s, {FAULT}", "write at"),
+    ("M101", f"§start: 20s, {FAULT}", "write at"),
+    ("M101", f"§when: 20s, {FAULT}", "write at"),
     ("M101", f"at: 20s, §duration: 3s, {FAULT}", "write for"),
     ("M101", f"at: 20s, §fro: 3s, {FAULT}", "did you mean 'for'?"),
     ("M101", "at: 20s, §type: crash", "fault:"),
@@ -57,6 +57,7 @@ IN_FAULTS = [
     ("M101", "{latency: {service: geo, §duration: 5s}}", "belongs to the event"),
     ("M101", "{dns: {service: geo, §replicas: 1}}", ""),
     ("M101", "{crash: {service: geo, §count: 1}}", "write replicas"),
+    ("M101", "{crash: {§target: geo}}", "write service"),
     ("M102", "{§crash: {}}", "add service"),
     ("M102", "{§zone_loss: {}}", "add zone"),
     ("M102", "{§partition: {}}", "add zones"),
@@ -230,7 +231,8 @@ def _is_one_error(code: str, text: str, hint: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("code", "line", "hint"), IN_EVENTS)
 def test_mistakes_in_events(code: str, line: str, hint: str, tmp_path: Path) -> None:
-    event = f"§{{name: one, {line[1:]}}}" if line.startswith("§") else f"{{name: one, {line}}}"
+    of_all = line.startswith("§") and code != "M101"
+    event = f"§{{name: one, {line[1:]}}}" if of_all else f"{{name: one, {line}}}"
     _is_one_error(code, f"{SYSTEM}events: [{event}]\n", hint, tmp_path)
 
 
@@ -265,6 +267,15 @@ def test_events_need_a_warm_up_that_is_written(tmp_path: Path) -> None:
         assert (error.line, error.col) == (text[: text.index("events:")].count("\n") + 1, 1)
     at_once = SYSTEM + f"events: [{{name: one, at: 10s, {FAULT}}}]\n"  # the end of the warm-up is early enough
     assert _diagnostics(at_once, tmp_path) == []
+
+
+@pytest.mark.parametrize("path", ["policies.geo.timeout: 5ms", "policies.geo: {name: geo, timeout: 5ms}"])
+def test_a_part_of_a_list_that_is_not_there(path: str, tmp_path: Path) -> None:
+    text = SYSTEM.replace("policies: [{name: geo, to: geo, timeout: 500ms}]", "policies: []")
+    text += f"events: [{{name: one, at: 20s, push: {{set: {{§{path}}}}}}}]\n"
+    _is_one_error("M011", text, "policies: [{name: geo, …}]", tmp_path)
+    whole = text.replace(f"§{path}", "policies: [{name: geo, timeout: 5ms}]")
+    assert _diagnostics(whole, tmp_path) == []
 
 
 def test_a_spike_of_users_who_wait_for_answers(tmp_path: Path) -> None:

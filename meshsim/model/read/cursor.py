@@ -135,9 +135,11 @@ class Cursor:
     ) -> dict[str, Cursor]:  # fmt: skip
         """Give the known keys that are there; report unknown, planned and missing ones.
 
-        `elsewhere` has hints for keys that other tools use for what is written differently here.
+        `elsewhere` has hints for keys that other tools use for what is written differently here. What such a key
+        stands for is not missing besides.
         """
         found: dict[str, Cursor] = {}
+        meant: list[str] = []
         for key, child in self.children(example):
             if key in allowed:
                 found[key] = child
@@ -145,10 +147,11 @@ class Cursor:
                 child.later(f"'{key}'")
             else:
                 hint = (elsewhere or {}).get(key) or self.reading.report.suggestion(key, allowed)
+                meant.append(hint)
                 child.error("M101", f"unknown key '{key}'", hint, child.key_mark)
         if isinstance(self.node, MapNode):
             for key in required:
-                if key not in self.node.entries:
+                if key not in self.node.entries and not any(hint.startswith(f"write {key}:") for hint in meant):
                     hint = f"add {key}: … here"
                     self.error("M102", f"'{key}' is missing in {self.name}", hint, self.key_mark)
         return found

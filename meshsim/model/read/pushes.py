@@ -66,7 +66,7 @@ def read_push(name: str, at: Cursor, topology: Topology, read_changed: ReadChang
     via: Literal["raw", "template"] = "raw"
     if "via" in found and found["via"].choice(("raw", "template")) == "template":
         via = "template"
-    changes = _changes(found["set"]) if "set" in found else []
+    changes = _changes(found["set"], topology) if "set" in found else []
     values: dict[str, Any] = {
         "reaches": _reaches(found["reaches"]) if "reaches" in found else 1.0,
         "validated": quantities.share(found["validation"]) if "validation" in found else 0.0,
@@ -135,7 +135,7 @@ def _rollout(at: Cursor, topology: Topology) -> str:
     return name
 
 
-def _changes(at: Cursor) -> list[Change]:
+def _changes(at: Cursor, topology: Topology) -> list[Change]:
     """Read the paths and values of `set`; null takes something out."""
     if not isinstance(at.node, MapNode):
         at.wrong_kind("a map", at.write("{policies.geo.timeout: 5ms}"))
@@ -145,13 +145,17 @@ def _changes(at: Cursor) -> list[Change]:
     changes = []
     for path, (mark, node) in at.node.entries.items():
         child = at.child(path, node, mark)
-        head = path.partition(".")[0]
+        head, _, below = path.partition(".")
         if head not in SETTABLE:
             hint = f"paths begin with {', '.join(SETTABLE)}; what is not configuration of proxies is no push"
             child.error("M127", f"a push cannot set '{path[:60]}'", hint, mark)
         elif isinstance(node, MapNode) and path in ("policies", "routes"):
             hint = f"write the path with dots: {path}.NAME.{'timeout: 5ms' if path == 'policies' else 'split: v1'}"
             child.error("M103", f"{path} is a map, and a list is due", hint)
+        elif below and head != "mesh" and not getattr(topology, head) and head not in at.node.entries:
+            name = below.partition(".")[0][:60]
+            hint = f"there are no {head}: set the whole list, {head}: [{{name: {name}, …}}]"
+            child.error("M011", f"there is no '{name}' in {head}", hint, mark)
         else:
             changes.append((path, node, mark))
     return changes
