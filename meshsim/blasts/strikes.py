@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from meshsim.architectures.plane import Plane
 from meshsim.architectures.rewrites import GATEWAY
 from meshsim.model import faults as f
-from meshsim.model.graph import reached_endpoints
-from meshsim.model.steps import Call, Choose, Parallel, Step
+from meshsim.model.graph import endpoint_sites, stream_rate_per_s
 from meshsim.model.topology import Topology
+from meshsim.model.traffic import Stream
 
 #: Kinds of mistakes in configuration, in the order in which they are shown.
 MISTAKES = (
@@ -64,10 +63,7 @@ def strikes(topology: Topology, *, exhaustive: bool = False) -> list[Strike]:
     tenants = sorted({stream.tenant for stream in topology.traffic}) if exhaustive else _tenants_by_rate(topology)[:1]
     shared = sorted(topology.services) if exhaustive else [_most_shared(topology)]
     pushes = [
-        strike
-        for kind in MISTAKES
-        for scope in SCOPES
-        for strike in _pushes(topology, kind, scope, services, tenants)
+        strike for kind in MISTAKES for scope in SCOPES for strike in _pushes(topology, kind, scope, services, tenants)
     ]
     return [*pushes, *_ordinary(topology, shared, exhaustive)]
 
@@ -184,6 +180,8 @@ def _ordinary(topology: Topology, services: list[str], exhaustive: bool) -> Iter
         if topology.services[service].caches:
             yield Strike("cold_cache", service, fault=f.ColdCache(service=service))
     zones = topology.nodes.zones
+    for fault in (f.CpuFault(service=GATEWAY), f.Blackhole(service=GATEWAY), f.RestartHerd(service=GATEWAY)):
+        yield Strike(fault.kind, GATEWAY, fault=fault)
     yield Strike("slow_node", "node 0", fault=f.SlowNode())
     for zone in zones if exhaustive else zones[:1]:
         if len(zones) > 1:
@@ -191,7 +189,7 @@ def _ordinary(topology: Topology, services: list[str], exhaustive: bool) -> Iter
     if len(zones) > 1:
         pair = (zones[0], zones[1])
         yield Strike("partition", f"zones {pair[0]} and {pair[1]}", fault=f.Partition(zones=pair))
-    streams = sorted(topology.traffic, key=lambda one: -(one.rate_per_s or 0.0))
+    streams = sorted(topology.traffic, key=lambda one: (-_rate(topology, one), one.name))
     for stream in streams if exhaustive else streams[:1]:
         if stream.arrivals.kind in ("poisson", "constant", "renewal", "batch"):
             yield Strike("load_spike", f"stream {stream.name}", fault=f.LoadSpike(stream=stream.name))
@@ -202,15 +200,30 @@ def _ordinary(topology: Topology, services: list[str], exhaustive: bool) -> Iter
 
 def _entries_by_rate(topology: Topology, tenant: str | None = None) -> list[str]:
     """Services that requests enter by, those with most requests first."""
-    rates: Counter[str] = Counter()
+    rates: dict[str, float] = defaultdict(float)
     for stream in topology.traffic:
         if tenant in (None, stream.tenant):
-            rates[stream.service] += stream.rate_per_s or 0.0
+            rates[stream.service] += _rate(topology, stream)
     return sorted(rates, key=lambda name: (-rates[name], name))
 
 
 def _tenants_by_rate(topology: Topology) -> list[str]:
-    rates: Counter[str] = Counter()
+    rates: dict[str, float] = defaultdict(float)
     for stream in topology.traffic:
-        rates[stream.tenant] += stream.rate_per_s or 0.0
+        rates[stream.tenant] += _rate(topology, stream)
     return sorted(rates, key=lambda name: (-rates[name], name))
+
+
+def _rate(topology: Topology, stream: Stream) -> float:
+    return stream_rate_per_s(stream, topology.run.duration_s)
+
+
+def _most_shared(topology: Topology) -> str:
+    """The service that most endpoints wait for; where nobody waits for any, the one by which most requests enter."""
+    waiting: Counter[str] = Counter()
+    for service in topology.services.values():
+        for endpoint in service.versions[0].endpoints:
+            callees = {s.call.service for _, _, s in endpoint_sites(service, endpoint) if not s.call.async_}
+            waiting.update(callees)
+    entries = _entries_by_rate(topology)
+    return max(sorted(topology.services), key=lambda name: (waiting[name], name in entries))

@@ -31,6 +31,8 @@ class Events:
     ----------
     people_most_s
         How long (seconds) people take at most, see `meshsim.control.people.watch`.
+    first_configuration
+        Number that proxies have for the first set of pushes (`meshsim.model.changes.pushed_topologies`); others follow.
     """
 
     events: tuple[Event, ...]
@@ -38,6 +40,7 @@ class Events:
     control_plane: ControlPlane
     people: People
     people_most_s: float | None = None
+    first_configuration: int = 1
 
     @property
     def __name__(self) -> str:
@@ -54,7 +57,7 @@ class Events:
             if event.fault is not None:
                 env.process(strikes(control, health, event))
         if pushes:
-            pushing = Pushing(control, health, self.control_plane, pushes)
+            pushing = Pushing(control, health, self.control_plane, pushes, self.first_configuration)
             going = [
                 RollOut(control, pushing, push, number, rollout)
                 for number, (push, rollout) in enumerate(zip(pushes, self.rollouts, strict=True))

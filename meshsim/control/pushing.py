@@ -41,11 +41,19 @@ class _Proxy:
 class Pushing:
     """The control plane of one run, and the lives of the proxies that it configures."""
 
-    def __init__(self, control: Control, health: Health, spec: ControlPlane, pushes: tuple[Push, ...]) -> None:
+    def __init__(
+        self,
+        control: Control,
+        health: Health,
+        spec: ControlPlane,
+        pushes: tuple[Push, ...],
+        first_configuration: int = 1,
+    ) -> None:
         self.control = control
         self.health = health
         self.spec = spec
         self.pushes = pushes
+        self.before_first = first_configuration - 1
         self.env = control.env
         self.proxies: dict[Instance, _Proxy] = {}
         self.told: dict[Instance, list[tuple[int, simpy.Event]]] = {}  # who waits for an instance to have something
@@ -134,7 +142,8 @@ class Pushing:
         """Act on the newest configuration, which may be the end of it."""
         proxy.has = proxy.wanted
         proxy.since = self.control.answered(instance.service, [instance.number])[0]
-        self.control.configure(instance.service, proxy.has, [instance.number])
+        configuration = proxy.has + self.before_first if proxy.has else 0
+        self.control.configure(instance.service, configuration, [instance.number])
         restart_s = self._restart_s(proxy.has, CrashOnLoad)
         if restart_s is not None:
             self.health.takes_down([instance], "exit")

@@ -1,0 +1,297 @@
+"""Runs every strike under every architecture and rollout beside the run in which nothing happens."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from fnmatch import fnmatch
+from functools import cache
+from typing import Final
+
+from meshsim.architectures import Architecture, lower, parse_architecture
+from meshsim.architectures.plane import Plane
+from meshsim.blasts.harm import Beyond, Harm, beyond_objective, harm
+from meshsim.blasts.result import Blast, Cell
+from meshsim.blasts.strikes import Strike, strikes
+from meshsim.control import drive
+from meshsim.control.events import Events
+from meshsim.control.instances import in_scope
+from meshsim.engines import EngineName
+from meshsim.engines.record import BATCHES, Record
+from meshsim.errors import UsageError
+from meshsim.model.changes import changed_topology
+from meshsim.model.load import load
+from meshsim.model.rollouts import BUILT_IN, Rollout
+from meshsim.model.topology import Topology
+from meshsim.notebook import progress_shown
+from meshsim.results.manifest import Timing
+from meshsim.settings import Settings, settings_of
+from meshsim.simulate import Progress, Source, begin_replication, compile_engine, pauses
+from meshsim.workers import Stop, workers
+
+DEFAULT_ARCHITECTURES: Final = ("none", "gateway", "sidecar", "ambient")
+DEFAULT_ROLLOUTS: Final = ("all-at-once", "canary")
+_AT_S = 12.0  # when a fault begins (assumed: queues are as long as ever by then)
+_LASTS_S = 20.0  # how long an ordinary one lasts (assumed)
+_BAKE_MOST_S = 10.0  # a rollout's bake times are cut to this, so that one can be simulated in minutes
+_PEOPLE_MOST_S = 10.0  # of the time that people take this much is simulated: what lies between goes on as it is
+_BATCHES_BEFORE = (6, 4, 3, 2, 1)  # a fault begins at the edge of a batch
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """One run: a strike under an architecture and a rollout; None: nothing happens."""
+
+    architecture: str
+    strike: Strike | None
+    rollout: Rollout | None
+    horizon_s: float
+
+
+def blast(
+    topology: Source,
+    architectures: Sequence[str | Architecture] = DEFAULT_ARCHITECTURES,
+    *,
+    rollouts: Sequence[str] | None = None,
+    only: Sequence[str] = (),
+    exhaustive: bool = False,
+    from_warm: bool = False,
+    engine: EngineName = "compiled",
+    seed: int | None = None,
+    jobs: int = 1,
+    overrides: Sequence[str] = (),
+    progress: Progress | None = None,
+    quiet: bool = False,
+) -> Blast:
+    """Let every fault strike, one at a time, and tell who goes down with it, for how long and why.
+
+    Each run is set beside the same run without the fault. Ordinary faults last 20 s. Pushes go out by each rollout,
+    its bake times cut to 10 s, and are taken back by its analysis or by people; of the time that these take 10 s are
+    simulated, and the rest is counted as if it went on like that.
+
+    Parameters
+    ----------
+    topology
+        As of `meshsim.run`; its own events are left out.
+    rollouts
+        Names, built in or of the topology: ``all-at-once`` and ``canary`` if absent, with `exhaustive` all.
+    only
+        Patterns of names of faults and places, such as ``slow_filter*`` or ``* at service/maps``: those alone.
+    exhaustive
+        Every place instead of one of each kind.
+    from_warm
+        Simulate what comes before the fault once for each architecture, and branch off; people begin to watch then.
+    engine, seed, jobs, overrides, progress, quiet
+        As of `meshsim.run`; one replication of each run.
+
+    Returns
+    -------
+    Blast
+
+    Raises
+    ------
+    SpecError, UsageError, EngineLimit
+        As `meshsim.run`, or nothing is left to strike.
+    """
+    started = time.perf_counter()
+    spec = load(topology, overrides=overrides).model_copy(update={"events": ()})
+    names = [parse_architecture(one).label for one in architectures]
+    chosen = chosen_strikes(spec, only, exhaustive=exhaustive)
+    tasks = plan(spec, names, chosen, chosen_rollouts(spec, rollouts, exhaustive=exhaustive))
+    settings = settings_of(
+        spec, engine=engine, seed=seed, replications=1, duration_s=None, warmup_s=_AT_S, jobs=jobs
+    )
+    place = _Place(spec, settings, chosen, from_warm)
+    compile_engine(engine, place.plane(names[0]), quiet)
+    with workers(jobs, engine) as submit, progress_shown(progress, quiet) as shown:
+        found = _simulate(place, tasks, lambda *what: submit(*what), shown)
+    timing = Timing(round(time.perf_counter() - started, 3), jobs)
+    return Blast(spec, tuple(names), tuple(_cells(place, tasks, found)), settings.seed, engine, timing)
+
+
+def chosen_strikes(spec: Topology, only: Sequence[str], *, exhaustive: bool) -> list[Strike]:
+    """Strikes that a user asked for.
+
+    Raises
+    ------
+    UsageError
+        A pattern meets none.
+    """
+    everything = strikes(spec, exhaustive=exhaustive)
+    for pattern in only:
+        if not any(_fits(one, pattern) for one in everything):
+            kinds = ", ".join(dict.fromkeys(one.kind for one in everything))
+            raise UsageError(f"no fault is called '{pattern}'; kinds are {kinds}; places e.g. '* at service/NAME'")
+    return [one for one in everything if not only or any(_fits(one, pattern) for pattern in only)]
+
+
+def _fits(strike: Strike, pattern: str) -> bool:
+    return fnmatch(strike.name, pattern) or strike.kind == pattern
+
+
+def chosen_rollouts(spec: Topology, names: Sequence[str] | None, *, exhaustive: bool) -> list[Rollout]:
+    """Rollouts by name, their bake times cut (UsageError for one that does not exist)."""
+    known = {**BUILT_IN, **spec.rollouts}
+    wanted = names or (tuple(known) if exhaustive else DEFAULT_ROLLOUTS)
+    for name in wanted:
+        if name not in known:
+            raise UsageError(f"there is no rollout '{name}'; there is {', '.join(known)}")
+    return [known[name].model_copy(update={"bake_s": min(known[name].bake_s, _BAKE_MOST_S)}) for name in wanted]
+
+
+def plan(
+    spec: Topology, architectures: Sequence[str], chosen: Sequence[Strike], rollouts: Sequence[Rollout]
+) -> list[_Task]:
+    """Every run that is to be made, without those in which nothing happens."""
+    tasks = []
+    for architecture in architectures:
+        for strike in chosen:
+            if strike.push is None:
+                tasks.append(_Task(architecture, strike, None, _horizon_s(spec, 0.0)))
+            else:
+                tasks += [
+                    _Task(architecture, strike, one, _horizon_s(spec, _baking_s(spec, one))) for one in rollouts
+                ]
+    return tasks
+
+
+def _baking_s(spec: Topology, rollout: Rollout) -> float:
+    """How long a rollout takes until it is everywhere, at most."""
+    if rollout.by == "all":
+        return 0.0
+    groups = {"zone": len(spec.nodes.zones), "tenant": len({stream.tenant for stream in spec.traffic})}
+    waves = len(rollout.steps) if rollout.by == "share" else -(-groups.get(rollout.by, 4) // rollout.batch)
+    return waves * rollout.bake_s
+
+
+def _horizon_s(spec: Topology, baking_s: float) -> float:
+    """How long a run has to be: until people have noticed, acted, and it is better; so that the fault is at an edge."""
+    needed_s = _AT_S + max(baking_s, 0.0) + 1.5 * spec.people.monitoring_s + _PEOPLE_MOST_S
+    for batches in _BATCHES_BEFORE:
+        horizon_s = _AT_S * BATCHES / batches
+        if horizon_s >= needed_s:
+            return horizon_s
+    raise UsageError(f"people who look each {spec.people.monitoring_s:g} s notice too late for this; let them look sooner")
+
+
+# -- running -------------------------------------------------------------------------------------------------------
+
+
+class _Place:
+    """Planes of the architectures, and runs that have been warmed up."""
+
+    def __init__(self, spec: Topology, settings: Settings, chosen: Sequence[Strike], from_warm: bool) -> None:
+        self.spec = spec
+        self.settings = settings
+        self.from_warm = from_warm
+        pushes = [strike.push for strike in chosen if strike.push is not None]
+        self.changed = [changed_topology(spec, push) for push in pushes]
+        self.number = {push.name: number for number, push in enumerate(pushes)}
+        self.plane = cache(self._plane)
+        self.plane_of = cache(self._plane_of)
+
+    def _plane(self, architecture: str) -> Plane:
+        """The plane as it is, with all configurations that may be pushed if runs are branched off one."""
+        return lower(self.spec, architecture, pushed=self.changed if self.from_warm else ())
+
+    def _plane_of(self, architecture: str, push: str) -> Plane:
+        if self.from_warm:
+            return self.plane(architecture)
+        return lower(self.spec, architecture, pushed=[self.changed[self.number[push]]])
+
+    def of(self, task: _Task) -> tuple[Plane, Events | None]:
+        """What runs, and what happens in it."""
+        strike = task.strike
+        if strike is None:
+            return self.plane(task.architecture), None
+        rollouts = () if task.rollout is None else (task.rollout,)
+        event = strike.event(_AT_S, _LASTS_S, "" if task.rollout is None else task.rollout.name)
+        events = Events((event,), rollouts, self.spec.control_plane, self.spec.people, _PEOPLE_MOST_S)
+        if strike.push is None:
+            return self.plane(task.architecture), events
+        first = 1 + self.number[strike.push.name] if self.from_warm else 1
+        return self.plane_of(task.architecture, strike.push.name), replace(events, first_configuration=first)
+
+    def key(self, task: _Task) -> object:
+        """What two tasks have in common that are one run."""
+        if task.strike is None or task.strike.push is None or task.rollout is None:
+            return task
+        push = task.strike.push
+        reached = tuple(in_scope(self.plane(task.architecture), push))
+        if not reached:
+            return None
+        return task.architecture, task.rollout.name, repr(push.fault), push.tenant, reached
+
+    def settings_of(self, task: _Task) -> Settings:
+        """How long it runs."""
+        return replace(self.settings, duration_s=task.horizon_s)
+
+
+def _simulate(
+    place: _Place, tasks: Sequence[_Task], submit: Callable[..., Future[_Found]], progress: Progress | None
+) -> dict[object, _Found]:
+    """Make each run once."""
+    calms = [
+        _Task(name, None, None, horizon_s)
+        for name, horizon_s in dict.fromkeys((task.architecture, task.horizon_s) for task in tasks)
+    ]
+    wanted = {key: task for task in [*calms, *tasks] if (key := place.key(task)) is not None}
+    done = 0
+    if progress is not None:
+        progress(0, len(wanted))
+
+    def tell(_: Future[_Found]) -> None:
+        nonlocal done
+        done += 1
+        if progress is not None:
+            progress(done, len(wanted))
+
+    futures = {}
+    for key, task in wanted.items():
+        plane, events = place.of(task)
+        future = submit(_run, place.spec, plane, place.settings_of(task), events)
+        future.add_done_callback(tell)
+        futures[key] = future
+    return {key: future.result() for key, future in futures.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a run came to: small, whereas its record is large."""
+
+    beyond: Beyond
+    record: Record
+
+
+def _run(spec: Topology, plane: Plane, settings: Settings, events: Events | None, *, stop: Stop | None) -> _Found:
+    run = begin_replication(plane, settings, 0)
+    controllers = () if events is None else (events,)
+    record = drive(run, plane, controllers, pauses=pauses(settings), stop=stop)
+    return _Found(beyond_objective(spec, plane, record), record)
+
+
+def _cells(place: _Place, tasks: Sequence[_Task], found: dict[object, _Found]) -> Iterator[Cell]:
+    for task in tasks:
+        strike = task.strike
+        assert strike is not None
+        key = place.key(task)
+        rollout = "" if task.rollout is None else task.rollout.name
+        common = {"kind": strike.kind, "place": strike.place, "architecture": task.architecture, "rollout": rollout}
+        if key is None:
+            yield Cell(**common, proxies=0, harm=_no_harm(place.spec), happenings=())
+            continue
+        calm = found[place.key(_Task(task.architecture, None, None, task.horizon_s))].beyond
+        hit = found[key]
+        happenings = hit.record.happenings
+        plane = place.plane(task.architecture)
+        proxies = len(in_scope(plane, strike.push)) if strike.push is not None else None
+        measured = harm(plane, hit.beyond, calm, happenings, _AT_S, task.horizon_s)
+        yield Cell(**common, proxies=proxies, harm=measured, happenings=happenings)
+
+
+def _no_harm(spec: Topology) -> Harm:
+    tenants = sorted({stream.tenant for stream in spec.traffic})
+    nothing = dict.fromkeys(tenants, 0.0)
+    return Harm(0.0, nothing, (), (), nothing, None, None, None, 0.0)

@@ -1,0 +1,180 @@
+"""Who was harmed by a fault, for how long: a run with it beside the same run without it.
+
+Both have the same arrivals, demands and keys, so that the difference is the fault's alone. A request is *beyond
+objective* if it failed, was never answered, or took longer than its tenant's shortest latency objective.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from meshsim.architectures.plane import Plane
+from meshsim.engines.buckets import bucket
+from meshsim.engines.record import BATCHES, DEGRADED, Happening, Record
+from meshsim.model.topology import Topology
+
+HARMED = 0.01
+"""A tenant is harmed whose share of requests beyond objective rises by this much while the fault is there (assumed)."""
+
+_BACK = 0.99  # goodput of that of the run without the fault: it has come back (assumed)
+
+
+@dataclass(frozen=True, slots=True)
+class Beyond:
+    """Requests of a run by tenant and batch of arrival: all, and those beyond objective.
+
+    Shapes: T tenants, B batches.
+    """
+
+    tenants: tuple[str, ...]
+    requests: npt.NDArray[np.int64]  # (T, B)
+    beyond: npt.NDArray[np.int64]  # (T, B)
+    good: npt.NDArray[np.int64]  # (T, B) answered ok or degraded
+    failed: npt.NDArray[np.float64]  # (services, B) share of a service's messages that failed
+    messages: npt.NDArray[np.int64]  # (services, B)
+    batch_s: float
+
+
+def beyond_objective(topology: Topology, plane: Plane, record: Record) -> Beyond:
+    """Count the requests of one run."""
+    tenants = tuple(sorted({stream.tenant for stream, _ in plane.entries}))
+    shape = (len(tenants), BATCHES)
+    requests, beyond, good = (np.zeros(shape, dtype=np.int64) for _ in range(3))
+    for number, (stream, _) in enumerate(plane.entries):
+        at = tenants.index(stream.tenant)
+        counts = record.counts[number]
+        fine = counts[:, : DEGRADED + 1].sum(axis=1)
+        limit_s = _limit_s(topology, stream.tenant)
+        slow = 0 if limit_s is None else record.histogram[number][:, bucket(round(limit_s * 1e9)) + 1 :].sum(axis=1)
+        requests[at] += counts.sum(axis=1)
+        good[at] += fine
+        beyond[at] += counts.sum(axis=1) - fine + slow
+    services = record.services[:, :BATCHES]
+    ended = services["answered"] + services["failed"]
+    failed = np.divide(services["failed"], ended, out=np.zeros(ended.shape), where=ended > 0)
+    batch_s = record.duration_ns / BATCHES / 1e9
+    return Beyond(tenants, requests, beyond, good, failed, services["requests"].astype(np.int64), batch_s)
+
+
+def _limit_s(topology: Topology, tenant: str) -> float | None:
+    """The shortest latency that a tenant's objectives allow; None without any."""
+    objectives = topology.tenants[tenant].objectives if tenant in topology.tenants else ()
+    return min((one.limit for one in objectives if one.quantity not in ("availability", "mean")), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Harm:
+    """What one fault did.
+
+    Attributes
+    ----------
+    share
+        Of the requests that arrived while it was there, more than without it were beyond objective.
+    by_tenant
+        The same by tenant.
+    tenants, services
+        Those that were harmed; services are applications.
+    error_minutes
+        By tenant: minutes, each counted by the share of requests beyond objective, until the end of the run and what
+        people took longer than was simulated.
+    detect_s, mitigate_s, recover_s
+        From its beginning until an alarm, until it was gone or taken back (with the time that people took), and until
+        goodput was back; None: not within the run.
+    skipped_s
+        How much of the time that people took was not simulated: it counts as the last that was simulated before.
+    """
+
+    share: float
+    by_tenant: Mapping[str, float]
+    tenants: tuple[str, ...]
+    services: tuple[str, ...]
+    error_minutes: Mapping[str, float]
+    detect_s: float | None
+    mitigate_s: float | None
+    recover_s: float | None
+    skipped_s: float
+
+
+def harm(
+    plane: Plane, hit: Beyond, calm: Beyond, happenings: Sequence[Happening], at_s: float, horizon_s: float
+) -> Harm:
+    """Set a run with a fault beside the same run without it.
+
+    Parameters
+    ----------
+    hit, calm
+        Of the two runs.
+    at_s, horizon_s
+        When the fault began, and when the run ended.
+    """
+    times = {what: [h.at_ns / 1e9 for h in happenings if h.what == what] for what in ("alarm", "is back", "ends")}
+    skipped_s = sum(float(h.detail) for h in happenings if h.what == "skipped")
+    back_s = max([*times["is back"], *times["ends"]], default=None)
+    first = round(at_s / hit.batch_s)
+    until_s = horizon_s if back_s is None else back_s
+    last = max(first + 1, min(BATCHES, int(np.ceil(until_s / hit.batch_s - 1e-9))))
+    during = slice(first, last)
+    more = {name: _more(hit, calm, row, during) for row, name in enumerate(hit.tenants)}
+    requests = hit.requests[:, during].sum(axis=1)
+    total = float(sum(more[name] * n for name, n in zip(hit.tenants, requests, strict=True)) / max(requests.sum(), 1))
+    recovered_s = _recovered_s(hit, calm, first)
+    return Harm(
+        share=total,
+        by_tenant=more,
+        tenants=tuple(name for name in hit.tenants if more[name] >= HARMED),
+        services=_services(plane, hit, calm, during),
+        error_minutes=_error_minutes(hit, calm, first, last, skipped_s),
+        detect_s=min(times["alarm"]) - at_s if times["alarm"] else None,
+        mitigate_s=None if back_s is None else back_s - at_s + skipped_s,
+        recover_s=None if recovered_s is None else max(recovered_s - at_s, 0.0) + skipped_s,
+        skipped_s=skipped_s,
+    )
+
+
+def _shares(one: Beyond) -> npt.NDArray[np.float64]:
+    return np.divide(one.beyond, one.requests, out=np.zeros(one.beyond.shape), where=one.requests > 0)
+
+
+def _more(hit: Beyond, calm: Beyond, row: int, during: slice) -> float:
+    n = int(hit.requests[row, during].sum())
+    usual = int(calm.requests[row, during].sum())
+    if not n or not usual:
+        return 0.0
+    share = hit.beyond[row, during].sum() / n - calm.beyond[row, during].sum() / usual
+    return float(max(share, 0.0))
+
+
+def _services(plane: Plane, hit: Beyond, calm: Beyond, during: slice) -> tuple[str, ...]:
+    """Applications that answered more messages with failures, or got less than half of their messages."""
+    found = []
+    for row, service in enumerate(plane.services):
+        if service.role != "app":
+            continue
+        weights = hit.messages[row, during]
+        failed = float(np.average(hit.failed[row, during], weights=weights)) if weights.sum() else 0.0
+        usual = calm.messages[row, during]
+        was = float(np.average(calm.failed[row, during], weights=usual)) if usual.sum() else 0.0
+        if failed - was >= HARMED or 2 * weights.sum() < usual.sum():
+            found.append(service.name)
+    return tuple(found)
+
+
+def _error_minutes(hit: Beyond, calm: Beyond, first: int, last: int, skipped_s: float) -> dict[str, float]:
+    shares = np.maximum(_shares(hit) - _shares(calm), 0.0)
+    minutes = shares[:, first:].sum(axis=1) * hit.batch_s / 60.0
+    before_back = shares[:, max(first, last - 2) : last].mean(axis=1)
+    return dict(zip(hit.tenants, (minutes + before_back * skipped_s / 60.0).tolist(), strict=True))
+
+
+def _recovered_s(hit: Beyond, calm: Beyond, first: int) -> float | None:
+    """When the good answers were again as many as without the fault, for good; None: not within the run."""
+    good, usual = hit.good.sum(axis=0), calm.good.sum(axis=0)
+    bad = np.flatnonzero(good[first:] < _BACK * usual[first:])
+    if not len(bad):
+        return first * hit.batch_s
+    after = first + int(bad[-1]) + 1
+    return None if after >= BATCHES else after * hit.batch_s
