@@ -44,6 +44,8 @@ class Paths:
         Number of its request, counted from 0 in the order of request numbers.
     parent
         Row of the calling frame; -1 for entries.
+    endpoint
+        Number of the endpoint that it runs; a branch runs its parent's.
     hop
         Number of the service that it runs at.
     in_proxy
@@ -66,6 +68,7 @@ class Paths:
     spans: Rows
     row: Ints
     parent: Ints
+    endpoint: Ints
     hop: Ints
     in_proxy: Bools
     enforcer: Bools
@@ -100,7 +103,7 @@ def find_paths(spans: Rows, endpoints: Endpoints) -> Paths:
     gates[_open_at_the_end(spans, parent, row, until, gates)] = True
     critical = _all_the_way_up(gates, parent)
     times = _times(spans, parent, until, gates, enforcer, connection)
-    return Paths(spans, row, parent, hop, in_proxy, enforcer, until, connection, gates, critical, times)
+    return Paths(spans, row, parent, endpoint, hop, in_proxy, enforcer, until, connection, gates, critical, times)
 
 
 def given_up_by_client(found: Paths, endpoints: Endpoints) -> Bools:
