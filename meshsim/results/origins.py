@@ -91,7 +91,8 @@ class Pairs:
         """Look up the calls of a plane."""
         names = [(service.name, endpoint) for service in plane.services for endpoint in service.endpoints]
         number = {name: i for i, name in enumerate(names)}
-        passing, sparing = set(), set()
+        passing: set[int] = set()
+        sparing: set[int] = set()
         for service in plane.services:
             for endpoint, versions in service.endpoints.items():
                 for call in calls_in(step for steps in versions for step in steps):
@@ -314,7 +315,9 @@ class _Chains:
         self.joined: list[int] = spans["joined"].tolist()
         self.gates: list[bool] = paths.gates.tolist()
         self.in_proxy: list[bool] = paths.in_proxy.tolist()
-        self.sent, self.left, self.returned = (spans[f"{name}_ns"].tolist() for name in ("sent", "left", "returned"))
+        self.sent: list[int] = spans["sent_ns"].tolist()
+        self.left: list[int] = spans["left_ns"].tolist()
+        self.returned: list[int] = spans["returned_ns"].tolist()
         order = np.argsort(paths.parent, kind="stable")
         self.children: list[int] = order.tolist()
         self.first: list[int] = np.searchsorted(paths.parent[order], np.arange(order.size + 1)).tolist()

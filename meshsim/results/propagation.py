@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -380,7 +380,7 @@ def _together(found: Sequence[_Facts]) -> _Facts:
     """Facts of all replications, requests counted on."""
     first = np.cumsum([0, *(one.requests.size for one in found)]).tolist()
 
-    def joined(level: Level, name: str) -> npt.NDArray[np.generic]:
+    def joined(level: Level, name: str) -> Any:
         columns = [getattr(one.levels[level], name) for one in found]
         if name == "row":
             columns = [column + offset for column, offset in zip(columns, first, strict=False)]
@@ -440,12 +440,14 @@ def _edges(calls: _Calls, degraded: Bools, names: Mapping[int, str], requests: i
     pairs, edge = np.unique((calls.caller + 1) * stations + calls.callee, return_inverse=True)
 
     def counted(which: Bools) -> list[int]:
-        return np.bincount(edge[which], minlength=pairs.size).tolist()
+        counts: list[int] = np.bincount(edge[which], minlength=pairs.size).tolist()
+        return counts
 
     def requests_with(which: Bools) -> list[int]:
         """Requests with at least one: a failure may come along an edge twice, where calls go in a circle."""
         several = np.unique(calls.row[which] * pairs.size + edge[which])
-        return np.bincount(several % max(pairs.size, 1), minlength=pairs.size).tolist()
+        counts: list[int] = np.bincount(several % max(pairs.size, 1), minlength=pairs.size).tolist()
+        return counts
 
     columns = zip(
         pairs.tolist(),
