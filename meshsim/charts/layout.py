@@ -30,6 +30,7 @@ _MOST_SERVICES = 60  # more lie on top of each other on any screen
 _ROW_INCHES = 0.55  # of a row with one line of label; a second line needs `_LINE_INCHES` more
 _LINE_INCHES = 0.13
 _LABEL_LINE, _HEAD = 11.0, 20.0  # points: a line of a label, and where an arrow's head begins
+_USUAL = 0.9  # points, width of a line
 _BENDS = (0.0, 0.12, -0.12, 0.25, -0.25, 0.4, -0.4)  # of an edge, as shares of its length; the first that fits
 _SWEEPS = 9  # of ordering each layer by its neighbours; odd, so that the last goes from callers to called
 
@@ -167,7 +168,7 @@ class Line:
     """How an edge is drawn; widths and heads in points."""
 
     colour: Any
-    width: float = 0.9
+    width: float = _USUAL
     dash: Any = "-"  # as matplotlib's linestyle
 
     @property
@@ -178,25 +179,13 @@ class Line:
 
 def draw_edge(ax: Axes, start: Point, end: Point, bend: float, rim: float, look: Line) -> None:
     """Line below the labels, head above them, so that a label never hides where an edge ends."""
-    line: dict[str, Any] = {
-        "color": look.colour,
-        "lw": look.width,
-        "ls": look.dash,
-        "shrinkA": NODE_RADIUS + 1,
-        "shrinkB": rim + 3,
-    }
+    line: dict[str, Any] = {"color": look.colour, "lw": look.width, "ls": look.dash, "shrinkA": NODE_RADIUS + 1}
+    line["shrinkB"] = rim + 3 + 2 * (look.width - _USUAL)  # a wide line would show on both sides of the tip
     ax.annotate("", end, start, arrowprops={**line, "arrowstyle": "-", "connectionstyle": f"arc3,rad={bend}"}, zorder=1)
     length = math.dist(*ax.transData.transform([start, end])) * _POINTS_PER_INCH / ax.figure.dpi
     before = on_arc(ax, start, end, bend, max(0.5, 1 - _HEAD / max(length, 1.0)))
-    head = {
-        **line,
-        "lw": 0.9,
-        "ls": "-",
-        "shrinkA": 0,
-        "shrinkB": rim,
-        "arrowstyle": "-|>",
-        "mutation_scale": look.head,
-    }
+    head: dict[str, Any] = {"color": look.colour, "lw": _USUAL, "shrinkA": 0, "shrinkB": rim}
+    head |= {"arrowstyle": "-|>", "mutation_scale": look.head}
     ax.annotate("", end, before, arrowprops=head, zorder=5)
 
 

@@ -204,7 +204,7 @@ class _Finder:
         others = frames[~self.paths.enforcer[frames]]
         took = self._took_over(others, last[others])
         found[others[took]] = last[others[took]]
-        found[enforcers] = self._tries_taken_over(last)[enforcers]
+        found[enforcers] = self._tries_taken_over()[enforcers]
         return found
 
     def _last(self) -> Ints:
@@ -238,18 +238,17 @@ class _Finder:
         same: Bools = ((heard == own) & ~never_as_such) | (of_connection & (own == E503))
         return same
 
-    def _tries_taken_over(self, last: Ints) -> Ints:
+    def _tries_taken_over(self) -> Ints:
         """Of enforcers the try that they failed with: the one answered last, or the first that was open at the end."""
         paths, spans = self.paths, self.paths.spans
-        frames = np.arange(last.size)
+        frames = np.arange(paths.parent.size)
         worked = spans["demand_ns"] + spans["cpu_wait_ns"]
         tries = np.flatnonzero(self.is_call & paths.enforcer[paths.parent])
         answered, open_ones = tries[spans["returned_ns"][tries] >= 0], tries[spans["returned_ns"][tries] < 0]
         answer = _latest(answered, paths.parent, spans["returned_ns"], first=False)
         returned = np.where(answer >= 0, spans["returned_ns"][answer], -_FAR)
-        retried = (last > answer) & (spans["sent_ns"][last] >= returned)
         # who did something else since then, such as backing off, did not end with this try
-        passes = (answer >= 0) & self._is_same(frames, answer) & ~retried & (spans["left_ns"] <= returned + worked)
+        passes = (answer >= 0) & self._is_same(frames, answer) & (spans["left_ns"] <= returned + worked)
         open_one = _latest(open_ones, paths.parent, paths.until_ns, first=True)
         until = np.where(open_one >= 0, paths.until_ns[open_one], -_FAR)
         gave_up = (open_one >= 0) & (self.outcome == TIMEOUT) & (spans["left_ns"] <= until + worked)

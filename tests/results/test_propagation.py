@@ -187,6 +187,11 @@ def test_who_was_tried_again_in_vain_did_not_degrade() -> None:
     assert edge(found, "a", "c").degraded == edge(found, "a", "c").absorbed == found.degraded
 
 
+def test_a_request_that_fails_later_was_not_degraded() -> None:
+    found = run(spec(x=[call("a"), fail(0.5)], a=[call("b", optional=True)], b=[fail(0.5)])).propagation()
+    assert 0 < edge(found, "a", "b").degraded == found.degraded < 0.6 * edge(found, "a", "b").absorbed
+
+
 def test_asynchronous_calls_harm_nobody() -> None:
     found = run(spec(a=[call("b", **{"async": True}), {"wait": "10ms"}], b=[fail(0.5)])).propagation()
     tried = edge(found, "a", "b")
@@ -333,6 +338,42 @@ def test_timeouts_of_enforcers(retries: Any) -> None:
     tried = edge(found, "a", "b")
     assert tried.absorbed == tried.messages - found.requests  # by the sidecar on the way
     assert tried.passed_on == found.failed
+
+
+def test_an_enforcer_that_is_slow_itself_ended_with_its_last_try() -> None:
+    """Of two tries the first or the second may be one that `b` is slow to answer, or one in which `c` is, to `b`.
+
+    The proxy works for longer than the tries differ.
+    """
+    slow_below = [call("c", timeout="26ms")]
+    steps = [{"choose": [{"p": 0.5, "do": [{"wait": "60ms"}]}, {"p": 0.5, "do": slow_below}]}]
+    topology = spec(a=[call("b")], b=steps, c=[{"wait": "60ms"}])
+    retries = {"attempts": 1, "on": ["5xx"], "per_try": "31ms", "backoff": "none"}
+    topology["policies"] = [{"name": "p", "to": "b", "from": "a", "retries": retries}]
+    topology["mesh"] = {"sidecar": {"profile": "zero", "cpu_per_request": "80ms", "threads": 64, "cpu": 64}}
+    result = run(topology, "sidecar")
+    found = result.propagation()
+    assert ended(result) == {"timeout": found.requests}
+    assert origins(found)["b", "timeout"] == pytest.approx(0.5 * found.requests, rel=0.1)
+    assert origins(found)["c", "timeout"] == found.requests - origins(found)["b", "timeout"]
+
+
+def test_a_hedge_that_was_outrun_has_not_failed() -> None:
+    topology = spec(a=[call("b")], b=[SLOW])
+    hedged = {"attempts": 1, "on": ["5xx"], "per_try": "10ms", "backoff": "none", "hedge": "on"}
+    topology["policies"] = [{"name": "p", "to": "b", "from": "a", "retries": hedged}]
+    found = run(topology, "sidecar").propagation()
+    tried = edge(found, "a", "b")
+    assert tried.messages_per_request == pytest.approx(1.5, rel=0.1)
+    assert (tried.passed_on, tried.absorbed, found.failed) == (0, 0, 0)
+
+
+def test_calls_of_a_branch_that_was_stopped_have_not_failed() -> None:
+    topology = spec(a=[{"parallel": [[call("b")], [call("c")]]}], b=[{"wait": "5ms"}, fail()], c=[{"wait": "60ms"}])
+    topology["policies"] = [{"name": "stop", "in_app": True, "cancellation": "on", "timeout": "1s"}]
+    found = run(topology).propagation()
+    assert origins(found) == {("b", "error(500)"): found.requests}
+    assert (edge(found, "a", "c").passed_on, edge(found, "a", "c").absorbed) == (0, 0)
 
 
 # -- replicas that are down ------------------------------------------------------------------------------------------
