@@ -10,6 +10,7 @@ from meshsim.charts.heatmap import sweep_heatmap
 from meshsim.charts.hit_ratio import cache_curve
 from meshsim.charts.latency import latency_cdf
 from meshsim.charts.load import knee, knee_range, load_curve
+from meshsim.charts.propagation import propagation_graph
 from meshsim.charts.saving import save
 from meshsim.charts.scatter import sweep_scatter
 from meshsim.charts.time_split import time_split
@@ -26,6 +27,7 @@ __all__ = [
     "knee_range",
     "latency_cdf",
     "load_curve",
+    "propagation_graph",
     "read_json",
     "save",
     "sweep_heatmap",

@@ -44,6 +44,8 @@ class Paths:
         Number of its request, counted from 0 in the order of request numbers.
     parent
         Row of the calling frame; -1 for entries.
+    endpoint
+        Number of the endpoint that it runs; a branch runs its parent's.
     hop
         Number of the service that it runs at.
     in_proxy
@@ -66,6 +68,7 @@ class Paths:
     spans: Rows
     row: Ints
     parent: Ints
+    endpoint: Ints
     hop: Ints
     in_proxy: Bools
     enforcer: Bools
@@ -100,7 +103,7 @@ def find_paths(spans: Rows, endpoints: Endpoints) -> Paths:
     gates[_open_at_the_end(spans, parent, row, until, gates)] = True
     critical = _all_the_way_up(gates, parent)
     times = _times(spans, parent, until, gates, enforcer, connection)
-    return Paths(spans, row, parent, hop, in_proxy, enforcer, until, connection, gates, critical, times)
+    return Paths(spans, row, parent, endpoint, hop, in_proxy, enforcer, until, connection, gates, critical, times)
 
 
 def given_up_by_client(found: Paths, endpoints: Endpoints) -> Bools:
@@ -171,12 +174,22 @@ def _answered(spans: Rows, parent: Ints, enforcer: Bools) -> Bools:
     gates[tries] = False
     left, returned = spans["left_ns"][above], spans["returned_ns"][tries]
     worked = spans["demand_ns"][above] + spans["cpu_wait_ns"][above]
-    passed_on = (spans["outcome"][tries] == spans["outcome"][above]) & (left - returned <= worked)
+    again = _last_try(call & enforcer[parent], parent)[above]
+    tried_again = (again > tries) & (spans["sent_ns"][again] >= returned)
+    passed_on = (spans["outcome"][tries] == spans["outcome"][above]) & (left - returned <= worked) & ~tried_again
     passed_on = np.where(left >= 0, passed_on, spans["outcome"][tries] <= DEGRADED)
     last = tries[passed_on][np.lexsort((tries[passed_on], returned[passed_on], above[passed_on]))]
     if last.size:
         gates[last[np.append(parent[last][1:] != parent[last][:-1], True)]] = True
     return gates
+
+
+def _last_try(tries: Bools, parent: Ints) -> Ints:
+    """Of every frame, the try that it sent last; -1 where there is none."""
+    found = np.full(parent.size, -1, dtype=np.int64)
+    rows = np.flatnonzero(tries)
+    found[parent[rows]] = rows  # the last one stays
+    return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -21,6 +21,7 @@ from meshsim.results.intervals import Estimate
 from meshsim.results.judge import Check
 from meshsim.results.manifest import Manifest, Timing, versions
 from meshsim.results.measured import pool
+from meshsim.results.propagation import Propagation, propagation
 from meshsim.results.services import ServiceResult, Totals, service_results, totals
 from meshsim.results.text import duration_interval
 from meshsim.results.traffic import Traffic, traffic
@@ -165,6 +166,26 @@ class Result:
         if self.sampled is None:
             raise UsageError("this result has no traces; give record_traces=True to run or compare")
         return traces.choose(self.sampled, slowest=slowest, sampled=sampled, outcome=outcome, tenant=tenant)
+
+    def propagation(self, start_s: float | None = None, end_s: float | None = None) -> Propagation:
+        """Where failures began, along which calls they went and where they were absorbed, with ``record_traces=True``.
+
+        Of the sampled requests that were answered, see `traces`. Two windows of time, during a fault and before it,
+        tell what retries made of it: ``during.amplification(before)``.
+
+        Parameters
+        ----------
+        start_s, end_s
+            Of requests that arrived from then on, and before then, only: seconds of simulated time.
+
+        Raises
+        ------
+        UsageError
+            The run kept no spans, or no sampled request arrived in that time.
+        """
+        if self.sampled is None:
+            raise UsageError("this result has no traces; give record_traces=True to run or compare")
+        return propagation(self.sampled, start_s=start_s, end_s=end_s)
 
     def summary(self) -> str:
         """One screen of text: objectives, latencies, busiest services, what the proxies cost, how to repeat it."""

@@ -10,6 +10,7 @@ import pandas as pd
 
 import meshsim as ms
 from meshsim.results.comparison import Comparison
+from meshsim.results.propagation import Propagation
 
 RATE = 100.0  # of the M/M/1 queue in the sweeps: requests per second that its server manages
 LN_100 = math.log(100.0)
@@ -39,6 +40,31 @@ def compared() -> Comparison:
 @cache
 def failing() -> Comparison:
     return ms.compare(shop("3%"), ("none", "ambient"), quiet=True)
+
+
+@cache
+def propagated() -> Propagation:
+    """A shop whose failures begin in three ways: `stock` fails, `users` does, and its sidecar lets few to `db`."""
+    endpoints: dict[str, list[Any]] = {
+        "web": [{"parallel": [[{"call": "cart.e"}], [{"call": "search.e", "optional": True}]]}],
+        "cart": [{"call": "stock.e", "retries": 2}, {"call": "users.e"}],
+        "search": [{"call": "index.e", "p": 0.6}],
+        "index": [{"fail": {"p": 0.1, "as": 500}}],
+        "stock": [{"fail": {"p": 0.4, "as": 503}}],
+        "users": [{"call": "db.e"}, {"fail": {"p": 0.02, "as": 500}}],
+        "db": [{"wait": {"exp": "8ms"}}],
+    }
+    breaker = {"max_connections": 2, "max_pending": 2}
+    spec = {
+        "meshsim": 1,
+        "name": "shop",
+        "policy_defaults": "none",
+        "services": {name: {"replicas": 2, "endpoints": {"e": steps}} for name, steps in endpoints.items()},
+        "policies": [{"name": "few", "to": "db", "from": "users", "circuit_breaker": breaker}],
+        "traffic": [{"name": "web", "entry": "web.e", "arrivals": {"poisson": "250/s"}}],
+        "run": {"duration": "8s", "warmup": "0s", "seed": 5, "replications": 1},
+    }
+    return ms.run(spec, "sidecar", quiet=True, record_traces=True).propagation()
 
 
 def overloaded() -> Comparison:

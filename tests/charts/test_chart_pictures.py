@@ -20,6 +20,7 @@ from chart_scenes import (
     grid_sweep,
     load_sweep,
     overloaded,
+    propagated,
     wide_topology,
 )
 from matplotlib.axes import Axes
@@ -38,6 +39,7 @@ CHARTS: dict[str, Callable[..., Axes]] = {
     "latency-failing": lambda **look: charts.latency_cdf(failing(), **look),
     "time": lambda **look: charts.time_split(compared()["sidecar"], **look),
     "topology": lambda **look: compared()["sidecar"].plot_topology(**look),
+    "propagation": lambda **look: charts.propagation_graph(propagated(), **look),
     "difference": lambda **look: charts.difference_forest(compared(), **look),
     "load": lambda **look: charts.load_curve(load_sweep(), objective_s=0.25, **look),
     "heatmap": lambda **look: charts.sweep_heatmap(

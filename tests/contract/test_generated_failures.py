@@ -1,0 +1,97 @@
+"""Failures of generated topologies begin somewhere that can fail like this, whatever policies and control did."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from case import Case, run_case
+from hypothesis import HealthCheck, Phase, assume, given, seed, settings
+
+import meshsim as ms
+from meshsim.architectures.plane import Plane, PlaneCached
+from meshsim.architectures.walk import every_step
+from meshsim.engines import record as r
+from meshsim.errors import SpecError, UsageError
+from meshsim.model.steps import Fail
+from meshsim.results.endpoints import endpoints_of
+from meshsim.results.origins import find_failures
+from meshsim.results.paths import find_paths
+from meshsim.results.propagation import propagation
+from meshsim.results.traces import keep
+from topologies import cases
+
+OF_STEPS = {f"error({reason})" for reason in ("500", "503", "grpc:unavailable", "reset", "connect_failure")}
+OF_CONNECTIONS = {"error(reset)", "error(connect_failure)"}
+#: What the cases must have had at least so often.
+FLOORS = {
+    "timeout": 50,
+    "rejected(queue_full)": 30,
+    "rejected(overflow)": 5,
+    "error(503)": 10,
+    "error(connect_failure)": 5,
+    "made 503": 5,
+    "below who gave up": 20,
+}
+
+
+def causes_of(plane: Plane) -> Iterator[tuple[str, set[str], bool]]:
+    """By endpoint: role, failures of its steps, and whether it may answer what a cache has kept."""
+    for service in plane.services:
+        for versions in service.endpoints.values():
+            steps = list(every_step(step for version in versions for step in version))
+            failures = {f"error({step.reason})" for step in steps if isinstance(step, Fail)}
+            yield service.role, failures, any(isinstance(step, PlaneCached) for step in steps)
+
+
+def check(plane: Plane, record: r.Record, changes: set[str]) -> Counter[str]:
+    met: Counter[str] = Counter()
+    kept = keep(plane, [record], 0, 1)
+    rows = kept.rows[0]
+    if not rows.size:
+        return met
+    told = propagation(kept)
+    assert sum(origin.requests for origin in told.origins) == told.failed == (rows["outcome"] > r.DEGRADED).sum()
+    paths, causes = find_paths(kept.spans[0], endpoints_of(plane)), list(causes_of(plane))
+    for row, chain, code in find_failures(paths, rows, plane).chains:
+        outcome, answered = r.OUTCOMES[code], r.OUTCOMES[rows["outcome"][row]]
+        first = chain[0]
+        role, failures, caches = causes[paths.endpoint[first]]
+        assert answered == outcome or (outcome in OF_CONNECTIONS and answered == "error(503)")
+        assert [paths.parent[frame] for frame in chain] == [*chain[1:], -1]
+        if outcome in OF_STEPS and not caches and "fail" not in changes:
+            down = outcome in OF_CONNECTIONS and {"down", "silent"} & changes
+            assert outcome in failures or down, (outcome, failures)
+        if outcome in ("rejected(queue_full)", "rejected(max_wait)") and not caches:
+            assert paths.spans["admitted_ns"][first] < 0
+        if outcome in ("rejected(overflow)", "rejected(rate_limit)", "rejected(no_host)"):
+            assert role != "app"
+        met[outcome] += 1
+        met["made 503"] += answered != outcome
+        met["below who gave up"] += outcome == "timeout" and len(chain) > 1
+    return met
+
+
+def test_failures_begin_where_they_can() -> None:
+    met: Counter[str] = Counter()
+
+    @seed(0)
+    @settings(
+        max_examples=60,
+        derandomize=False,
+        database=None,
+        phases=[Phase.generate],  # these cases take long to make smaller
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(cases())
+    def hold(case: Case) -> None:
+        try:
+            answer = run_case(case, "compiled")
+        except (SpecError, UsageError):
+            assume(False)
+        assume(answer.record is not None)
+        plane = ms.lower(ms.load(case.topology), case.architecture)
+        met.update(check(plane, answer.record, {change[1] for change in case.changes}))
+
+    hold()
+    assert {name: met[name] for name, least in FLOORS.items() if met[name] < least} == {}
