@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
-from functools import cache
+from functools import cache, partial
 from typing import Final
 
 from meshsim.architectures import Architecture, lower, parse_architecture
@@ -19,7 +19,7 @@ from meshsim.control import drive
 from meshsim.control.events import Events
 from meshsim.control.instances import in_scope
 from meshsim.engines import EngineName
-from meshsim.engines.record import BATCHES, Record
+from meshsim.engines.record import BATCHES, Happening
 from meshsim.errors import UsageError
 from meshsim.model.changes import changed_topology
 from meshsim.model.load import load
@@ -27,6 +27,8 @@ from meshsim.model.rollouts import BUILT_IN, Rollout
 from meshsim.model.topology import Topology
 from meshsim.notebook import progress_shown
 from meshsim.results.manifest import Timing
+from meshsim.results.propagation import Propagation, propagation
+from meshsim.results.traces import keep
 from meshsim.settings import Settings, settings_of
 from meshsim.simulate import Progress, Source, begin_replication, compile_engine, pauses
 from meshsim.workers import Stop, workers
@@ -37,6 +39,7 @@ _AT_S = 12.0  # when a fault begins (assumed: queues are as long as ever by then
 _LASTS_S = 20.0  # how long an ordinary one lasts (assumed)
 _BAKE_MOST_S = 10.0  # a rollout's bake times are cut to this, so that one can be simulated in minutes
 _PEOPLE_MOST_S = 10.0  # of the time that people take this much is simulated: what lies between goes on as it is
+_SAMPLED = 2_000  # requests of a run whose failures are followed (assumed: shares to about 2 %)
 _BATCHES_BEFORE = (6, 4, 3, 2, 1)  # a fault begins at the edge of a batch
 
 
@@ -100,9 +103,7 @@ def blast(
     names = [parse_architecture(one).label for one in architectures]
     chosen = chosen_strikes(spec, only, exhaustive=exhaustive)
     tasks = plan(spec, names, chosen, chosen_rollouts(spec, rollouts, exhaustive=exhaustive))
-    settings = settings_of(
-        spec, engine=engine, seed=seed, replications=1, duration_s=None, warmup_s=_AT_S, jobs=jobs
-    )
+    settings = settings_of(spec, engine=engine, seed=seed, replications=1, duration_s=None, warmup_s=_AT_S, jobs=jobs)
     place = _Place(spec, settings, chosen, from_warm)
     compile_engine(engine, place.plane(names[0]), quiet)
     with workers(jobs, engine) as submit, progress_shown(progress, quiet) as shown:
@@ -151,9 +152,7 @@ def plan(
             if strike.push is None:
                 tasks.append(_Task(architecture, strike, None, _horizon_s(spec, 0.0)))
             else:
-                tasks += [
-                    _Task(architecture, strike, one, _horizon_s(spec, _baking_s(spec, one))) for one in rollouts
-                ]
+                tasks += [_Task(architecture, strike, one, _horizon_s(spec, _baking_s(spec, one))) for one in rollouts]
     return tasks
 
 
@@ -173,7 +172,8 @@ def _horizon_s(spec: Topology, baking_s: float) -> float:
         horizon_s = _AT_S * BATCHES / batches
         if horizon_s >= needed_s:
             return horizon_s
-    raise UsageError(f"people who look each {spec.people.monitoring_s:g} s notice too late for this; let them look sooner")
+    often = f"people.monitoring of {spec.people.monitoring_s:g} s"
+    raise UsageError(f"{often} is too long for this: nobody would notice within the run; let people look sooner")
 
 
 # -- running -------------------------------------------------------------------------------------------------------
@@ -226,7 +226,7 @@ class _Place:
 
     def settings_of(self, task: _Task) -> Settings:
         """How long it runs."""
-        return replace(self.settings, duration_s=task.horizon_s)
+        return replace(self.settings, duration_s=task.horizon_s, record_traces=True, sampled=_SAMPLED)
 
 
 def _simulate(
@@ -262,14 +262,17 @@ class _Found:
     """What a run came to: small, whereas its record is large."""
 
     beyond: Beyond
-    record: Record
+    happenings: tuple[Happening, ...]
+    propagation: Propagation | None
 
 
 def _run(spec: Topology, plane: Plane, settings: Settings, events: Events | None, *, stop: Stop | None) -> _Found:
     run = begin_replication(plane, settings, 0)
     controllers = () if events is None else (events,)
     record = drive(run, plane, controllers, pauses=pauses(settings), stop=stop)
-    return _Found(beyond_objective(spec, plane, record), record)
+    sampled = None if events is None else keep(plane, [record], 0, settings.seed)
+    spread = None if sampled is None else propagation(sampled, start_s=_AT_S)
+    return _Found(beyond_objective(spec, plane, record), record.happenings, spread)
 
 
 def _cells(place: _Place, tasks: Sequence[_Task], found: dict[object, _Found]) -> Iterator[Cell]:
@@ -278,17 +281,17 @@ def _cells(place: _Place, tasks: Sequence[_Task], found: dict[object, _Found]) -
         assert strike is not None
         key = place.key(task)
         rollout = "" if task.rollout is None else task.rollout.name
-        common = {"kind": strike.kind, "place": strike.place, "architecture": task.architecture, "rollout": rollout}
+        of = partial(Cell, strike.kind, strike.place, task.architecture, rollout)
         if key is None:
-            yield Cell(**common, proxies=0, harm=_no_harm(place.spec), happenings=())
+            yield of(0, _no_harm(place.spec), ())
             continue
         calm = found[place.key(_Task(task.architecture, None, None, task.horizon_s))].beyond
         hit = found[key]
-        happenings = hit.record.happenings
+        happenings = hit.happenings
         plane = place.plane(task.architecture)
         proxies = len(in_scope(plane, strike.push)) if strike.push is not None else None
         measured = harm(plane, hit.beyond, calm, happenings, _AT_S, task.horizon_s)
-        yield Cell(**common, proxies=proxies, harm=measured, happenings=happenings)
+        yield of(proxies, measured, happenings, hit.propagation)
 
 
 def _no_harm(spec: Topology) -> Harm:

@@ -49,7 +49,11 @@ def beyond_objective(topology: Topology, plane: Plane, record: Record) -> Beyond
         counts = record.counts[number]
         fine = counts[:, : DEGRADED + 1].sum(axis=1)
         limit_s = _limit_s(topology, stream.tenant)
-        slow = 0 if limit_s is None else record.histogram[number][:, bucket(round(limit_s * 1e9)) + 1 :].sum(axis=1)
+        slow = (
+            0
+            if limit_s is None
+            else record.histogram[number][:, bucket(round(limit_s * 1e9)) + 1 :].sum(axis=1).astype(np.int64)
+        )
         requests[at] += counts.sum(axis=1)
         good[at] += fine
         beyond[at] += counts.sum(axis=1) - fine + slow

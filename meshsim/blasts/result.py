@@ -10,7 +10,9 @@ from meshsim.blasts import report
 from meshsim.blasts.harm import Harm
 from meshsim.engines.record import Happening
 from meshsim.model.topology import Topology
+from meshsim.results import html
 from meshsim.results.manifest import Timing, versions
+from meshsim.results.propagation import Propagation
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,6 +35,9 @@ class Cell:
         How many get it; None for ordinary faults.
     happenings
         What happened when.
+    propagation
+        Where failures of sampled requests began from then on, and along which calls they went; None where nothing
+        happened.
     """
 
     kind: str
@@ -42,6 +47,7 @@ class Cell:
     proxies: int | None
     harm: Harm
     happenings: tuple[Happening, ...]
+    propagation: Propagation | None = None
 
     @property
     def name(self) -> str:
@@ -65,6 +71,7 @@ class Cell:
             "mitigate_s": self.harm.mitigate_s,
             "recover_s": self.harm.recover_s,
             "skipped_s": self.harm.skipped_s,
+            "propagation": None if self.propagation is None else self.propagation.to_dict(),
             "happenings": [
                 {"at_s": h.at_ns / 1e9, "who": h.who, "what": h.what, "detail": h.detail} for h in self.happenings
             ],
@@ -177,6 +184,5 @@ class Blast:
         return f"<Blast {self.topology.name}: {len(self.cells)} cells, {', '.join(self.architectures)}>"
 
     def _repr_html_(self) -> str:
-        from meshsim.results import html
-
-        return html.preformatted(self.summary())
+        parts = [report.reach_rows(self), report.worst_rows(self, report.WORST)]
+        return html.tables(report.headline(self), parts, list(report.sentences(self)), "")
