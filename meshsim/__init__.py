@@ -6,8 +6,8 @@
 
 The functions in the order in which they are used: `load` and `validate` read a topology, `lower` shows what an
 architecture makes of it, `run` simulates one architecture, `compare` several, `sweep` many points (`open_store` reads
-them again), `snapshot` several futures of one past. A name is imported when it is first used, so that ``import
-meshsim`` costs milliseconds.
+them again), `snapshot` several futures of one past, `blast` everything that can go wrong. A name is imported when it is
+first used, so that ``import meshsim`` costs milliseconds.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from meshsim.architectures import Architecture, lower
+    from meshsim.blasts.blasting import blast
+    from meshsim.blasts.result import Blast
     from meshsim.control import Control, TrafficWindow, Window, WorkWindow
     from meshsim.errors import (
         Diagnostic,
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Architecture",
+    "Blast",
     "CacheCurve",
     "CacheStudy",
     "Comparison",
@@ -64,6 +67,7 @@ __all__ = [
     "Window",
     "WorkWindow",
     "__version__",
+    "blast",
     "cache_curve",
     "cache_study",
     "compare",
@@ -85,11 +89,13 @@ _HOME = {
     **dict.fromkeys(("Snapshot", "snapshot"), "meshsim.futures"),
     **dict.fromkeys(("cache_curve", "cache_study"), "meshsim.hit_ratios"),
     **dict.fromkeys(("CacheCurve", "CacheStudy"), "meshsim.results.cache_study"),
+    "Blast": "meshsim.blasts.result",
     "Comparison": "meshsim.results.comparison",
     **dict.fromkeys(("Control", "TrafficWindow", "Window", "WorkWindow"), "meshsim.control"),
     "Result": "meshsim.results.result",
     "SweepResult": "meshsim.sweeps.result",
     "Topology": "meshsim.model.topology",
+    "blast": "meshsim.blasts.blasting",
     "open_store": "meshsim.sweeps.opening",
     "sweep": "meshsim.sweeps.sweeping",
 }

@@ -49,11 +49,9 @@ def beyond_objective(topology: Topology, plane: Plane, record: Record) -> Beyond
         counts = record.counts[number]
         fine = counts[:, : DEGRADED + 1].sum(axis=1)
         limit_s = _limit_s(topology, stream.tenant)
-        slow = (
-            0
-            if limit_s is None
-            else record.histogram[number][:, bucket(round(limit_s * 1e9)) + 1 :].sum(axis=1).astype(np.int64)
-        )
+        slow: npt.NDArray[np.int64] | int = 0
+        if limit_s is not None:
+            slow = record.histogram[number][:, bucket(round(limit_s * 1e9)) + 1 :].sum(axis=1).astype(np.int64)
         requests[at] += counts.sum(axis=1)
         good[at] += fine
         beyond[at] += counts.sum(axis=1) - fine + slow
@@ -116,8 +114,10 @@ def harm(
         When the fault began, and when the run ended.
     """
     times = {what: [h.at_ns / 1e9 for h in happenings if h.what == what] for what in ("alarm", "is back", "ends")}
-    skipped_s = sum(float(h.detail) for h in happenings if h.what == "skipped")
     back_s = max([*times["is back"], *times["ends"]], default=None)
+    until_ns = horizon_s * 1e9 if back_s is None else back_s * 1e9
+    # what people do about the rest of it, when it has been taken back, is not waited for
+    skipped_s = sum(float(h.detail) for h in happenings if h.what == "skipped" and h.at_ns < until_ns)
     first = round(at_s / hit.batch_s)
     until_s = horizon_s if back_s is None else back_s
     last = max(first + 1, min(BATCHES, int(np.ceil(until_s / hit.batch_s - 1e-9))))

@@ -11,18 +11,8 @@ if TYPE_CHECKING:
     from meshsim.blasts.result import Blast, Cell
 
 WORST = 12  # cells that are shown
-_HEADER = [
-    "fault",
-    "architecture",
-    "rollout",
-    "beyond",
-    "tenants",
-    "services",
-    "detect",
-    "mitigate",
-    "recover",
-    "err-min",
-]
+_HEADER = ["fault", "architecture", "rollout"]
+_MEASURED = ["beyond", "tenants", "services", "detect", "mitigate", "recover", "err-min"]
 _REACH = ["architecture", "faults", "how many", "harm somebody", "several tenants", "beyond objective", "err-min each"]
 
 
@@ -70,7 +60,7 @@ def reach_rows(found: Blast) -> list[list[str]]:
 def worst_rows(found: Blast, most: int) -> list[list[str]]:
     """Cells with most error-minutes first."""
     ordered = sorted(found.cells, key=lambda cell: (-_minutes(cell), cell.name, cell.architecture, cell.rollout))
-    return [_HEADER, *(_row(cell) for cell in ordered[:most])]
+    return [[*_HEADER, *_MEASURED], *(_row(cell) for cell in ordered[:most])]
 
 
 def _row(cell: Cell) -> list[str]:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from meshsim.architectures.rewrites import GATEWAY
 from meshsim.model import faults as f
-from meshsim.model.graph import endpoint_sites, stream_rate_per_s
+from meshsim.model.graph import endpoint_sites, every_step, stream_rate_per_s
+from meshsim.model.steps import Wait
 from meshsim.model.topology import Topology
 from meshsim.model.traffic import Stream
 
@@ -61,7 +62,7 @@ def strikes(topology: Topology, *, exhaustive: bool = False) -> list[Strike]:
     busiest = _entries_by_rate(topology)
     services = sorted(topology.services) if exhaustive else busiest[:1]
     tenants = sorted({stream.tenant for stream in topology.traffic}) if exhaustive else _tenants_by_rate(topology)[:1]
-    shared = sorted(topology.services) if exhaustive else [_most_shared(topology)]
+    shared = sorted(topology.services) if exhaustive else _by_waiting(topology)[:1]
     pushes = [
         strike for kind in MISTAKES for scope in SCOPES for strike in _pushes(topology, kind, scope, services, tenants)
     ]
@@ -161,7 +162,6 @@ def _ordinary(topology: Topology, services: list[str], exhaustive: bool) -> Iter
         for fault in (
             f.CpuFault(service=service),
             f.MemoryFault(service=service),
-            f.IoFault(service=service),
             f.ProcessKiller(service=service),
             f.Shutdown(service=service, drain_s=5.0),
             f.Shutdown(service=service, drain_s=0.0),
@@ -177,9 +177,14 @@ def _ordinary(topology: Topology, services: list[str], exhaustive: bool) -> Iter
         ):
             drain = " without draining" if isinstance(fault, f.Shutdown) and not fault.drain_s else ""
             yield Strike(fault.kind, f"{service}{drain}", fault=fault)
+        if exhaustive and _waits(topology, service):
+            yield Strike("io", service, fault=f.IoFault(service=service))
         if topology.services[service].caches:
             yield Strike("cold_cache", service, fault=f.ColdCache(service=service))
     zones = topology.nodes.zones
+    waiting = [name for name in _by_waiting(topology) if _waits(topology, name)]
+    if waiting and not exhaustive:
+        yield Strike("io", waiting[0], fault=f.IoFault(service=waiting[0]))
     for fault in (f.CpuFault(service=GATEWAY), f.Blackhole(service=GATEWAY), f.RestartHerd(service=GATEWAY)):
         yield Strike(fault.kind, GATEWAY, fault=fault)
     yield Strike("slow_node", "node 0", fault=f.SlowNode())
@@ -218,12 +223,17 @@ def _rate(topology: Topology, stream: Stream) -> float:
     return stream_rate_per_s(stream, topology.run.duration_s)
 
 
-def _most_shared(topology: Topology) -> str:
-    """The service that most endpoints wait for; where nobody waits for any, the one by which most requests enter."""
+def _by_waiting(topology: Topology) -> list[str]:
+    """Services that most endpoints wait for first; of those that nobody waits for, those that requests enter by."""
     waiting: Counter[str] = Counter()
     for service in topology.services.values():
         for endpoint in service.versions[0].endpoints:
-            callees = {s.call.service for _, _, s in endpoint_sites(service, endpoint) if not s.call.async_}
-            waiting.update(callees)
+            waiting.update({s.call.service for _, _, s in endpoint_sites(service, endpoint) if not s.call.async_})
     entries = _entries_by_rate(topology)
-    return max(sorted(topology.services), key=lambda name: (waiting[name], name in entries))
+    return sorted(topology.services, key=lambda name: (-waiting[name], name not in entries, name))
+
+
+def _waits(topology: Topology, service: str) -> bool:
+    """Some of its endpoints wait for disks or third parties."""
+    endpoints = topology.services[service].versions[0].endpoints.values()
+    return any(isinstance(step, Wait) for steps in endpoints for step in every_step(steps))

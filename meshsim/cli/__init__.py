@@ -11,6 +11,7 @@ import typer
 
 from meshsim.cli import (
     bench,
+    blast,
     cache,
     chart,
     compare,
@@ -57,6 +58,7 @@ for module in (
     compare,
     sweep,
     results,
+    blast,
     cache,
     chart,
     trace,

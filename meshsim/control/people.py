@@ -38,6 +38,8 @@ def watch(control: Control, spec: People, pushes: Sequence[RollOut], most_s: flo
             usual = {name: max(usual.get(name, 0.0), window.tenant(name).good) for name in tenants}
             continue
         control.note("people", "alarm", ", ".join(bad))
+        if not any(push.can_go_back for push in pushes):  # nothing that they could do about it
+            continue
         detect_s = control.draw(spec.detect, "people/detect", ordinal)
         diagnose_s = control.draw(spec.diagnose, "people/diagnose", ordinal)
         ordinal += 1
@@ -49,7 +51,7 @@ def watch(control: Control, spec: People, pushes: Sequence[RollOut], most_s: flo
         took = f"{detect_s:.0f} s until somebody looked, {diagnose_s:.0f} s until the cause was known"
         control.note("people", "act", took)
         for push in pushes:
-            if push.rollout.rollback != "none":
+            if push.can_go_back:
                 yield from push.goes_back("somebody found it")
         control.window()
 

@@ -60,10 +60,13 @@ class RollOut:
                 return
         self.state = "is out"
 
+    @property
+    def can_go_back(self) -> bool:
+        """It is out, wholly or in part, and people may take it back."""
+        return self.state in ("goes out", "is out") and self.rollout.rollback != "none"
+
     def goes_back(self, why: str) -> Steps:
         """Take it back the way it came."""
-        if self.state not in ("goes out", "is out"):
-            return
         self.state = "goes back"
         self.control.note(self.push.name, "goes back", why)
         yield self.pushing.want(self.reached, self.number, on=False)

@@ -23,7 +23,7 @@ from meshsim.architectures.plane import (
     ProxyWork,
     Routed,
 )
-from meshsim.architectures.walk import calls_in, chain_of
+from meshsim.architectures.walk import calls_in, chain_of, messages
 from meshsim.engines import program as p
 from meshsim.engines import record
 from meshsim.engines.caches import CacheRows
@@ -93,6 +93,8 @@ class _Packer:
         self.endpoint_number: dict[tuple[str, str], int] = {}
         self.policies = PolicyRows(plane, self.service_number, self.distributions)
         self.caches = CacheRows(plane, self.service_number, self.policies.dimensions, self.distributions)
+        # proxies that pods of a node share: they are on its loopback, and yet outside of the pods
+        self.on_nodes = {one.hop.to for one in messages(plane) if one.hop.via in ("caller_node", "dest_node")}
         divided = [service.name for service in plane.services if service.shards]
         self.first_shard = {name: number * len(plane.entries) for number, name in enumerate(divided)}
         self.network = np.array(
@@ -427,6 +429,7 @@ class _Packer:
             "inside": hop.inside,
             "tls": hop.tls,
             "loopback": hop.loopback,
+            "pod": hop.inside or (hop.loopback and not {caller, hop.to} & self.on_nodes),
             **self.policies.hop(caller, hop),
             "pool": hop.connections.pool,
             "fresh": hop.connections.fresh,

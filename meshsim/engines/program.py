@@ -57,6 +57,7 @@ CALLS = np.dtype(
         ("translates", "i1"),  # whoever makes it answers 503 where there was no connection or it broke
         ("tls", "i1"),
         ("loopback", "i1"),
+        ("pod", "i1"),  # within one pod: no fault of the network concerns it
         ("view", "i4"),  # of the caller's service on `among`; -1 unless BALANCE
         ("retries", "i4"),
         ("times", "i4"),  # distribution of the count; -1: once

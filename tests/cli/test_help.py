@@ -16,6 +16,7 @@ COMMANDS = (
     "compare",
     "sweep",
     "results",
+    "blast",
     "cache",
     "chart",
     "trace",

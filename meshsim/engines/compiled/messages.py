@@ -159,8 +159,8 @@ def _dispatch_amiss(k: Kernel, frame: int, place: int) -> None:
         travel(k, frame, place, 0, False)
         return
     handshakes = 1 + 2 * f.fresh
-    late_ns = way_ns(k, f.origin, f.replica, place)
-    again_ns = again(k, frame, place, 0)
+    late_ns = way_ns(k, f.call, f.origin, f.replica)
+    again_ns = again(k, frame, 0)
     f.delay_ns = (delay_ns(k, f.call, place, f.key, keyed.DELAY) + late_ns) * handshakes + again_ns
     if is_cut(k, f.origin, f.replica, place):
         f.state = LOST
@@ -180,7 +180,7 @@ def answer(k: Kernel, frame: int, outcome: int) -> None:
         if is_cut(k, f.origin, f.replica, place):
             forget(k, frame)
             return
-        late_ns = way_ns(k, f.origin, f.replica, place) + again(k, frame, place, 1)
+        late_ns = way_ns(k, f.call, f.origin, f.replica) + again(k, frame, 1)
     travel(k, frame, place, delay_ns(k, f.call, place, f.key, keyed.DELAY_BACK) + late_ns, late_ns == 0)
 
 

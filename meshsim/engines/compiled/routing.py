@@ -173,9 +173,9 @@ def is_cut(k: Kernel, caller: int, replica: int, place: int) -> bool:
 
 
 @compiled(inline=False)
-def way_ns(k: Kernel, caller: int, replica: int, place: int) -> int:
+def way_ns(k: Kernel, call: int, caller: int, replica: int) -> int:
     """How much longer the way takes from one replica (NONE: a client) to another (rule G12)."""
-    if place in (_INSIDE, _LOOPBACK):
+    if k.calls[call].pod:
         return 0
     late_ns = k.impairments[replica].delay_ns
     if caller != NONE:
@@ -184,10 +184,10 @@ def way_ns(k: Kernel, caller: int, replica: int, place: int) -> int:
 
 
 @compiled(inline=False)
-def again(k: Kernel, frame: int, place: int, direction: int) -> int:
+def again(k: Kernel, frame: int, direction: int) -> int:
     """How much later a frame's message (0) or answer (1) comes because it has to be sent again (rule G12)."""
     f = k.frames[frame]
-    if place in (_INSIDE, _LOOPBACK):
+    if k.calls[f.call].pod:
         return 0
     arrives = 1.0
     if f.origin != NONE:

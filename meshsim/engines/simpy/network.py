@@ -156,7 +156,7 @@ class Network:
         self, call: Any, caller: Replica | None, replica: Replica, key: int, direction: int
     ) -> tuple[int, int]:
         """How much longer a message takes for the way, and because it has to be sent again (rule G12)."""
-        if not self.impaired or self._place(call, caller, replica) in (_INSIDE, _LOOPBACK):
+        if not self.impaired or call.pod:
             return 0, 0
         late_ns, arrives = 0, 1.0
         for end in (caller, replica):

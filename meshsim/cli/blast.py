@@ -1,0 +1,150 @@
+"""``meshsim blast``: every fault, one at a time, and who goes down with it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from meshsim.cli import options
+from meshsim.cli.options import Engine, Format, help_text, split_architectures
+from meshsim.cli.output import as_json, as_markdown, frame_as_csv, write
+from meshsim.cli.pictures import check_picture, save_picture, use_files_only
+from meshsim.cli.reading import read_topology
+from meshsim.cli.terminal import progress
+
+if TYPE_CHECKING:
+    from meshsim.blasts.result import Blast
+    from meshsim.model.topology import Topology
+
+EXAMPLES = (
+    "meshsim blast front-door --dry-run",
+    "meshsim blast front-door --only 'slow_filter*' --arch gateway,sidecar",
+    "meshsim blast bookinfo --only 'crash_on_load*' --rollout canary --arch gateway,sidecar -o json",
+    "meshsim blast front-door --only '* at service/maps' --arch gateway --matrix fate.png",
+)
+
+Only = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--only",
+        metavar="PATTERN",
+        help="A kind of fault, or a pattern of what --dry-run lists, such as 'slow_filter*' or '* at service/maps'.",
+        show_default=False,
+    ),
+]
+Rollouts = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--rollout",
+        metavar="NAME,...",
+        help="How pushes go out: all-at-once, rolling, canary, zone-by-zone, tenant-by-tenant, cell-by-cell, or one of "
+        r"the topology's. \[default: all-at-once,canary]",
+        show_default=False,
+    ),
+]
+Everything = Annotated[bool, typer.Option("--all", help="Every place and rollout instead of one place of each kind.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only count and list what would be run.")]
+FromWarm = Annotated[
+    bool, typer.Option("--from-warm", help="Simulate the time before faults once, and branch every fault off it.")
+]
+Matrix = Annotated[
+    Path | None,
+    typer.Option("--matrix", metavar="FILE", help="Draw the shared-fate matrix, too: .png, .svg or .pdf."),
+]
+
+
+def blast(
+    topology: options.Topology,
+    arch: options.Architectures = None,
+    rollout: Rollouts = None,
+    only: Only = None,
+    everything: Everything = False,
+    dry_run: DryRun = False,
+    from_warm: FromWarm = False,
+    matrix: Matrix = None,
+    overrides: options.Overrides = None,
+    seed: options.Seed = None,
+    engine: options.EngineOption = Engine.COMPILED,
+    jobs: options.Jobs = None,
+    output: options.Output = Format.TABLE,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:
+    """Let every fault strike."""
+    del debug
+    if matrix is not None:
+        check_picture("--matrix", matrix)
+        use_files_only()
+    spec = read_topology(topology, overrides or (), quiet=quiet)
+    rollouts = [name for text in rollout or () for name in text.split(",") if name]
+
+    import meshsim
+    from meshsim.blasts.blasting import DEFAULT_ARCHITECTURES
+
+    architectures = split_architectures(arch) or DEFAULT_ARCHITECTURES
+    if dry_run:
+        write(_plan(spec, architectures, rollouts, only or (), exhaustive=everything, output=output))
+        return
+    with progress(quiet) as shown:
+        found = meshsim.blast(
+            spec,
+            architectures,
+            rollouts=rollouts or None,
+            only=only or (),
+            exhaustive=everything,
+            from_warm=from_warm,
+            engine=engine.value,
+            seed=seed,
+            jobs=jobs or os.cpu_count() or 1,
+            progress=shown,
+            quiet=quiet,
+        )
+    write(_text(found, output))
+    if matrix is not None:
+        save_picture(found.plot_matrix(), matrix)
+
+
+def _plan(
+    spec: Topology,
+    architectures: list[str] | tuple[str, ...],
+    rollouts: list[str],
+    only: list[str] | tuple[str, ...],
+    *,
+    exhaustive: bool,
+    output: Format,
+) -> str:
+    """Count and list what would be run."""
+    from meshsim.blasts.blasting import chosen_rollouts, chosen_strikes, plan
+
+    chosen = chosen_strikes(spec, only, exhaustive=exhaustive)
+    ways = chosen_rollouts(spec, rollouts or None, exhaustive=exhaustive)
+    tasks = plan(spec, architectures, chosen, ways)
+    if output is Format.JSON:
+        return as_json({"runs": len(tasks), "faults": [strike.name for strike in chosen]})
+    simulated_s = sum(task.horizon_s for task in tasks)
+    under = ", ".join(architectures)
+    counts = f"{len(chosen)} faults, {len(tasks)} runs under {under}: {simulated_s:.0f} s of simulated time"
+    return "\n".join([counts, *(f"  {strike.name}" for strike in chosen)])
+
+
+def _text(found: Blast, output: Format) -> str:
+    if output is Format.JSON:
+        return as_json(found.to_dict())
+    if output is Format.CSV:
+        return frame_as_csv(found.frame())
+    if output is Format.TABLE:
+        return found.summary()
+    from meshsim.blasts import report
+
+    tables = [report.reach_rows(found), report.worst_rows(found, report.WORST)]
+    parts = [line for head, *rows in tables for line in (as_markdown(head, rows), "")]
+    return "\n".join([f"**{report.headline(found)}**", "", *parts, *(f"- {one}" for one in report.sentences(found))])
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    sentence = "Let every kind of fault strike, one at a time, and tell who goes down with it, for how long and why."
+    app.command(help=help_text(sentence, EXAMPLES))(blast)
