@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from functools import cache, partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from meshsim.architectures import Architecture, lower, parse_architecture
 from meshsim.architectures.plane import Plane
@@ -32,6 +32,9 @@ from meshsim.results.traces import keep
 from meshsim.settings import Settings, settings_of
 from meshsim.simulate import Progress, Source, begin_replication, compile_engine, pauses
 from meshsim.workers import Stop, workers
+
+if TYPE_CHECKING:
+    from meshsim.engines.compiled.engine import CompiledRun
 
 DEFAULT_ARCHITECTURES: Final = ("none", "gateway", "sidecar", "ambient")
 DEFAULT_ROLLOUTS: Final = ("all-at-once", "canary")
@@ -99,6 +102,8 @@ def blast(
         As `meshsim.run`, or nothing is left to strike.
     """
     started = time.perf_counter()
+    if from_warm and engine != "compiled":
+        raise UsageError("from_warm copies the state of a run, which the compiled engine alone can")
     spec = load(topology, overrides=overrides).model_copy(update={"events": ()})
     names = [parse_architecture(one).label for one in architectures]
     chosen = chosen_strikes(spec, only, exhaustive=exhaustive)
@@ -248,10 +253,15 @@ def _simulate(
         if progress is not None:
             progress(done, len(wanted))
 
+    warm = {}
+    if place.from_warm:
+        for task in calms:
+            warm[task] = submit(_warm, place.plane(task.architecture), place.settings_of(task))
     futures = {}
     for key, task in wanted.items():
         plane, events = place.of(task)
-        future = submit(_run, place.spec, plane, place.settings_of(task), events)
+        past = warm[replace(task, strike=None, rollout=None)].result() if warm else None
+        future = submit(_run, place.spec, plane, place.settings_of(task), events, past)
         future.add_done_callback(tell)
         futures[key] = future
     return {key: future.result() for key, future in futures.items()}
@@ -266,10 +276,30 @@ class _Found:
     propagation: Propagation | None
 
 
-def _run(spec: Topology, plane: Plane, settings: Settings, events: Events | None, *, stop: Stop | None) -> _Found:
+def _warm(plane: Plane, settings: Settings, *, stop: Stop | None) -> CompiledRun:
+    """What comes before a fault, once for all."""
     run = begin_replication(plane, settings, 0)
+    for until_ns in [*(mark for mark in pauses(settings) if mark < _AT_S * 1e9), round(_AT_S * 1e9)]:
+        if stop is not None and stop():
+            raise KeyboardInterrupt
+        run.advance(until_ns)
+    return run  # type: ignore[return-value]  # the compiled engine's: others are refused
+
+
+def _run(
+    spec: Topology,
+    plane: Plane,
+    settings: Settings,
+    events: Events | None,
+    past: CompiledRun | None,
+    *,
+    stop: Stop | None,
+) -> _Found:
+    run = begin_replication(plane, settings, 0) if past is None else past.copy()
+    since_s = 0.0 if past is None else _AT_S
+    marks = [mark for mark in pauses(settings) if mark > since_s * 1e9]
     controllers = () if events is None else (events,)
-    record = drive(run, plane, controllers, pauses=pauses(settings), stop=stop)
+    record = drive(run, plane, controllers, pauses=marks, stop=stop, since_s=since_s)
     sampled = None if events is None else keep(plane, [record], 0, settings.seed)
     spread = None if sampled is None else propagation(sampled, start_s=_AT_S)
     return _Found(beyond_objective(spec, plane, record), record.happenings, spread)

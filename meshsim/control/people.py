@@ -31,7 +31,8 @@ def watch(control: Control, spec: People, pushes: Sequence[RollOut], most_s: flo
     usual: dict[str, float] = {}  # good answers in a time in which all was well
     control.window()
     while True:
-        yield control.env.timeout(spec.monitoring_s)
+        # at whole multiples, whenever they began to watch
+        yield control.env.timeout(spec.monitoring_s - control.now_s % spec.monitoring_s)
         window = control.window()
         bad = [name for name in tenants if _is_bad(window.tenant(name), spec.threshold, usual.get(name, 0.0))]
         if not bad:
