@@ -98,7 +98,7 @@ def counted(beyond: Any, requests: int = 100) -> Beyond:
 
 
 def test_harm_by_hand() -> None:
-    """Batches of 2 s; from 12 s on 60 of 100 of x are bad, 10 are always; taken back at 32 s, good again from 36 s on."""
+    """From 12 s on 60 of 100 of x are bad, 10 are always; it is taken back at 32 s, and good from 36 s on."""
     calm = counted(10)
     bad = np.full((2, BATCHES), 10)
     bad[0, 6:18] = 60
@@ -167,7 +167,8 @@ def test_a_mistake_that_reaches_the_whole_mesh_takes_sidecars_down_as_well() -> 
 def test_cells_limit_who_is_harmed() -> None:
     """The gateways of tenant x's cell get the push: y has another cell."""
     divided = "{ingress: gateway, cells: per_tenant}"
-    found = cells("slow_filter at tenant/x", architectures=("gateway", divided))
+    busy = ["traffic.to-a.arrivals.poisson=200/s"]  # ten cores of 50 ms each; gateways have two threads
+    found = cells("slow_filter at tenant/x", architectures=("gateway", divided), overrides=busy)
     label = next(architecture for _, architecture in found if "per_tenant" in architecture)
     assert found["slow_filter at tenant/x", "gateway"].harm.tenants == ("x", "y")
     assert found["slow_filter at tenant/x", label].harm.tenants == ("x",)
@@ -180,10 +181,8 @@ def test_what_is_the_same_push_is_the_same_harm() -> None:
 
 
 def test_from_a_warm_state_the_requests_are_the_same() -> None:
-    cold = cells("dependency_down at c", "cpu at c", "crash_on_load at mesh", architectures=("sidecar",))
-    warm = cells(
-        "dependency_down at c", "cpu at c", "crash_on_load at mesh", architectures=("sidecar",), from_warm=True
-    )
+    faults = ("dependency_down at c", "cpu at c", "crash_on_load at mesh")
+    cold, warm = (cells(*faults, from_warm=branches) for branches in (False, True))
     for key, cell in cold.items():
         assert warm[key].harm.by_tenant == cell.harm.by_tenant
         assert warm[key].harm.services == cell.harm.services
@@ -198,9 +197,8 @@ def test_jobs_make_no_difference_and_json_says_everything() -> None:
         del told["manifest"]["timing"]
     assert json.dumps(one) == json.dumps(two)
     assert one["schema_version"] == 1
-    assert {"kind", "place", "rollout", "beyond_objective_by_tenant", "error_minutes", "propagation"} <= set(
-        one["cells"][0]
-    )
+    keys = {"kind", "place", "rollout", "beyond_objective_by_tenant", "error_minutes", "propagation", "happenings"}
+    assert keys <= set(one["cells"][0])
 
 
 def test_what_is_shown() -> None:
@@ -225,7 +223,7 @@ def test_what_is_shown() -> None:
         ({"only": ["nothing"]}, "no fault is called 'nothing'"),
         ({"rollouts": ["sometimes"]}, "no rollout 'sometimes'"),
         ({"from_warm": True, "engine": "simpy"}, "the compiled engine alone"),
-        ({"overrides": ["people.monitoring=10min"]}, "nobody would notice within the run"),
+        ({"overrides": ["people.monitoring=10m"]}, "nobody would notice within the run"),
     ],
 )
 def test_mistakes(options: dict[str, Any], message: str) -> None:
