@@ -10,7 +10,7 @@ import simpy
 
 from meshsim.control import people
 from meshsim.control.control import Control
-from meshsim.control.faults import strikes
+from meshsim.control.faults import Strikes
 from meshsim.control.health import Health
 from meshsim.control.pushing import Pushing
 from meshsim.control.rollout import RollOut
@@ -48,11 +48,12 @@ class Events:
         """Begin everything; each waits for its time."""
         env = control.env
         health = Health(control, self.control_plane)
+        faults = Strikes(control, health)
         pushed = [event for event in self.events if event.push is not None]
         pushes = pushes_of(self.events)
         for event in self.events:
             if event.fault is not None:
-                env.process(strikes(control, health, event))
+                env.process(faults.strikes(event))
         if pushes:
             pushing = Pushing(control, health, self.control_plane, pushes)
             going = [

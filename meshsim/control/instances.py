@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from meshsim.architectures.plane import Plane, PlaneService
 from meshsim.architectures.rewrites import GATEWAY, sidecar_of
-from meshsim.model.faults import Replicas, Scope
+from meshsim.model.faults import Scope
 
 
 class Instance(NamedTuple):
@@ -14,12 +14,6 @@ class Instance(NamedTuple):
 
     service: str
     number: int
-
-
-def first_of(plane: Plane, service: str, replicas: Replicas) -> list[int]:
-    """Numbers of the first replicas of a service; none where the architecture has no such proxy."""
-    found = by_name(plane, service)
-    return [] if found is None else list(range(replicas.of(len(found.replicas))))
 
 
 def by_name(plane: Plane, service: str) -> PlaneService | None:

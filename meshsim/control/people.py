@@ -28,14 +28,14 @@ def watch(control: Control, spec: People, pushes: Sequence[RollOut], most_s: flo
     """
     tenants = sorted({stream.tenant for stream, _ in control.plane.entries})
     ordinal = 0
-    usual: dict[str, float] = {}  # good answers in a time in which all was well
+    usual: dict[str, int] = {}  # good answers in the last time in which all was well
     control.window()
     while True:
         yield control.env.timeout(spec.monitoring_s)
         window = control.window()
-        bad = [name for name in tenants if _is_bad(window.tenant(name), spec.threshold, usual.get(name, 0.0))]
+        bad = [name for name in tenants if _is_bad(window.tenant(name), spec.threshold, usual.get(name, 0))]
         if not bad:
-            usual = {name: max(usual.get(name, 0.0), window.tenant(name).good) for name in tenants}
+            usual = {name: window.tenant(name).good for name in tenants}
             continue
         control.note("people", "alarm", ", ".join(bad))
         detect_s = control.draw(spec.detect, "people/detect", ordinal)
@@ -52,9 +52,10 @@ def watch(control: Control, spec: People, pushes: Sequence[RollOut], most_s: flo
             if push.rollout.rollback != "none":
                 yield from push.goes_back("somebody found it")
         control.window()
+        usual = {}  # who has looked knows what there is now
 
 
-def _is_bad(window: TrafficWindow, threshold: float, usual: float) -> bool:
+def _is_bad(window: TrafficWindow, threshold: float, usual: int) -> bool:
     """Too many failed, or too few were answered at all: who is never answered fails nobody's statistics."""
     if window.good < _ABSENT * usual and usual >= _ENOUGH:
         return True
