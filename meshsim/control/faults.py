@@ -10,7 +10,7 @@ import simpy
 
 from meshsim.control.control import Control
 from meshsim.control.health import Health
-from meshsim.control.instances import Instance, by_name, standing
+from meshsim.control.instances import Instance, named, standing
 from meshsim.control.overlaps import Overlaps, Undo
 from meshsim.control.reach import instant_ns
 from meshsim.model import faults as f
@@ -74,7 +74,9 @@ class Strikes:
                 return self.health.takes_down(lost, "silent") if lost else None
             case f.ColdCache():
                 return self._empties(fault)
-        return self._at_service(fault) if by_name(self.control.plane, fault.service) is not None else None
+        names = named(self.control.plane, fault.service)
+        undos = [self._at_service(fault.model_copy(update={"service": name})) for name in names]
+        return (lambda: _each(undos)) if undos else None
 
     def _at_service(self, fault: f.Fault) -> Undo:
         """Do what a fault of a service does that is there."""
@@ -115,14 +117,13 @@ class Strikes:
         return lambda: None
 
     def _empties(self, fault: f.ColdCache) -> Undo | None:
-        found = by_name(self.control.plane, fault.service)
-        own = [] if found is None else [one for one in found.caches if fault.cache in (one.name, None)]
-        if fault.cache is None:
-            own = [one for one in own if one.shared is None]
-        if not own:
-            return None
-        self.control.empty_caches(fault.service, fault.cache)
-        return lambda: None
+        emptied = False
+        for name in named(self.control.plane, fault.service):
+            caches = self.control.plane.service(name).caches
+            if any(fault.cache == one.name or (fault.cache is None and one.shared is None) for one in caches):
+                self.control.empty_caches(name, fault.cache)
+                emptied = True
+        return (lambda: None) if emptied else None
 
     # -- faults that take replicas down and let them come back -----------------------------------------------------
 
@@ -177,15 +178,14 @@ class Strikes:
 
     # -- whom a fault meets ----------------------------------------------------------------------------------------
 
-    def _first(self, fault: Any) -> list[int]:
+    def _first(self, fault: Any, service: str | None = None) -> list[int]:
         """Numbers of the replicas that a fault meets: the first ones of those that get requests."""
-        if by_name(self.control.plane, fault.service) is None:
-            return []
         replicas: f.Replicas = getattr(fault, "replicas", f.ALL)
-        return list(range(replicas.of(self.control.replicas(fault.service))))
+        return list(range(replicas.of(self.control.replicas(service or fault.service))))
 
     def _instances(self, fault: Any) -> list[Instance]:
-        return [Instance(fault.service, number) for number in self._first(fault)]
+        names = named(self.control.plane, fault.service)
+        return [Instance(name, number) for name in names for number in self._first(fault, name)]
 
 
 def _each(ends: Iterable[Undo]) -> None:

@@ -75,7 +75,7 @@ class RollOut:
 
     def _waves(self) -> list[list[Instance]]:
         """Who gets it, wave by wave; of a half-applied push the later ones do not."""
-        everybody = in_scope(self.control.plane, self.push.scope)
+        everybody = in_scope(self.control.plane, self.push, self.number)
         everybody.sort(key=_shuffled)
         left = math.ceil(self.push.reaches * len(everybody) - 1e-9)
         waves = []
