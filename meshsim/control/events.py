@@ -54,6 +54,7 @@ class Events:
         for event in self.events:
             if event.fault is not None:
                 env.process(faults.strikes(event))
+        going: list[RollOut] = []
         if pushes:
             pushing = Pushing(control, health, self.control_plane, pushes)
             going = [
@@ -62,9 +63,7 @@ class Events:
             ]
             for one, event in zip(going, pushed, strict=True):
                 env.process(one.goes_out(event.at_s))
-            env.process(people.watch(control, self.people, going, self.people_most_s))
-        else:
-            env.process(people.watch(control, self.people, [], self.people_most_s))
+        env.process(people.watch(control, self.people, going, self.people_most_s, faults.overlaps))
         yield env.timeout(0)
 
 

@@ -18,10 +18,17 @@ Undo = Callable[[], None]
 
 
 class Overlaps:
-    """What is held at present in one run."""
+    """What is held at present in one run.
+
+    Attributes
+    ----------
+    loads
+        How often the load of a stream has changed.
+    """
 
     def __init__(self, control: Control) -> None:
         self.control = control
+        self.loads = 0
         self.held: dict[Hashable, dict[object, Any]] = {}  # by what it is about: a value for each fault, oldest first
 
     def slow(self, service: str, replicas: Collection[int], factor: float) -> Undo:
@@ -62,7 +69,12 @@ class Overlaps:
 
     def load(self, stream: str, factor: float) -> Undo:
         """Let a stream arrive `factor` times as often."""
-        return self._hold(("load", stream), factor, lambda f: self.control.set_load(stream, math.prod(f)))
+
+        def show(factors: Collection[float]) -> None:
+            self.loads += 1
+            self.control.set_load(stream, math.prod(factors))
+
+        return self._hold(("load", stream), factor, show)
 
     def cut_off(self, zone: str, other: str) -> Undo:
         """Let no message get from one of two zones to the other."""

@@ -16,6 +16,7 @@ from meshsim.control import Control, drive
 from meshsim.control.events import events_of
 from meshsim.engines import ENGINES, EngineName, begin
 from meshsim.engines.record import Record
+from meshsim.model.topology import Topology
 
 STILL = dict.fromkeys(("loopback", "same_node", "same_zone", "cross_zone", "client"), "1ms")
 ACTS = ("configure", "leave_endpoints", "join_endpoints", "take_down", "bring_up", "impair_network")
@@ -88,27 +89,38 @@ def play(
     spec: Mapping[str, Any],
     *events: dict[str, Any],
     architecture: Any = "none",
+    **more: Any,
+) -> Played:
+    """Run a topology with events."""
+    return play_again(*prepared(spec, *events, architecture=architecture), **more)
+
+
+def prepared(spec: Mapping[str, Any], *events: dict[str, Any], architecture: Any = "none") -> tuple[Topology, Plane]:
+    """What can be run many times."""
+    topology = ms.load({"meshsim": 1, **spec, "events": list(events)})
+    return topology, ms.lower(topology, architecture)
+
+
+def play_again(
+    topology: Topology,
+    plane: Plane,
+    *,
     engines: Sequence[EngineName] = ENGINES,
-    seed: int = 1,
     replication: int = 0,
     drain_s: float = 100.0,
     people_most_s: float | None = None,
-    requests: bool = True,
 ) -> Played:
-    """Run a topology with events."""
-    topology = ms.load({"meshsim": 1, **spec, "events": list(events)})
-    plane = ms.lower(topology, architecture)
     found = []
     for engine in engines:
         one = begin(
             plane,
             engine=engine,
-            seed=seed,
+            seed=1,
             replication=replication,
             duration_ns=round(topology.run.duration_s * 1e9),
             drain_ns=round(drain_s * 1e9),
-            record_requests=requests,
-            sample=10**9 if requests else 1,
+            record_requests=True,
+            sample=10**9,
         )
         control = events_of(topology, people_most_s)
         with _noted() as acts:
