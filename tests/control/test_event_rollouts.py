@@ -140,7 +140,7 @@ def failing(share: float, rollout: dict[str, Any], number: int = 1, duration_s: 
 def alarms(spec: dict[str, Any], runs: int) -> int:
     """In how many replications the push was taken back by the analysis."""
     given = prepared(spec, push(1.0, rollout="r", **HARMLESS), architecture="gateway")
-    found = [play_again(*given, engines=("compiled",), replication=r, drain_s=1.0) for r in range(runs)]
+    found = [play_again(*given, engines=("compiled",), replication=r, drain_s=1.0, rows=False) for r in range(runs)]
     raised = ["alarm" in [what for _, what in one.notes("p")] for one in found]
     assert raised == [[what for _, what in one.notes("p")][-1] == "is back" for one in found]
     return sum(raised)
@@ -151,11 +151,11 @@ FIXED = {"fixed": {"requests": 250, "baseline": "5%", "false_alarm": "5%"}}
 
 @pytest.mark.parametrize("share", [0.05, 0.08])
 def test_a_fixed_analysis_alarms_as_often_as_the_binomial_exceeds_its_limit(share: float) -> None:
-    """It decides once, after 250 requests, though it looks six times in 30 s."""
+    """It decides once, after 250 requests, though it looks four times in 20 s."""
     limit = int(stats.binom.ppf(0.95, 250, 0.05))
     expected = float(stats.binom.sf(limit, 250, share))
-    assert expected == pytest.approx(0.0486 if share == 0.05 else 0.636, abs=0.005)
-    spec = failing(share, {"steps": ["100%"], "bake": "30s", "analysis": FIXED})
+    assert expected == pytest.approx(0.0486 if share == 0.05 else 0.626, abs=0.005)
+    spec = failing(share, {"steps": ["100%"], "bake": "20s", "analysis": FIXED}, duration_s=23.0)
     assert stats.binomtest(alarms(spec, 300), 300, expected).pvalue > 1e-3
 
 
@@ -269,7 +269,8 @@ def times_of_people(runs: int, most_s: float | None = None) -> list[Played]:
     spec["run"]["duration"] = "200s"
     given = prepared(spec, push(1.0, rollout="r", **EXPIRED), architecture="gateway")
     return [
-        play_again(*given, engines=("compiled",), replication=r, drain_s=1.0, people_most_s=most_s) for r in range(runs)
+        play_again(*given, engines=("compiled",), replication=r, drain_s=1.0, people_most_s=most_s, rows=False)
+        for r in range(runs)
     ]
 
 
@@ -302,8 +303,9 @@ def test_both_engines_wait_for_the_same_people() -> None:
 @pytest.mark.parametrize(("failures", "alarm"), [(5, False), (6, True)])
 def test_the_threshold_has_to_be_exceeded(failures: int, alarm: bool) -> None:
     """A hundred requests in the first look; all that come from 9 s on fail: 5 of 100 are 5 %."""
-    before = [1.0 + 0.05 * i for i in range(100 - failures)]
+    before = [1.0 + 0.05 * i for i in range(100 - failures)]  # the last one has its answer before 8 s
     spec = watched(*before, *(9.0 + 0.01 * i for i in range(failures)), monitoring="10s", detect="50s")
+    spec["run"]["duration"] = "15s"
     found = play(spec, fault(8.0, dependency_down={"service": "a"}), architecture="gateway")
     assert [what for _, what in found.notes("people")] == (["alarm"] if alarm else [])
 
