@@ -18,7 +18,10 @@ class Instance(NamedTuple):
 
 def by_name(plane: Plane, service: str) -> PlaneService | None:
     """The service of that name, if there is one."""
-    return next((one for one in plane.services if one.name == service), None)
+    try:
+        return plane.service(service)
+    except KeyError:
+        return None
 
 
 def named(plane: Plane, service: str) -> list[str]:

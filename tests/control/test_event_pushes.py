@@ -235,15 +235,14 @@ def test_half_of_the_proxies_get_it_and_the_others_stay_stale() -> None:
 
 
 def test_validation_catches_its_share_of_replications() -> None:
-    event = push(1.0, validation="30%", **EXPIRED)
     spec = behind_gateway(1.2) | {"run": {"warmup": "0s", "duration": "2s"}}
-    given = prepared(spec, event, architecture="gateway")
-    runs = [play_again(*given, engines=("compiled",), replication=r) for r in range(300)]
+    given = prepared(spec, push(1.0, validation="30%", **EXPIRED), architecture="gateway")
+    runs = [play_again(*given, engines=("compiled",), replication=r, rows=False) for r in range(300)]
     caught = [[what for _, what in one.notes("p")] == ["is rejected"] for one in runs]
-    assert [one.outcomes == [OK] for one in runs] == caught
     assert stats.binomtest(sum(caught), 300, 0.3).pvalue > 1e-3
-    one, other = (play_again(*given, replication=r) for r in (0, 1))
-    assert one.outcomes == runs[0].outcomes and other.outcomes == runs[1].outcomes
+    few = [play_again(*given, replication=r) for r in range(5)]  # on both engines
+    assert [one.outcomes == [OK] for one in few] == caught[:5]
+    assert set(caught[:5]) == {True, False}
 
 
 # -- mistakes --------------------------------------------------------------------------------------------------------
