@@ -226,8 +226,16 @@ class Incident:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Incident:
         """Read back what `to_dict` gave."""
-        each = [tuple(data["by_replication"][f"{name}_s"]) for name in ("began", "detected", "mitigated", "recovered")]
-        return cls(*each, data["worst_error_share"], data["bad_from_s"], data["bad_until_s"])
+        each = data["by_replication"]
+        return cls(
+            began=tuple(each["began_s"]),
+            detected=tuple(each["detected_s"]),
+            mitigated=tuple(each["mitigated_s"]),
+            recovered=tuple(each["recovered_s"]),
+            worst_error_share=data["worst_error_share"],
+            bad_from_s=data["bad_from_s"],
+            bad_until_s=data["bad_until_s"],
+        )
 
 
 def incident(
@@ -259,7 +267,10 @@ def incident(
     before = _share_before(first_s, edges_s, whole_good, whole, cut)
     bad = [] if before is None else [since + int(i) for i in np.flatnonzero(_is_bad(before, whole_good, whole)[since:])]
     return Incident(
-        *(began, detected, mitigated, recovered),
+        began=began,
+        detected=detected,
+        mitigated=mitigated,
+        recovered=recovered,
         worst_error_share=max(shares, default=None),
         bad_from_s=float(edges_s[bad[0]]) if bad else None,
         bad_until_s=float(edges_s[bad[-1] + 1]) if bad else None,

@@ -85,7 +85,7 @@ class TrafficLine:
         return cls(
             tuple(data["requests"]),
             {name: tuple(counts) for name, counts in data["outcomes"].items()},
-            tuple(Estimate(*three, 0, "read from JSON") for three in ends),
+            tuple(Estimate(value, low, high, 0, "read from JSON") for value, low, high in ends),
             {name: _array(values) for name, values in data["latency_s"].items()},
             {name: _array(values) for name, values in data["latency_all_s"].items()},
         )
@@ -127,7 +127,13 @@ class ServiceLine:
     def from_dict(cls, data: Mapping[str, Any]) -> ServiceLine:
         """Read back what `to_dict` gave."""
         caches = {name: _array(values) for name, values in data.get("hit_ratio", {}).items()}
-        return cls(*(_array(data[name]) for name in (*_RATES, "utilization")), caches)
+        return cls(
+            requests_per_s=_array(data["requests_per_s"]),
+            failed_per_s=_array(data["failed_per_s"]),
+            retries_per_s=_array(data["retries_per_s"]),
+            utilization=_array(data["utilization"]),
+            hit_ratio=caches,
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -305,7 +311,8 @@ def _traffic_line(records: Sequence[Record], rows: list[int], level: float) -> T
 
 def _summed(records: Sequence[Record], rows: list[int], of: Callable[[Record], npt.NDArray[np.uint32]]) -> Ints:
     """(batches, buckets) of some streams in all replications."""
-    return np.sum([of(record)[rows].sum(axis=0, dtype=np.int64) for record in records], axis=0, dtype=np.int64)
+    summed: Ints = np.sum([of(record)[rows].sum(axis=0, dtype=np.int64) for record in records], axis=0)
+    return summed
 
 
 def _quantiles(counts: Ints, above: Ints, q: float) -> Floats:
