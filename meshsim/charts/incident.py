@@ -38,8 +38,8 @@ def incident_timeline(source: Source, ax: Axes | None = None, **look: Unpack[Loo
 
     Panels share the axis of time: the share of each tenant's requests that failed, with its interval; p99 of its
     answered requests; the share of proxies that have a push; hit ratios of caches. The last two are there if the run
-    has any. Vertical lines mark what happened, at the median of the replications, with a band from the earliest to
-    the latest. Up to five tenants are drawn: those of which most requests failed at worst.
+    has any. Vertical lines mark what happened, at the median of the replications, with a bar above from the earliest
+    to the latest where these differ. Up to five tenants are drawn: those of which most requests failed at worst.
 
     Parameters
     ----------
@@ -71,9 +71,10 @@ def incident_timeline(source: Source, ax: Axes | None = None, **look: Unpack[Loo
         for panel, one in zip(panels, found.axes, strict=True):
             panel.draw(scene, one)
             scene.mark(one, marks)
-            one.label_outer()
+            if not scene.is_alone:
+                one.label_outer()
         rows = scene.name_marks(found.axes[0], marks)
-        _label(scene, told, rows, len(marks))
+        _label(scene, told, rows, marks)
     return found.axes[0]
 
 
@@ -112,6 +113,7 @@ class _Mark:
     first_s: float
     last_s: float
     label: str
+    is_uncertain: bool
 
 
 def _marks(timeline: Timeline) -> list[_Mark]:
@@ -125,12 +127,13 @@ def _marks(timeline: Timeline) -> list[_Mark]:
             near[-1].append(one)
         else:
             groups.append([one])
-    return [_mark(group) for group in groups[:_MOST_MARKS]]
+    return [_mark(group, together_s) for group in groups[:_MOST_MARKS]]
 
 
-def _mark(group: Sequence[Happened]) -> _Mark:
+def _mark(group: Sequence[Happened], together_s: float) -> _Mark:
     label = f"{group[0].who}: {', '.join(one.what for one in group)}"
-    return _Mark(group[0].median_s, min(one.first_s for one in group), max(one.last_s for one in group), label)
+    first_s, last_s = min(one.first_s for one in group), max(one.last_s for one in group)
+    return _Mark(group[0].median_s, first_s, last_s, label, last_s - first_s > together_s)
 
 
 def _rows_of(starts: Sequence[float], widths: Sequence[float]) -> list[int]:
@@ -196,9 +199,6 @@ class _Scene:
             ax.axvspan(0.0, self.timeline.warmup_s * scale, color=theme.grid, alpha=0.6, lw=0, zorder=0, gid="warm-up")
         for mark in marks:
             ax.axvline(mark.at_s * scale, color=theme.muted, lw=0.8, zorder=1.5, gid=f"mark {mark.label}")
-            if mark.last_s - mark.first_s > _TOGETHER * self.timeline.edges_s[-1]:
-                ends = (mark.first_s * scale, mark.last_s * scale)
-                ax.axvspan(*ends, color=theme.muted, alpha=0.12, lw=0, zorder=0.5, gid=f"range {mark.label}")
         ax.set_xlim(0.0, self.edges[-1])
 
     def name_marks(self, ax: Axes, marks: Sequence[_Mark]) -> int:
@@ -209,6 +209,10 @@ class _Scene:
         starts = [mark.at_s * self.time.scale / self.edges[-1] * self._width() for mark in marks]
         rows = _rows_of(starts, [_points(mark.label) + 6.0 for mark in marks])
         for mark, row in zip(marks, rows, strict=True):
+            if mark.is_uncertain:
+                ends, place = np.array([mark.first_s, mark.last_s]) * self.time.scale, ax.get_xaxis_transform()
+                look: dict[str, Any] = {"color": theme.muted, "lw": 3.0, "solid_capstyle": "butt", "clip_on": False}
+                ax.plot(ends, [1.0, 1.0], transform=place, gid=f"range {mark.label}", **look)
             ax.annotate(
                 mark.label,
                 (mark.at_s * self.time.scale, 1.0),
@@ -232,8 +236,10 @@ class _Scene:
     def _width(self) -> float:
         """Points that a panel is going to be wide, at least."""
         whole: float = self.canvas.part.bbox.width / self.canvas.figure.dpi * 72
+        if self.is_alone:
+            return whole * self.canvas.axes[0].get_position().width
         names = [*self.tenants, *self.timeline.pushes, *_hit_ratios(self.timeline)]
-        legend = 0.0 if self.is_alone else _KEYS_POINTS + max(_points(folded(name, 22)) for name in names)
+        legend = _KEYS_POINTS + max(_points(folded(name, 22)) for name in names)
         return max(whole - _TICKS_POINTS - legend, whole / 4)
 
 
@@ -327,7 +333,7 @@ class _Caches:
         scene.legend(ax)
 
 
-def _label(scene: _Scene, told: Told, rows: int, marks: int) -> None:
+def _label(scene: _Scene, told: Told, rows: int, marks: Sequence[_Mark]) -> None:
     found, timeline = scene.canvas, scene.timeline
     top, bottom = found.axes[0], found.axes[-1]
     found.set_title(f"{told.topology} under {told.architecture}: what happened")
@@ -340,7 +346,8 @@ def _label(scene: _Scene, told: Told, rows: int, marks: int) -> None:
     batch = duration(float(timeline.edges_s[1]))
     parts = [f"Steps: batches of {batch}, by the time when requests arrived.", f"{intervals}."]
     if marks:
-        parts.append("Vertical lines: median times of what happened." if several else "Vertical lines: what happened.")
+        bars = "; bars on top: earliest to latest" if any(mark.is_uncertain for mark in marks) else ""
+        parts.append(f"Vertical lines: {'median times of ' if several else ''}what happened{bars}.")
     if timeline.warmup_s:
         parts.append("Grey: warm-up.")
     left_out = len(timeline.by_tenant) - len(scene.tenants)

@@ -93,8 +93,8 @@ Source = Annotated[
     typer.Argument(
         metavar="SOURCE",
         help="latency, time, topology, difference, timeline: a topology to simulate, or (not for topology) a .json "
-        "file that `meshsim run` or `meshsim compare` wrote with -o json. load, heatmap, scatter: the store of a sweep, "
-        "or a .csv or .parquet file with a row a point. cache-…: what meshsim cache --curve wrote with -o csv. "
+        "file that `meshsim run` or `meshsim compare` wrote with -o json. load, heatmap, scatter: the store of a "
+        "sweep, or a .csv or .parquet file with a row a point. cache-…: what meshsim cache --curve wrote with -o csv. "
         "Or - for stdin.",
         show_default=False,
     ),

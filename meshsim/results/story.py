@@ -11,6 +11,7 @@ from meshsim.results.text import duration, percent
 from meshsim.results.timeline import Timeline
 
 _LINES: Final = 12  # what fits beside the rest of a screen
+_LESSER: Final = ("is out", "kills", "stops", "skipped")  # left out first where there are too many
 _OFTEN: Final = 4  # what happens more often than that has one line
 
 
@@ -26,7 +27,8 @@ def story(timeline: Timeline) -> list[str]:
 def _table(timeline: Timeline) -> list[str]:
     times = Counter((one.who, one.what) for one in timeline.happenings)
     told = [one for one in timeline.happenings if times[one.who, one.what] <= _OFTEN or one.ordinal == 1]
-    shown, left = told[:_LINES], told[_LINES:]
+    by_rank = sorted(told, key=lambda one: one.what in _LESSER)  # stable: in the order of times within a rank
+    shown, left = by_rank[:_LINES], by_rank[_LINES:]
     rows = [
         [_at(one.median_s), one.who, one.what, _more(one, timeline, times[one.who, one.what])]
         for one in sorted(shown, key=lambda one: one.median_s)
@@ -37,7 +39,7 @@ def _table(timeline: Timeline) -> list[str]:
         for at, who, what, detail in rows
     ]
     if left:
-        lines.append(f"  … and {len(left)} more until {_at(max(one.last_s for one in left))} (-o json has all)")
+        lines.append(f"  … and {len(left)} more (-o json has all)")
     return lines
 
 
