@@ -26,7 +26,7 @@ _MARKED: Final = ("begins", "is rejected", "alarm", "goes back", "is back", "end
 _MOST_MARKS: Final = 12
 _TOGETHER: Final = 0.015  # of the run: what one event does within it has one mark
 _LONG_S: Final = 900.0  # runs beyond it are told in minutes
-_SMALL: Final = 7.0  # points of a mark's label
+_SMALL, _LABEL = 7.0, 8.0  # points of a mark's label, and of a panel's
 _ROW_POINTS: Final = 9.5
 _TICKS_POINTS, _KEYS_POINTS = 62.0, 44.0  # beside a panel: its ticks and label; a legend without its texts
 _WIDE: Final = 20.0  # ratio of the slowest p99 to the fastest: beyond it the axis is logarithmic
@@ -278,7 +278,7 @@ class _Failures:
             scene.line(ax, values, folded(name, 22), color=look.colour, ls=look.dash, lw=1.4)
             highest = max(highest, float(np.nanmax(values, initial=0.0)))
         ax.set_ylim(0.0, min(103.0, max(1.0, 1.25 * highest)))
-        ax.set_ylabel("failed requests (%)")
+        ax.set_ylabel("failed\nrequests (%)", fontsize=_LABEL)
         scene.legend(ax)
 
 
@@ -297,11 +297,11 @@ class _Slowness:
         if known.size and known.max() > _WIDE * known.min():
             ax.set_yscale("log")
             logarithmic(ax.yaxis, *ax.get_ylim())
-            ax.set_ylabel(f"p99 ({unit.name},\nlogarithmic)")
+            ax.set_ylabel(f"p99 ({unit.name},\nlogarithmic)", fontsize=_LABEL)
         else:
             ax.set_ylim(bottom=0.0)
             ax.yaxis.set_major_locator(MaxNLocator(4))
-            ax.set_ylabel(f"p99 ({unit.name})")
+            ax.set_ylabel(f"p99\n({unit.name})", fontsize=_LABEL)
 
 
 class _Pushes:
@@ -316,7 +316,7 @@ class _Pushes:
             ax.fill_between(at, 0.0, share, step="post", color=look["color"], alpha=0.12, lw=0)
             ax.plot(at, share, drawstyle="steps-post", label=folded(name, 22), **look)
         ax.set_ylim(0.0, 103.0)
-        ax.set_ylabel("proxies with\nthe push (%)")
+        ax.set_ylabel("push at\nproxies (%)", fontsize=_LABEL)
         scene.legend(ax)
 
 
@@ -329,7 +329,7 @@ class _Caches:
         for (name, ratio), look in zip(_hit_ratios(scene.timeline).items(), scene.greys(), strict=False):
             scene.line(ax, ratio * 100, folded(name, 22), **look)
         ax.set_ylim(0.0, 103.0)
-        ax.set_ylabel("hit ratio (%)")
+        ax.set_ylabel("hit ratio\n(%)", fontsize=_LABEL)
         scene.legend(ax)
 
 
