@@ -51,6 +51,8 @@ def _begin(control: Control, health: Health, fault: f.Fault) -> Callable[[], Non
             slower = 1.0 / (1.0 - fault.load)
             return _on_replicas(control, fault, lambda at: control.slow(at[0], slower, at[1]),
                                 lambda at: control.slow(at[0], 1.0, at[1]))  # fmt: skip
+        case f.Pause():
+            return _on_replicas(control, fault, lambda at: control.freeze(*at), lambda at: control.thaw(*at))
         case f.IoFault():
             return _on_replicas(control, fault, lambda at: control.slow_waits(at[0], fault.factor, at[1]),
                                 lambda at: control.slow_waits(at[0], 1.0, at[1]))  # fmt: skip
