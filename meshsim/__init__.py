@@ -6,8 +6,8 @@
 
 The functions in the order in which they are used: `load` and `validate` read a topology, `lower` shows what an
 architecture makes of it, `run` simulates one architecture, `compare` several, `sweep` many points (`open_store` reads
-them again), `snapshot` several futures of one past. A name is imported when it is first used, so that ``import
-meshsim`` costs milliseconds.
+them again), `snapshot` several futures of one past, `metastability` what stays when a trigger is gone. A name is
+imported when it is first used, so that ``import meshsim`` costs milliseconds.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     )
     from meshsim.futures import Snapshot, snapshot
     from meshsim.hit_ratios import cache_curve, cache_study
+    from meshsim.metastability.result import Metastability
+    from meshsim.metastability.study import metastability
     from meshsim.model.load import load, validate
     from meshsim.model.topology import Topology
     from meshsim.results.cache_study import CacheCurve, CacheStudy
@@ -53,6 +55,7 @@ __all__ = [
     "ExitCode",
     "InternalError",
     "MeshsimError",
+    "Metastability",
     "Result",
     "Snapshot",
     "SpecError",
@@ -69,6 +72,7 @@ __all__ = [
     "compare",
     "load",
     "lower",
+    "metastability",
     "open_store",
     "run",
     "snapshot",
@@ -87,6 +91,8 @@ _HOME = {
     **dict.fromkeys(("CacheCurve", "CacheStudy"), "meshsim.results.cache_study"),
     "Comparison": "meshsim.results.comparison",
     **dict.fromkeys(("Control", "TrafficWindow", "Window", "WorkWindow"), "meshsim.control"),
+    "Metastability": "meshsim.metastability.result",
+    "metastability": "meshsim.metastability.study",
     "Result": "meshsim.results.result",
     "SweepResult": "meshsim.sweeps.result",
     "Topology": "meshsim.model.topology",

@@ -13,6 +13,7 @@ from meshsim.charts.load import knee, knee_range, load_curve
 from meshsim.charts.propagation import propagation_graph
 from meshsim.charts.saving import save
 from meshsim.charts.scatter import sweep_scatter
+from meshsim.charts.stability import stability_map
 from meshsim.charts.time_split import time_split
 from meshsim.charts.told import read_json
 from meshsim.charts.topology import topology_map
@@ -30,6 +31,7 @@ __all__ = [
     "propagation_graph",
     "read_json",
     "save",
+    "stability_map",
     "sweep_heatmap",
     "sweep_scatter",
     "time_split",

@@ -16,6 +16,7 @@ COMMANDS = (
     "compare",
     "sweep",
     "results",
+    "metastability",
     "cache",
     "chart",
     "trace",
