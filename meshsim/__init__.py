@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     )
     from meshsim.futures import Snapshot, snapshot
     from meshsim.hit_ratios import cache_curve, cache_study
-    from meshsim.metastability.result import Metastability
-    from meshsim.metastability.study import metastability
+    from meshsim.metastable.result import Metastability
+    from meshsim.metastable.study import metastability
     from meshsim.model.load import load, validate
     from meshsim.model.topology import Topology
     from meshsim.results.cache_study import CacheCurve, CacheStudy
@@ -91,8 +91,8 @@ _HOME = {
     **dict.fromkeys(("CacheCurve", "CacheStudy"), "meshsim.results.cache_study"),
     "Comparison": "meshsim.results.comparison",
     **dict.fromkeys(("Control", "TrafficWindow", "Window", "WorkWindow"), "meshsim.control"),
-    "Metastability": "meshsim.metastability.result",
-    "metastability": "meshsim.metastability.study",
+    "Metastability": "meshsim.metastable.result",
+    "metastability": "meshsim.metastable.study",
     "Result": "meshsim.results.result",
     "SweepResult": "meshsim.sweeps.result",
     "Topology": "meshsim.model.topology",

@@ -80,7 +80,7 @@ def stability_map(points: pd.DataFrame, ax: Axes | None = None, *, proxies: str 
         found.part.suptitle(found.title if found.title is not None else own, x=0.01, ha="left",
                             fontsize=10, fontweight="bold")  # fmt: skip
         handles = [Patch(fc=colour, label=word) for word, colour in WORD_COLOURS.items()]
-        found.part.legend(handles=handles, loc="outside upper right", ncols=len(handles))
+        found.part.legend(handles=handles, loc="outside right upper")
     return found.axes[0]
 
 

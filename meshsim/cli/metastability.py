@@ -1,4 +1,4 @@
-"""``meshsim metastability``: the trigger is gone, and does goodput come back?"""
+"""``meshsim metastability``: whether goodput comes back when the trigger is gone."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from meshsim.cli.terminal import progress, say
 from meshsim.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from meshsim.metastability.result import Metastability
+    from meshsim.metastable.result import Metastability
 
 EXAMPLES = (
     "meshsim metastability metastable --load 0.2,0.7 --for 3s --recovery 20s --replications 1",
     "meshsim metastability metastable --policy none --policy 'budget=policies.store.retries.budget=10%' --load 0.7 "
-    "--proxies services.front.replicas=1,40 --recovery 40s --replications 1 --no-remedies --chart map.png",
+    "--proxies services.front.replicas=1,40 --for 2s --recovery 15s --replications 1 --no-remedies --chart map.png",
     "meshsim metastability metastable --trigger 'load_spike: {stream: web, factor: 3}' --load 0.5 --for 4s "
     "--recovery 20s --policy 'budget=policies.store.retries.budget=10%' --replications 1 -o json",
 )
@@ -109,9 +109,8 @@ def metastability(
     del debug
     if chart is not None:
         check_picture("--chart", chart)
-    loads = _loads(load)
-    grid = {"loads": loads, "policies": _policies(policy or ()), "proxies": _proxies(proxies)}
-    times = {"for_s": _seconds("--for", for_), "recovery_s": _seconds("--recovery", recovery)}
+    loads, changes, counts = _loads(load), _policies(policy or ()), _proxies(proxies)
+    for_s, recovery_s = _seconds("--for", for_), _seconds("--recovery", recovery)
 
     import meshsim
 
@@ -121,6 +120,11 @@ def metastability(
             source,
             split_architectures(arch) or ("sidecar",),
             trigger=trigger,
+            for_s=for_s,
+            loads=loads,
+            policies=changes,
+            proxies=counts,
+            recovery_s=recovery_s,
             remedies=remedies,
             engine=engine.value,
             seed=seed,
@@ -129,8 +133,6 @@ def metastability(
             overrides=overrides or (),
             progress=shown,
             quiet=quiet,
-            **grid,  # type: ignore[arg-type]
-            **times,
         )
     write(_text(found, output))
     if chart is not None:
@@ -144,15 +146,14 @@ def metastability(
 def _loads(text: str) -> list[float]:
     from meshsim.sweeps.axes import Axis, axis_of
 
-    axis = axis_of("--load", text)
     try:
-        return [float(value) for value in axis.values] if isinstance(axis, Axis) else _no_range("--load", text)
+        axis = axis_of("run.load", text)
+    except UsageError as error:
+        raise UsageError(f"--load {text}: {str(error).removeprefix('axis run.load: ')}") from None
+    try:
+        return [float(value) for value in axis.values] if isinstance(axis, Axis) else [float(text)]
     except ValueError:
         raise UsageError(f"--load {text}: write numbers, e.g. 0.5,0.7,0.9") from None
-
-
-def _no_range(option: str, text: str) -> list[float]:
-    raise UsageError(f"{option} {text}: a map has fixed values; write 0.2,0.5,0.8 or 0.2:0.8:0.3")
 
 
 def _policies(texts: Sequence[str]) -> Mapping[str, Sequence[str]]:
@@ -182,8 +183,8 @@ def _proxies(text: str | None) -> Mapping[str, Sequence[str]] | None:
         message = str(error).removeprefix(f"--axis '{text}': ")
         raise UsageError(f"--proxies '{text}': {message}") from None
     if not isinstance(axis, Axis):
-        _no_range("--proxies", text)
-    return {axis.path: axis.values} if isinstance(axis, Axis) else None
+        raise UsageError(f"--proxies {text}: a map has fixed values, e.g. {axis.path}=1,10,40")
+    return {axis.path: axis.values}
 
 
 def _seconds(option: str, text: str) -> float:
@@ -205,7 +206,7 @@ def _text(found: Metastability, output: Format) -> str:
 
 
 def _markdown(found: Metastability) -> str:
-    from meshsim.metastability import report
+    from meshsim.metastable import report
 
     lines = [f"**{report.headline(found)}**", ""]
     for title, (head, *rows) in report.maps(found):

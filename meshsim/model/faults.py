@@ -206,8 +206,8 @@ class ColdCache(_OfService):
 
 Fault = Annotated[
     CpuFault | MemoryFault | Pause | IoFault | ProcessKiller | Shutdown | Blackhole | DnsFault | LatencyFault
-    | PacketLoss | CertificateExpiry | TimeTravel | Crash | RestartHerd | SlowNode | ZoneLoss | Partition | DependencyDown
-    | LoadSpike | ColdCache,
+    | PacketLoss | CertificateExpiry | TimeTravel | Crash | RestartHerd | SlowNode | ZoneLoss | Partition
+    | DependencyDown | LoadSpike | ColdCache,
     Field(discriminator="kind"),
 ]  # fmt: skip
 

@@ -34,17 +34,17 @@ ALLOWED = {
     | {"model", "architectures", "engines", "control", "results", "workers", "settings", "simulate"},
     "sweeps": BELOW_ALL
     | {"model", "architectures", "engines", "results", "charts", "workers", "notebook", "settings", "simulate"},
-    "metastability": BELOW_ALL
+    "metastable": BELOW_ALL
     | {"model", "architectures", "engines", "control", "results", "charts", "workers", "notebook", "settings"}
     | {"simulate"},
     "__init__": BELOW_ALL
     | {"model", "architectures", "engines", "control", "results", "simulate", "futures", "sweeps", "hit_ratios"}
-    | {"metastability"},
+    | {"metastable"},
     "bench": BELOW_ALL | {"model", "architectures", "engines"},
     "lab": BELOW_ALL | {"model", "architectures", "engines", "results", "__init__"},
     "cli": BELOW_ALL
     | {"importers", "model", "architectures", "engines", "results", "charts", "simulate"}
-    | {"bench", "caches", "lab", "settings", "sweeps", "metastability", "__init__"},
+    | {"bench", "caches", "lab", "settings", "sweeps", "metastable", "__init__"},
     "__main__": {"cli"},
 }
 

@@ -58,7 +58,7 @@ class Goodput:
         if not len(bad):
             return 0.0
         back = first + int(bad[-1]) + 1
-        return None if back >= BATCHES else max(back * self.batch_s - since_s, 0.0)
+        return None if back >= BATCHES else round(max(back * self.batch_s - since_s, 0.0), 9)
 
 
 def goodput(record: Record) -> Goodput:
@@ -82,7 +82,7 @@ class Seen:
     before, after
         Share of good answers before the trigger, and in the last tenth of the time in which it may come back.
     back_s
-        How long (seconds) after the end of the trigger goodput was back, to within a batch of the run; None: it was not.
+        How long (seconds) after the end of the trigger goodput was back, to within a batch of the run; None: never.
     """
 
     word: Word

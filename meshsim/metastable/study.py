@@ -19,9 +19,9 @@ from meshsim.control.numbers import real_number
 from meshsim.engines import EngineName
 from meshsim.engines.record import BATCHES
 from meshsim.errors import UsageError
-from meshsim.metastability.goodput import Goodput, Seen, Word, goodput, majority
-from meshsim.metastability.remedies import REMEDIES, Remedy, possible, without_retries
-from meshsim.metastability.result import Metastability, Point, Setting
+from meshsim.metastable.goodput import Goodput, Seen, Word, goodput, majority
+from meshsim.metastable.remedies import REMEDIES, Remedy, possible, without_retries
+from meshsim.metastable.result import Metastability, Point, Setting
 from meshsim.model.faults import INSTANTS, Event
 from meshsim.model.load import load
 from meshsim.model.topology import Topology
@@ -34,6 +34,8 @@ from meshsim.workers import Stop, workers
 AS_WRITTEN: Final[Mapping[str, Sequence[str]]] = {"as written": ()}
 _ACTS_AFTER = 0.25  # of the time to come back: then somebody acts (assumed)
 _OBSERVED_AFTER = 0.5  # of the time to come back: so long is watched after a remedy (assumed)
+_WARMUP_S = 10.0
+_BATCHES_BEFORE = 4  # of a run before the trigger; goodput is that of the second half of them
 _MOST_POINTS = 10_000
 
 
@@ -85,7 +87,7 @@ def metastability(
     loads: Sequence[float] = (0.5, 0.7, 0.9),
     policies: Mapping[str, Sequence[str]] = AS_WRITTEN,
     proxies: Mapping[str, Sequence[object]] | None = None,
-    warmup_s: float = 10.0,
+    warmup_s: float | None = None,
     recovery_s: float = 60.0,
     remedies: bool = True,
     engine: EngineName = "compiled",
@@ -118,7 +120,7 @@ def metastability(
     proxies
         One path and its values, e.g. ``{"services.front.replicas": [1, 10, 40]}``: how many proxies there are.
     warmup_s, recovery_s
-        Before the trigger, and after it.
+        Time before the trigger (if absent 10 s, or more where the rest is long), and time to come back after it.
     remedies
         Try what ends it at points that are not stable: load shed to 50 %, retries off (each for `recovery_s`), a
         restart of the service that was struck (queues lost), from a quarter of `recovery_s` on.
@@ -165,18 +167,19 @@ def metastability(
 # -- what is asked -------------------------------------------------------------------------------------------------
 
 
-def _checked_times(warmup_s: float, for_s: float, recovery_s: float) -> _Times:
-    given = {"warmup_s": warmup_s, "for_s": for_s, "recovery_s": recovery_s}
-    for name, value in given.items():
-        if not 0.0 < real_number(value, name) < math.inf:
-            raise UsageError(f"{name} is above 0 s and finite, not {value}")
-    times = _Times(*(float(value) for value in given.values()))
-    if times.warmup_s < 4 * times.end_s / BATCHES:
+def _checked_times(warmup_s: float | None, for_s: float, recovery_s: float) -> _Times:
+    for name, value in {"warmup_s": warmup_s, "for_s": for_s, "recovery_s": recovery_s}.items():
+        if value is not None and not 0.0 < real_number(value, name) < math.inf:
+            raise UsageError(f"{name} must be above 0 s and finite, not {value}")
+    least_s = math.ceil((for_s + recovery_s) / (BATCHES / _BATCHES_BEFORE - 1))
+    if warmup_s is None:
+        return _Times(max(_WARMUP_S, float(least_s)), float(for_s), float(recovery_s))
+    if warmup_s < least_s:
         raise UsageError(
-            f"a warm-up of {times.warmup_s:g} s is too short to see what goodput is before the trigger: "
-            f"give {math.ceil((for_s + recovery_s) / (BATCHES / 4 - 1))} s or more, or less time to come back"
+            f"a warm-up of {warmup_s:g} s is too short to see what goodput is before the trigger, in a run of "
+            f"{warmup_s + for_s + recovery_s:g} s: give {least_s} s or more"
         )
-    return times
+    return _Times(float(warmup_s), float(for_s), float(recovery_s))
 
 
 def _text_of(trigger: str | Mapping[str, Any] | None, topology: Source, overrides: Sequence[str]) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
-from meshsim.metastability.goodput import BACK
+from meshsim.metastable.goodput import BACK
 from meshsim.results.text import duration, percent, table
 
 if TYPE_CHECKING:
-    from meshsim.metastability.result import Metastability, Point
+    from meshsim.metastable.result import Metastability, Point
 
 _ENDS = ["what ends it", "proxies", "policy", "load", "goodput before", "after", "first that helps", "tried in vain"]
 
@@ -93,7 +93,7 @@ def _turns(found: Metastability) -> Iterator[str]:
     for one in found.points:
         lines.setdefault((one.setting.architecture, one.setting.policy, one.setting.load), []).append(one)
     for (architecture, policy, load), points in lines.items():
-        for before, after in zip(points, points[1:], strict=False):
+        for before, after in pairwise(points):
             if (before.word == "stable") != (after.word == "stable"):
                 yield (
                     f"{architecture}, {policy}, load {load:g}: {before.word} with {found.axes[0]}="

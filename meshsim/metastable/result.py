@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from meshsim.metastability import report
-from meshsim.metastability.goodput import Seen, Word
+from meshsim.metastable import report
+from meshsim.metastable.goodput import Seen, Word
 from meshsim.results import html
 from meshsim.results.manifest import Timing, versions
 
