@@ -32,7 +32,6 @@ run: {duration: 120s, warmup: 10s}
 FAULTS = {
     "cpu": "{service: page, replicas: 2, load: 80%}",
     "memory": "{service: page, after: 5s, restart: 2s}",
-    "pause": "{service: page, replicas: 50%}",
     "io": "{service: page, replicas: 50%, factor: 3}",
     "process_killer": "{service: geo, replicas: 2, every: 20s, restart: 3s}",
     "shutdown": "{service: geo, drain: 0s, restart: 5s}",
@@ -50,6 +49,7 @@ FAULTS = {
     "dependency_down": "{service: geo, as: reset, share: 30%}",
     "load_spike": "{stream: web, factor: 3}",
     "cold_cache": "{service: page, cache: tiles}",
+    "pause": "{service: page, replicas: 2}",
 }
 
 PUSH_FAULTS = {
