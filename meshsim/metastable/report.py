@@ -12,7 +12,7 @@ from meshsim.results.text import duration, percent, table
 if TYPE_CHECKING:
     from meshsim.metastable.result import Metastability, Point
 
-_ENDS = ["what ends it", "proxies", "policy", "load", "goodput before", "after", "first that helps", "tried in vain"]
+_ENDS = ["architecture", "proxies", "policy", "load", "goodput before", "after", "first that helps", "tried in vain"]
 
 
 def summary(found: Metastability) -> Iterator[str]:
@@ -25,6 +25,7 @@ def summary(found: Metastability) -> Iterator[str]:
     ends = ends_rows(found)
     if len(ends) > 1:
         yield ""
+        yield "What ends it:"
         yield from table(ends)
     yield ""
     yield from sentences(found)
@@ -79,9 +80,8 @@ def ends_rows(found: Metastability) -> list[list[str]]:
 
 def sentences(found: Metastability) -> Iterator[str]:
     """What the words mean, and where the number of proxies turns them."""
-    back = percent(BACK)
     yield (
-        f"stable: at least {back} of the goodput of before within {duration(found.recovery_s)} (the time it took); "
+        f"stable: at least {100 * BACK:g} % of the goodput of before within {duration(found.recovery_s)} (the time it took); "
         f"vulnerable: not so, but after a trigger half as long; stuck: not even then, or never well"
     )
     yield from _turns(found)
