@@ -81,8 +81,9 @@ def ends_rows(found: Metastability) -> list[list[str]]:
 def sentences(found: Metastability) -> Iterator[str]:
     """What the words mean, and where the number of proxies turns them."""
     yield (
-        f"stable: at least {100 * BACK:g} % of the goodput of before within {duration(found.recovery_s)} (the time it took); "
-        f"vulnerable: not so, but after a trigger half as long; stuck: not even then, or never well"
+        f"stable: at least {100 * BACK:g} % of the goodput of before within {duration(found.recovery_s)} "
+        "(the time it took); "
+        "vulnerable: not so, but after a trigger half as long; stuck: not even then, or never well"
     )
     yield from _turns(found)
 
