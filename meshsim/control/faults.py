@@ -84,6 +84,8 @@ class Strikes:
         match fault:
             case f.CpuFault():
                 return overlaps.slow(fault.service, self._first(fault), 1.0 / (1.0 - fault.load))
+            case f.Pause():
+                return overlaps.freeze(fault.service, self._first(fault))
             case f.IoFault():
                 return overlaps.slow_waits(fault.service, self._first(fault), fault.factor)
             case f.LatencyFault():

@@ -39,6 +39,14 @@ class Overlaps:
 
         return self._hold_each("slow", service, replicas, factor, show)
 
+    def freeze(self, service: str, replicas: Collection[int]) -> Undo:
+        """Let the CPU of replicas stand still."""
+
+        def show(replica: int, pauses: Collection[None]) -> None:
+            (self.control.freeze if pauses else self.control.thaw)(service, [replica])
+
+        return self._hold_each("cpu", service, replicas, None, show)
+
     def slow_waits(self, service: str, replicas: Collection[int], factor: float) -> Undo:
         """Let waits at replicas take `factor` times as long."""
 
