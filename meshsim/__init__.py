@@ -6,8 +6,8 @@
 
 The functions in the order in which they are used: `load` and `validate` read a topology, `lower` shows what an
 architecture makes of it, `run` simulates one architecture, `compare` several, `sweep` many points (`open_store` reads
-them again), `snapshot` several futures of one past, `blast` everything that can go wrong, `metastability` what stays when
-a trigger is gone. A name is imported when it is first used, so that ``import meshsim`` costs milliseconds.
+them again), `snapshot` several futures of one past, `blast` everything that can go wrong, `metastability` what stays
+when a trigger is gone. A name is imported when it is first used, so that ``import meshsim`` costs milliseconds.
 """
 
 from __future__ import annotations
