@@ -331,7 +331,11 @@ def build_results(
 ) -> list[Result]:
     """Sum up all sides, with the largest of their warm-ups cut from each."""
     automatic = settings.warmup_s is None
-    cut = max(cut_batches(plane, runs, settings.warmup_s) for plane, runs in zip(planes, records, strict=True))
+    has_events = settings.events is not None
+    cut = max(
+        cut_batches(plane, runs, settings.warmup_s, has_events=has_events)
+        for plane, runs in zip(planes, records, strict=True)
+    )
     origin = Origin(
         settings.engine,
         settings.seed,

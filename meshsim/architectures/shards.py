@@ -5,9 +5,10 @@ A tenant whose configuration or traffic kills the replicas that serve it takes a
 and only those are lost whose subset is the very same; who shares some replicas loses a part of its capacity.
 C. MacCárthaigh, "Workload isolation using shuffle-sharding", Amazon Builders' Library (2019).
 
-Who gets what hangs on names alone, so tenants come and go without moving others. Both draw by rendezvous hashing (the
-highest of one hash for each candidate: D. Thaler and C. Ravishankar, "Using name-based mappings to increase hit rates",
-IEEE/ACM Trans. Networking 6 (1998)), so one more replica or cell moves few.
+Shards hang on a tenant's name alone, so that tenants come and go without moving others. Cells are filled evenly, as an
+operator would, so that a tenant who comes may move others. Both draw by rendezvous hashing (the highest of one hash for
+each candidate: D. Thaler and C. Ravishankar, "Using name-based mappings to increase hit rates", IEEE/ACM Trans.
+Networking 6 (1998)).
 """
 
 from __future__ import annotations
@@ -35,9 +36,10 @@ def cells(tenants: Sequence[str], replicas: int, count: int | Literal["per_tenan
     replicas
         How many there are; they are numbered from 0.
     count
-        How many cells. Each is a run of neighbours; sizes differ by one at most, and the larger ones come first. A
-        hash of its name puts a tenant into a cell, so some cells have more tenants than others. With ``per_tenant``
-        each tenant has a cell to itself, in the order of their names.
+        How many cells. Each is a run of neighbours; sizes differ by one at most, and the larger ones come first.
+        Cells have equally many tenants, or one more: in the order of a hash of their names, each goes to the cell that
+        a hash prefers among those with the fewest. With ``per_tenant`` each tenant has a cell to itself, in the order
+        of their names.
 
     Raises
     ------
@@ -49,13 +51,19 @@ def cells(tenants: Sequence[str], replicas: int, count: int | Literal["per_tenan
     >>> cells(["maps", "mail", "docs"], 7, "per_tenant")
     {'docs': (0, 1, 2), 'mail': (3, 4), 'maps': (5, 6)}
     >>> cells(["maps", "mail", "photos"], 7, 3)
-    {'maps': (5, 6), 'mail': (5, 6), 'photos': (3, 4)}
+    {'maps': (5, 6), 'mail': (0, 1, 2), 'photos': (3, 4)}
     """
     _check_tenants(tenants)
     ranges = cell_ranges(tenants, replicas, count)
     if count == "per_tenant":
         return dict(zip(sorted(tenants), ranges, strict=True))
-    return {tenant: ranges[max(range(count), key=lambda cell: _score(tenant, cell, _CELL))] for tenant in tenants}
+    found: dict[str, int] = {}
+    for tenant in sorted(tenants, key=lambda name: _score(name, count, _CELL)):
+        taken = Counter(found.values())
+        least = min(taken[cell] for cell in range(count))
+        free = [cell for cell in range(count) if taken[cell] == least]
+        found[tenant] = max(free, key=lambda cell: _score(tenant, cell, _CELL))
+    return {tenant: ranges[found[tenant]] for tenant in tenants}
 
 
 def cell_ranges(

@@ -39,12 +39,13 @@ if TYPE_CHECKING:
 
 DEFAULT_ARCHITECTURES: Final = ("none", "gateway", "sidecar", "ambient")
 DEFAULT_ROLLOUTS: Final = ("all-at-once", "canary")
-_AT_S = 12.0  # when a fault begins (assumed: queues are as long as ever by then)
+_LOOKS_BEFORE = 1.2  # of people's looks: one, so that they know what is usual, and a little (assumed)
+_SETTLES_S = 12.0  # and not before queues are as long as ever (assumed)
 _LASTS_S = 20.0  # how long an ordinary one lasts (assumed)
 _BAKE_MOST_S = 10.0  # a rollout's bake times are cut to this, so that one can be simulated in minutes
 _PEOPLE_MOST_S = 10.0  # of the time that people take this much is simulated: what lies between goes on as it is
 _SAMPLED = 2_000  # requests of a run whose failures are followed (assumed: shares to about 2 %)
-_BATCHES_BEFORE = (6, 4, 3, 2, 1)  # a fault begins at the edge of a batch
+_BATCHES_BEFORE = (15, 12, 10, 8, 6, 5, 4, 3, 2, 1)  # a fault begins at the edge of a batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,9 @@ def blast(
     names = [parse_architecture(one).label for one in architectures]
     chosen = chosen_strikes(spec, only, exhaustive=exhaustive)
     tasks = plan(spec, names, chosen, chosen_rollouts(spec, rollouts, exhaustive=exhaustive))
-    settings = settings_of(spec, engine=engine, seed=seed, replications=1, duration_s=None, warmup_s=_AT_S, jobs=jobs)
+    settings = settings_of(
+        spec, engine=engine, seed=seed, replications=1, duration_s=None, warmup_s=begins_s(spec), jobs=jobs
+    )
     place = _Place(spec, settings, chosen, from_warm)
     compile_engine(engine, place.plane(names[0]), quiet)
     with workers(jobs, engine) as submit, progress_shown(progress, quiet) as shown:
@@ -162,6 +165,24 @@ def plan(
     return tasks
 
 
+def begins_s(spec: Topology) -> float:
+    """When faults begin."""
+    return max(_LOOKS_BEFORE * spec.people.monitoring_s, _SETTLES_S)
+
+
+def count_runs(
+    spec: Topology, architectures: Sequence[str | Architecture], chosen: Sequence[Strike], rollouts: Sequence[Rollout]
+) -> tuple[int, float]:
+    """How many runs a blast makes, those in which nothing happens too, and how many seconds they simulate."""
+    names = [parse_architecture(one).label for one in architectures]
+    tasks = plan(spec, names, chosen, rollouts)
+    settings = settings_of(
+        spec, engine="compiled", seed=None, replications=1, duration_s=None, warmup_s=begins_s(spec), jobs=1
+    )
+    wanted = _runs(_Place(spec, settings, chosen, from_warm=False), tasks)
+    return len(wanted), sum(task.horizon_s for task in wanted.values())
+
+
 def _baking_s(spec: Topology, rollout: Rollout) -> float:
     """How long a rollout takes until it is everywhere, at most."""
     if rollout.by == "all":
@@ -173,9 +194,10 @@ def _baking_s(spec: Topology, rollout: Rollout) -> float:
 
 def _horizon_s(spec: Topology, baking_s: float) -> float:
     """How long a run has to be: until people have noticed, acted, and it is better; so that the fault is at an edge."""
-    needed_s = _AT_S + max(baking_s, 0.0) + 1.5 * spec.people.monitoring_s + _PEOPLE_MOST_S
+    at_s = begins_s(spec)
+    needed_s = at_s + max(baking_s, 0.0) + 1.5 * spec.people.monitoring_s + _PEOPLE_MOST_S
     for batches in _BATCHES_BEFORE:
-        horizon_s = _AT_S * BATCHES / batches
+        horizon_s = at_s * BATCHES / batches
         if horizon_s >= needed_s:
             return horizon_s
     often = f"people.monitoring of {spec.people.monitoring_s:g} s"
@@ -213,7 +235,7 @@ class _Place:
         if strike is None:
             return self.plane(task.architecture), None
         rollouts = () if task.rollout is None else (task.rollout,)
-        event = strike.event(_AT_S, _LASTS_S, "" if task.rollout is None else task.rollout.name)
+        event = strike.event(begins_s(self.spec), _LASTS_S, "" if task.rollout is None else task.rollout.name)
         events = Events((event,), rollouts, self.spec.control_plane, self.spec.people, _PEOPLE_MOST_S)
         if strike.push is None:
             return self.plane(task.architecture), events
@@ -240,15 +262,26 @@ class _Place:
         return replace(self.settings, duration_s=task.horizon_s, record_traces=True, sampled=_SAMPLED)
 
 
-def _simulate(
-    place: _Place, tasks: Sequence[_Task], submit: Callable[..., Future[_Found]], progress: Progress | None
-) -> dict[object, _Found]:
-    """Make each run once."""
+def _runs(place: _Place, tasks: Sequence[_Task]) -> dict[object, _Task]:
+    """Each run once, those in which nothing happens first."""
     calms = [
         _Task(name, None, None, horizon_s)
         for name, horizon_s in dict.fromkeys((task.architecture, task.horizon_s) for task in tasks)
     ]
-    wanted = {key: task for task in [*calms, *tasks] if (key := place.key(task)) is not None}
+    wanted: dict[object, _Task] = {}
+    for task in [*calms, *tasks]:
+        key = place.key(task)
+        if key is not None:
+            wanted.setdefault(key, task)
+    return wanted
+
+
+def _simulate(
+    place: _Place, tasks: Sequence[_Task], submit: Callable[..., Future[_Found]], progress: Progress | None
+) -> dict[object, _Found]:
+    """Make each run once."""
+    wanted = _runs(place, tasks)
+    calms = [task for task in wanted.values() if task.strike is None]
     done = 0
     if progress is not None:
         progress(0, len(wanted))
@@ -262,7 +295,7 @@ def _simulate(
     warm = {}
     if place.from_warm:
         for task in calms:
-            warm[task] = submit(_warm, place.plane(task.architecture), place.settings_of(task))
+            warm[task] = submit(_warm, place.plane(task.architecture), place.settings_of(task), begins_s(place.spec))
     futures = {}
     for key, task in wanted.items():
         plane, events = place.of(task)
@@ -282,10 +315,10 @@ class _Found:
     propagation: Propagation | None
 
 
-def _warm(plane: Plane, settings: Settings, *, stop: Stop | None) -> CompiledRun:
+def _warm(plane: Plane, settings: Settings, at_s: float, *, stop: Stop | None) -> CompiledRun:
     """What comes before a fault, once for all."""
     run = begin_replication(plane, settings, 0)
-    for until_ns in [*(mark for mark in pauses(settings) if mark < _AT_S * 1e9), round(_AT_S * 1e9)]:
+    for until_ns in [*(mark for mark in pauses(settings) if mark < at_s * 1e9), round(at_s * 1e9)]:
         if stop is not None and stop():
             raise KeyboardInterrupt
         run.advance(until_ns)
@@ -302,12 +335,12 @@ def _run(
     stop: Stop | None,
 ) -> _Found:
     run = begin_replication(plane, settings, 0) if past is None else past.copy()
-    since_s = 0.0 if past is None else _AT_S
+    since_s = 0.0 if past is None else begins_s(spec)
     marks = [mark for mark in pauses(settings) if mark > since_s * 1e9]
     controllers = () if events is None else (events,)
     record = drive(run, plane, controllers, pauses=marks, stop=stop, since_s=since_s)
     sampled = None if events is None else keep(plane, [record], 0, settings.seed)
-    spread = None if sampled is None else propagation(sampled, start_s=_AT_S)
+    spread = None if sampled is None else propagation(sampled, start_s=begins_s(spec))
     return _Found(beyond_objective(spec, plane, record), record.happenings, spread)
 
 
@@ -323,14 +356,14 @@ def _cells(place: _Place, tasks: Sequence[_Task], found: dict[object, _Found]) -
             continue
         calm = found[place.key(_Task(task.architecture, None, None, task.horizon_s))].beyond
         hit = found[key]
-        happenings = hit.happenings
+        happenings = tuple(h if h.who == "people" else h._replace(who=strike.name) for h in hit.happenings)
         plane = place.plane(task.architecture)
         proxies = None if strike.push is None else len(place.reached(task.architecture, strike.push))
-        measured = harm(plane, hit.beyond, calm, happenings, _AT_S, task.horizon_s)
+        measured = harm(plane, hit.beyond, calm, happenings, begins_s(place.spec), task.horizon_s)
         yield of(proxies, measured, happenings, hit.propagation)
 
 
 def _no_harm(spec: Topology) -> Harm:
     tenants = sorted({stream.tenant for stream in spec.traffic})
     nothing = dict.fromkeys(tenants, 0.0)
-    return Harm(0.0, nothing, (), (), nothing, None, None, None, 0.0)
+    return Harm(0.0, nothing, nothing, (), (), nothing, None, None, 0.0, 0.0)

@@ -20,8 +20,6 @@ from meshsim.model.topology import Topology
 HARMED = 0.01
 """A tenant is harmed whose share of requests beyond objective rises by this much while the fault is there (assumed)."""
 
-_BACK = 0.99  # goodput of that of the run without the fault: it has come back (assumed)
-
 
 @dataclass(frozen=True, slots=True)
 class Beyond:
@@ -78,20 +76,24 @@ class Harm:
         Of the requests that arrived while it was there, more than without it were beyond objective.
     by_tenant
         The same by tenant.
+    after_by_tenant
+        The same of those that arrived when it was over: what it left behind, queues and retries.
     tenants, services
-        Those that were harmed; services are applications.
+        Those that were harmed, while it was there or after it; services are applications.
     error_minutes
         By tenant: minutes, each counted by the share of requests beyond objective, until the end of the run and what
         people took longer than was simulated.
     detect_s, mitigate_s, recover_s
         From its beginning until an alarm, until it was gone or taken back (with the time that people took), and until
-        goodput was back; None: not within the run.
+        hardly a request was beyond objective that would not have been without it, for good, but not sooner than it was
+        gone; None: not within the run. Who was never harmed recovers at once.
     skipped_s
         How much of the time that people took was not simulated: it counts as the last that was simulated before.
     """
 
     share: float
     by_tenant: Mapping[str, float]
+    after_by_tenant: Mapping[str, float]
     tenants: tuple[str, ...]
     services: tuple[str, ...]
     error_minutes: Mapping[str, float]
@@ -120,21 +122,24 @@ def harm(
     skipped_s = sum(float(h.detail) for h in happenings if h.what == "skipped" and h.at_ns < until_ns)
     first = round(at_s / hit.batch_s)
     until_s = horizon_s if back_s is None else back_s
-    last = max(first + 1, min(BATCHES, int(np.ceil(until_s / hit.batch_s - 1e-9))))
-    during = slice(first, last)
+    # whole batches: in one in which it ended, requests that it held up come all at once
+    last = max(first + 1, min(BATCHES, int(until_s / hit.batch_s + 1e-9)))
+    during, after = slice(first, last), slice(min(BATCHES, int(np.ceil(until_s / hit.batch_s - 1e-9))), BATCHES)
     more = {name: _more(hit, calm, row, during) for row, name in enumerate(hit.tenants)}
     requests = hit.requests[:, during].sum(axis=1)
     total = float(sum(more[name] * n for name, n in zip(hit.tenants, requests, strict=True)) / max(requests.sum(), 1))
-    recovered_s = _recovered_s(hit, calm, first)
+    left = {name: _more(hit, calm, row, after) for row, name in enumerate(hit.tenants)}
+    recovered_s = _recovered_s(hit, calm, first, until_s)
     return Harm(
         share=total,
         by_tenant=more,
-        tenants=tuple(name for name in hit.tenants if more[name] >= HARMED),
+        after_by_tenant=left,
+        tenants=tuple(name for name in hit.tenants if max(more[name], left[name]) >= HARMED),
         services=_services(plane, hit, calm, during),
         error_minutes=_error_minutes(hit, calm, first, last, skipped_s),
         detect_s=min(times["alarm"]) - at_s if times["alarm"] else None,
         mitigate_s=None if back_s is None else back_s - at_s + skipped_s,
-        recover_s=None if recovered_s is None else max(recovered_s - at_s, 0.0) + skipped_s,
+        recover_s=None if recovered_s is None else recovered_s - at_s + (skipped_s if recovered_s > at_s else 0.0),
         skipped_s=skipped_s,
     )
 
@@ -174,11 +179,12 @@ def _error_minutes(hit: Beyond, calm: Beyond, first: int, last: int, skipped_s: 
     return dict(zip(hit.tenants, (minutes + before_back * skipped_s / 60.0).tolist(), strict=True))
 
 
-def _recovered_s(hit: Beyond, calm: Beyond, first: int) -> float | None:
-    """When the good answers were again as many as without the fault, for good; None: not within the run."""
-    good, usual = hit.good.sum(axis=0), calm.good.sum(axis=0)
-    bad = np.flatnonzero(good[first:] < _BACK * usual[first:])
+def _recovered_s(hit: Beyond, calm: Beyond, first: int, until_s: float) -> float | None:
+    """When it was over and nobody was harmed any more; when it began if nobody ever was; None: not within the run."""
+    n = np.maximum(hit.requests.sum(axis=0), 1), np.maximum(calm.requests.sum(axis=0), 1)
+    more = hit.beyond.sum(axis=0) / n[0] - calm.beyond.sum(axis=0) / n[1]
+    bad = np.flatnonzero(more[first:] >= HARMED)
     if not len(bad):
         return first * hit.batch_s
     after = first + int(bad[-1]) + 1
-    return None if after >= BATCHES else after * hit.batch_s
+    return None if after >= BATCHES else max(after * hit.batch_s, until_s)

@@ -64,6 +64,7 @@ class Cell:
             "proxies": self.proxies,
             "beyond_objective": self.harm.share,
             "beyond_objective_by_tenant": dict(self.harm.by_tenant),
+            "beyond_objective_after_by_tenant": dict(self.harm.after_by_tenant),
             "tenants_harmed": list(self.harm.tenants),
             "services_harmed": list(self.harm.services),
             "error_minutes": dict(self.harm.error_minutes),
@@ -143,8 +144,9 @@ class Blast:
         Returns
         -------
         pandas.DataFrame
-            Columns kind, place, architecture, rollout, proxies, tenant, beyond_objective, error_minutes, harmed, and of
-            the cell as a whole tenants_harmed, services_harmed (counts), detect_s, mitigate_s, recover_s.
+            Columns kind, place, architecture, rollout, proxies, tenant, beyond_objective, beyond_objective_after,
+            error_minutes, harmed, and of the cell as a whole tenants_harmed, services_harmed (counts), detect_s,
+            mitigate_s, recover_s.
         """
         import pandas as pd
 
@@ -161,6 +163,7 @@ class Blast:
                     "proxies": cell.proxies,
                     "tenant": tenant,
                     "beyond_objective": cell.harm.by_tenant[tenant],
+                    "beyond_objective_after": cell.harm.after_by_tenant[tenant],
                     "error_minutes": cell.harm.error_minutes[tenant],
                     "harmed": tenant in cell.harm.tenants,
                     "tenants_harmed": len(cell.harm.tenants),

@@ -10,7 +10,7 @@ import typer
 
 from meshsim.cli import options
 from meshsim.cli.options import Engine, Format, help_text, split_architectures
-from meshsim.cli.output import as_json, as_markdown, frame_as_csv, write
+from meshsim.cli.output import as_csv, as_json, as_markdown, write
 from meshsim.cli.pictures import check_picture, save_picture, use_files_only
 from meshsim.cli.reading import read_topology
 from meshsim.cli.terminal import progress
@@ -117,16 +117,20 @@ def _plan(
     output: Format,
 ) -> str:
     """Count and list what would be run."""
-    from meshsim.blasts.blasting import chosen_rollouts, chosen_strikes, plan
+    from meshsim.blasts.blasting import chosen_rollouts, chosen_strikes, count_runs
 
     chosen = chosen_strikes(spec, only, exhaustive=exhaustive)
     ways = chosen_rollouts(spec, rollouts or None, exhaustive=exhaustive)
-    tasks = plan(spec, architectures, chosen, ways)
+    runs, simulated_s = count_runs(spec, architectures, chosen, ways)
     if output is Format.JSON:
-        return as_json({"runs": len(tasks), "faults": [strike.name for strike in chosen]})
-    simulated_s = sum(task.horizon_s for task in tasks)
+        faults = [strike.name for strike in chosen]
+        return as_json({"runs": runs, "simulated_s": simulated_s, "faults": faults})
+    if output is Format.CSV:
+        return as_csv(["kind", "place"], [[strike.kind, strike.place] for strike in chosen])
+    if output is Format.MD:
+        return as_markdown(["kind", "place"], [[strike.kind, strike.place] for strike in chosen])
     under = ", ".join(architectures)
-    counts = f"{len(chosen)} faults, {len(tasks)} runs under {under}: {simulated_s:.0f} s of simulated time"
+    counts = f"faults: {len(chosen)}; runs under {under}: {runs}, {simulated_s:.0f} s of simulated time"
     return "\n".join([counts, *(f"  {strike.name}" for strike in chosen)])
 
 
@@ -134,7 +138,8 @@ def _text(found: Blast, output: Format) -> str:
     if output is Format.JSON:
         return as_json(found.to_dict())
     if output is Format.CSV:
-        return frame_as_csv(found.frame())
+        text: str = found.frame().to_csv(index=False, lineterminator="\n")
+        return text
     if output is Format.TABLE:
         return found.summary()
     from meshsim.blasts import report

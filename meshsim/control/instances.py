@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from meshsim.architectures.plane import Plane, PlaneService
@@ -77,12 +78,7 @@ def in_scope(plane: Plane, push: Push, configuration: int) -> list[Instance]:
     if scope.kind == "gateway":
         return _all(gateways)
     if scope.kind == "cell":
-        cell = int(scope.name)
-        return [
-            Instance(one.name, i)
-            for one in gateways
-            for i in (one.cells[cell] if cell < len(one.cells) else range(len(one.replicas)))
-        ]
+        return [Instance(one.name, i) for one in gateways for i in _cell(one, int(scope.name))]
     if scope.kind == "tenant":
         return [
             Instance(one.name, i)
@@ -90,6 +86,18 @@ def in_scope(plane: Plane, push: Push, configuration: int) -> list[Instance]:
             for i in (one.shards.get(scope.name, ()) if one.shards else range(len(one.replicas)))
         ]
     return _all(proxies)
+
+
+def _cell(gateway: PlaneService, number: int) -> Sequence[int]:
+    """Replicas of a cell; what is not divided is cell 0, and there is no other."""
+    cells = gateway.cells or (tuple(range(len(gateway.replicas))),)
+    return cells[number] if number < len(cells) else ()
+
+
+def differs(plane: Plane, service: str, configuration: int) -> bool:
+    """Whether a configuration that may be pushed changes what a proxy does with requests."""
+    proxy = plane.service(service)
+    return any(steps is not proxy.endpoints[name][0] for name, steps in proxy.pushed[configuration].items())
 
 
 def _is_about_calls(push: Push) -> bool:

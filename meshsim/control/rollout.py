@@ -12,7 +12,7 @@ import simpy
 
 from meshsim.control import analysis
 from meshsim.control.control import Control
-from meshsim.control.instances import Instance, by_name, in_scope
+from meshsim.control.instances import Instance, by_name, differs, in_scope
 from meshsim.control.pushing import Pushing
 from meshsim.model.faults import Push
 from meshsim.model.rollouts import FixedAnalysis, Rollout, SequentialAnalysis
@@ -80,7 +80,9 @@ class RollOut:
         """Who gets it, wave by wave; of a half-applied push the later ones do not."""
         alone = self.pushing.before_first + (1 << self.number) - 1
         everybody = in_scope(self.control.plane, self.push, alone)
-        everybody.sort(key=_shuffled)
+        plane = self.control.plane
+        # first those whose requests can show whether it is bad
+        everybody.sort(key=lambda one: (not differs(plane, one.service, alone), _shuffled(one)))
         left = math.ceil(self.push.reaches * len(everybody) - 1e-9)
         waves = []
         for wave in self._divided(everybody):

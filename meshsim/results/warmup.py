@@ -112,15 +112,18 @@ def unsettled(records: Sequence[Record]) -> bool:
     return bool(mser_5(occupancy) == occupancy.size // 5 // 2 * 5) or cut_of_caches(records) >= BATCHES // 2
 
 
-def given_cut(warmup_s: float, duration_s: float) -> int:
+def given_cut(warmup_s: float, duration_s: float, *, has_events: bool = False) -> int:
     """Batches to cut for a warm-up that the user gave, rounded up to whole batches.
+
+    With events it is rounded down: the first of them may come as soon as the warm-up is over, and has to be measured.
 
     Raises
     ------
     UsageError
         When fewer than two batches would be left.
     """
-    cut = math.ceil(round(warmup_s / duration_s * BATCHES, 9))
+    exact = round(warmup_s / duration_s * BATCHES, 9)
+    cut = math.floor(exact) if has_events else math.ceil(exact)
     if cut > BATCHES - 2:
         raise UsageError(
             f"run.warmup {warmup_s:g}s leaves nothing of run.duration {duration_s:g}s to measure; "
@@ -129,8 +132,8 @@ def given_cut(warmup_s: float, duration_s: float) -> int:
     return cut
 
 
-def cut_batches(plane: Plane, records: Sequence[Record], warmup_s: float | None) -> int:
+def cut_batches(plane: Plane, records: Sequence[Record], warmup_s: float | None, *, has_events: bool = False) -> int:
     """Batches to cut: as given, or found automatically when `warmup_s` is None."""
     if warmup_s is None:
         return automatic_cut(plane, records)
-    return given_cut(warmup_s, records[0].duration_ns * 1e-9)
+    return given_cut(warmup_s, records[0].duration_ns * 1e-9, has_events=has_events)

@@ -116,16 +116,12 @@ def test_cells_partition_the_replicas(tenants: list[str], replicas: int, data: s
 def test_all_cells_are_used_alike() -> None:
     got = Counter(cells(MANY, 11, 4).values())
     assert sorted(got) == [(0, 1, 2), (3, 4, 5), (6, 7, 8), (9, 10)]
-    assert stats.chisquare(list(got.values())).pvalue > UNLIKELY
+    assert max(got.values()) - min(got.values()) <= 1
 
 
-def test_one_more_cell_draws_tenants_from_all_others_and_moves_nobody_else() -> None:
-    """Cells of one replica, so that their numbers are the replicas'."""
-    before, after = cells(MANY, 5, 5), cells(MANY, 6, 6)
-    moved = [tenant for tenant in MANY if before[tenant] != after[tenant]]
-    assert {after[tenant] for tenant in moved} == {(5,)}
-    assert {before[tenant] for tenant in moved} == {(0,), (1,), (2,), (3,), (4,)}
-    assert stats.binomtest(len(moved), len(MANY), 1 / 6).pvalue > UNLIKELY
+def test_few_tenants_have_cells_of_their_own() -> None:
+    for n in range(1, 6):
+        assert len(set(cells(MANY[:n], 5, 5).values())) == n
 
 
 @settings(max_examples=50, deadline=None)
@@ -145,7 +141,7 @@ def test_a_cell_for_each_tenant(tenants: list[str], more: int) -> None:
 
 @settings(max_examples=50, deadline=None)
 @given(names, st.integers(2, 9))
-@pytest.mark.parametrize("assign", [cells, shuffle_shards])
+@pytest.mark.parametrize("assign", [shuffle_shards])
 def test_others_move_nobody(assign: Callable[..., dict[str, tuple[int, ...]]], tenants: list[str], n: int) -> None:
     """Each alone, and all of them in the reverse order, get what they get together."""
     together = assign(tenants, 9, n)
