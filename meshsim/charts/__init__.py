@@ -8,6 +8,7 @@ from meshsim.charts.cache_heatmap import cache_heatmap
 from meshsim.charts.difference import difference_forest
 from meshsim.charts.heatmap import sweep_heatmap
 from meshsim.charts.hit_ratio import cache_curve
+from meshsim.charts.incident import incident_timeline
 from meshsim.charts.latency import latency_cdf
 from meshsim.charts.load import knee, knee_range, load_curve
 from meshsim.charts.propagation import propagation_graph
@@ -24,6 +25,7 @@ __all__ = [
     "cache_curve",
     "cache_heatmap",
     "difference_forest",
+    "incident_timeline",
     "knee",
     "knee_range",
     "latency_cdf",

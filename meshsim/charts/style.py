@@ -3,7 +3,7 @@
 Colours of architectures are those of M. Okabe and K. Ito, "Color universal design" (2008), which readers with any
 colour vision tell apart; a marker and a dash of its own say the same again. Parts of a request's time are areas and
 have pastels of P. Tol's "light" scheme (SRON technical note EPS-TN-09-002, 2021), so that no part is taken for an
-architecture; what enforcers of policies add is dark.
+architecture; what enforcers of policies add is dark. Tenants have Tol's "vibrant" colours.
 """
 
 from __future__ import annotations
@@ -94,6 +94,24 @@ PART_COLOURS: Final = {
     "connection": "#225588",
     "failed tries": "#882255",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """How a line among others is drawn that is no architecture."""
+
+    colour: str
+    dash: Any = "-"
+
+
+#: Tenants, in the order of their names.
+SERIES: Final = (
+    Line("#0077BB"),
+    Line("#EE7733", (0, (5, 1.5))),
+    Line("#33BBEE", (0, (1.5, 1))),
+    Line("#EE3377", (0, (6, 1, 1.5, 1))),
+    Line("#CC3311", (0, (3, 1))),
+)
 
 
 def mark_of(architecture: str) -> Mark:

@@ -15,6 +15,7 @@ from meshsim.results.comparison import Comparison, Difference
 from meshsim.results.curve import LatencyCurve
 from meshsim.results.intervals import Estimate
 from meshsim.results.result import SCHEMA_VERSION, Result
+from meshsim.results.timeline import Timeline
 from meshsim.results.traffic import QUANTITIES
 
 
@@ -34,6 +35,8 @@ class Told:
         See `LatencyCurve`.
     time_split
         Where the time went.
+    timeline
+        The run over time, if it has events.
     """
 
     topology: str
@@ -44,6 +47,7 @@ class Told:
     latency_s: dict[str, Estimate]
     curve: LatencyCurve
     time_split: Breakdown
+    timeline: Timeline | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,6 +86,7 @@ def _told(result: Result) -> Told:
         latency_s=result.latency_s,
         curve=result.total.curve,
         time_split=result.time_split,
+        timeline=result.timeline,
     )
 
 
@@ -132,6 +137,7 @@ def _side(data: Mapping[str, Any]) -> Told:
         latency_s=_estimates(data["latency_s"]),
         curve=LatencyCurve(np.array(curve["latency_s"], np.float64), np.array(curve["share"], np.float64)),
         time_split=Breakdown(_split(split["mean"]), _split(split["slowest_1%"])),
+        timeline=Timeline.from_dict(data["timeline"], data.get("happenings", ())) if "timeline" in data else None,
     )
 
 

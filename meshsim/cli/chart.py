@@ -44,6 +44,7 @@ class Kind(StrEnum):
     TIME = "time"
     TOPOLOGY = "topology"
     DIFFERENCE = "difference"
+    TIMELINE = "timeline"
     LOAD = "load"
     HEATMAP = "heatmap"
     SCATTER = "scatter"
@@ -69,7 +70,7 @@ _OWNERS: Final = {
     "--objective": (Kind.LOAD,),
     "--where": _OF_SWEEPS,
 }
-_SIMULATING = "Simulating: latency, time, topology, difference"
+_SIMULATING = "Simulating: latency, time, topology, difference, timeline"
 _SWEEPING = "Rows of a sweep: load, heatmap, scatter, and caches"
 _PICTURE = "The picture"
 
@@ -78,7 +79,8 @@ What = Annotated[
     typer.Argument(
         metavar="KIND",
         help="latency: its distribution. time: where it goes, by hop. topology: services and how busy they are. "
-        "difference: paired differences from the first architecture. load: p99 and goodput against load. "
+        "difference: paired differences from the first architecture. "
+        "timeline: a run with events over time, and what happened. load: p99 and goodput against load. "
         "heatmap: a quantity over two axes of a sweep. scatter: a quantity against each axis, for Latin hypercubes. "
         "cache-curve: hit ratios along a curve of meshsim cache, and latency against them. "
         "cache-heatmap: hit ratios over two axes. cache-cost: memory of the next percentage point of hit ratio, and "
@@ -90,9 +92,9 @@ Source = Annotated[
     str,
     typer.Argument(
         metavar="SOURCE",
-        help="latency, time, topology, difference: a topology to simulate, or (not for topology) a .json file that "
-        "`meshsim run` or `meshsim compare` wrote with -o json. load, heatmap, scatter: the store of a sweep, or a "
-        ".csv or .parquet file with a row a point. cache-…: what meshsim cache --curve wrote with -o csv. "
+        help="latency, time, topology, difference, timeline: a topology to simulate, or (not for topology) a .json "
+        "file that `meshsim run` or `meshsim compare` wrote with -o json. load, heatmap, scatter: the store of a "
+        "sweep, or a .csv or .parquet file with a row a point. cache-…: what meshsim cache --curve wrote with -o csv. "
         "Or - for stdin.",
         show_default=False,
     ),
@@ -154,9 +156,9 @@ Arch = Annotated[
     typer.Option(
         "--arch",
         metavar="ARCH,...",
-        help="Architectures, with commas or as several options; time and topology take one, difference has the first "
-        "as baseline. Of numbers that are there: which of them to draw. "
-        r"\[default: none for time and topology, else none,gateway,sidecar,ambient]",
+        help="Architectures, with commas or as several options; time, topology and timeline take one, difference has "
+        "the first as baseline. Of numbers that are there: which of them to draw. "
+        r"\[default: none for time, topology and timeline, else none,gateway,sidecar,ambient]",
         show_default=False,
         rich_help_panel=_SIMULATING,
     ),
@@ -305,7 +307,7 @@ def _chosen(found: Told | ToldComparison, asked: _Asked) -> Told | ToldCompariso
             raise UsageError(f"--arch {name}: {shown_source(asked.source)} has {', '.join(names)}")
     if not asked.architectures or not isinstance(found, ToldComparison):
         return found
-    if asked.kind is Kind.TIME and len(asked.architectures) == 1:
+    if asked.kind in (Kind.TIME, Kind.TIMELINE) and len(asked.architectures) == 1:
         return found.results[asked.architectures[0]]
     return ToldComparison(
         results={name: found.results[name] for name in names if name in asked.architectures},
@@ -319,7 +321,7 @@ def _simulate(asked: _Asked) -> Result | Comparison:
     import meshsim
     from meshsim.simulate import DEFAULT_ARCHITECTURES
 
-    alone = asked.kind in (Kind.TIME, Kind.TOPOLOGY)
+    alone = asked.kind in (Kind.TIME, Kind.TOPOLOGY, Kind.TIMELINE)
     names = asked.architectures or (["none"] if alone else list(DEFAULT_ARCHITECTURES))
     if alone and len(names) > 1:
         raise UsageError(f"{asked.kind.value} is drawn of one architecture: give --arch one of {', '.join(names)}")
@@ -370,15 +372,22 @@ def _difference(found: Any, look: Mapping[str, Any]) -> Axes:
     return difference_forest(found, **look)
 
 
+def _timeline(found: Any, look: Mapping[str, Any]) -> Axes:
+    from meshsim.charts import incident_timeline
+
+    return incident_timeline(found, **look)
+
+
 _DRAWN: Final[Mapping[Kind, Callable[[Any, Mapping[str, Any]], Axes]]] = {
     Kind.LATENCY: _latency,
     Kind.TIME: _time,
     Kind.TOPOLOGY: _topology,
     Kind.DIFFERENCE: _difference,
+    Kind.TIMELINE: _timeline,
 }
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    sentence = "Draw a chart: latencies, where time goes, the topology, differences, or the rows of a sweep."
+    sentence = "Draw a chart: latencies, where time goes, the topology, differences, incidents, or the rows of a sweep."
     app.command(help=help_text(sentence, EXAMPLES))(chart)

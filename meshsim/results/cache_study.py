@@ -370,7 +370,7 @@ def _studied(architecture: str, result: Result) -> list[StudiedCache]:
         return []
     manifest = result.manifest
     measured_s = manifest.duration_s - manifest.warmup_s
-    theory = CacheTheory(result.plane, manifest.warmup_s, measured_s, controlled=bool(manifest.controllers))
+    theory = CacheTheory(result.plane, manifest.warmup_s, measured_s, controlled=result.timeline is not None)
     return [
         StudiedCache(
             architecture,

@@ -66,7 +66,7 @@ class CacheTheory:
     warmup_s, measured_s
         Simulated time before the measurement, and how long it lasted.
     controlled
-        Control processes may have changed the plane on the way.
+        Events or control processes may have changed the plane on the way.
     """
 
     def __init__(self, plane: Plane, warmup_s: float, measured_s: float, *, controlled: bool = False) -> None:
@@ -93,7 +93,7 @@ class CacheTheory:
     def _dependent(self, station: str, name: str, looks: Sequence[Look], asked: Lookups) -> str:
         """Why requests are not independent of each other, with constant popularities."""
         if self._controlled:
-            return "control processes may change it"
+            return "events or control processes may change it"
         if asked.circle:
             return f"calls go in a circle: {' → '.join(asked.circle)}"
         for look in looks:

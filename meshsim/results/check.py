@@ -58,7 +58,7 @@ def check(plane: Plane, measured: Measured, *, unsteady: str = "", controlled: b
     unsteady
         Why nothing is in balance: the verdict says that the run is unstable, or shorter than its warm-up.
     controlled
-        Control processes may have changed the plane on the way.
+        Events or control processes may have changed the plane on the way.
     """
     return judge_all(list(claims(plane, measured, unsteady, controlled)), LAWS)
 
@@ -66,7 +66,7 @@ def check(plane: Plane, measured: Measured, *, unsteady: str = "", controlled: b
 def claims(plane: Plane, measured: Measured, unsteady: str, controlled: bool) -> Iterator[Claim | Row]:
     """Everything that is to be judged, and what there is no theory for; parameters as of `check`."""
     equations = flows(plane)
-    changed = unsteady or ("control processes may change it" if controlled else "")
+    changed = unsteady or ("events or control processes may change it" if controlled else "")
     disturbed, late = _disturbed(plane, measured, equations), _met_too_late(plane, measured)
     held = bool(measured.services["pending"].any())
     entering = math.fsum(float(flow.visits.sum()) for flow in equations.values() if flow.from_clients)

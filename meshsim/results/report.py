@@ -11,6 +11,7 @@ from meshsim.results.enforcement import COUNTS, Enforcement
 from meshsim.results.intervals import Estimate
 from meshsim.results.manifest import Manifest
 from meshsim.results.services import ServiceResult, Totals
+from meshsim.results.story import story
 from meshsim.results.text import (
     amount,
     duration,
@@ -48,6 +49,7 @@ def summary(result: Result) -> list[str]:
         f"verdict: {result.verdict.word}",
         *(f"  {note}" for note in result.verdict.notes),
         "",
+        *([] if result.timeline is None else story(result.timeline)),
         *_objectives(result),
         *_latencies(result.total, result.manifest.level),
         *_tenants(result.by_tenant),

@@ -17,6 +17,7 @@ from meshsim.model.traffic import Objective
 from meshsim.results import html, report, traces
 from meshsim.results.breakdown import Breakdown, break_down
 from meshsim.results.check import check
+from meshsim.results.happenings import Happened
 from meshsim.results.intervals import Estimate
 from meshsim.results.judge import Check
 from meshsim.results.manifest import Manifest, Timing, versions
@@ -24,6 +25,7 @@ from meshsim.results.measured import pool
 from meshsim.results.propagation import Propagation, propagation
 from meshsim.results.services import ServiceResult, Totals, service_results, totals
 from meshsim.results.text import duration_interval
+from meshsim.results.timeline import Timeline, timeline
 from meshsim.results.traffic import Traffic, traffic
 from meshsim.results.verdict import UNSTEADY, Verdict, chance_notes, judge
 
@@ -64,6 +66,8 @@ class Result:
         What `traces` chooses from, when it was asked for.
     check
         Queueing theory beside every station, when it was asked for.
+    timeline
+        The run over time, when the topology has events or there were control processes.
     """
 
     total: Traffic
@@ -79,6 +83,7 @@ class Result:
     request_rows: tuple[npt.NDArray[np.void], ...] = ()
     sampled: traces.Sampled | None = None
     check: Check | None = None
+    timeline: Timeline | None = None
 
     @property
     def architecture(self) -> str:
@@ -110,6 +115,11 @@ class Result:
         """Requests answered ok or degraded, per second."""
         return self.total.goodput.estimate
 
+    @property
+    def happenings(self) -> tuple[Happened, ...]:
+        """What events and control processes did and found, all replications together."""
+        return () if self.timeline is None else self.timeline.happenings
+
     def to_dict(self) -> dict[str, object]:
         """Everything, as JSON's types; what is unknown or infinite is None.
 
@@ -135,6 +145,8 @@ class Result:
             "verdict": self.verdict.word,
             "notes": list(self.verdict.notes),
             **({} if self.check is None else {"check": self.check.to_dict()}),
+            **({} if self.timeline is None else {"timeline": self.timeline.to_dict()}),
+            **({"happenings": [one.to_dict() for one in self.happenings]} if self.happenings else {}),
             "manifest": self.manifest.to_dict(),
         }
 
@@ -222,6 +234,12 @@ class Result:
         from meshsim import charts
 
         return charts.topology_map(self.plane, self, ax, **look)
+
+    def plot_timeline(self, ax: Axes | None = None, **look: Unpack[Look]) -> Axes:
+        """Draw the run over time, of a topology with events; see `meshsim.charts.incident_timeline`."""
+        from meshsim import charts
+
+        return charts.incident_timeline(self, ax, **look)
 
     def __repr__(self) -> str:
         p99 = duration_interval(self.latency_s["p99"])
@@ -345,8 +363,10 @@ def build(topology: Topology, plane: Plane, records: Sequence[Record], cut: int,
     total = traffic(measured, range(len(streams)), level=level)
     services = service_results(plane, measured, level=level)
     bounded = all(stream.arrivals.kind == "closed" for stream in streams)
-    verdict = judge(total, services, measured, bounded=bounded, unsettled=origin.unsettled)
+    eventful = bool(topology.events)
+    verdict = judge(total, services, measured, bounded=bounded, unsettled=origin.unsettled, eventful=eventful)
     unsteady = f"the run is {verdict.word}" if verdict.word in UNSTEADY else ""
+    controlled = eventful or bool(origin.controllers)
     return Result(
         total=total,
         by_tenant={
@@ -368,7 +388,8 @@ def build(topology: Topology, plane: Plane, records: Sequence[Record], cut: int,
         plane=plane,
         request_rows=_request_rows(records) if origin.record_requests else (),
         sampled=traces.keep(plane, records, cut, origin.seed) if origin.record_traces else None,
-        check=check(plane, measured, unsteady=unsteady, controlled=bool(origin.controllers)) if origin.check else None,
+        check=check(plane, measured, unsteady=unsteady, controlled=controlled) if origin.check else None,
+        timeline=timeline(plane, records, cut, level=level) if controlled else None,
     )
 
 

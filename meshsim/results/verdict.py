@@ -13,8 +13,9 @@ import numpy.typing as npt
 from meshsim.architectures.plane import Plane
 from meshsim.architectures.walk import messages
 from meshsim.engines.record import DEGRADED, OK, OUTCOMES, UNFINISHED
-from meshsim.results.intervals import t_quantile
+from meshsim.results.intervals import Estimate, t_quantile
 from meshsim.results.measured import Measured
+from meshsim.results.quantiles import LEAST_BEYOND, quantile_share
 from meshsim.results.services import ServiceResult
 from meshsim.results.text import number, percent
 from meshsim.results.traffic import Traffic
@@ -22,6 +23,7 @@ from meshsim.results.traffic import Traffic
 NOTHING_ANSWERED: Final = "nothing answered"
 HOPELESS: Final = ("unstable", NOTHING_ANSWERED)  # more of it tells no more
 STILL_FILLING: Final = "still filling"  # a cache, of whose hit ratio there is no steady state to tell
+EVENTFUL: Final = "has events: figures are of the whole run, not of a steady state"
 UNSTEADY: Final = ("unstable", "too short for the warm-up")  # verdicts over runs that show no equilibrium
 
 _PARTS: Final = 10  # of the measured time, whose mean occupancies the line is fitted to
@@ -91,7 +93,13 @@ def growth(occupancy: npt.NDArray[np.float64], span_s: float, requests: float) -
 
 
 def judge(
-    total: Traffic, services: Mapping[str, ServiceResult], measured: Measured, *, bounded: bool, unsettled: bool = False
+    total: Traffic,
+    services: Mapping[str, ServiceResult],
+    measured: Measured,
+    *,
+    bounded: bool,
+    unsettled: bool = False,
+    eventful: bool = False,
 ) -> Verdict:
     """Verdict over a result.
 
@@ -107,14 +115,16 @@ def judge(
         The number of requests cannot grow (only closed loops): never unstable.
     unsettled
         The automatic warm-up is at its bound, half of the run.
+    eventful
+        Something happened on the way: the run is not asked whether it is in a steady state.
     """
     span_s = measured.batch_s * measured.batches
     grows = growth(measured.occupancy, span_s, total.requests / measured.replications)
     unfinished = total.outcomes[OUTCOMES[UNFINISHED]]
     name, busiest = _busiest(services)
     full = busiest >= 0.99 and unfinished > 0
-    notes = _unfinished_note(unfinished, total.requests)
-    if not bounded and (grows.growing or full):
+    notes = (*((EVENTFUL,) if eventful else ()), *_unfinished_note(unfinished, total.requests))
+    if not bounded and not eventful and (grows.growing or full):
         where = f"; the busiest station is {name} at {percent(busiest)} of its CPU" if name else ""
         rate = f"requests pile up by {number(grows.per_s)} per second" if grows.growing else "requests pile up"
         return Verdict(UNSTEADY[0], (f"{rate} (t = {number(grows.t)}){where}; latencies grow with the run", *notes))
@@ -127,10 +137,17 @@ def judge(
         why = f"none of {number(total.requests)} requests was answered as it should be, most ended with {mostly}{where}"
         return Verdict(NOTHING_ANSWERED, (f"{why}: there are no latencies, however long the run", *notes))
     short = [name for name, estimate in total.latency_s.items() if estimate.low is None]
+    if eventful:  # an incident is one burst, and a longer run has no more of it
+        short = [name for name in short if _has_too_few(name, total.latency_s[name])]
     if short and math.inf not in (estimate.value for estimate in total.latency_s.values()):
         method = total.latency_s[short[0]].method
         return Verdict(f"too short for {short[0]}", (f"{method}; make run.duration longer", *notes))
     return Verdict("ok", notes)
+
+
+def _has_too_few(name: str, estimate: Estimate) -> bool:
+    """Whether a quantile has no interval because there are too few requests, however they came."""
+    return name != "mean" and estimate.n * (1 - quantile_share(name)) < LEAST_BEYOND
 
 
 def _busiest(services: Mapping[str, ServiceResult]) -> tuple[str, float]:

@@ -11,6 +11,7 @@ import pandas as pd
 import meshsim as ms
 from meshsim.results.comparison import Comparison
 from meshsim.results.propagation import Propagation
+from meshsim.results.result import Result
 
 RATE = 100.0  # of the M/M/1 queue in the sweeps: requests per second that its server manages
 LN_100 = math.log(100.0)
@@ -65,6 +66,31 @@ def propagated() -> Propagation:
         "run": {"duration": "8s", "warmup": "0s", "seed": 5, "replications": 1},
     }
     return ms.run(spec, "sidecar", quiet=True, record_traces=True).propagation()
+
+
+@cache
+def incident() -> Result:
+    """A canary of an expired certificate that an analysis takes back, then a failing service; a cache that is wiped."""
+    spec = shop()
+    item = {"cache": {"name": "items", "key": "item", "miss": [{"work": {"exp": "2ms"}}]}}
+    spec["services"]["stock"] = {"caches": {"items": {"capacity": 60}}, "endpoints": {"take": [item]}}
+    spec["services"]["shop"]["endpoints"]["look"] = [{"work": {"exp": "1ms"}}]
+    keys = {"item": {"zipf": {"items": 100, "exponent": 0.8}}}
+    spec["traffic"] = [
+        {"name": name, "tenant": name, "entry": f"shop.{what}", "arrivals": {"poisson": "100/s"}, "keys": keys}
+        for name, what in (("web", "buy"), ("ads", "look"))
+    ]
+    push = {"scope": "service/shop", "fault": {"expired_certificate": {"to": "stock"}}, "rollout": "canary"}
+    down = {"dependency_down": {"service": "stock", "share": "40%"}}
+    spec["events"] = [
+        {"name": "certificate", "at": "10s", "push": push},
+        {"name": "stock-fails", "at": "25s", "for": "8s", "fault": down},
+        {"name": "wipe", "at": "38s", "fault": {"cold_cache": {"service": "stock"}}},
+    ]
+    spec["people"] = {"monitoring": "5s"}
+    spec["tenants"]["ads"] = {}
+    spec["run"] |= {"duration": "50s", "warmup": "3s"}
+    return ms.run(spec, "sidecar", quiet=True)
 
 
 def overloaded() -> Comparison:

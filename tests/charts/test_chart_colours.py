@@ -17,7 +17,7 @@ from matplotlib.colors import to_hex, to_rgb
 
 from meshsim import charts
 from meshsim.architectures import NAMED
-from meshsim.charts.style import MARKS, PART_COLOURS, THEMES, mark_of, root
+from meshsim.charts.style import MARKS, PART_COLOURS, SERIES, THEMES, mark_of, root
 from meshsim.results.breakdown import PARTS
 
 VISION = {
@@ -80,6 +80,14 @@ def test_parts_differ_for_everybody(vision: str) -> None:
     assert list(PART_COLOURS) == list(PARTS)
     assert min(distance(a, b, vision) for a, b in combinations(PART_COLOURS.values(), 2)) > 6 * NOTICEABLE
     assert not set(PART_COLOURS.values()) & {mark.colour for mark in MARKS.values()}
+
+
+@pytest.mark.parametrize("vision", VISION)
+def test_tenants_differ_for_everybody(vision: str) -> None:
+    assert min(distance(a.colour, b.colour, vision) for a, b in combinations(SERIES, 2)) > 6 * NOTICEABLE
+    assert len({line.dash for line in SERIES}) == len(SERIES)
+    # WCAG asks 3 of graphics: dashes tell tenants apart too
+    assert all(contrast(line.colour, theme.paper) > 2.2 for line in SERIES for theme in THEMES.values())
 
 
 def test_no_two_named_architectures_share_colour_or_marker() -> None:

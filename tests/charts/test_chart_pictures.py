@@ -18,6 +18,7 @@ from chart_scenes import (
     drawn_sweep,
     failing,
     grid_sweep,
+    incident,
     load_sweep,
     overloaded,
     propagated,
@@ -41,6 +42,7 @@ CHARTS: dict[str, Callable[..., Axes]] = {
     "topology": lambda **look: compared()["sidecar"].plot_topology(**look),
     "propagation": lambda **look: charts.propagation_graph(propagated(), **look),
     "difference": lambda **look: charts.difference_forest(compared(), **look),
+    "timeline": lambda **look: incident().plot_timeline(**look),
     "load": lambda **look: charts.load_curve(load_sweep(), objective_s=0.25, **look),
     "heatmap": lambda **look: charts.sweep_heatmap(
         grid_sweep(), "run.load", "services.stock.replicas", "p99_s", **look

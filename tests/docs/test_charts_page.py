@@ -25,6 +25,13 @@ step_from,point_cost,entries_per_point,entries_per_point_low,entries_per_point_h
 100,gateway,gateway.gateway,ok,0.2,0.19,0.21,0.01,0.009,0.011,,,,,,
 300,gateway,gateway.gateway,ok,0.4,0.39,0.41,0.009,0.008,0.011,100,bounded,10,9,12,0.02
 """
+INCIDENT = """\
+meshsim: 1
+services: {web: {endpoints: {get: [{work: 1ms}]}}}
+traffic: [{name: web, entry: web.get, arrivals: {poisson: 100/s}}]
+run: {warmup: 100ms}
+events: [{name: down, at: 500ms, for: 200ms, fault: {dependency_down: {service: web}}}]
+"""
 
 
 def test_every_kind_has_a_command_and_a_row() -> None:
@@ -41,6 +48,7 @@ def test_commands_and_python_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     Path("sweep.csv").write_text(TABLE, encoding="utf-8")
     table = pd.read_csv("sweep.csv")
     table.to_parquet("grid.parquet")
+    Path("incident.yaml").write_text(INCIDENT, encoding="utf-8")
     Path("curve.csv").write_text(CURVE, encoding="utf-8")
     curve = pd.read_csv("curve.csv")
     pd.concat([curve.assign(replicas=n) for n in (1, 2)])[["replicas", *curve.columns]].to_csv("grid.csv", index=False)

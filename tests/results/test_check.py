@@ -261,7 +261,7 @@ def test_an_unsteady_run_and_one_under_control_are_left_alone() -> None:
     assert {row.judgement for row in check(what, measured, unsteady="the run is unstable").rows} == {"no theory"}
     controlled = check(station(), measure(station(), 4.0), controlled=True)
     assert {row.theory for row in controlled.rows if row.judgement == "agrees"} == set(LAWS)
-    assert row_of(controlled, "requests per second").note == "control processes may change it"
+    assert row_of(controlled, "requests per second").note == "events or control processes may change it"
 
 
 def test_failures_silence_whoever_is_called_but_not_the_entry() -> None:
