@@ -35,7 +35,7 @@ def moment(result: Result, what: str, who: str | None = None) -> float:
 def good_shares(
     result: Result, name: str, step_s: float, tenant: str | None = None
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Beginnings of equal times, and the share of the requests that arrived then which was answered well."""
+    """Beginnings of equal times, and the share of requests that arrived then and was answered well (1 of none)."""
     topology = load(name)
     rows = result.request_rows[0]
     wanted = [number for number, stream in enumerate(topology.traffic) if tenant in (None, stream.tenant)]
@@ -43,8 +43,8 @@ def good_shares(
     assert result.timeline is not None
     edges_s = np.arange(0.0, result.timeline.edges_s[-1] + step_s / 2, step_s)
     good = np.isin(rows["outcome"], [OK, DEGRADED])
-    all_of_them = np.histogram(rows["arrival_ns"] / 1e9, edges_s)[0]
-    return edges_s[:-1], np.histogram(rows["arrival_ns"][good] / 1e9, edges_s)[0] / all_of_them
+    failed = np.histogram(rows["arrival_ns"][~good] / 1e9, edges_s)[0]
+    return edges_s[:-1], 1.0 - failed / np.maximum(np.histogram(rows["arrival_ns"] / 1e9, edges_s)[0], 1)
 
 
 def back_after_s(result: Result, name: str, since_s: float, step_s: float = 10.0, tenant: str | None = None) -> float:
@@ -124,7 +124,9 @@ def test_a_rule_for_the_whole_mesh_takes_sidecars_down_as_well() -> None:
 def test_fastly_sees_it_within_a_minute() -> None:
     """09:47 to 09:48 (fastly.com/blog/summary-of-june-8-outage)."""
     result = happened(FASTLY)
-    assert moment(result, "alarm") - moment(result, "begins") <= 60.0
+    assert result.timeline is not None and result.timeline.incident is not None
+    seen_s = result.timeline.incident.took_s(result.timeline.incident.detected)
+    assert seen_s is not None and 0.0 < seen_s <= 60.0
 
 
 def test_fastly_is_back_nine_minutes_after_the_cause_is_known() -> None:
@@ -179,15 +181,17 @@ def test_the_herd_keeps_the_largest_region_down_for_hours() -> None:
 
 
 def test_without_a_herd_the_largest_region_is_back_soon() -> None:
-    """Tasks that are down for as long, and come back spread over half an hour."""
+    """Down for as long; tasks come back together, or spread over an hour (the region's in its last third)."""
     herd, spread = (
         happened(GOOGLE, REGIONS, f"events=[{{name: policy, at: 30m, fault: {{restart_herd: {how}}}}}]")
-        for how in ("{service: gateway, restart: 1810s}", "{service: gateway, restart: 1810s, spread: 30m}")
+        for how in ("{service: gateway, restart: 1510s}", "{service: gateway, restart: 1510s, spread: 60m}")
     )
-    back = [back_after_s(one, GOOGLE, 1800.0, 60.0, "us-central1") for one in (herd, spread)]
-    pushed = back_after_s(happened(GOOGLE, REGIONS), GOOGLE, 1800.0, 60.0, "us-central1")
-    assert back[0] == pytest.approx(pushed, rel=0.1)  # the crash loop's own end is a herd
-    assert back[1] < 0.45 * back[0]
+    first_s = {"herd": 1510.0, "spread": 1510.0 + 8 / 11 * 3600.0}  # the first of its four is up
+    together = back_after_s(herd, GOOGLE, 1800.0, 60.0, "us-central1") - first_s["herd"]
+    apart = back_after_s(spread, GOOGLE, 1800.0, 60.0, "us-central1") - first_s["spread"]
+    pushed = back_after_s(happened(GOOGLE, REGIONS), GOOGLE, 1800.0, 60.0, "us-central1") - first_s["herd"]
+    assert together == pytest.approx(pushed, rel=0.15)  # the crash loop's own end is a herd
+    assert 0.0 < apart < 0.2 * together
 
 
 def test_region_by_region_only_one_region_notices() -> None:
