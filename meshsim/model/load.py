@@ -52,8 +52,8 @@ def load(source: Source, *, overrides: Sequence[str] = ()) -> Topology:
     Parameters
     ----------
     source
-        A path, the name of a shipped topology (``bookinfo``), ``-`` for stdin, a dict, or a `Topology`, which
-        is given back as it is.
+        A path, the name of a shipped topology (``bookinfo``, ``incidents/fastly-2021-06-08``), ``-`` for stdin, a
+        dict, or a `Topology`, which is given back as it is.
     overrides
         ``path=value`` as of ``--set``, applied in their order.
 
