@@ -6,8 +6,8 @@
 
 The functions in the order in which they are used: `load` and `validate` read a topology, `lower` shows what an
 architecture makes of it, `run` simulates one architecture, `compare` several, `sweep` many points (`open_store` reads
-them again), `snapshot` several futures of one past, `blast` everything that can go wrong. A name is imported when it is
-first used, so that ``import meshsim`` costs milliseconds.
+them again), `snapshot` several futures of one past, `blast` everything that can go wrong, `metastability` what stays
+when a trigger is gone. A name is imported when it is first used, so that ``import meshsim`` costs milliseconds.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     )
     from meshsim.futures import Snapshot, snapshot
     from meshsim.hit_ratios import cache_curve, cache_study
+    from meshsim.metastable.result import Metastability
+    from meshsim.metastable.study import metastability
     from meshsim.model.load import load, validate
     from meshsim.model.topology import Topology
     from meshsim.results.cache_study import CacheCurve, CacheStudy
@@ -56,6 +58,7 @@ __all__ = [
     "ExitCode",
     "InternalError",
     "MeshsimError",
+    "Metastability",
     "Result",
     "Snapshot",
     "SpecError",
@@ -73,6 +76,7 @@ __all__ = [
     "compare",
     "load",
     "lower",
+    "metastability",
     "open_store",
     "run",
     "snapshot",
@@ -92,6 +96,8 @@ _HOME = {
     "Blast": "meshsim.blasts.result",
     "Comparison": "meshsim.results.comparison",
     **dict.fromkeys(("Control", "TrafficWindow", "Window", "WorkWindow"), "meshsim.control"),
+    "Metastability": "meshsim.metastable.result",
+    "metastability": "meshsim.metastable.study",
     "Result": "meshsim.results.result",
     "SweepResult": "meshsim.sweeps.result",
     "Topology": "meshsim.model.topology",

@@ -149,6 +149,11 @@ def snapshot(
     most_s = spec.run.duration_s if duration_s is None else real_number(duration_s, "duration_s")
     if not 0 <= at_s < most_s:
         raise UsageError(f"at_s has to lie within the duration of {most_s:g} s, not at {at_s:g} s")
+    early = [event.name for event in spec.events if event.at_s < at_s]
+    if early:
+        raise UsageError(
+            f"'{early[0]}' is before {at_s:g} s, and the past of a snapshot has no events: give an earlier at_s"
+        )
     room, active = with_room(spec, max_replicas)
     settings = settings_of(
         spec,

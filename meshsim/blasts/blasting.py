@@ -17,11 +17,12 @@ from meshsim.blasts.result import Blast, Cell
 from meshsim.blasts.strikes import Strike, strikes
 from meshsim.control import drive
 from meshsim.control.events import Events
-from meshsim.control.instances import in_scope
+from meshsim.control.instances import Instance, in_scope
 from meshsim.engines import EngineName
 from meshsim.engines.record import BATCHES, Happening
 from meshsim.errors import UsageError
 from meshsim.model.changes import changed_topology
+from meshsim.model.faults import Push
 from meshsim.model.load import load
 from meshsim.model.rollouts import BUILT_IN, Rollout
 from meshsim.model.topology import Topology
@@ -224,10 +225,15 @@ class _Place:
         if task.strike is None or task.strike.push is None or task.rollout is None:
             return task
         push = task.strike.push
-        reached = tuple(in_scope(self.plane(task.architecture), push))
+        reached = tuple(self.reached(task.architecture, push))
         if not reached:
             return None
         return task.architecture, task.rollout.name, repr(push.fault), push.tenant, reached
+
+    def reached(self, architecture: str, push: Push) -> list[Instance]:
+        """Proxies that get a push."""
+        plane = self.plane_of(architecture, push.name)
+        return in_scope(plane, push, self.number[push.name] if self.from_warm else 0)
 
     def settings_of(self, task: _Task) -> Settings:
         """How long it runs."""
@@ -319,7 +325,7 @@ def _cells(place: _Place, tasks: Sequence[_Task], found: dict[object, _Found]) -
         hit = found[key]
         happenings = hit.happenings
         plane = place.plane(task.architecture)
-        proxies = len(in_scope(plane, strike.push)) if strike.push is not None else None
+        proxies = None if strike.push is None else len(place.reached(task.architecture, strike.push))
         measured = harm(plane, hit.beyond, calm, happenings, _AT_S, task.horizon_s)
         yield of(proxies, measured, happenings, hit.propagation)
 

@@ -161,6 +161,7 @@ def _ordinary(topology: Topology, services: list[str], exhaustive: bool) -> Iter
     for service in services:
         for fault in (
             f.CpuFault(service=service),
+            f.Pause(service=service),
             f.MemoryFault(service=service),
             f.ProcessKiller(service=service),
             f.Shutdown(service=service, drain_s=5.0),

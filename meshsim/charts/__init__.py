@@ -15,6 +15,7 @@ from meshsim.charts.propagation import propagation_graph
 from meshsim.charts.saving import save
 from meshsim.charts.scatter import sweep_scatter
 from meshsim.charts.shared_fate import shared_fate
+from meshsim.charts.stability import stability_map
 from meshsim.charts.time_split import time_split
 from meshsim.charts.told import read_json
 from meshsim.charts.topology import topology_map
@@ -34,6 +35,7 @@ __all__ = [
     "read_json",
     "save",
     "shared_fate",
+    "stability_map",
     "sweep_heatmap",
     "sweep_scatter",
     "time_split",

@@ -119,8 +119,9 @@ class _Mark:
 def _marks(timeline: Timeline) -> list[_Mark]:
     together_s = _TOGETHER * float(timeline.edges_s[-1])
     groups: list[list[Happened]] = []
+    idle = {one.who for one in timeline.happenings if one.what == "has no effect"}
     for one in timeline.happenings:
-        if one.what not in _MARKED or one.ordinal > 1:
+        if one.what not in _MARKED or one.ordinal > 1 or one.who in idle:
             continue
         near = [group for group in groups if group[0].who == one.who and one.median_s - group[0].median_s < together_s]
         if near:

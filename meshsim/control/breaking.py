@@ -15,7 +15,9 @@ from meshsim.engines.running import REFUSING, REFUSING_NEW, SILENT, UP
 class Breaking(Reach):
     """Faults of single replicas and of the network, and what ends them."""
 
-    def take_down(self, service: str, replicas: Collection[int] | None = None, *, silent: bool = False) -> None:
+    def take_down(
+        self, service: str, replicas: Collection[int] | None = None, *, silent: bool = False, alone: bool = False
+    ) -> None:
         """From now on replicas of a service or proxy are down: what they work on is lost, and so are their caches.
 
         Who balances goes on choosing them until they leave the endpoints (`leave_endpoints`).
@@ -27,28 +29,28 @@ class Breaking(Reach):
         silent
             Nothing answers any more, as after a power cut or behind a partition: callers wait for as long as they do.
             Otherwise the host is there: connections are reset, and new ones are refused at once, as after a crash.
+        alone
+            Without the sidecars beside them.
 
         Raises
         ------
         UsageError
             The service or one of the replicas is unknown.
         """
-        self._set_condition(service, replicas, SILENT if silent else REFUSING)
+        self._set_condition(service, replicas, SILENT if silent else REFUSING, alone=alone)
 
-    def bring_up(self, service: str, replicas: Collection[int] | None = None) -> None:
-        """From now on replicas of a service or proxy serve again, with empty caches (numbers as of `take_down`)."""
-        self._set_condition(service, replicas, UP)
+    def bring_up(self, service: str, replicas: Collection[int] | None = None, *, alone: bool = False) -> None:
+        """From now on replicas of a service or proxy serve again, with empty caches (arguments as of `take_down`)."""
+        self._set_condition(service, replicas, UP, alone=alone)
 
-    def refuse_connections(self, service: str, replicas: Collection[int] | None = None) -> None:
+    def refuse_connections(self, service: str, replicas: Collection[int] | None = None, *, alone: bool = False) -> None:
         """From now on replicas serve only what comes over connections that are open (`bring_up` ends it).
 
         So fail an expired certificate, or a name that does not resolve any more. Which share of calls needs a new
-        connection, `connections` of their caller say.
+        connection, `connections` of their caller say. Arguments are as of `take_down`: where a sidecar stands before a
+        replica, it is the sidecar that is connected to.
         """
-        rows = self._rows(service, replicas)
-        self._arrive()
-        for row in rows:
-            self._run.set_condition(row, REFUSING_NEW)
+        self._set_condition(service, replicas, REFUSING_NEW, alone=alone)
 
     def is_up(self, service: str, replica: int) -> bool:
         """Whether a replica serves: a request may have taken it down."""
@@ -147,8 +149,8 @@ class Breaking(Reach):
 
     # -- within ----------------------------------------------------------------------------------------------------
 
-    def _set_condition(self, service: str, replicas: Collection[int] | None, condition: int) -> None:
-        rows = self._rows(service, replicas, with_sidecars=True)
+    def _set_condition(self, service: str, replicas: Collection[int] | None, condition: int, *, alone: bool) -> None:
+        rows = self._rows(service, replicas, with_sidecars=not alone)
         self._arrive()
         for row in rows:
             self._run.set_condition(row, condition)

@@ -72,6 +72,11 @@ class Control(Breaking):
         """How many replicas of a service or proxy get requests now."""
         return int(self._replicas[self._known(service).name])
 
+    def retries(self) -> dict[str, int]:
+        """How often each call of an application is tried again, as the topology says, by its address (`set_call`)."""
+        retries = self._program.calls["retries"]
+        return {at: int(retries[numbers[0]]) for at, numbers in self._program.calls_at.items()}
+
     # -- changing --------------------------------------------------------------------------------------------------
 
     def scale(self, service: str, replicas: int) -> None:

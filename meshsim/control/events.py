@@ -10,7 +10,7 @@ import simpy
 
 from meshsim.control import people
 from meshsim.control.control import Control
-from meshsim.control.faults import strikes
+from meshsim.control.faults import Strikes
 from meshsim.control.health import Health
 from meshsim.control.pushing import Pushing
 from meshsim.control.rollout import RollOut
@@ -51,11 +51,13 @@ class Events:
         """Begin everything; each waits for its time."""
         env = control.env
         health = Health(control, self.control_plane)
+        faults = Strikes(control, health)
         pushed = [event for event in self.events if event.push is not None]
         pushes = pushes_of(self.events)
         for event in self.events:
             if event.fault is not None:
-                env.process(strikes(control, health, event))
+                env.process(faults.strikes(event))
+        going: list[RollOut] = []
         if pushes:
             pushing = Pushing(control, health, self.control_plane, pushes, self.first_configuration)
             going = [
@@ -64,9 +66,7 @@ class Events:
             ]
             for one, event in zip(going, pushed, strict=True):
                 env.process(one.goes_out(event.at_s))
-            env.process(people.watch(control, self.people, going, self.people_most_s))
-        else:
-            env.process(people.watch(control, self.people, [], self.people_most_s))
+        env.process(people.watch(control, self.people, going, self.people_most_s, faults.overlaps))
         yield env.timeout(0)
 
 

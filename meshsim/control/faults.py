@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+import math
+from collections.abc import Generator, Iterable
 from typing import Any
 
 import simpy
 
 from meshsim.control.control import Control
 from meshsim.control.health import Health
-from meshsim.control.instances import Instance, by_name, first_of, standing
+from meshsim.control.instances import Instance, named, standing
+from meshsim.control.overlaps import Overlaps, Undo
+from meshsim.control.reach import instant_ns
 from meshsim.model import faults as f
 from meshsim.model.faults import Event
 
@@ -17,206 +20,176 @@ Steps = Generator[simpy.Event, Any, None]
 _NOTHING = "there is nothing of that kind in this architecture"
 
 
-def strikes(control: Control, health: Health, event: Event) -> Steps:
-    """Let an ordinary fault begin at its time, and end when its time is over."""
-    assert event.fault is not None
-    yield control.env.timeout(event.at_s - control.now_s)
-    fault = event.fault
-    control.note(event.name, "begins", fault.kind)
-    if isinstance(fault, f.MemoryFault | f.ProcessKiller):
-        yield from _kills(control, health, event, fault)
-    elif isinstance(fault, f.Shutdown):
-        yield from _shuts_down(control, health, event, fault)
-    elif isinstance(fault, f.Crash | f.RestartHerd):
-        yield from _crashes(control, health, event, fault)
-    else:
-        undo = _begin(control, health, fault)
+class Strikes:
+    """The ordinary faults of one run."""
+
+    def __init__(self, control: Control, health: Health) -> None:
+        self.control = control
+        self.health = health
+        self.overlaps = Overlaps(control)
+
+    def strikes(self, event: Event) -> Steps:
+        """Let an ordinary fault begin at its time, and end when its time is over."""
+        fault = event.fault
+        assert fault is not None
+        yield self.control.env.timeout(event.at_s - self.control.now_s)
+        self.control.note(event.name, "begins", fault.kind)
+        if isinstance(fault, f.MemoryFault | f.ProcessKiller | f.Shutdown | f.Crash | f.RestartHerd):
+            instances = self._instances(fault)
+            if not instances:
+                self.control.note(event.name, "has no effect", _NOTHING)
+            elif isinstance(fault, f.MemoryFault | f.ProcessKiller):
+                yield from self._kills(event, fault, instances)
+            elif isinstance(fault, f.Shutdown):
+                yield from self._shuts_down(event, fault, instances)
+            else:
+                yield from self._crashes(event, fault, instances)
+            return
+        undo = self._begin(fault)
         if undo is None:
-            control.note(event.name, "has no effect", _NOTHING)
+            self.control.note(event.name, "has no effect", _NOTHING)
+        elif event.for_s is not None:
+            yield self.control.env.timeout(event.for_s)
+            undo()
+            self.control.note(event.name, "ends", fault.kind)
+
+    # -- faults that last ------------------------------------------------------------------------------------------
+
+    def _begin(self, fault: f.Fault) -> Undo | None:
+        """Do what a fault does; gives what takes it back, None where there is nothing to strike."""
+        overlaps = self.overlaps
+        match fault:
+            case f.LoadSpike():
+                return overlaps.load(fault.stream, fault.factor)
+            case f.Partition():
+                there = set(fault.zones) <= set(self.control.plane.zones)
+                return overlaps.cut_off(*fault.zones) if there else None
+            case f.SlowNode():
+                on_node = standing(self.control.plane, node=fault.node)
+                ends = [overlaps.slow(one.service, [one.number], fault.factor) for one in on_node]
+                return (lambda: _each(ends)) if ends else None
+            case f.ZoneLoss():
+                zones = self.control.plane.zones
+                lost = standing(self.control.plane, zone=zones.index(fault.zone)) if fault.zone in zones else []
+                return self.health.takes_down(lost, "silent") if lost else None
+            case f.ColdCache():
+                return self._empties(fault)
+        names = named(self.control.plane, fault.service)
+        undos = [self._at_service(fault.model_copy(update={"service": name})) for name in names]
+        return (lambda: _each(undos)) if undos else None
+
+    def _at_service(self, fault: f.Fault) -> Undo:
+        """Do what a fault of a service does that is there."""
+        overlaps = self.overlaps
+        match fault:
+            case f.CpuFault():
+                return overlaps.slow(fault.service, self._first(fault), 1.0 / (1.0 - fault.load))
+            case f.Pause():
+                return overlaps.freeze(fault.service, self._first(fault))
+            case f.IoFault():
+                return overlaps.slow_waits(fault.service, self._first(fault), fault.factor)
+            case f.LatencyFault():
+                return overlaps.impair(fault.service, self._first(fault), fault.delay_s, 0.0)
+            case f.PacketLoss():
+                return overlaps.impair(fault.service, self._first(fault), 0.0, fault.share)
+            case f.Blackhole():
+                return self.health.takes_down(self._instances(fault), "silent")
+            case f.DnsFault():
+                return self.health.refuses_new(self._instances(fault))
+            case f.CertificateExpiry():
+                if fault.connections == "new":
+                    return self.health.refuses_new(self._instances(fault))
+                return overlaps.fail(fault.service, 1.0, "connect_failure")
+            case f.TimeTravel():
+                return self._travels(fault)
+            case f.DependencyDown():
+                return overlaps.fail(fault.service, fault.share, fault.reason)
+        raise AssertionError(f"a fault without effect: {fault}")
+
+    def _travels(self, fault: f.TimeTravel) -> Undo:
+        """A clock that is wrong by more than a certificate lasts has no connections, by more than the leeway no tokens.
+
+        Tokens are refused for the share of messages that the replicas have of all.
+        """
+        if fault.skew_s > fault.certificate_s:
+            return self.health.refuses_new(self._instances(fault))
+        if fault.skew_s > fault.leeway_s:
+            share = len(self._first(fault)) / self.control.replicas(fault.service)
+            return self.overlaps.fail(fault.service, share, "500")
+        return lambda: None
+
+    def _empties(self, fault: f.ColdCache) -> Undo | None:
+        emptied = False
+        for name in named(self.control.plane, fault.service):
+            caches = self.control.plane.service(name).caches
+            if any(fault.cache == one.name or (fault.cache is None and one.shared is None) for one in caches):
+                self.control.empty_caches(name, fault.cache)
+                emptied = True
+        return (lambda: None) if emptied else None
+
+    # -- faults that take replicas down and let them come back -----------------------------------------------------
+
+    def _kills(self, event: Event, fault: f.MemoryFault | f.ProcessKiller, instances: list[Instance]) -> Steps:
+        """Kill again and again, for as long as the fault lasts; memory takes a time to fill first.
+
+        Whoever is dead when the fault ends comes back as ever.
+        """
+        env = self.control.env
+        ends_s = math.inf if event.for_s is None else self.control.now_s + event.for_s
+        first_s, then_s, why = 0.0, max(getattr(fault, "every_s", 0.0) - fault.restart_s, 0.0), ""
+        if isinstance(fault, f.MemoryFault):
+            first_s, then_s, why = fault.after_s, fault.after_s, " (memory)"
+        lives_s = first_s
+        while True:
+            yield env.timeout(max(min(lives_s, ends_s - self.control.now_s), 0.0))
+            if math.isfinite(ends_s) and instant_ns(self.control.now_s) >= instant_ns(ends_s):
+                break
+            ends = self.health.takes_down(instances, "exit")
+            self.control.note(event.name, "kills", f"{len(instances)} of {fault.service}{why}")
+            yield env.timeout(fault.restart_s)
+            ends()
+            lives_s = then_s
+        self.control.note(event.name, "ends", fault.kind)
+
+    def _shuts_down(self, event: Event, fault: f.Shutdown, instances: list[Instance]) -> Steps:
+        env, begins_s = self.control.env, self.control.now_s
+        ends = []
+        if fault.drain_s:
+            ends.append(self.health.leaves(instances))
+            yield env.timeout(fault.drain_s)
+        ends.append(self.health.takes_down(instances, "exit"))
+        self.control.note(event.name, "stops", f"{len(instances)} of {fault.service}")
+        if fault.restart_s is not None:
+            yield env.timeout(fault.restart_s)
+        elif event.for_s is not None:
+            yield env.timeout(max(begins_s + event.for_s - self.control.now_s, 0.0))
+        else:
             return
-        if event.for_s is None:
-            return
-        yield control.env.timeout(event.for_s)
-        undo()
-    control.note(event.name, "ends", fault.kind)
+        _each(ends)
+        self.control.note(event.name, "ends", fault.kind)
+
+    def _crashes(self, event: Event, fault: f.Crash | f.RestartHerd, instances: list[Instance]) -> Steps:
+        spread_s = fault.spread_s if isinstance(fault, f.RestartHerd) else 0.0
+        ends = [self.health.takes_down([one], "exit") for one in instances]
+        yield self.control.env.timeout(fault.restart_s)
+        for number, end in enumerate(ends):
+            if number and spread_s:
+                yield self.control.env.timeout(spread_s / (len(ends) - 1))
+            end()
+        self.control.note(event.name, "ends", fault.kind)
+
+    # -- whom a fault meets ----------------------------------------------------------------------------------------
+
+    def _first(self, fault: Any, service: str | None = None) -> list[int]:
+        """Numbers of the replicas that a fault meets: the first ones of those that get requests."""
+        replicas: f.Replicas = getattr(fault, "replicas", f.ALL)
+        return list(range(replicas.of(self.control.replicas(service or fault.service))))
+
+    def _instances(self, fault: Any) -> list[Instance]:
+        names = named(self.control.plane, fault.service)
+        return [Instance(name, number) for name in names for number in self._first(fault, name)]
 
 
-# -- faults that last --------------------------------------------------------------------------------------------
-
-
-def _begin(control: Control, health: Health, fault: f.Fault) -> Callable[[], None] | None:
-    """Do what a fault does; gives what takes it back, None where there is nothing to strike."""
-    match fault:
-        case f.CpuFault():
-            slower = 1.0 / (1.0 - fault.load)
-            return _on_replicas(control, fault, lambda at: control.slow(at[0], slower, at[1]),
-                                lambda at: control.slow(at[0], 1.0, at[1]))  # fmt: skip
-        case f.IoFault():
-            return _on_replicas(control, fault, lambda at: control.slow_waits(at[0], fault.factor, at[1]),
-                                lambda at: control.slow_waits(at[0], 1.0, at[1]))  # fmt: skip
-        case f.LatencyFault():
-            return _on_replicas(control, fault, lambda at: control.impair_network(*at, delay_s=fault.delay_s),
-                                lambda at: control.impair_network(*at))  # fmt: skip
-        case f.PacketLoss():
-            return _on_replicas(control, fault, lambda at: control.impair_network(*at, loss=fault.share),
-                                lambda at: control.impair_network(*at))  # fmt: skip
-        case f.Blackhole():
-            return _down(health, _replicas(control, fault.service, fault.replicas), "silent")
-        case f.ZoneLoss():
-            zone = control.plane.zones.index(fault.zone) if fault.zone in control.plane.zones else -1
-            return _down(health, standing(control.plane, zone=zone), "silent")
-        case f.SlowNode():
-            return _slow_node(control, fault)
-        case f.Partition():
-            one, other = fault.zones
-            if not {one, other} <= set(control.plane.zones):
-                return None
-            control.cut_off(one, other)
-            return lambda: control.reconnect(one, other)
-        case f.LoadSpike():
-            control.set_load(fault.stream, fault.factor)
-            return lambda: control.set_load(fault.stream, 1.0)
-        case f.ColdCache():
-            return _empties(control, fault)
-        case f.DnsFault():
-            return _refuses_new(control, fault.service, None)
-        case f.CertificateExpiry():
-            if fault.connections == "new":
-                return _refuses_new(control, fault.service, None)
-            return _answers(control, fault.service, 1.0, "connect_failure")
-        case f.TimeTravel():
-            return _travels(control, fault)
-        case f.DependencyDown():
-            return _answers(control, fault.service, fault.share, fault.reason)
-    raise AssertionError(f"a fault without effect: {fault}")
-
-
-def _replicas(control: Control, service: str, replicas: f.Replicas) -> list[Instance]:
-    return [Instance(service, number) for number in first_of(control.plane, service, replicas)]
-
-
-def _on_replicas(
-    control: Control,
-    fault: Any,
-    do: Callable[[tuple[str, list[int]]], None],
-    undo: Callable[[tuple[str, list[int]]], None],
-) -> Callable[[], None] | None:
-    at = (fault.service, first_of(control.plane, fault.service, fault.replicas))
-    if not at[1]:
-        return None
-    do(at)
-    return lambda: undo(at)
-
-
-def _down(health: Health, instances: list[Instance], how: Any) -> Callable[[], None] | None:
-    if not instances:
-        return None
-    health.takes_down(instances, how)
-    return lambda: health.brings_up(instances)
-
-
-def _slow_node(control: Control, fault: f.SlowNode) -> Callable[[], None] | None:
-    instances = standing(control.plane, node=fault.node)
-
-    def slow(factor: float) -> None:
-        for one in instances:
-            control.slow(one.service, factor, [one.number])
-
-    slow(fault.factor)
-    return (lambda: slow(1.0)) if instances else None
-
-
-def _empties(control: Control, fault: f.ColdCache) -> Callable[[], None] | None:
-    found = by_name(control.plane, fault.service)
-    own = [] if found is None else [one for one in found.caches if fault.cache in (one.name, None)]
-    if fault.cache is None:
-        own = [one for one in own if one.shared is None]
-    if not own:
-        return None
-    control.empty_caches(fault.service, fault.cache)
-    return lambda: None
-
-
-def _refuses_new(control: Control, service: str, replicas: list[int] | None) -> Callable[[], None] | None:
-    if by_name(control.plane, service) is None:
-        return None
-    control.refuse_connections(service, replicas)
-    return lambda: control.bring_up(service, replicas)
-
-
-def _answers(control: Control, service: str, share: float, reason: str) -> Callable[[], None] | None:
-    if by_name(control.plane, service) is None:
-        return None
-    control.fail(service, share, reason)
-    return lambda: control.fail(service, 0.0, reason)
-
-
-def _travels(control: Control, fault: f.TimeTravel) -> Callable[[], None] | None:
-    """A clock that is wrong by more than a certificate lasts has no connections, by more than the leeway no tokens."""
-    if fault.skew_s > fault.certificate_s:
-        numbers = first_of(control.plane, fault.service, fault.replicas)
-        return _refuses_new(control, fault.service, numbers) if numbers else None
-    if fault.skew_s > fault.leeway_s:
-        found = by_name(control.plane, fault.service)
-        if found is None:
-            return None
-        share = fault.replicas.of(len(found.replicas)) / len(found.replicas)
-        return _answers(control, fault.service, share, "500")
-    return lambda: None
-
-
-# -- faults that take replicas down and let them come back -------------------------------------------------------
-
-
-def _kills(control: Control, health: Health, event: Event, fault: f.MemoryFault | f.ProcessKiller) -> Steps:
-    """Kill again and again, for as long as the fault lasts; memory takes a time to fill first."""
-    instances = _replicas(control, fault.service, fault.replicas)
-    if not instances:
-        control.note(event.name, "has no effect", _NOTHING)
-        return
-    is_memory = isinstance(fault, f.MemoryFault)
-    first_s = fault.after_s if isinstance(fault, f.MemoryFault) else 0.0
-    every_s = fault.after_s + fault.restart_s if isinstance(fault, f.MemoryFault) else fault.every_s
-    ends_s = float("inf") if event.for_s is None else event.at_s + event.for_s
-    yield control.env.timeout(first_s)
-    while control.now_s < ends_s:
-        health.takes_down(instances, "exit")
-        control.note(event.name, "kills", f"{len(instances)} of {fault.service}" + (" (memory)" if is_memory else ""))
-        yield control.env.timeout(fault.restart_s)
-        health.brings_up(instances)
-        yield control.env.timeout(max(every_s - fault.restart_s, 0.0))
-
-
-def _shuts_down(control: Control, health: Health, event: Event, fault: f.Shutdown) -> Steps:
-    instances = _replicas(control, fault.service, fault.replicas)
-    if not instances:
-        control.note(event.name, "has no effect", _NOTHING)
-        return
-    begins_s = control.now_s
-    if fault.drain_s:
-        control.env.process(health.leaves(instances))
-        yield control.env.timeout(fault.drain_s)
-    health.takes_down(instances, "exit")
-    control.note(event.name, "stops", f"{len(instances)} of {fault.service}")
-    if fault.restart_s is not None:
-        yield control.env.timeout(fault.restart_s)
-    elif event.for_s is not None:
-        yield control.env.timeout(max(begins_s + event.for_s - control.now_s, 0.0))
-    else:
-        return
-    health.brings_up(instances)
-
-
-def _crashes(control: Control, health: Health, event: Event, fault: f.Crash | f.RestartHerd) -> Steps:
-    replicas = f.ALL if isinstance(fault, f.RestartHerd) else fault.replicas
-    spread_s = fault.spread_s if isinstance(fault, f.RestartHerd) else 0.0
-    instances = _replicas(control, fault.service, replicas)
-    if not instances:
-        control.note(event.name, "has no effect", _NOTHING)
-        return
-    health.takes_down(instances, "exit")
-    yield control.env.timeout(fault.restart_s)
-    for number, one in enumerate(instances):
-        health.brings_up([one])
-        if spread_s and number < len(instances) - 1:
-            yield control.env.timeout(spread_s / max(len(instances) - 1, 1))
+def _each(ends: Iterable[Undo]) -> None:
+    for end in ends:
+        end()

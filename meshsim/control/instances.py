@@ -6,8 +6,7 @@ from typing import NamedTuple
 
 from meshsim.architectures.plane import Plane, PlaneService
 from meshsim.architectures.rewrites import GATEWAY, sidecar_of
-from meshsim.architectures.walk import messages_of
-from meshsim.model.faults import OF_POLICIES, ROUTED, Push, Replicas
+from meshsim.model.faults import OF_POLICIES, ROUTED, Push
 
 
 class Instance(NamedTuple):
@@ -17,15 +16,19 @@ class Instance(NamedTuple):
     number: int
 
 
-def first_of(plane: Plane, service: str, replicas: Replicas) -> list[int]:
-    """Numbers of the first replicas of a service; none where the architecture has no such proxy."""
-    found = by_name(plane, service)
-    return [] if found is None else list(range(replicas.of(len(found.replicas))))
-
-
 def by_name(plane: Plane, service: str) -> PlaneService | None:
     """The service of that name, if there is one."""
-    return next((one for one in plane.services if one.name == service), None)
+    try:
+        return plane.service(service)
+    except KeyError:
+        return None
+
+
+def named(plane: Plane, service: str) -> list[str]:
+    """Services and proxies that a fault's `service` means: ``waypoint`` all of them, where no service has that name."""
+    if by_name(plane, service) is None and service == "waypoint":
+        return [one.name for one in plane.services if one.name.startswith("waypoint@")]
+    return [one.name for one in plane.services if one.name == service]
 
 
 def standing(plane: Plane, *, node: int | None = None, zone: int | None = None) -> list[Instance]:
@@ -46,33 +49,39 @@ def listed_as(instance: Instance, plane: Plane) -> Instance:
     return instance
 
 
-def in_scope(plane: Plane, push: Push) -> list[Instance]:
+def in_scope(plane: Plane, push: Push, configuration: int) -> list[Instance]:
     """Proxies that get a push, in their order.
 
-    Routes and policies for the calls to a service are known to all proxies that pass such calls on, as those of Istio
-    are that any namespace may see. A filter of a service, and what else concerns a proxy as a whole, is in the
-    service's own proxies, its sidecars or its waypoint; where it has none, in the gateway that carries its requests: so
-    the mistake of one service is in a proxy that all share. What concerns a tenant is known to all proxies, but of a
-    gateway that is divided only to those that serve the tenant.
+    What concerns a service is known to the proxies that are its own, its sidecars and its waypoint; and if it is about
+    calls, to all that act on it in calls to the service, the sidecars of its callers. Where there are none, to the
+    gateway that carries its requests: so the mistake of one service is in a proxy that all share. What concerns a
+    tenant is known to all proxies, but of a gateway that is divided only to those that serve the tenant.
+
+    Parameters
+    ----------
+    configuration
+        Which one of those that may be pushed (`PlaneService.pushed`) has this push alone.
     """
     scope = push.scope
     proxies = [service for service in plane.services if service.role == "proxy"]
     if scope.kind == "service":
-        own = [one for one in proxies if one.name in (sidecar_of(scope.name), f"waypoint@{scope.name}")]
-        passing = [one for one in proxies if scope.name in {message.hop.among for message in messages_of(one)}]
-        is_of_calls = push.fault is None or push.fault.kind in ROUTED | OF_POLICIES
-        if is_of_calls:
-            return _all([one for one in proxies if one in passing or (push.fault is None and one in own)])
-        return _all(own or [one for one in passing if one.name == GATEWAY])
+        own = [
+            one
+            for one in proxies
+            if one.name == sidecar_of(scope.name)
+            or (one.name.startswith("waypoint@") and _carries(one, scope.name))
+            or (_is_about_calls(push) and _acts(one, scope.name, configuration))
+        ]
+        return _all(own or [one for one in proxies if one.name == GATEWAY])
     gateways = [one for one in proxies if one.name == GATEWAY]
     if scope.kind == "gateway":
         return _all(gateways)
     if scope.kind == "cell":
-        number = int(scope.name)
+        cell = int(scope.name)
         return [
             Instance(one.name, i)
             for one in gateways
-            for i in (one.cells[number] if number < len(one.cells) else range(len(one.replicas)))
+            for i in (one.cells[cell] if cell < len(one.cells) else range(len(one.replicas)))
         ]
     if scope.kind == "tenant":
         return [
@@ -81,6 +90,31 @@ def in_scope(plane: Plane, push: Push) -> list[Instance]:
             for i in (one.shards.get(scope.name, ()) if one.shards else range(len(one.replicas)))
         ]
     return _all(proxies)
+
+
+def _is_about_calls(push: Push) -> bool:
+    """It changes what becomes of calls, not the proxies themselves."""
+    if push.fault is None:
+        return all(path.partition(".")[0] in ("policies", "routes") for path, _ in push.set or ())
+    return push.fault.kind in ROUTED | OF_POLICIES
+
+
+def _carries(proxy: PlaneService, service: str) -> bool:
+    return any(_target(endpoint) == service for endpoint in proxy.endpoints)
+
+
+def _acts(proxy: PlaneService, service: str, configuration: int) -> bool:
+    """Whether what a proxy does with calls to a service is another thing in a configuration that may be pushed."""
+    return any(
+        steps is not proxy.endpoints[endpoint][0]
+        for endpoint, steps in proxy.pushed[configuration].items()
+        if _target(endpoint) == service
+    )
+
+
+def _target(endpoint: str) -> str:
+    """Service that a proxy's endpoint leads to, e.g. of ``out:geo.lookup``."""
+    return endpoint.rpartition(":")[2].partition(".")[0]
 
 
 def _all(services: list[PlaneService]) -> list[Instance]:

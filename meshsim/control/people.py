@@ -8,6 +8,7 @@ from typing import Any
 import simpy
 
 from meshsim.control.control import Control
+from meshsim.control.overlaps import Overlaps
 from meshsim.control.rollout import RollOut
 from meshsim.control.window import TrafficWindow
 from meshsim.model.rollouts import People
@@ -17,7 +18,7 @@ _ABSENT = 0.5  # of the usual good answers: fewer raise the alarm, too (assumed)
 _ENOUGH = 20  # good answers in one look without which nobody can say what is usual (assumed)
 
 
-def watch(control: Control, spec: People, pushes: Sequence[RollOut], most_s: float | None) -> Steps:
+def watch(control: Control, spec: People, pushes: Sequence[RollOut], most_s: float | None, overlaps: Overlaps) -> Steps:
     """Raise an alarm when a tenant's share of failures is too high, and take back what is out.
 
     Parameters
@@ -25,18 +26,23 @@ def watch(control: Control, spec: People, pushes: Sequence[RollOut], most_s: flo
     most_s
         How long (simulated seconds) people take at most from the alarm until they act; what they take beyond that is
         written down as skipped, for whoever adds it to what was simulated. None: as long as they take.
+    overlaps
+        Knows when the load has changed: then fewer answers are no sign of anything.
     """
     tenants = sorted({stream.tenant for stream, _ in control.plane.entries})
     ordinal = 0
-    usual: dict[str, float] = {}  # good answers in a time in which all was well
+    usual: dict[str, int] = {}  # good answers in the last time in which all was well
+    loads = overlaps.loads
     control.window()
     while True:
         # at whole multiples, whenever they began to watch
         yield control.env.timeout(spec.monitoring_s - control.now_s % spec.monitoring_s)
         window = control.window()
-        bad = [name for name in tenants if _is_bad(window.tenant(name), spec.threshold, usual.get(name, 0.0))]
+        same_load, loads = loads == overlaps.loads, overlaps.loads
+        usual = usual if same_load else {}
+        bad = [name for name in tenants if _is_bad(window.tenant(name), spec.threshold, usual.get(name, 0))]
         if not bad:
-            usual = {name: max(usual.get(name, 0.0), window.tenant(name).good) for name in tenants}
+            usual = {name: window.tenant(name).good for name in tenants} if same_load else {}
             continue
         control.note("people", "alarm", ", ".join(bad))
         if not any(push.can_go_back for push in pushes):  # nothing that they could do about it
@@ -55,9 +61,10 @@ def watch(control: Control, spec: People, pushes: Sequence[RollOut], most_s: flo
             if push.can_go_back:
                 yield from push.goes_back("somebody found it")
         control.window()
+        usual, loads = {}, overlaps.loads  # who has looked knows what there is now
 
 
-def _is_bad(window: TrafficWindow, threshold: float, usual: float) -> bool:
+def _is_bad(window: TrafficWindow, threshold: float, usual: int) -> bool:
     """Too many failed, or too few were answered at all: who is never answered fails nobody's statistics."""
     if window.good < _ABSENT * usual and usual >= _ENOUGH:
         return True

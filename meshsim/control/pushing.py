@@ -3,7 +3,8 @@
 Istio: a change waits until nothing has changed for `debounce_s`, at most `debounce_max_s`; then every proxy that it
 concerns is told, `concurrent_pushes` at a time, each for as much CPU of the control plane as the proxy has to know.
 Proxies keep the configuration that they have until they are told another one, whether the control plane is there or
-not. A proxy that starts has the newest configuration that is meant for it.
+not. A proxy that starts has the newest configuration of those that the control plane has begun to tell (also while that
+is not there: assumed).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from meshsim.architectures.memory import knowledge
 from meshsim.control.control import Control
 from meshsim.control.health import Health
 from meshsim.control.instances import Instance, by_name
+from meshsim.control.overlaps import Undo
 from meshsim.model.faults import CrashOnLoad, CrashOnRequest, MemoryGrowth, Push
 from meshsim.model.rollouts import ControlPlane
 
@@ -32,10 +34,13 @@ class _Proxy:
     """What a proxy instance is to have, what it has, and what became of it. Sets of pushes are numbers: a bit each."""
 
     wanted: int = 0
+    published: int = 0  # what the control plane tells it: what was wanted when the debouncing was over
     has: int = 0
     coming: bool = False  # a push to it is under way
     restarts: int = 0
+    crash_s: float = 0.0  # how long a restart takes first, of the last configuration with a request that crashes it
     since: int = 0  # messages that it had answered when it began to act on what it has
+    grown_bytes: int = 0  # of its memory, before that
 
 
 class Pushing:
@@ -63,6 +68,7 @@ class Pushing:
         self.speed = spec.cores / servers
         self.cost_s = _costs(control, spec)
         self.changed = simpy.Event(self.env)
+        health.started = self._started
         self.env.process(self._debounces())
         if any(isinstance(push.fault, CrashOnRequest | MemoryGrowth) for push in pushes):
             self.env.process(self._watches())
@@ -75,18 +81,13 @@ class Pushing:
         for one in instances:
             proxy = self.proxies.setdefault(one, _Proxy())
             proxy.wanted = proxy.wanted | 1 << push if on else proxy.wanted & ~(1 << push)
-            if proxy.has != proxy.wanted:
+            if proxy.has != proxy.wanted or proxy.coming:
                 event = simpy.Event(self.env)
                 self.told.setdefault(one, []).append((proxy.wanted, event))
                 waits.append(event)
         changed, self.changed = self.changed, simpy.Event(self.env)
         changed.succeed()
         return simpy.AllOf(self.env, waits)
-
-    def has(self, instance: Instance, push: int) -> bool:
-        """Whether a proxy acts on a push."""
-        proxy = self.proxies.get(instance)
-        return proxy is not None and bool(proxy.has >> push & 1)
 
     def _debounces(self) -> Steps:
         while True:
@@ -100,9 +101,8 @@ class Pushing:
                     break
             yield from self._is_there()
             for one, proxy in self.proxies.items():
-                if proxy.wanted != proxy.has and not proxy.coming:
-                    proxy.coming = True
-                    self.env.process(self._push(one, proxy))
+                proxy.published = proxy.wanted
+                self._tells(one, proxy)
 
     def _is_there(self) -> Steps:
         """Wait until the control plane is up."""
@@ -110,26 +110,32 @@ class Pushing:
             if since_s <= self.control.now_s < until_s:
                 yield self.env.timeout(until_s - self.control.now_s)
 
+    def _tells(self, instance: Instance, proxy: _Proxy) -> None:
+        """Begin a push to a proxy that has something else, unless one is under way."""
+        if proxy.published != proxy.has and not proxy.coming:
+            proxy.coming = True
+            self.env.process(self._push(instance, proxy))
+
     def _push(self, instance: Instance, proxy: _Proxy) -> Steps:
         with self.throttle.request() as turn:
             yield turn
             yield from self._is_there()
             with self.cpu.request() as core:
                 yield core
+                sent = proxy.published
                 yield self.env.timeout(self.cost_s[instance.service] / self.speed)
             yield self.env.timeout(self.spec.delay_s)
-            proxy.coming = False
-            if not self.health.is_down(instance):  # else it gets the newest when it starts
-                self._load(instance, proxy)
-            self._tell(instance, proxy)
-        if proxy.wanted != proxy.has and not self.health.is_down(instance):
-            proxy.coming = True
-            self.env.process(self._push(instance, proxy))
+        proxy.coming = False
+        if self._is_up(instance):  # else it gets the newest when it starts
+            self._load(instance, proxy, sent)
+        self._answer(instance, proxy)
+        if self._is_up(instance):
+            self._tells(instance, proxy)
 
-    def _tell(self, instance: Instance, proxy: _Proxy) -> None:
+    def _answer(self, instance: Instance, proxy: _Proxy) -> None:
         """Tell those who wait that the proxy has what they wanted, is down, or is to have something else by now."""
         waiting = self.told.pop(instance, [])
-        still = proxy.has != proxy.wanted and not self.health.is_down(instance)
+        still = proxy.has != proxy.wanted and self._is_up(instance)
         for wanted, event in waiting:
             if still and wanted == proxy.wanted:
                 self.told.setdefault(instance, []).append((wanted, event))
@@ -138,65 +144,80 @@ class Pushing:
 
     # -- lives of proxies ------------------------------------------------------------------------------------------
 
-    def _load(self, instance: Instance, proxy: _Proxy) -> None:
-        """Act on the newest configuration, which may be the end of it."""
-        proxy.has = proxy.wanted
-        proxy.since = self.control.answered(instance.service, [instance.number])[0]
-        configuration = proxy.has + self.before_first if proxy.has else 0
-        self.control.configure(instance.service, configuration, [instance.number])
-        restart_s = self._restart_s(proxy.has, CrashOnLoad)
-        if restart_s is not None:
-            self.health.takes_down([instance], "exit")
-            self._comes_back(instance, proxy, restart_s)
-        elif not self._restart_s(proxy.has, CrashOnRequest):
+    def _is_up(self, instance: Instance) -> bool:
+        """Nothing keeps it down, nor has a request taken it down that nobody has noticed yet."""
+        return not self.health.is_down(instance) and self.control.is_up(instance.service, instance.number)
+
+    def _load(self, instance: Instance, proxy: _Proxy, configuration: int) -> None:
+        """Act on a configuration, which may be the end of it."""
+        answered = self._answered(instance)
+        proxy.grown_bytes += self._growth_bytes(proxy) * (answered - proxy.since)
+        proxy.since, proxy.has = answered, configuration
+        number = proxy.has + self.before_first if proxy.has else 0
+        self.control.configure(instance.service, number, [instance.number])
+        on_load_s, on_request_s = self._restart_s(proxy, CrashOnLoad), self._restart_s(proxy, CrashOnRequest)
+        if on_request_s is not None:
+            proxy.crash_s = on_request_s
+        if on_load_s is not None:
+            self._comes_back(proxy, self.health.takes_down([instance], "exit"), on_load_s)
+        elif on_request_s is None:
             proxy.restarts = 0
 
-    def _restart_s(self, has: int, kind: type[CrashOnLoad] | type[CrashOnRequest]) -> float | None:
+    def _started(self, instance: Instance) -> None:
+        """Let a proxy that starts have the newest configuration, and memory that is as small as ever."""
+        proxy = self.proxies.get(instance)
+        if proxy is None:
+            return
+        self._load(instance, proxy, proxy.published)
+        proxy.grown_bytes = 0
+        self._answer(instance, proxy)
+
+    def _restart_s(self, proxy: _Proxy, kind: type[CrashOnLoad] | type[CrashOnRequest]) -> float | None:
         """How long a restart takes first, where a proxy has a push with such a fault."""
         for number, push in enumerate(self.pushes):
-            if has >> number & 1 and isinstance(push.fault, kind):
+            if proxy.has >> number & 1 and isinstance(push.fault, kind):
                 return push.fault.restart_s
         return None
 
-    def _comes_back(self, instance: Instance, proxy: _Proxy, restart_s: float) -> None:
+    def _comes_back(self, proxy: _Proxy, comes_up: Undo, restart_s: float) -> None:
         backoff_s = min(restart_s * 2**proxy.restarts, max(_BACKOFF_MOST_S, restart_s))
         proxy.restarts += 1
-        self.env.process(self._restarts(instance, proxy, backoff_s))
+        self.env.process(self._restarts(comes_up, backoff_s))
 
-    def _restarts(self, instance: Instance, proxy: _Proxy, after_s: float) -> Steps:
+    def _restarts(self, comes_up: Undo, after_s: float) -> Steps:
         yield self.env.timeout(after_s)
-        self.health.brings_up([instance])
-        self._load(instance, proxy)
-        self._tell(instance, proxy)
+        comes_up()
 
     def _watches(self) -> Steps:
         """Find out which proxies a request has taken down, and which have no memory left."""
         while True:
             yield self.env.timeout(_RELIST_S)
             for one, proxy in self.proxies.items():
-                restart_s = self._restart_s(proxy.has, CrashOnRequest)
                 if self.health.is_down(one):
                     continue
-                if restart_s is not None and not self.control.is_up(one.service, one.number):
-                    self.health.crashed(one)
-                    self._comes_back(one, proxy, restart_s)
+                if not self.control.is_up(one.service, one.number):
+                    self._comes_back(proxy, self.health.crashed(one), proxy.crash_s)
+                    self._answer(one, proxy)
                 elif self._is_full(one, proxy):
-                    self.health.takes_down([one], "exit")
-                    self._comes_back(one, proxy, CrashOnLoad().restart_s)
+                    self._comes_back(proxy, self.health.takes_down([one], "exit"), CrashOnLoad().restart_s)
 
     def _is_full(self, instance: Instance, proxy: _Proxy) -> bool:
         """Whether what a fault has made of a proxy's memory is beyond what it has (its request is its limit)."""
         found = by_name(self.control.plane, instance.service)
         assert found is not None, "it was configured"
-        grows = sum(
+        grown = proxy.grown_bytes + self._growth_bytes(proxy) * (self._answered(instance) - proxy.since)
+        return grown > 0 and found.memory_used_bytes + grown > found.memory_bytes
+
+    def _growth_bytes(self, proxy: _Proxy) -> int:
+        """By how much the memory of a proxy grows with each message."""
+        return sum(
             push.fault.per_request_bytes
             for number, push in enumerate(self.pushes)
             if proxy.has >> number & 1 and isinstance(push.fault, MemoryGrowth)
         )
-        if not grows:
-            return False
-        answered = self.control.answered(instance.service, [instance.number])[0] - proxy.since
-        return found.memory_used_bytes + grows * answered > found.memory_bytes
+
+    def _answered(self, instance: Instance) -> int:
+        return self.control.answered(instance.service, [instance.number])[0]
 
 
 def _costs(control: Control, spec: ControlPlane) -> Mapping[str, float]:

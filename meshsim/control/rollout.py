@@ -30,8 +30,10 @@ class RollOut:
         self.push = push
         self.number = number  # its bit
         self.rollout = rollout
+        self.waves = self._waves()
+        self.analysis = None if rollout.analysis is None else _analysis(rollout.analysis, len(self.waves))
         self.reached: list[Instance] = []
-        self.before: dict[Instance, tuple[int, int]] = {}  # what each had answered, and failed, before it had the push
+        self.before: dict[Instance, tuple[int, int]] = {}  # what each had answered, and failed, when a wave was out
         self.state: Literal["waits", "goes out", "is out", "goes back", "is back", "was rejected"] = "waits"
 
     def goes_out(self, at_s: float) -> Steps:
@@ -42,14 +44,13 @@ class RollOut:
             self.state = "was rejected"
             control.note(self.push.name, "is rejected", "validation caught it")
             return
-        waves = self._waves()
+        waves = self.waves
         if not waves:
             control.note(self.push.name, "has no effect", "no proxy of this architecture gets it")
             return
         self.state = "goes out"
         control.note(self.push.name, "begins", f"{sum(map(len, waves))} proxies in {len(waves)} waves")
         for number, wave in enumerate(waves, 1):
-            self.before |= {one: control.answered(one.service, [one.number]) for one in wave}
             self.reached += wave
             yield self.pushing.want(wave, self.number, on=True)
             if self.state != "goes out":  # somebody has taken it back meanwhile
@@ -77,7 +78,8 @@ class RollOut:
 
     def _waves(self) -> list[list[Instance]]:
         """Who gets it, wave by wave; of a half-applied push the later ones do not."""
-        everybody = in_scope(self.control.plane, self.push)
+        alone = self.pushing.before_first + (1 << self.number) - 1
+        everybody = in_scope(self.control.plane, self.push, alone)
         everybody.sort(key=_shuffled)
         left = math.ceil(self.push.reaches * len(everybody) - 1e-9)
         waves = []
@@ -118,38 +120,43 @@ class RollOut:
     # -- looking ---------------------------------------------------------------------------------------------------
 
     def _bakes(self) -> Steps:
-        """Wait before the next wave, looking whether it is bad."""
+        """Wait before the next wave, looking whether this one is bad."""
         until_s = self.control.now_s + self.rollout.bake_s
-        if self.rollout.by == "all" and self.rollout.analysis is None:
+        if self.rollout.by == "all" and self.analysis is None:
             return
+        self.before = {one: self.control.answered(one.service, [one.number]) for one in self.reached}
+        has_passed = self.analysis is None
         while self.control.now_s < until_s and self.state == "goes out":
             yield self.control.env.timeout(min(LOOK_S, until_s - self.control.now_s))
-            found = self._looks()
-            if found and self.state == "goes out" and self.rollout.rollback == "auto":
-                self.control.note(self.push.name, "alarm", found)
+            if self.state != "goes out" or self.rollout.rollback != "auto" or self.analysis is None:
+                continue
+            down = [one for one in self.reached if not self.control.is_up(one.service, one.number)]
+            answered, failed = self._answers()
+            decision = "go on" if has_passed else self.analysis.decide(answered, failed)
+            has_passed |= decision == "pass"
+            if down or decision == "alarm":
+                why = f"{len(down)} of {len(self.reached)} proxies with it are down" if down else ""
+                self.control.note(self.push.name, "alarm", why or f"{failed} of {answered} answers failed")
                 yield from self.goes_back("the analysis failed")
-                return
 
-    def _looks(self) -> str:
-        """What an analysis finds wrong; nothing if it has none to say."""
-        if self.rollout.analysis is None:
-            return ""
-        down = [one for one in self.reached if not self.control.is_up(one.service, one.number)]
-        if down:
-            return f"{len(down)} of {len(self.reached)} proxies with it are down"
+    def _answers(self) -> tuple[int, int]:
+        """How many messages those who have the push have answered since the last wave was out, and how many failed."""
         answered = failed = 0
-        for one in self.reached:
+        for one, (all_before, failed_before) in self.before.items():
             all_now, failed_now = self.control.answered(one.service, [one.number])
-            answered += all_now - self.before[one][0]
-            failed += failed_now - self.before[one][1]
-        decision = _analysis(self.rollout.analysis).decide(answered, failed)
-        return f"{failed} of {answered} answers failed" if decision == "alarm" else ""
+            answered += all_now - all_before
+            failed += failed_now - failed_before
+        return answered, failed
 
 
-def _analysis(spec: FixedAnalysis | SequentialAnalysis) -> analysis.FixedAnalysis | analysis.SequentialAnalysis:
+def _analysis(
+    spec: FixedAnalysis | SequentialAnalysis, waves: int
+) -> analysis.FixedAnalysis | analysis.SequentialAnalysis:
+    """Test each wave anew, once: all these tests together keep the promise about false alarms (Bonferroni)."""
+    false_alarm = spec.false_alarm / max(waves, 1)
     if isinstance(spec, FixedAnalysis):
-        return analysis.FixedAnalysis(spec.requests, spec.baseline, spec.false_alarm)
-    return analysis.SequentialAnalysis(spec.baseline, spec.bad, spec.false_alarm, spec.miss)
+        return analysis.FixedAnalysis(spec.requests, spec.baseline, false_alarm)
+    return analysis.SequentialAnalysis(spec.baseline, spec.bad, false_alarm, spec.miss)
 
 
 def _shuffled(one: Instance) -> bytes:

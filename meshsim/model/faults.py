@@ -70,6 +70,12 @@ class MemoryFault(_OfReplicas):
     restart_s: float = 10.0
 
 
+class Pause(_OfReplicas):
+    """The CPU stands still, and then goes on where it stopped: a stopped virtual machine, a long GC pause."""
+
+    kind: Literal["pause"] = "pause"
+
+
 class IoFault(_OfReplicas):
     """Waits (steps `wait`) take longer."""
 
@@ -199,9 +205,9 @@ class ColdCache(_OfService):
 
 
 Fault = Annotated[
-    CpuFault | MemoryFault | IoFault | ProcessKiller | Shutdown | Blackhole | DnsFault | LatencyFault | PacketLoss
-    | CertificateExpiry | TimeTravel | Crash | RestartHerd | SlowNode | ZoneLoss | Partition | DependencyDown
-    | LoadSpike | ColdCache,
+    CpuFault | MemoryFault | Pause | IoFault | ProcessKiller | Shutdown | Blackhole | DnsFault | LatencyFault
+    | PacketLoss | CertificateExpiry | TimeTravel | Crash | RestartHerd | SlowNode | ZoneLoss | Partition
+    | DependencyDown | LoadSpike | ColdCache,
     Field(discriminator="kind"),
 ]  # fmt: skip
 

@@ -68,7 +68,6 @@ def propagated() -> Propagation:
     return ms.run(spec, "sidecar", quiet=True, record_traces=True).propagation()
 
 
-@cache
 def incident() -> Result:
     """A canary of an expired certificate that an analysis takes back, then a failing service; a cache that is wiped."""
     spec = shop()

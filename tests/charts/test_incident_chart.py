@@ -65,6 +65,13 @@ def test_marks_are_at_the_medians() -> None:
         assert marks["mark certificate: alarm, goes back, is back"] == alarm.median_s
 
 
+def test_events_without_effect_have_no_mark() -> None:
+    idle = tuple(Happened("nobody", what, 1, 20.0, 20.0, 20.0, 3, "") for what in ("begins", "has no effect", "ends"))
+    shown = replace(incident(), timeline=replace(known(), happenings=idle))
+    marks = [one for one in charts.incident_timeline(shown).get_lines() if (one.get_gid() or "").startswith("mark")]
+    assert marks == []
+
+
 def test_labels_of_many_marks_lie_beside_each_other() -> None:
     """A dozen at any distance, in a figure of the usual size and in a narrow one."""
     rng = np.random.default_rng(1)

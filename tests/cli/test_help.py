@@ -17,6 +17,7 @@ COMMANDS = (
     "sweep",
     "results",
     "blast",
+    "metastability",
     "cache",
     "chart",
     "trace",

@@ -37,14 +37,17 @@ ALLOWED = {
     "blasts": BELOW_ALL
     | {"model", "architectures", "engines", "control", "results", "charts"}  # charts only within plot_* methods
     | {"notebook", "settings", "simulate", "workers"},
+    "metastable": BELOW_ALL
+    | {"model", "architectures", "engines", "control", "results", "charts", "workers", "notebook", "settings"}
+    | {"simulate"},
     "__init__": BELOW_ALL
     | {"model", "architectures", "engines", "control", "results", "simulate", "futures", "sweeps", "hit_ratios"}
-    | {"blasts"},
+    | {"blasts", "metastable"},
     "bench": BELOW_ALL | {"model", "architectures", "engines"},
     "lab": BELOW_ALL | {"model", "architectures", "engines", "results", "__init__"},
     "cli": BELOW_ALL
     | {"importers", "model", "architectures", "engines", "results", "charts", "simulate"}
-    | {"bench", "blasts", "caches", "lab", "settings", "sweeps", "__init__"},
+    | {"bench", "blasts", "caches", "lab", "settings", "sweeps", "metastable", "__init__"},
     "__main__": {"cli"},
 }
 

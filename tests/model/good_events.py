@@ -49,6 +49,7 @@ FAULTS = {
     "dependency_down": "{service: geo, as: reset, share: 30%}",
     "load_spike": "{stream: web, factor: 3}",
     "cold_cache": "{service: page, cache: tiles}",
+    "pause": "{service: page, replicas: 2}",
 }
 
 PUSH_FAULTS = {

@@ -21,6 +21,7 @@ from meshsim.model.topology import Topology
 CERTAIN_FAULTS: dict[str, f.Fault] = {
     "cpu": f.CpuFault(service="page", replicas=Replicas(count=2), load=0.8),
     "memory": f.MemoryFault(service="page", after_s=5.0, restart_s=2.0),
+    "pause": f.Pause(service="page", replicas=Replicas(count=2)),
     "io": f.IoFault(service="page", replicas=Replicas(share=0.5), factor=3.0),
     "process_killer": f.ProcessKiller(service="geo", replicas=Replicas(count=2), every_s=20.0, restart_s=3.0),
     "shutdown": f.Shutdown(service="geo", replicas=ONE, drain_s=0.0, restart_s=5.0),

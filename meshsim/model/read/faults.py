@@ -22,6 +22,7 @@ PROXIES = ("gateway", "waypoint")  # what stands beside the services and may be 
 _CLASSES: dict[str, Callable[..., Fault]] = {
     "cpu": faults.CpuFault,
     "memory": faults.MemoryFault,
+    "pause": faults.Pause,
     "io": faults.IoFault,
     "process_killer": faults.ProcessKiller,
     "shutdown": faults.Shutdown,

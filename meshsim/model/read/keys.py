@@ -77,6 +77,7 @@ EVENT = ("name", "at", "for", "fault", "push")
 FAULTS = {
     "cpu": ("service", "replicas", "load"),
     "memory": ("service", "replicas", "after", "restart"),
+    "pause": ("service", "replicas"),
     "io": ("service", "replicas", "factor"),
     "process_killer": ("service", "replicas", "every", "restart"),
     "shutdown": ("service", "replicas", "drain", "restart"),
@@ -252,6 +253,7 @@ ELSEWHERE_FAULTS = {
         ("cpu_stress", "cpu-stress", "stress", "stress-ng", "cpu_hog", "burn_cpu", "StressChaos"),
         "write cpu: {service: …, load: 50%}",
     ),
+    **dict.fromkeys(("freeze", "stop", "suspend", "gc", "gc_pause", "SIGSTOP"), "write pause: {service: …}"),
     **dict.fromkeys(("memory_stress", "memory-stress", "oom", "memory_leak"), "write memory: {service: …, after: 10s}"),
     **dict.fromkeys(
         ("disk", "io_stress", "io-stress", "io_delay", "disk_latency", "IOChaos"), "write io: {service: …, factor: 10}"
