@@ -28,6 +28,7 @@ VERSION = 1
 MAX_EXTENDS = 10
 STDIN = "<stdin>"
 DICT = "<dict>"
+_INCIDENTS = "incidents"  # a folder of shipped topologies, whose names begin with it
 
 Source = str | Path | Mapping[str, Any] | Topology
 
@@ -51,8 +52,8 @@ def load(source: Source, *, overrides: Sequence[str] = ()) -> Topology:
     Parameters
     ----------
     source
-        A path, the name of a shipped topology (``bookinfo``), ``-`` for stdin, a dict, or a `Topology`, which
-        is given back as it is.
+        A path, the name of a shipped topology (``bookinfo``, ``incidents/fastly-2021-06-08``), ``-`` for stdin, a
+        dict, or a `Topology`, which is given back as it is.
     overrides
         ``path=value`` as of ``--set``, applied in their order.
 
@@ -100,13 +101,14 @@ def check(source: Source, overrides: Sequence[str] = ()) -> Checked:
 
 
 def shipped() -> list[tuple[str, str]]:
-    """Name and first comment line of every topology that comes with meshsim, sorted by name."""
+    """Name and first comment line of every topology that comes with meshsim, sorted by name, incidents last."""
     found: dict[str, str] = {}
     for directory in _shipped_directories():
-        for file in sorted(directory.glob("*.yaml")):
+        for file in (*directory.glob("*.yaml"), *directory.glob(f"{_INCIDENTS}/*.yaml")):
             first = file.read_text(encoding="utf-8").partition("\n")[0]
-            found.setdefault(file.stem, first.lstrip("# ").strip() if first.startswith("#") else "")
-    return sorted(found.items())
+            name = file.relative_to(directory).with_suffix("").as_posix()
+            found.setdefault(name, first.lstrip("# ").strip() if first.startswith("#") else "")
+    return sorted(found.items(), key=lambda item: ("/" in item[0], item))
 
 
 def _shipped_directories() -> list[Path]:
@@ -120,7 +122,7 @@ def _find(name: str, directory: Path) -> Path | None:
     path = directory / name
     if path.is_file():
         return path
-    if Path(name).name == name:
+    if name in (Path(name).name, f"{_INCIDENTS}/{Path(name).name}"):
         for shelf in _shipped_directories():
             for file in (shelf / f"{name}.yaml", shelf / name):
                 if file.is_file():
@@ -158,9 +160,10 @@ def _read_file(path: Path, reading: Reading) -> Node | None:
 
 
 def _label(path: Path) -> str:
-    """Name of a file in messages: without its folder when it came with meshsim, relative when it is below this one."""
-    if path.is_absolute() and path.parent in _shipped_directories():
-        return path.name
+    """Name of a file in messages: as it is shipped when it came with meshsim, relative when it is below this one."""
+    for shelf in _shipped_directories():
+        if path.is_absolute() and path.parent in (shelf, shelf / _INCIDENTS):
+            return path.relative_to(shelf).as_posix()
     try:
         return str(path.resolve().relative_to(Path.cwd())) if path.is_absolute() else str(path)
     except (ValueError, OSError):

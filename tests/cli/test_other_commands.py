@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from meshsim.cli.options import _complete_topology
 from meshsim.model.codes import CODES
 
 PNG, PDF, SVG = b"\x89PNG", b"%PDF", b"<?xml"
@@ -111,3 +112,8 @@ def test_topologies_are_listed_and_printed(shell) -> None:
     text = shell("topologies", "bookinfo").stdout
     assert "\nok: bookinfo" in "\n" + shell("validate", "-", stdin=text).stdout
     assert shell("topologies", "bookinf").exit_code == 2
+    incident = "incidents/fastly-2021-06-08"
+    assert incident in listed
+    assert shell("topologies", incident).stdout.startswith("# Fastly, 8 June 2021")
+    assert "did you mean 'incidents/fastly-2021-06-08'" in shell("topologies", "fastly-2021-06-08").stderr
+    assert incident in _complete_topology("incidents/f")

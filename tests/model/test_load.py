@@ -315,7 +315,19 @@ def test_shipped_topologies_load_by_name() -> None:
         assert description, name
         result = check(name)
         assert result.topology is not None, result.render()
-        assert result.topology.name == name
+        assert result.topology.name == name.rpartition("/")[2]
+
+
+def test_shipped_incidents_have_a_folder_of_their_own() -> None:
+    """Their names begin with it; nothing else of what is shipped is reached by way of a folder."""
+    name = "incidents/fastly-2021-06-08"
+    assert name in dict(shipped())
+    assert load(name) == load(f"{name}.yaml")
+    for other in ("fastly-2021-06-08", "data/twitter-2020-clusters.csv", "incidents/../bookinfo", "./bookinfo"):
+        with pytest.raises(SpecError, match="there is no topology"):
+            load(other)
+    at = load(name).origins["events.configuration.at"]
+    assert at.startswith(f"{name}.yaml:")
 
 
 def test_python_mistakes_name_the_path() -> None:

@@ -26,7 +26,9 @@ NAMES = (
     "bookinfo", "bookinfo-fault", "cache-locality", "front-door", "hotel-reservation", "metastable",
     "online-boutique", "online-boutique-scaled", "otel-demo", "sock-shop", "social-network", "twitter-mix",
 )  # fmt: skip
+INCIDENTS = ("incidents/cloudflare-2019-07-02", "incidents/fastly-2021-06-08", "incidents/google-2025-06-12")
 SHORT = {"hotel-reservation": 1, "social-network": 1, "metastable": 1}  # seconds; 300 requests or more in each
+LONG = 10  # of incidents, which have little traffic; without their events
 #: Warm-ups in seconds that are given, for caches to fill; latencies alone do not show when they have.
 FILLING = {"cache-locality": 15.0, "twitter-mix": 15.0}
 #: The bug that Bookinfo's authors put there for the fault-injection task; retries without a budget.
@@ -62,17 +64,17 @@ def _all_calls(steps: tuple[Step, ...]) -> list[Call]:
 
 def test_these_are_shipped_and_described() -> None:
     listed = dict(shipped())
-    assert set(NAMES) <= set(listed)
-    for name in NAMES:
+    assert {*NAMES, *INCIDENTS} <= set(listed)
+    for name in (*NAMES, *INCIDENTS):
         assert 40 < len(listed[name]) <= 120
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, *INCIDENTS])
 def test_it_is_valid_and_warns_of_nothing_that_is_not_meant(name: str) -> None:
     checked = check(name)
     assert checked.topology is not None, checked.render()
     assert [d.code for d in checked.diagnostics] == INTENDED.get(name, [])
-    assert checked.topology.name == name
+    assert checked.topology.name == name.rpartition("/")[2]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -82,17 +84,17 @@ def test_a_short_duration_can_be_set(name: str) -> None:
     assert topology.run.warmup_s == (10.0 if topology.events else FILLING.get(name))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, *INCIDENTS])
 def test_every_tenant_has_objectives(name: str) -> None:
     assert all(tenant.objectives for tenant in load(name).tenants.values())
 
 
 @pytest.mark.parametrize("architecture", NAMED)
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, *INCIDENTS])
 def test_it_runs_under_every_named_architecture(name: str, architecture: str) -> None:
     """Nothing is refused or lost, and no station is overloaded."""
     plane = lower(load(name), architecture)
-    seconds = SHORT.get(name, 3)
+    seconds = LONG if name in INCIDENTS else SHORT.get(name, 3)
     record = simulate(plane, seed=1, duration_ns=seconds * 10**9, drain_ns=30 * 10**9)
     outcomes = dict(zip(OUTCOMES, record.counts.sum(axis=(0, 1)).tolist(), strict=True))
     assert outcomes["ok"] > 40
@@ -318,7 +320,7 @@ def test_bookinfo_has_nothing_to_balance_and_pays_for_the_proxies(mesh: str) -> 
         assert added.low is not None and added.low > 0.0
 
 
-@pytest.mark.parametrize("name", [name for name, _ in shipped()])
+@pytest.mark.parametrize("name", [name for name, _ in shipped() if name not in INCIDENTS])
 def test_a_run_too_short_for_anything_still_says_so(name: str) -> None:
     """One second, once: few requests, idle services, intervals that reach beyond what can be."""
     text = run(name, "sidecar", duration_s=1.0, replications=1, overrides=["run.warmup=auto", "events=[]"]).summary()
