@@ -9,11 +9,13 @@ import simpy
 
 from meshsim.control.control import Control
 from meshsim.control.overlaps import Overlaps
+from meshsim.control.reach import instant_ns
 from meshsim.control.rollout import RollOut
 from meshsim.control.window import TrafficWindow
 from meshsim.model.rollouts import People
 
 Steps = Generator[simpy.Event, Any, None]
+_PATIENCE_S = 1.0  # between two looks whether a rollout is still under way
 _ABSENT = 0.5  # of the usual good answers: fewer raise the alarm, too (assumed)
 _ENOUGH = 20  # good answers in one look without which nobody can say what is usual (assumed)
 
@@ -35,8 +37,7 @@ def watch(control: Control, spec: People, pushes: Sequence[RollOut], most_s: flo
     loads = overlaps.loads
     control.window()
     while True:
-        # at whole multiples, whenever they began to watch
-        yield control.env.timeout(spec.monitoring_s - control.now_s % spec.monitoring_s)
+        yield control.env.timeout(_until_look_s(control.now_s, spec.monitoring_s))
         window = control.window()
         same_load, loads = loads == overlaps.loads, overlaps.loads
         usual = usual if same_load else {}
@@ -50,11 +51,18 @@ def watch(control: Control, spec: People, pushes: Sequence[RollOut], most_s: flo
         detect_s = control.draw(spec.detect, "people/detect", ordinal)
         diagnose_s = control.draw(spec.diagnose, "people/diagnose", ordinal)
         ordinal += 1
-        takes_s = detect_s + diagnose_s
-        wait_s = takes_s if most_s is None else min(takes_s, most_s)
-        if wait_s < takes_s:
-            control.note("people", "skipped", f"{takes_s - wait_s:.3f}")
+        left_s = detect_s + diagnose_s
+        while most_s is not None and left_s > most_s and any(push.state == "goes out" for push in pushes):
+            # what an analysis may still decide is not skipped
+            wait_s = min(left_s - most_s, _PATIENCE_S)
+            yield control.env.timeout(wait_s)
+            left_s -= wait_s
+        if not any(push.can_go_back for push in pushes):
+            continue
+        wait_s = left_s if most_s is None else min(left_s, most_s)
         yield control.env.timeout(wait_s)
+        if wait_s < left_s and any(push.can_go_back for push in pushes):
+            control.note("people", "skipped", f"{left_s - wait_s:.3f}")
         took = f"{detect_s:.0f} s until somebody looked, {diagnose_s:.0f} s until the cause was known"
         control.note("people", "act", took)
         for push in pushes:
@@ -62,6 +70,12 @@ def watch(control: Control, spec: People, pushes: Sequence[RollOut], most_s: flo
                 yield from push.goes_back("somebody found it")
         control.window()
         usual, loads = {}, overlaps.loads  # who has looked knows what there is now
+
+
+def _until_look_s(now_s: float, monitoring_s: float) -> float:
+    """How long until the next look: at whole multiples, whenever they began to watch; in nanoseconds, so never 0."""
+    now_ns, every_ns = instant_ns(now_s), max(instant_ns(monitoring_s), 1)
+    return (every_ns - now_ns % every_ns) / 1e9
 
 
 def _is_bad(window: TrafficWindow, threshold: float, usual: int) -> bool:

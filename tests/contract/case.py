@@ -16,6 +16,8 @@ from meshsim.control import Control, Controller, drive
 from meshsim.engines import EngineName, begin
 from meshsim.engines.record import DEGRADED, OUTCOMES, QUEUE_FULL, Record
 from meshsim.errors import EngineLimit, UsageError
+from meshsim.model.changes import changed_topology
+from meshsim.model.faults import CrashOnRequest, Push
 
 PER_SHARD = 200  # cases that one test runs; tests are spread over the workers of pytest-xdist
 #: (When, what, of which service or stream, to what).
@@ -35,7 +37,7 @@ CHANGES: dict[str, list[Any]] = {
     "network": [(0.002, 0.0), (0.0, 0.3), (0.001, 0.1), (0.0, 0.0)],
     "cut": [("x", "y")],
     "joined": [("x", "y")],
-    "configure": [(1, None), (1, [0]), (0, None)],
+    "configure": [(1, None), (1, [0]), (2, None), (2, [0]), (0, None)],
     "scale": [1, 2, 3, 4],
     "load": [0.0, 0.5, 1.0, 3.0],
     "slow": [0.0, 0.5, 1.0, 2.5],
@@ -92,7 +94,10 @@ class Answer:
 
 def run_case(case: Case, engine: EngineName) -> Answer:
     """Run a case on one engine."""
-    plane = ms.lower(ms.load(case.topology), case.architecture, pushed=[ms.load(pushed(case.topology))])
+    topology = ms.load(case.topology)
+    crashes = Push(name="crashes", fault=CrashOnRequest(to=min(case.topology["services"])))
+    configurations = [ms.load(pushed(case.topology)), changed_topology(topology, crashes)]
+    plane = ms.lower(topology, case.architecture, pushed=configurations)
     seen: list[Any] = []
     try:
         run: Any = begin(

@@ -15,6 +15,8 @@ from policy_strategies import REASONS, SERVICES, policies, routes, stream_extras
 
 # Services call only later ones ...
 LOOP = ("a",)  # ... but for the last one, now and then
+#: Some of them are there, by the architecture.
+PROXIES = ("gateway", "sidecar@a", "sidecar@b", "ztunnel", "waypoint@a", "waypoint@ns:default")
 ARCHITECTURES = (
     "none",
     "gateway",
@@ -232,7 +234,7 @@ def changes(draw: st.DrawFn, topology: dict[str, Any]) -> tuple[Change, ...]:
     found = []
     for at_s in sorted(draw(st.lists(instants, min_size=1, max_size=6))):
         what = draw(st.sampled_from(sorted(CHANGES)))
-        name = draw(st.sampled_from(SERVICES))
+        name = draw(st.sampled_from([*SERVICES, *PROXIES]))
         stream = draw(st.sampled_from([one["name"] for one in topology["traffic"]]))
         value = draw(st.sampled_from(CHANGES[what]))
         found.append((at_s, what, stream if what == "load" else name, value))

@@ -34,7 +34,19 @@ from meshsim.engines.compiled.heap import (
     event_key,
 )
 from meshsim.engines.compiled.lanes import first_lane, take_head
-from meshsim.engines.compiled.ready import CRASH, FALL, HEARS, RUN, SEND, STOP, TRY_AGAIN, TURN, ready_frame, tell
+from meshsim.engines.compiled.ready import (
+    CRASH,
+    FALL,
+    HEARS,
+    RUN,
+    SEND,
+    STOP,
+    TRY_AGAIN,
+    TURN,
+    crash,
+    ready_frame,
+    tell,
+)
 from meshsim.engines.compiled.rows import (
     CRASHED,
     DONE,
@@ -166,13 +178,17 @@ def advance(k: Kernel, until_ns: int) -> int:
             frame, request, going = NONE, about, NONE
             sends = action == SEND
             if action == CRASH:
+                s.crashing -= 1
+                if s.readies > s.crashing:  # first everything else that follows at this instant
+                    crash(k, about)
+                    continue
                 s.crashed = about
                 return CRASHED
             if action != SEND and k.frames[about].generation == generation:
                 if action == STOP:
                     messages.stop(k, about)
                 elif action == FALL:
-                    messages.fall(k, about)
+                    messages.fall(k, about, news >= 0)
                 elif action == TURN:
                     going = messages.has_turn(k, about)
                 else:

@@ -10,6 +10,7 @@ from meshsim.engines.compiled.lanes import travel
 from meshsim.engines.compiled.pool import free_frame, new_frame
 from meshsim.engines.compiled.ready import (
     FALL,
+    HEARS,
     HEDGE,
     REFUSED,
     RUN,
@@ -366,19 +367,21 @@ def stop(k: Kernel, frame: int) -> None:
 
 @compiled(entry=True)
 def falls(k: Kernel, frame: int) -> None:
-    """A frame's replica goes down, in a consequence of its own."""
-    ready_frame(k, FALL, frame)
+    """A frame's replica goes down, in a consequence of its own; refusing, its caller hears so."""
+    refuses = k.stations[k.frames[frame].replica].condition == REFUSING
+    ready_frame(k, FALL + HEARS * (1 if refuses else 0), frame)
 
 
 @compiled(inline=False)
-def fall(k: Kernel, frame: int) -> None:
+def fall(k: Kernel, frame: int, hears: bool) -> None:
     """A frame's replica went down; its caller hears so if the host is still there (rule G10)."""
     f = k.frames[frame]
     if f.kind != RPC:
         stop(k, frame)
         return
     _leave_all(k, frame)
-    if k.stations[f.replica].condition == REFUSING:
+    f.generation += 1  # whatever else was to become of it at this instant does not any more
+    if hears:
         leaves(k, frame, RESET)
         answer(k, frame, RESET)
     else:

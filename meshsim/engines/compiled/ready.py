@@ -36,6 +36,13 @@ def tell(k: Kernel, enforcer: int, news: int) -> None:
 
 
 @compiled()
+def crash(k: Kernel, replica: int) -> None:
+    """Let a replica go down when nothing else follows any more (rule G14)."""
+    k.scalars[0].crashing += 1
+    ready(k, CRASH, replica, 0)
+
+
+@compiled()
 def ready_frame(k: Kernel, what: int, frame: int) -> None:
     """Add a consequence about a frame."""
     ready(k, what, frame, k.frames[frame].generation)

@@ -74,6 +74,7 @@ SCALARS = np.dtype(
         ("culprit", "i8"),  # frame or call that met a limit
         ("impaired", "i8"),  # 1 if `impairments` or `cuts` say anything
         ("crashed", "i8"),  # replica that CRASHED is about
+        ("crashing", "i8"),  # replicas in the line of consequences that are to go down
         ("scalings", "i8"),  # changes of replicas written
         ("full", "i8"),  # which table GROW is about
         ("free_fetch", "i8"),

@@ -19,7 +19,7 @@ from meshsim.engines.compiled.messages import (
     refuse,
     stop_branches,
 )
-from meshsim.engines.compiled.ready import CRASH, RUN, ready, ready_frame
+from meshsim.engines.compiled.ready import RUN, crash, ready_frame
 from meshsim.engines.compiled.rows import (
     AWAITING,
     CRASHING,
@@ -206,7 +206,7 @@ def _go_on(k: Kernel, frame: int, news: int) -> int:
             lookups.purge(k, frame, f.pc - 1)
         elif i.op == p.CRASH:
             f.state = CRASHING
-            ready(k, CRASH, f.replica, 0)
+            crash(k, f.replica)
             return _SUSPENDED
 
 

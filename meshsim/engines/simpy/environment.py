@@ -55,6 +55,7 @@ class Environment(simpy.Environment):
         self.now_ns = 0  # the same as SimPy's `now`, and quicker to read
         self.handled = 0  # timed events of the data plane
         self._line: deque[simpy.Event] = deque()
+        self._last_ones = 0  # events in the line that are for the end of it
         self._numbers = count()
 
     def schedule(self, event: simpy.Event, priority: int = 1, delay: float = 0) -> None:
@@ -73,6 +74,20 @@ class Environment(simpy.Environment):
     def plan(self, event: Timed, time_ns: int, key: int) -> None:
         """Let an event happen at an instant, as `at` does with a new one."""
         heappush(self._queue, (time_ns, DATA, key, event))  # type: ignore[misc]
+
+    def at_last(self, handler: Callable[[], None]) -> None:
+        """Call `handler` as the last consequence: those that others have meanwhile come first."""
+        event = simpy.Event(self)
+        event.callbacks.append(lambda _: self._is_last(handler))
+        self._last_ones += 1
+        event.succeed()
+
+    def _is_last(self, handler: Callable[[], None]) -> None:
+        self._last_ones -= 1
+        if len(self._line) > self._last_ones:
+            self.at_last(handler)
+        else:
+            handler()
 
     def take_back(self, event: Timed) -> int:
         """Take a planned event out of the queue, to be planned again; gives when it was to happen."""

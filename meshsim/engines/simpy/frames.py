@@ -240,11 +240,9 @@ class Interpreter:
     # -- steps ---------------------------------------------------------------------------------------------------
 
     def _crash(self, frame: Frame) -> Generator[simpy.Event, Any, None]:
-        """Take the replica down, as a consequence: a process cannot interrupt itself. This frame falls with it."""
+        """Take the replica down when nothing else follows at this instant (rule G14). This frame falls with it."""
         replica = frame.exchange.replica.index
-        going_down = simpy.Event(self.env)
-        going_down.callbacks.append(lambda _: self.engine.set_condition(replica, REFUSING))
-        going_down.succeed()
+        self.env.at_last(lambda: self.engine.set_condition(replica, REFUSING))
         yield simpy.Event(self.env)
 
     def _proxy_demand_ns(self, frame: Frame, i: Any) -> int:
