@@ -35,6 +35,7 @@ def watch(control: Control, spec: People, pushes: Sequence[RollOut], most_s: flo
     ordinal = 0
     usual: dict[str, int] = {}  # good answers in the last time in which all was well
     loads = overlaps.loads
+    alarmed = False  # about what is still bad
     control.window()
     while True:
         yield control.env.timeout(_until_look_s(control.now_s, spec.monitoring_s))
@@ -43,9 +44,12 @@ def watch(control: Control, spec: People, pushes: Sequence[RollOut], most_s: flo
         usual = usual if same_load else {}
         bad = [name for name in tenants if _is_bad(window.tenant(name), spec.threshold, usual.get(name, 0))]
         if not bad:
+            alarmed = False
             usual = {name: window.tenant(name).good for name in tenants} if same_load else {}
             continue
-        control.note("people", "alarm", ", ".join(bad))
+        if not alarmed:
+            control.note("people", "alarm", ", ".join(bad))
+        alarmed = True
         if not any(push.can_go_back for push in pushes):  # nothing that they could do about it
             continue
         detect_s = control.draw(spec.detect, "people/detect", ordinal)
@@ -69,6 +73,7 @@ def watch(control: Control, spec: People, pushes: Sequence[RollOut], most_s: flo
             if push.can_go_back:
                 yield from push.goes_back("somebody found it")
         control.window()
+        alarmed = False
         usual, loads = {}, overlaps.loads  # who has looked knows what there is now
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel
 
 from meshsim.model.distributions import constant
 from meshsim.model.faults import (
@@ -29,15 +31,21 @@ from meshsim.model.topology import Topology
 NO_LIMIT = 2**32 - 1  # of Envoy's counters (uint32): what Istio sets for "no limit"
 STORM = ("5xx", "gateway-error", "reset", "connect-failure", "503")  # what a retry storm tries again
 
+_Value = TypeVar("_Value", bound=BaseModel)
 _Edit = Callable[[Any], Any]  # what a field is now (None: nothing is written) -> what it is to be
 
 
-def changed_topology(topology: Topology, push: Push) -> Topology:
+def changed_topology(topology: Topology, push: Push, written: Topology | None = None) -> Topology:
     """Give the topology with what a push changes; which of the proxies have it already is not looked at.
 
-    Of `set`, policies, routes and proxies are those of the topology that was read, with the change: they replace the
-    ones of `topology`. A mistake is an edit of `topology`, so that mistakes of several pushes add up. Crashes on load
-    and growing memory change nothing here.
+    A mistake is an edit of `topology`, and what `set` changes in the topology that was written is changed in
+    `topology`, so that several pushes add up; where two set the same field, the later one counts. Crashes on load and
+    growing memory change nothing here.
+
+    Parameters
+    ----------
+    written
+        The topology without any push; `topology` itself if absent.
 
     Examples
     --------
@@ -48,7 +56,13 @@ def changed_topology(topology: Topology, push: Push) -> Topology:
     """
     if push.changed is not None:
         policies, routes, mesh = push.changed
-        return topology.model_copy(update={"policies": policies, "routes": routes, "mesh": mesh})
+        base = topology if written is None else written
+        parts = {
+            "policies": _with_changes(base.policies, policies, topology.policies),
+            "routes": _with_changes(base.routes, routes, topology.routes),
+            "mesh": _with_fields(base.mesh, mesh, topology.mesh),
+        }
+        return topology.model_copy(update=parts)
     if push.fault is None:
         return topology
     route = _route(push, push.fault)
@@ -74,9 +88,37 @@ def pushed_topologies(topology: Topology) -> tuple[Topology, ...]:
         changed = topology
         for bit, push in enumerate(pushes):
             if number >> bit & 1:
-                changed = changed_topology(changed, push)
+                changed = changed_topology(changed, push, topology)
         found.append(changed)
     return tuple(found)
+
+
+# -- what `set` changes ----------------------------------------------------------------------------------------------
+
+
+def _with_changes(written: Sequence[Any], wanted: Sequence[Any], now: Sequence[Any]) -> tuple[Any, ...]:
+    """Do to entries that are in force what a push does to those that were written; what others added stays before."""
+    before, after = ({one.name: one for one in entries} for entries in (written, wanted))
+    in_force = {one.name: one for one in now}
+    added = [one for one in now if one.name not in before and one.name not in after]
+    kept = [
+        _with_fields(before[name], one, in_force[name]) if name in before and name in in_force else one
+        for name, one in after.items()
+        if name in in_force or name not in before
+    ]
+    return (*added, *kept)
+
+
+def _with_fields(written: _Value, wanted: _Value, now: _Value) -> _Value:
+    """Change those fields that a push changes, those within others alone where these are maps."""
+    changes = {}
+    for name in type(written).model_fields:
+        was, to_be, is_now = (getattr(one, name) for one in (written, wanted, now))
+        if was == to_be:
+            continue
+        parts = all(isinstance(one, BaseModel) and type(one) is type(was) for one in (was, to_be, is_now))
+        changes[name] = _with_fields(was, to_be, is_now) if parts else to_be
+    return now.model_copy(update=changes)
 
 
 # -- routes ------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from good_events import SYSTEM
 
 from meshsim.architectures import resolution
 from meshsim.model import faults as f
-from meshsim.model.changes import NO_LIMIT, changed_topology
+from meshsim.model.changes import NO_LIMIT, changed_topology, pushed_topologies
 from meshsim.model.distributions import constant
 from meshsim.model.faults import Push, PushFault, Scope
 from meshsim.model.load import load
@@ -294,3 +294,34 @@ def test_what_is_set_takes_the_place_of_what_was_written(tmp_path: Path) -> None
     assert changed.mesh.gateway.cache is None and written.mesh.gateway.cache is not None
     kept = {"policies": written.policies, "routes": written.routes, "mesh": written.mesh}
     assert changed.model_copy(update=kept) == written
+
+
+# -- several pushes ----------------------------------------------------------------------------------------------
+
+
+def test_pushes_that_set_something_add_up() -> None:
+    """Two of them and a mistake, in any number: what each changes is in force, whatever the others do."""
+    spec = {
+        "meshsim": 1,
+        "services": {"a": {"endpoints": {"e": [{"work": "1ms"}]}}, "b": {"endpoints": {"e": [{"work": "1ms"}]}}},
+        "traffic": [
+            {"name": "s", "entry": "a.e", "arrivals": {"poisson": "1/s"}},
+            {"name": "t", "entry": "b.e", "arrivals": {"poisson": "1/s"}},
+        ],
+        "policies": [{"name": "a", "to": "a", "timeout": "1s"}, {"name": "b", "to": "b", "timeout": "1s"}],
+        "routes": [{"name": "r", "to": "a", "fault": {"abort": {"as": 503, "share": "1%"}}}],
+        "run": {"warmup": "1s", "duration": "20s"},
+        "events": [
+            {"name": "one", "at": "2s", "push": {"set": {"policies.a.timeout": "5ms", "mesh.gateway.threads": 3}}},
+            {"name": "two", "at": "3s", "push": {"set": {"policies.b.timeout": "7ms", "routes.r": None}}},
+            {"name": "three", "at": "4s", "push": {"fault": {"expired_certificate": {"to": "b"}}}},
+        ],
+    }
+    found = pushed_topologies(load(spec))
+    assert len(found) == 7
+    for number, topology in enumerate(found, 1):
+        timeouts = {policy.name: policy.timeout_s for policy in topology.policies}
+        assert timeouts == {"a": 0.005 if number & 1 else 1.0, "b": 0.007 if number & 2 else 1.0}
+        assert topology.mesh.gateway.threads == (3 if number & 1 else None)
+        routes = [route.name for route in topology.routes]
+        assert routes == (["fault:three"] if number & 4 else []) + ([] if number & 2 else ["r"])
