@@ -200,8 +200,7 @@ def _horizon_s(spec: Topology, baking_s: float) -> float:
         horizon_s = at_s * BATCHES / batches
         if horizon_s >= needed_s:
             return horizon_s
-    often = f"people.monitoring of {spec.people.monitoring_s:g} s"
-    raise UsageError(f"{often} is too long for this: nobody would notice within the run; let people look sooner")
+    raise UsageError(f"a rollout of {baking_s:g} s takes too long for a blast: give it fewer steps, or larger batches")
 
 
 # -- running -------------------------------------------------------------------------------------------------------

@@ -92,7 +92,7 @@ Architecture = Annotated[
         "--arch",
         metavar="ARCH",
         help=r"none, gateway, central, sidecar, sidecar-only, ambient, ambient-waypoint, or a value such as "
-        r"'{mesh: sidecar, include: \[a, b]}'.",
+        r"'{mesh: sidecar, include: \[a, b]}' or '{ingress: gateway, cells: 4}'.",
         autocompletion=_complete_architecture,
     ),
 ]

@@ -11,13 +11,15 @@ import pytest
 
 import meshsim as ms
 from meshsim.blasts.blasting import chosen_rollouts, plan
-from meshsim.blasts.harm import Beyond, harm
+from meshsim.blasts.harm import Beyond, beyond_objective, harm
 from meshsim.blasts.strikes import MISTAKES, strikes
+from meshsim.control import drive
+from meshsim.engines import begin
 from meshsim.engines.record import BATCHES, Happening
 from meshsim.errors import UsageError
 from meshsim.model import faults as f
 
-AT_S, HORIZON_S = 12.0, 80.0
+AT_S, HORIZON_S = 12.0, 80.0  # of the timelines by hand
 
 
 def spec(**more: Any) -> dict[str, Any]:
@@ -98,26 +100,75 @@ def counted(beyond: Any, requests: int = 100) -> Beyond:
 
 
 def test_harm_by_hand() -> None:
-    """From 12 s on 60 of 100 of x are bad, 10 are always; it is taken back at 32 s, and good from 36 s on."""
+    """Batches of 2 s. From 12 s on 60 of 100 of x are bad, 80 from 28 s on, 10 always; taken back at 33 s.
+
+    The batch from 32 s on, in which it ends, has all at once what was held up: it is neither while nor after. Then 30
+    are bad for 4 s: of y 20, whom it had not met.
+    """
     calm = counted(10)
     bad = np.full((2, BATCHES), 10)
-    bad[0, 6:18] = 60
+    bad[0, 6:14], bad[0, 14:16], bad[0, 16], bad[0, 17:19] = 60, 80, 5, 30
+    bad[1, 17:19] = 20
     plane = ms.lower(ms.load(spec()), "none")
     happenings = [
         Happening(30_000_000_000, "people", "alarm", "x"),
-        Happening(31_000_000_000, "people", "skipped", "600"),
-        Happening(32_000_000_000, "p", "is back", ""),
+        Happening(32_000_000_000, "people", "skipped", "600"),
+        Happening(33_000_000_000, "p", "is back", ""),
         Happening(60_000_000_000, "people", "skipped", "900"),  # about nothing any more
     ]
     found = harm(replace(plane, services=()), counted(bad), calm, happenings, AT_S, HORIZON_S)
-    assert found.by_tenant == {"x": pytest.approx(0.5), "y": 0.0}
-    assert found.share == pytest.approx(0.25)
-    assert found.tenants == ("x",)
+    assert found.by_tenant == {"x": pytest.approx((8 * 0.5 + 2 * 0.7) / 10), "y": 0.0}
+    assert found.share == pytest.approx(0.27)
+    assert found.after_by_tenant == {"x": pytest.approx(2 * 0.2 / 23), "y": pytest.approx(2 * 0.1 / 23)}
+    assert found.tenants == ("x",)  # y by less than 1 % of what came after it
     assert found.detect_s == 18.0
-    assert found.mitigate_s == 20.0 + 600.0
-    assert found.recover_s == 24.0 + 600.0
-    # half of 24 s, and half of the ten minutes that were not simulated
-    assert found.error_minutes == {"x": pytest.approx(0.5 * 24 / 60 + 0.5 * 10), "y": 0.0}
+    assert found.mitigate_s == 21.0 + 600.0
+    assert found.recover_s == 26.0 + 600.0
+    # what was simulated, and ten minutes as the last two whole batches before it was taken back
+    simulated = (8 * 0.5 + 2 * 0.7 + 2 * 0.2) * 2 / 60
+    assert found.error_minutes == {"x": pytest.approx(simulated + 0.7 * 10), "y": pytest.approx(2 * 0.1 * 2 / 60)}
+
+
+@pytest.mark.parametrize(("more", "harmed"), [(9, ()), (11, ("x",))])
+def test_one_per_cent_more_is_harm(more: int, harmed: tuple[str, ...]) -> None:
+    bad = np.full((2, BATCHES), 100)
+    bad[0, 6:] += more
+    plane = replace(ms.lower(ms.load(spec()), "none"), services=())
+    assert harm(plane, counted(bad, 1000), counted(100, 1000), [], AT_S, HORIZON_S).tenants == harmed
+
+
+def test_a_service_is_harmed_whose_messages_fail_or_do_not_come() -> None:
+    """`a` fails 1 % more; `b` gets half of its messages, `c` less than half."""
+    plane = ms.lower(ms.load(spec()), "none")
+    failed, messages = np.zeros((3, BATCHES)), np.full((3, BATCHES), 100)
+    calm = replace(counted(0), failed=failed, messages=messages)
+    worse, fewer = failed.copy(), messages.copy()
+    worse[0, 6:], fewer[1, 6:], fewer[2, 6:] = 0.011, 50, 49
+    hit = replace(counted(0), failed=worse, messages=fewer)
+    assert harm(plane, hit, calm, [], AT_S, HORIZON_S).services == ("a", "c")
+
+
+def test_beyond_objective_are_those_who_failed_and_those_who_took_too_long() -> None:
+    """x has a limit of 100 ms, y none: of x those of 101 ms count as well, those of 100 ms do not."""
+    case = spec()
+    times = [f"{10 * n}ms" for n in range(40)]
+    for stream in case["traffic"]:
+        stream["arrivals"] = {"trace": {"times": times}}
+        stream["connections"] = 8
+    case["tenants"]["x"] = {"slo": {"p99": "100ms", "p50": "70ms", "mean": "1ms"}}
+    case["run"] = {"warmup": "0s"}
+    case["services"]["a"]["endpoints"]["e"] = [{"wait": {"empirical": {"values": ["20ms", "50ms", "90ms"]}}}]
+    case["network"] = dict.fromkeys(("loopback", "same_node", "same_zone", "cross_zone", "client"), "5ms")
+    topology = ms.load(case)
+    plane = ms.lower(topology, "none")
+    run: Any = begin(plane, engine="compiled", seed=1, duration_ns=10**9, drain_ns=10**9, record_requests=True)
+    record = drive(run, plane)
+    found = beyond_objective(topology, plane, record)
+    rows = record.requests[record.requests["stream"] == 0]
+    slow = int((rows["end_ns"] - rows["arrival_ns"] > 70_200_000).sum())
+    assert 0 < slow < len(rows)
+    assert found.beyond.sum(axis=1).tolist() == [slow, 0]
+    assert found.requests.sum(axis=1).tolist() == [40, 40]
 
 
 def test_who_never_gets_better_has_not_recovered() -> None:
@@ -139,7 +190,7 @@ def test_who_needs_a_service_that_is_down_goes_down_with_it_alone(engine: Any) -
     assert cell.harm.by_tenant == {"x": 0.0, "y": 1.0}
     assert cell.harm.services == ("b", "c")
     assert cell.harm.error_minutes["y"] == pytest.approx(20 / 60, abs=2 * 2 / 60)
-    assert (cell.harm.detect_s, cell.harm.mitigate_s) == (18.0, 20.0)
+    assert (cell.harm.detect_s, cell.harm.mitigate_s) == (24.0, 20.0)
     assert cell.harm.recover_s == pytest.approx(20.0, abs=2.0)
     (origin,) = cell.propagation.origins
     assert (origin.service, origin.outcome) == ("c", "error(503)")
@@ -167,7 +218,10 @@ def test_a_mistake_that_reaches_the_whole_mesh_takes_sidecars_down_as_well() -> 
 def test_cells_limit_who_is_harmed() -> None:
     """The gateways of tenant x's cell get the push: y has another cell."""
     divided = "{ingress: gateway, cells: per_tenant}"
-    busy = ["traffic.to-a.arrivals.poisson=200/s"]  # ten cores of 50 ms each; gateways have two threads
+    busy = [
+        "traffic.to-a.arrivals.poisson=200/s",
+        "tenants.y.slo.p99=500ms",
+    ]  # ten cores of 50 ms each; gateways have two threads
     found = cells("slow_filter at tenant/x", architectures=("gateway", divided), overrides=busy)
     label = next(architecture for _, architecture in found if "per_tenant" in architecture)
     assert found["slow_filter at tenant/x", "gateway"].harm.tenants == ("x", "y")
@@ -180,8 +234,34 @@ def test_what_is_the_same_push_is_the_same_harm() -> None:
     assert one.harm == other.harm
 
 
+def test_different_faults_are_different_runs() -> None:
+    mistakes = ("expired_certificate", "slow_filter", "crash_on_load")
+    found = cells(*(f"{kind} at mesh*" for kind in mistakes), architectures=("gateway",))
+    expired, slow, crash = found.values()
+    assert tuple(cell.kind for cell in found.values()) == mistakes
+    assert len({cell.harm.share for cell in found.values()}) == 3
+    assert expired.harm.by_tenant["y"] == 0.0
+    assert {origin.outcome for origin in expired.propagation.origins} == {"error(connect_failure)"}
+    assert min(slow.harm.by_tenant["x"], *crash.harm.by_tenant.values()) > 0.9
+
+
+def test_what_began_before_the_fault_is_not_told() -> None:
+    """`c` always fails 20 %: of the failures that are followed none arrived before the fault."""
+    case = spec()
+    case["services"]["c"]["endpoints"]["e"] = [{"fail": {"p": "20%", "as": 500}}]
+    (cell,) = ms.blast(case, ("none",), only=["cpu at c"], quiet=True).cells
+    assert cell.propagation.requests < 0.75 * 2000 * 1.1  # of 96 s those from 36 s on
+    assert cell.propagation.failed == pytest.approx(0.2 * 0.4 * cell.propagation.requests, rel=0.3)
+
+
 def test_from_a_warm_state_the_requests_are_the_same() -> None:
-    faults = ("dependency_down at c", "cpu at c", "crash_on_load at mesh")
+    faults = (
+        "dependency_down at c",
+        "cpu at c",
+        "crash_on_load at mesh",
+        "slow_filter at mesh",
+        "wrong_route at *",
+    )
     cold, warm = (cells(*faults, from_warm=branches) for branches in (False, True))
     for key, cell in cold.items():
         assert warm[key].harm.by_tenant == cell.harm.by_tenant
@@ -223,9 +303,9 @@ def test_what_is_shown() -> None:
         ({"only": ["nothing"]}, "no fault is called 'nothing'"),
         ({"rollouts": ["sometimes"]}, "no rollout 'sometimes'"),
         ({"from_warm": True, "engine": "simpy"}, "the compiled engine alone"),
-        ({"overrides": ["people.monitoring=10m"]}, "nobody would notice within the run"),
+        ({"rollouts": ["zone-by-zone"]}, "takes too long"),
     ],
 )
 def test_mistakes(options: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        ms.blast(spec(people={}), ("none",), quiet=True, **options)
+        ms.blast(spec(nodes={"zones": [f"z{n}" for n in range(200)]}), ("none",), quiet=True, **options)
