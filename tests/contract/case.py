@@ -12,6 +12,7 @@ import numpy as np
 import yaml
 
 import meshsim as ms
+from meshsim.architectures.plane import Plane
 from meshsim.control import Control, Controller, drive
 from meshsim.engines import EngineName, begin
 from meshsim.engines.record import DEGRADED, OUTCOMES, QUEUE_FULL, Record
@@ -94,10 +95,7 @@ class Answer:
 
 def run_case(case: Case, engine: EngineName) -> Answer:
     """Run a case on one engine."""
-    topology = ms.load(case.topology)
-    crashes = Push(name="crashes", fault=CrashOnRequest(to=min(case.topology["services"])))
-    configurations = [ms.load(pushed(case.topology)), changed_topology(topology, crashes)]
-    plane = ms.lower(topology, case.architecture, pushed=configurations)
+    plane = plane_of(case)
     seen: list[Any] = []
     try:
         run: Any = begin(
@@ -119,6 +117,16 @@ def run_case(case: Case, engine: EngineName) -> Answer:
         return Answer(drive(run, plane, controllers, since_s=since_s), (), seen)
     except EngineLimit as error:
         return Answer(None, (str(error), error.limit, error.station, error.simulated_time_s), seen)
+
+
+def plane_of(case: Case) -> Plane:
+    """What runs; proxies that are to be configured have two more configurations, a route and one that crashes."""
+    topology = ms.load(case.topology)
+    if not any(change[1] == "configure" for change in case.changes):
+        return ms.lower(topology, case.architecture)
+    crashes = Push(name="crashes", fault=CrashOnRequest(to=min(case.topology["services"])))
+    others = [ms.load(pushed(case.topology)), changed_topology(topology, crashes)]
+    return ms.lower(topology, case.architecture, pushed=others)
 
 
 def pushed(topology: dict[str, Any]) -> dict[str, Any]:

