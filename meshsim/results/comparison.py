@@ -10,6 +10,7 @@ from meshsim.results import hit_difference, html, report
 from meshsim.results.hit_difference import HitDifference, hit_differences
 from meshsim.results.intervals import Estimate, difference, share_difference
 from meshsim.results.result import SCHEMA_VERSION, Result
+from meshsim.results.story import INCIDENT_WORDS, incident_row
 from meshsim.results.text import amount, duration_interval, number, percent, percent_interval, size, table
 from meshsim.results.traffic import QUANTITIES
 
@@ -201,7 +202,19 @@ class Comparison:
 
     def tables(self) -> list[list[list[str]]]:
         """Those with rows."""
-        return [rows for rows in (self.table(), self.hit_ratios()) if rows]
+        return [rows for rows in (self.table(), self.hit_ratios(), self.incidents()) if rows]
+
+    def incidents(self) -> list[list[str]]:
+        """What events did under each architecture; no rows where there are none."""
+        found = {
+            name: result.timeline.incident
+            for name, result in self.results.items()
+            if result.timeline is not None and result.timeline.incident is not None
+        }
+        if not found:
+            return []
+        head = ["incident", "failed at worst", "bad from", "until", *(f"{word} after" for word in INCIDENT_WORDS)]
+        return [head, *([name, *incident_row(incident)] for name, incident in found.items())]
 
     def summary(self) -> str:
         """One screen of text."""

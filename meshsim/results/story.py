@@ -14,6 +14,8 @@ _LINES: Final = 12  # what fits beside the rest of a screen
 _LESSER: Final = ("is out", "kills", "stops", "skipped")  # left out first where there are too many
 _OFTEN: Final = 4  # what happens more often than that has one line
 
+INCIDENT_WORDS = ("detected", "mitigated", "recovered")
+
 
 def story(timeline: Timeline) -> list[str]:
     """Lines of the section "What happened"; none if nothing did."""
@@ -97,3 +99,11 @@ def _took(word: str, found: Incident, times_s: Sequence[float | None]) -> str:
 def _at(seconds: float) -> str:
     """A time of the run."""
     return f"{seconds:.1f} s"
+
+
+def incident_row(found: Incident) -> list[str]:
+    """An incident as cells of a table: errors at worst, bad from and until, how long each of `INCIDENT_WORDS` took."""
+    bad = [None if at is None else _at(at) for at in (found.bad_from_s, found.bad_until_s)]
+    took = [found.took_s(times_s) for times_s in (found.detected, found.mitigated, found.recovered)]
+    times = ["not in the run" if one is None else duration(one) for one in took]
+    return [percent(found.worst_error_share), *(one or "-" for one in bad), *times]

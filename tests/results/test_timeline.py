@@ -396,3 +396,19 @@ def test_records_without_anything_answered(make: Callable[[], Record]) -> None:
     answered = any(found.total.good)
     assert np.isfinite(found.total.latency_s["p50"]).any() == answered
     assert np.nanmax(found.total.latency_all_s["p99"]) <= value_ns(18_000) * 1e-9
+
+
+def test_a_comparison_tells_what_events_did_under_each_architecture() -> None:
+    spec = {
+        "meshsim": 1,
+        "services": {"a": {"replicas": 2, "endpoints": {"e": [{"work": "1ms"}]}}},
+        "traffic": [{"name": "s", "entry": "a.e", "arrivals": {"poisson": "50/s"}}],
+        "mesh": {"gateway": {"replicas": 2}},
+        "run": {"warmup": "2s", "duration": "40s", "replications": 2},
+        "events": [{"name": "down", "at": "10s", "for": "4s", "fault": {"dependency_down": {"service": "gateway"}}}],
+    }
+    found = ms.compare(spec, ["none", "gateway"], quiet=True)
+    (_, *rows) = found.incidents()
+    assert [row[:4] for row in rows] == [["gateway", "100 %", "10.0 s", "14.0 s"]]
+    assert "incident" in found.summary()
+    assert ms.compare({**spec, "events": []}, ["none", "gateway"], quiet=True).incidents() == []
