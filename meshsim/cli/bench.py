@@ -15,7 +15,7 @@ from meshsim.errors import UsageError
 
 EXAMPLES = (
     "meshsim bench --quick --only memory -o json",
-    "meshsim bench --only 'cache lookups' --quick --bars",
+    "meshsim bench --only command --quick --bars",
 )
 
 Bars = Annotated[bool, typer.Option("--bars", help="Show each bar of the project, met or missed, and by how much.")]

@@ -42,7 +42,12 @@ def examples(*words: str) -> list[str]:
     return [line for line in lines[lines.index("Examples") :] if line.startswith("meshsim ")]
 
 
-ALL = [(command, line) for command in ("", *COMMANDS) for line in examples(*filter(None, [command]))]
+ALL = [
+    (command, line)
+    for command in ("", *COMMANDS)
+    for line in examples(*filter(None, [command]))
+    if "lab conform --" not in line  # what the lab's first example is replaced by would be run once more for each
+]
 
 
 def test_only_commands_that_work_are_listed() -> None:
