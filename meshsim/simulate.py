@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -331,11 +332,8 @@ def build_results(
 ) -> list[Result]:
     """Sum up all sides, with the largest of their warm-ups cut from each."""
     automatic = settings.warmup_s is None
-    has_events = settings.events is not None
-    cut = max(
-        cut_batches(plane, runs, settings.warmup_s, has_events=has_events)
-        for plane, runs in zip(planes, records, strict=True)
-    )
+    first_s = math.inf if settings.events is None else min(event.at_s for event in settings.events.events)
+    cut = max(cut_batches(plane, runs, settings.warmup_s, first_s) for plane, runs in zip(planes, records, strict=True))
     origin = Origin(
         settings.engine,
         settings.seed,

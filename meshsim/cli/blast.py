@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 EXAMPLES = (
     "meshsim blast front-door --dry-run",
-    "meshsim blast front-door --only 'slow_filter*' --arch gateway,sidecar",
+    "meshsim blast front-door --only 'slow_filter at service/maps' --arch gateway,sidecar",
     "meshsim blast bookinfo --only 'crash_on_load*' --rollout canary --arch gateway,sidecar -o json",
-    "meshsim blast front-door --only '* at service/maps' --arch gateway --matrix fate.png",
+    "meshsim blast front-door --only 'crash_on_load*' --arch gateway --rollout canary --matrix fate.png",
 )
 
 Only = Annotated[

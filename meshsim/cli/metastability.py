@@ -21,11 +21,9 @@ if TYPE_CHECKING:
     from meshsim.metastable.result import Metastability
 
 EXAMPLES = (
-    "meshsim metastability metastable --load 0.2,0.7 --for 3s --recovery 20s --replications 1",
+    "meshsim metastability metastable --load 0.2,0.7 --for 2s --recovery 10s --replications 1 --no-remedies",
     "meshsim metastability metastable --policy none --policy 'budget=policies.store.retries.budget=10%' --load 0.7 "
-    "--proxies services.front.replicas=1,40 --for 2s --recovery 15s --replications 1 --no-remedies --chart map.png",
-    "meshsim metastability metastable --trigger 'load_spike: {stream: web, factor: 3}' --load 0.5 --for 4s "
-    "--recovery 20s --policy 'budget=policies.store.retries.budget=10%' --replications 1 -o json",
+    "--proxies services.front.replicas=1,10 --for 1s --recovery 8s --replications 1 --no-remedies --chart map.png",
 )
 
 Trigger = Annotated[

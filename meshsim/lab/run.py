@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import difflib
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
 from meshsim.errors import UsageError
@@ -166,13 +168,22 @@ def _is_doubtful(row: compare.Row) -> bool:
 def _simulate(scenarios: Sequence[Scenario], say: Say) -> tuple[Measured, set[str]]:
     """All replications of the compiled engine, and the scenarios in whose first one the other engine differs."""
     found, differing = {}, set()
-    for number, scenario in enumerate(scenarios, 1):
-        say(f"simulating {number}/{len(scenarios)}: {scenario.name}")
-        found[scenario.name] = simulate(scenario)
-        (other,) = simulate(scenario, engine="simpy", replications=1)
-        if not _same(found[scenario.name][0], other):
-            differing.add(scenario.name)
+    with ProcessPoolExecutor(min(len(scenarios), os.cpu_count() or 1)) as pool:
+        # by name: functions of scenarios cannot be sent to another process
+        both = pool.map(_simulate_both, [scenario.name for scenario in scenarios])
+        for number, (scenario, (runs, other)) in enumerate(zip(scenarios, both, strict=True), 1):
+            say(f"simulated {number}/{len(scenarios)}: {scenario.name}")
+            found[scenario.name] = runs
+            if not _same(runs[0], other):
+                differing.add(scenario.name)
     return found, differing
+
+
+def _simulate_both(name: str) -> tuple[Sequence[Observed], Observed]:
+    """All replications of the compiled engine, and the first one of the other."""
+    (scenario,) = chosen([name])
+    (other,) = simulate(scenario, engine="simpy", replications=1)
+    return simulate(scenario), other
 
 
 def _same(one: Observed, other: Observed) -> bool:

@@ -112,10 +112,10 @@ def unsettled(records: Sequence[Record]) -> bool:
     return bool(mser_5(occupancy) == occupancy.size // 5 // 2 * 5) or cut_of_caches(records) >= BATCHES // 2
 
 
-def given_cut(warmup_s: float, duration_s: float, *, has_events: bool = False) -> int:
+def given_cut(warmup_s: float, duration_s: float, first_event_s: float = math.inf) -> int:
     """Batches to cut for a warm-up that the user gave, rounded up to whole batches.
 
-    With events it is rounded down: the first of them may come as soon as the warm-up is over, and has to be measured.
+    It is rounded down where an event begins before that: it has to be measured.
 
     Raises
     ------
@@ -123,7 +123,9 @@ def given_cut(warmup_s: float, duration_s: float, *, has_events: bool = False) -
         When fewer than two batches would be left.
     """
     exact = round(warmup_s / duration_s * BATCHES, 9)
-    cut = math.floor(exact) if has_events else math.ceil(exact)
+    cut = math.ceil(exact)
+    if cut * duration_s / BATCHES > first_event_s:
+        cut = math.floor(exact)
     if cut > BATCHES - 2:
         raise UsageError(
             f"run.warmup {warmup_s:g}s leaves nothing of run.duration {duration_s:g}s to measure; "
@@ -132,8 +134,10 @@ def given_cut(warmup_s: float, duration_s: float, *, has_events: bool = False) -
     return cut
 
 
-def cut_batches(plane: Plane, records: Sequence[Record], warmup_s: float | None, *, has_events: bool = False) -> int:
+def cut_batches(
+    plane: Plane, records: Sequence[Record], warmup_s: float | None, first_event_s: float = math.inf
+) -> int:
     """Batches to cut: as given, or found automatically when `warmup_s` is None."""
     if warmup_s is None:
         return automatic_cut(plane, records)
-    return given_cut(warmup_s, records[0].duration_ns * 1e-9, has_events=has_events)
+    return given_cut(warmup_s, records[0].duration_ns * 1e-9, first_event_s)

@@ -119,7 +119,7 @@ def test_the_fault_is_the_pause_of_a_controller() -> None:
         control.thaw("store")
 
     spec = ms.load("metastable", overrides=SMALL)
-    common = {"replications": 1, "duration_s": 24.0, "warmup_s": 10.0}
+    common = {"replications": 1, "duration_s": 24.0, "warmup_s": 9.6}
     one = ms.run(spec, "sidecar", **common)  # type: ignore[arg-type]
     calm = spec.model_copy(update={"events": ()})
     other = ms.run(calm, "sidecar", controllers=[pause], **common)  # type: ignore[arg-type]

@@ -68,6 +68,8 @@ def test_a_given_warmup_is_rounded_up_to_batches() -> None:
     assert given_cut(0.0, 60.0) == 0
     assert given_cut(6.0, 60.0) == 4
     assert given_cut(6.1, 60.0) == 5
+    assert given_cut(6.1, 60.0, first_event_s=7.5) == 5
+    assert given_cut(6.1, 60.0, first_event_s=7.4) == 4  # the event is measured
 
 
 def test_a_warmup_as_long_as_the_run_is_refused() -> None:
