@@ -17,6 +17,7 @@ from typing import Any
 import simpy
 
 from meshsim.architectures.memory import knowledge
+from meshsim.architectures.rewrites import GATEWAY
 from meshsim.control.control import Control
 from meshsim.control.health import Health
 from meshsim.control.instances import Instance, by_name
@@ -25,6 +26,7 @@ from meshsim.model.faults import CrashOnLoad, CrashOnRequest, MemoryGrowth, Push
 from meshsim.model.rollouts import ControlPlane
 
 Steps = Generator[simpy.Event, Any, None]
+_TRIES_S = 1.0  # between two tries to reach the proxies (assumed)
 _RELIST_S = 1.0  # a kubelet looks so often whether its containers run
 _BACKOFF_MOST_S = 300.0  # of CrashLoopBackOff, which doubles from restart to restart
 
@@ -105,10 +107,18 @@ class Pushing:
                 self._tells(one, proxy)
 
     def _is_there(self) -> Steps:
-        """Wait until the control plane is up."""
+        """Wait until the control plane is up, and what its messages pass is there."""
         for since_s, until_s in self.spec.down:
             if since_s <= self.control.now_s < until_s:
                 yield self.env.timeout(until_s - self.control.now_s)
+        while self.spec.behind == "gateway" and not self._passes_gateway():
+            yield self.env.timeout(_TRIES_S)
+
+    def _passes_gateway(self) -> bool:
+        """Some gateway is up, or there is none."""
+        gateway = by_name(self.control.plane, GATEWAY)
+        instances = [] if gateway is None else [Instance(GATEWAY, n) for n in range(len(gateway.replicas))]
+        return not instances or any(self._is_up(one) for one in instances)
 
     def _tells(self, instance: Instance, proxy: _Proxy) -> None:
         """Begin a push to a proxy that has something else, unless one is under way."""
@@ -133,9 +143,9 @@ class Pushing:
             self._tells(instance, proxy)
 
     def _answer(self, instance: Instance, proxy: _Proxy) -> None:
-        """Tell those who wait that the proxy has what they wanted, is down, or is to have something else by now."""
+        """Tell those who wait that the proxy has what they wanted, will when it starts, or is to have something else."""
         waiting = self.told.pop(instance, [])
-        still = proxy.has != proxy.wanted and self._is_up(instance)
+        still = proxy.has != proxy.wanted and (self._is_up(instance) or proxy.published != proxy.wanted)
         for wanted, event in waiting:
             if still and wanted == proxy.wanted:
                 self.told.setdefault(instance, []).append((wanted, event))
