@@ -143,7 +143,7 @@ class Pushing:
             self._tells(instance, proxy)
 
     def _answer(self, instance: Instance, proxy: _Proxy) -> None:
-        """Tell those who wait that the proxy has what they wanted, will when it starts, or is to have something else."""
+        """Tell those who wait that a proxy has what they wanted, will when it starts, or is to have something else."""
         waiting = self.told.pop(instance, [])
         still = proxy.has != proxy.wanted and (self._is_up(instance) or proxy.published != proxy.wanted)
         for wanted, event in waiting:
