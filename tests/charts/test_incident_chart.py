@@ -75,7 +75,7 @@ def test_events_without_effect_have_no_mark() -> None:
 def test_labels_of_many_marks_lie_beside_each_other() -> None:
     """A dozen at any distance, in a figure of the usual size and in a narrow one."""
     rng = np.random.default_rng(1)
-    for trial in range(4):
+    for trial in range(2):
         at = np.sort(rng.uniform(5.0, 49.0, 12))
         many = tuple(
             Happened(f"event-{n}", "alarm", 1, float(t) - (trial % 2), float(t), float(t), 3, "")
