@@ -29,7 +29,7 @@ from meshsim.model.topology import Topology
 from meshsim.notebook import progress_shown
 from meshsim.results.manifest import Timing
 from meshsim.results.propagation import Propagation, propagation
-from meshsim.results.traces import keep
+from meshsim.results.traces import Sampled, keep
 from meshsim.settings import Settings, settings_of
 from meshsim.simulate import Progress, Source, begin_replication, compile_engine, pauses
 from meshsim.workers import Stop, workers
@@ -42,8 +42,10 @@ DEFAULT_ROLLOUTS: Final = ("all-at-once", "canary")
 _LOOKS_BEFORE = 1.2  # of people's looks: one, so that they know what is usual, and a little (assumed)
 _SETTLES_S = 12.0  # and not before queues are as long as ever (assumed)
 _LASTS_S = 20.0  # how long an ordinary one lasts (assumed)
-_BAKE_MOST_S = 10.0  # a rollout's bake times are cut to this, so that one can be simulated in minutes
-_PEOPLE_MOST_S = 10.0  # of the time that people take this much is simulated: what lies between goes on as it is
+_BAKE_MOST_S = 10.0  # a rollout's bake times are cut to this, so that one can be simulated in minutes (assumed)
+_PEOPLE_MOST_S = (
+    10.0  # of the time that people take this much is simulated: what lies between goes on as it is (assumed)
+)
 _SAMPLED = 2_000  # requests of a run whose failures are followed (assumed: shares to about 2 %)
 _BATCHES_BEFORE = (15, 12, 10, 8, 6, 5, 4, 3, 2, 1)  # a fault begins at the edge of a batch
 
@@ -90,7 +92,8 @@ def blast(
     exhaustive
         Every place instead of one of each kind.
     from_warm
-        Simulate what comes before the fault once for each architecture, and branch off; people begin to watch then.
+        Simulate what comes before the fault once for each architecture and length of run, and branch off; people
+        begin to watch then.
     engine, seed, jobs, overrides, progress, quiet
         As of `meshsim.run`; one replication of each run.
 
@@ -107,7 +110,7 @@ def blast(
     if from_warm and engine != "compiled":
         raise UsageError("from_warm copies the state of a run, which the compiled engine alone can")
     spec = load(topology, overrides=overrides).model_copy(update={"events": ()})
-    names = [parse_architecture(one).label for one in architectures]
+    names = _labels(architectures)
     chosen = chosen_strikes(spec, only, exhaustive=exhaustive)
     tasks = plan(spec, names, chosen, chosen_rollouts(spec, rollouts, exhaustive=exhaustive))
     settings = settings_of(
@@ -119,6 +122,13 @@ def blast(
         found = _simulate(place, tasks, lambda *what: submit(*what), shown)
     timing = Timing(round(time.perf_counter() - started, 3), jobs)
     return Blast(spec, tuple(names), tuple(_cells(place, tasks, found)), settings.seed, engine, timing)
+
+
+def _labels(architectures: Sequence[str | Architecture]) -> list[str]:
+    """Names of architectures, each once (UsageError if there are none)."""
+    if not architectures:
+        raise UsageError("there is no architecture to strike: give one at least, e.g. gateway")
+    return list(dict.fromkeys(parse_architecture(one).label for one in architectures))
 
 
 def chosen_strikes(spec: Topology, only: Sequence[str], *, exhaustive: bool) -> list[Strike]:
@@ -148,7 +158,8 @@ def chosen_rollouts(spec: Topology, names: Sequence[str] | None, *, exhaustive: 
     for name in wanted:
         if name not in known:
             raise UsageError(f"there is no rollout '{name}'; there is {', '.join(known)}")
-    return [known[name].model_copy(update={"bake_s": min(known[name].bake_s, _BAKE_MOST_S)}) for name in wanted]
+    chosen = [known[name] for name in dict.fromkeys(wanted)]
+    return [one.model_copy(update={"bake_s": min(one.bake_s, _BAKE_MOST_S)}) for one in chosen]
 
 
 def plan(
@@ -161,7 +172,10 @@ def plan(
             if strike.push is None:
                 tasks.append(_Task(architecture, strike, None, _horizon_s(spec, 0.0)))
             else:
-                tasks += [_Task(architecture, strike, one, _horizon_s(spec, _baking_s(spec, one))) for one in rollouts]
+                tasks += [
+                    _Task(architecture, strike, one, _horizon_s(spec, _baking_s(spec, architecture, one)))
+                    for one in rollouts
+                ]
     return tasks
 
 
@@ -174,7 +188,7 @@ def count_runs(
     spec: Topology, architectures: Sequence[str | Architecture], chosen: Sequence[Strike], rollouts: Sequence[Rollout]
 ) -> tuple[int, float]:
     """How many runs a blast makes, those in which nothing happens too, and how many seconds they simulate."""
-    names = [parse_architecture(one).label for one in architectures]
+    names = _labels(architectures)
     tasks = plan(spec, names, chosen, rollouts)
     settings = settings_of(
         spec, engine="compiled", seed=None, replications=1, duration_s=None, warmup_s=begins_s(spec), jobs=1
@@ -183,12 +197,18 @@ def count_runs(
     return len(wanted), sum(task.horizon_s for task in wanted.values())
 
 
-def _baking_s(spec: Topology, rollout: Rollout) -> float:
+def _baking_s(spec: Topology, architecture: str, rollout: Rollout) -> float:
     """How long a rollout takes until it is everywhere, at most."""
     if rollout.by == "all":
         return 0.0
-    groups = {"zone": len(spec.nodes.zones), "tenant": len({stream.tenant for stream in spec.traffic})}
-    waves = len(rollout.steps) if rollout.by == "share" else -(-groups.get(rollout.by, 4) // rollout.batch)
+    tenants, cells = len({stream.tenant for stream in spec.traffic}), parse_architecture(architecture).cells
+    groups = {
+        "share": len(rollout.steps) * rollout.batch,
+        "zone": len(spec.nodes.zones),
+        "tenant": tenants,
+        "cell": tenants if cells == "per_tenant" else cells or 1,
+    }
+    waves = -(-groups[rollout.by] // rollout.batch)
     return waves * rollout.bake_s
 
 
@@ -339,8 +359,15 @@ def _run(
     controllers = () if events is None else (events,)
     record = drive(run, plane, controllers, pauses=marks, stop=stop, since_s=since_s)
     sampled = None if events is None else keep(plane, [record], 0, settings.seed)
-    spread = None if sampled is None else propagation(sampled, start_s=begins_s(spec))
-    return _Found(beyond_objective(spec, plane, record), record.happenings, spread)
+    return _Found(beyond_objective(spec, plane, record), record.happenings, _spread(spec, sampled))
+
+
+def _spread(spec: Topology, sampled: Sampled | None) -> Propagation | None:
+    """How failures spread since the fault began; None where no sampled request was answered since then."""
+    try:
+        return None if sampled is None else propagation(sampled, start_s=begins_s(spec))
+    except UsageError:
+        return None
 
 
 def _cells(place: _Place, tasks: Sequence[_Task], found: dict[object, _Found]) -> Iterator[Cell]:

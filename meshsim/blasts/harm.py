@@ -31,7 +31,6 @@ class Beyond:
     tenants: tuple[str, ...]
     requests: npt.NDArray[np.int64]  # (T, B)
     beyond: npt.NDArray[np.int64]  # (T, B)
-    good: npt.NDArray[np.int64]  # (T, B) answered ok or degraded
     failed: npt.NDArray[np.float64]  # (services, B) share of a service's messages that failed
     messages: npt.NDArray[np.int64]  # (services, B)
     batch_s: float
@@ -41,7 +40,7 @@ def beyond_objective(topology: Topology, plane: Plane, record: Record) -> Beyond
     """Count the requests of one run."""
     tenants = tuple(sorted({stream.tenant for stream, _ in plane.entries}))
     shape = (len(tenants), BATCHES)
-    requests, beyond, good = (np.zeros(shape, dtype=np.int64) for _ in range(3))
+    requests, beyond = (np.zeros(shape, dtype=np.int64) for _ in range(2))
     for number, (stream, _) in enumerate(plane.entries):
         at = tenants.index(stream.tenant)
         counts = record.counts[number]
@@ -51,13 +50,12 @@ def beyond_objective(topology: Topology, plane: Plane, record: Record) -> Beyond
         if limit_s is not None:
             slow = record.histogram[number][:, bucket(round(limit_s * 1e9)) + 1 :].sum(axis=1).astype(np.int64)
         requests[at] += counts.sum(axis=1)
-        good[at] += fine
         beyond[at] += counts.sum(axis=1) - fine + slow
     services = record.services[:, :BATCHES]
     ended = services["answered"] + services["failed"]
     failed = np.divide(services["failed"], ended, out=np.zeros(ended.shape), where=ended > 0)
     batch_s = record.duration_ns / BATCHES / 1e9
-    return Beyond(tenants, requests, beyond, good, failed, services["requests"].astype(np.int64), batch_s)
+    return Beyond(tenants, requests, beyond, failed, services["requests"].astype(np.int64), batch_s)
 
 
 def _limit_s(topology: Topology, tenant: str) -> float | None:
@@ -79,14 +77,14 @@ class Harm:
     after_by_tenant
         The same of those that arrived when it was over: what it left behind, queues and retries.
     tenants, services
-        Those that were harmed, while it was there or after it; services are applications.
+        Those that were harmed: tenants while it was there or after it, services (applications) while it was there.
     error_minutes
         By tenant: minutes, each counted by the share of requests beyond objective, until the end of the run and what
         people took longer than was simulated.
     detect_s, mitigate_s, recover_s
         From its beginning until an alarm, until it was gone or taken back (with the time that people took), and until
         hardly a request was beyond objective that would not have been without it, for good, but not sooner than it was
-        gone; None: not within the run. Who was never harmed recovers at once.
+        gone; None: not within the run. Of all requests together: where those of a small tenant alone were, at once.
     skipped_s
         How much of the time that people took was not simulated: it counts as the last that was simulated before.
     """
@@ -101,6 +99,11 @@ class Harm:
     mitigate_s: float | None
     recover_s: float | None
     skipped_s: float
+
+    @property
+    def harmed_after(self) -> tuple[str, ...]:
+        """Tenants that were harmed when it was over."""
+        return tuple(name for name, share in self.after_by_tenant.items() if share >= HARMED)
 
 
 def harm(
@@ -139,7 +142,7 @@ def harm(
         error_minutes=_error_minutes(hit, calm, first, last, skipped_s),
         detect_s=min(times["alarm"]) - at_s if times["alarm"] else None,
         mitigate_s=None if back_s is None else back_s - at_s + skipped_s,
-        recover_s=None if recovered_s is None else recovered_s - at_s + (skipped_s if recovered_s > at_s else 0.0),
+        recover_s=recovered_s and recovered_s - at_s + skipped_s,
         skipped_s=skipped_s,
     )
 
@@ -180,11 +183,11 @@ def _error_minutes(hit: Beyond, calm: Beyond, first: int, last: int, skipped_s: 
 
 
 def _recovered_s(hit: Beyond, calm: Beyond, first: int, until_s: float) -> float | None:
-    """When it was over and nobody was harmed any more; when it began if nobody ever was; None: not within the run."""
+    """When it was over and hardly anybody was harmed any more; 0 if nobody ever was; None: not within the run."""
     n = np.maximum(hit.requests.sum(axis=0), 1), np.maximum(calm.requests.sum(axis=0), 1)
     more = hit.beyond.sum(axis=0) / n[0] - calm.beyond.sum(axis=0) / n[1]
     bad = np.flatnonzero(more[first:] >= HARMED)
     if not len(bad):
-        return first * hit.batch_s
+        return 0.0
     after = first + int(bad[-1]) + 1
     return None if after >= BATCHES else max(after * hit.batch_s, until_s)

@@ -97,7 +97,7 @@ def sentences(found: Blast) -> Iterator[str]:
             yield f"{name}, pushed {rollouts[0]}: tenants harmed: {told}"
     skipped = [cell.harm.skipped_s for cell in found.cells if cell.harm.skipped_s]
     if skipped:
-        ends = sorted({duration(value) for value in (min(skipped), max(skipped))})
+        ends = dict.fromkeys(duration(value) for value in (min(skipped), max(skipped)))
         yield (
             f"people took {' to '.join(ends)} longer than was simulated (one draw): error-minutes and times count that "
             "as if nothing changed meanwhile"

@@ -164,7 +164,7 @@ def _ordinary(topology: Topology, services: list[str], exhaustive: bool) -> Iter
             f.Pause(service=service),
             f.MemoryFault(service=service),
             f.ProcessKiller(service=service),
-            f.Shutdown(service=service, drain_s=5.0),
+            f.Shutdown(service=service, drain_s=5.0),  # shorter than usual: a fault lasts 20 s (assumed)
             f.Shutdown(service=service, drain_s=0.0),
             f.Blackhole(service=service),
             f.DnsFault(service=service),

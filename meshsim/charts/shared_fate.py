@@ -105,10 +105,10 @@ def _panel(
         if cell is None or cell.proxies == 0:
             continue
         for column, tenant in enumerate(found.tenants):
-            share, after = cell.harm.by_tenant[tenant], cell.harm.after_by_tenant[tenant]
+            share = cell.harm.by_tenant[tenant]
             shares[row, column] = share
             told = f"{100 * share:.0f}" if share >= _SHOWN else "0"
-            if tenant in cell.harm.tenants and after > share:
+            if tenant in cell.harm.harmed_after:
                 told += "•"
             colour = "black" if share > _BRIGHT else "white"
             ax.text(column + 0.5, row + 0.5, told, ha="center", va="center", fontsize=6, color=colour)

@@ -27,7 +27,7 @@ from meshsim.errors import UsageError
 Decision = Literal["go on", "pass", "alarm"]
 Floats = npt.NDArray[np.float64]
 
-DEFAULT_MOST: Final = 100_000
+DEFAULT_MOST: Final = 100_000  # requests without a decision, then it passes (assumed)
 _NOTHING: Final = 1e-15  # a canary that is undecided with less probability than this counts as passed
 _TINY: Final = 1e-300  # a share below is none: its inverse would overflow
 _NO_DRIFT: Final = 1e-6  # exponents nearer to 0 than this: Wald's formulas divide 0 by 0, their limit is used

@@ -14,13 +14,10 @@ from meshsim.control.faults import Strikes
 from meshsim.control.health import Health
 from meshsim.control.pushing import Pushing
 from meshsim.control.rollout import RollOut
-from meshsim.errors import UsageError
 from meshsim.model.changes import pushes_of
 from meshsim.model.faults import Event
 from meshsim.model.rollouts import BUILT_IN, ControlPlane, People, Rollout
 from meshsim.model.topology import Topology
-
-_MOST_PUSHES = 4  # each set of them is a configuration of its own
 
 
 @dataclass(frozen=True)
@@ -81,8 +78,6 @@ def events_of(topology: Topology, people_most_s: float | None = None) -> Events 
     if not topology.events:
         return None
     pushes = pushes_of(topology.events)
-    if len(pushes) > _MOST_PUSHES:
-        raise UsageError(f"{len(pushes)} pushes are too many for one run: {_MOST_PUSHES} at most; leave some out")
     known = {**BUILT_IN, **topology.rollouts}
     rollouts = tuple(known[push.rollout] for push in pushes)
     return Events(topology.events, rollouts, topology.control_plane, topology.people, people_most_s)

@@ -119,9 +119,9 @@ class Pushing:
     def _push(self, instance: Instance, proxy: _Proxy) -> Steps:
         with self.throttle.request() as turn:
             yield turn
-            yield from self._is_there()
             with self.cpu.request() as core:
                 yield core
+                yield from self._is_there()
                 sent = proxy.published
                 yield self.env.timeout(self.cost_s[instance.service] / self.speed)
             yield self.env.timeout(self.spec.delay_s)
@@ -180,8 +180,9 @@ class Pushing:
         return None
 
     def _comes_back(self, proxy: _Proxy, comes_up: Undo, restart_s: float) -> None:
-        backoff_s = min(restart_s * 2**proxy.restarts, max(_BACKOFF_MOST_S, restart_s))
-        proxy.restarts += 1
+        most_s = max(_BACKOFF_MOST_S, restart_s)
+        backoff_s = min(restart_s * 2**proxy.restarts, most_s)
+        proxy.restarts += backoff_s < most_s
         self.env.process(self._restarts(comes_up, backoff_s))
 
     def _restarts(self, comes_up: Undo, after_s: float) -> Steps:

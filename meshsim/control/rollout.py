@@ -100,7 +100,7 @@ class RollOut:
         groups: dict[Any, list[Instance]] = {}
         for one in everybody:
             groups.setdefault(self._group(one), []).append(one)
-        found = [groups[key] for key in sorted(groups, key=str)]
+        found = [groups[key] for key in sorted(groups)]
         return [
             [one for group in found[at : at + rollout.batch] for one in group]
             for at in range(0, len(found), rollout.batch)

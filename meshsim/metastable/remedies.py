@@ -18,7 +18,7 @@ Steps = Generator[simpy.Event, Any, None]
 SHED, RETRIES_OFF, RESTART = "load shed to 50 %", "retries off", "restart"
 #: In the order in which they are tried: what harms users least comes first.
 REMEDIES: Final = (SHED, RETRIES_OFF, RESTART)
-_SHED_TO = 0.5
+_SHED_TO = 0.5  # of the load (assumed)
 _RESTARTS_IN_S = 1.0  # a process, not a machine (assumed)
 _LOOKS_FOR_S = 1.0  # how long it is looked where requests stand in line (assumed)
 #: Arrivals whose rate cannot be changed in a run (rule G5).

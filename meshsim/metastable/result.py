@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from meshsim.metastable import report
 from meshsim.metastable.goodput import Seen, Word
 from meshsim.results import html
+from meshsim.results.intervals import finite
 from meshsim.results.manifest import Timing, versions
 
 if TYPE_CHECKING:
@@ -85,8 +86,8 @@ class Point:
             "load": self.setting.load,
             "word": self.word,
             "share": self.share,
-            "goodput_before": self.mean("before"),
-            "goodput_after": self.mean("after"),
+            "goodput_before": finite(self.mean("before")),
+            "goodput_after": finite(self.mean("after")),
             "back_s": self.back_s,
             "ended_by": self.ended_by,
         }
@@ -147,7 +148,10 @@ class Metastability:
                 {
                     **one.row(),
                     "tried": [{"what": what, "helped": helped} for what, helped in one.tried],
-                    "replications": [asdict(seen) for seen in one.replications],
+                    "replications": [
+                        {**asdict(seen), "before": finite(seen.before), "after": finite(seen.after)}
+                        for seen in one.replications
+                    ],
                 }
                 for one in self.points
             ],

@@ -34,8 +34,8 @@ from meshsim.workers import Stop, workers
 AS_WRITTEN: Final[Mapping[str, Sequence[str]]] = {"as written": ()}
 _ACTS_AFTER = 0.25  # of the time to come back: then somebody acts (assumed)
 _OBSERVED_AFTER = 0.5  # of the time to come back: so long is watched after a remedy (assumed)
-_WARMUP_S = 10.0
-_BATCHES_BEFORE = 4  # of a run before the trigger; goodput is that of the second half of them
+_WARMUP_S = 10.0  # at least (assumed)
+_BATCHES_BEFORE = 4  # of a run before the trigger (assumed); goodput is that of the second half of them
 _MOST_POINTS = 10_000
 
 

@@ -7,8 +7,10 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel
 
+from meshsim.errors import UsageError
 from meshsim.model.distributions import constant
 from meshsim.model.faults import (
+    MOST_PUSHES,
     CacheKey,
     CrashOnRequest,
     Event,
@@ -76,8 +78,17 @@ def changed_topology(topology: Topology, push: Push, written: Topology | None = 
 
 
 def pushes_of(events: tuple[Event, ...]) -> tuple[Push, ...]:
-    """Pushes among events, in their order: the number of each is its bit in the configuration of a proxy."""
-    return tuple(event.push for event in events if event.push is not None)
+    """Pushes among events, in their order: the number of each is its bit in the configuration of a proxy.
+
+    Raises
+    ------
+    UsageError
+        There are too many: each set of them is a configuration of its own.
+    """
+    found = tuple(event.push for event in events if event.push is not None)
+    if len(found) > MOST_PUSHES:
+        raise UsageError(f"{len(found)} pushes are too many for one run: {MOST_PUSHES} at most; leave some out")
+    return found
 
 
 def pushed_topologies(topology: Topology) -> tuple[Topology, ...]:

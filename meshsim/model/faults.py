@@ -211,6 +211,7 @@ Fault = Annotated[
     Field(discriminator="kind"),
 ]  # fmt: skip
 
+MOST_PUSHES = 4  # of a run: each set of them is a configuration of its own
 INSTANTS = frozenset({"crash", "restart_herd", "cold_cache"})
 """Faults that happen once, so that they cannot last for a time."""
 

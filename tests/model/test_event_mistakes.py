@@ -139,6 +139,7 @@ IN_PUSHES = [
     ("M108", "{fault: {retry_storm: {to: geo, attempts: §0}}}", "write 1"),
     ("M108", "{fault: {short_timeout: {to: geo, timeout: §0s}}}", ""),
     ("M108", "{fault: {slow_filter: {cpu: §0s}}}", ""),
+    ("M108", "{fault: {crash_on_load: {restart: §0s}}}", ""),
     ("M108", "{fault: {strict_limit: {to: geo, burst: §0}}}", "write 1"),
     ("M108", "{fault: {wrong_route: {to: geo.near, instead: §geo.near}}}", "another"),
     ("M109", f"{{scope: §geo, {PUSH}}}", "scope: service/geo"),

@@ -95,7 +95,7 @@ def test_the_cost_of_the_rule_was_chosen_for_four_fifths() -> None:
 def test_a_rule_that_five_machines_in_a_hundred_have_first_harms_a_twentieth() -> None:
     """People find it as late as they did, but one machine of 20 had it."""
     staged = error_minutes(happened(CLOUDFLARE, "gateway", "events.rule.push.rollout=staged"), CLOUDFLARE)
-    assert staged < 0.08 * error_minutes(happened(CLOUDFLARE), CLOUDFLARE)
+    assert 0.0 < staged < 0.08 * error_minutes(happened(CLOUDFLARE), CLOUDFLARE)
 
 
 def test_a_canary_whose_proxies_say_that_time_is_up() -> None:
@@ -150,9 +150,9 @@ def test_one_customers_crash_stays_in_its_cell_its_shard_or_its_sidecars() -> No
         happened(FASTLY, one)
         for one in ("{ingress: gateway, cells: 4}", "{ingress: gateway, shuffle: 5}", "sidecar-only")
     )
-    assert error_minutes(cells, FASTLY) < 0.5 * whole
-    assert error_minutes(shuffled, FASTLY) < 0.2 * whole
-    assert error_minutes(sidecars, FASTLY) < 0.1 * whole
+    assert 0.0 < error_minutes(cells, FASTLY) < 0.5 * whole
+    assert 0.0 < error_minutes(shuffled, FASTLY) < 0.2 * whole
+    assert 0.0 < error_minutes(sidecars, FASTLY) < 0.1 * whole
     for name in ("news", "shop", "forum"):
         assert error_minutes(sidecars, FASTLY, name) == 0.0
     assert error_minutes(sidecars, FASTLY, "customer") > 10.0  # it has itself to blame
@@ -160,7 +160,7 @@ def test_one_customers_crash_stays_in_its_cell_its_shard_or_its_sidecars() -> No
 
 def test_a_canary_of_the_configuration_is_taken_back_at_once() -> None:
     canary = happened(FASTLY, "gateway", "events.configuration.push.rollout=canary")
-    assert error_minutes(canary, FASTLY) < 0.05 * error_minutes(happened(FASTLY), FASTLY)
+    assert 0.0 < error_minutes(canary, FASTLY) < 0.05 * error_minutes(happened(FASTLY), FASTLY)
 
 
 # -- Google ----------------------------------------------------------------------------------------------------------

@@ -121,9 +121,15 @@ def _known_zone(at: Cursor, topology: Topology) -> str:
 
 def _stream(at: Cursor, topology: Topology) -> tuple[str, str]:
     name, streams = at.text(), {stream.name: stream for stream in topology.traffic}
-    if at.known(name, streams, "entry of traffic") and streams[name].arrivals.kind == "closed":
+    if not at.known(name, streams, "entry of traffic"):
+        return "stream", name
+    kind = streams[name].arrivals.kind
+    if kind == "closed":
         hint = "users of closed arrivals wait for their answers: give them another stream, with poisson arrivals"
         at.error("M120", f"a spike has no meaning for '{name}', whose arrivals are closed", hint)
+    elif kind in ("mmpp", "rate", "spike"):
+        hint = "name a stream of poisson, constant, renewal or batch arrivals, or write the spike into its arrivals"
+        at.error("M120", f"the load of '{name}', whose arrivals are {kind}, cannot be changed by a fault yet", hint)
     return "stream", name
 
 

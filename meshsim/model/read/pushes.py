@@ -81,7 +81,10 @@ def read_push(name: str, at: Cursor, topology: Topology, read_changed: ReadChang
     if at.reading.report.errors != before or "set" not in found:
         return push if at.reading.report.errors == before else None
     texts = tuple((path, _text(node)) for path, node, _ in changes)
-    return push.model_copy(update={"set": texts, "changed": read_changed(changes, found["set"])})
+    changed = read_changed(changes, found["set"])
+    if changed is not None:
+        _check_new_caches(changed[2], topology.mesh, found["set"])
+    return push.model_copy(update={"set": texts, "changed": changed})
 
 
 # -- fields --------------------------------------------------------------------------------------------------------
@@ -228,7 +231,7 @@ _READERS: dict[str, Callable[[Cursor, str], tuple[str, Any]]] = {
     "rate": lambda at, kind: ("rate_per_s", quantities.rate(at)),
     "burst": lambda at, kind: ("burst", at.integer(1, MAX_LIMIT)),
     "cpu": lambda at, kind: ("cpu", distribution(at, DURATION) if at.is_map() else constant(_cpu(at))),
-    "restart": _duration("restart_s"),
+    "restart": _duration("restart_s", positive=True),
     "per_request": lambda at, kind: ("per_request_bytes", quantities.memory(at)),
     "key": lambda at, kind: ("key", read_key(at)),
 }
@@ -278,6 +281,14 @@ def _check_caches(push: Push, at: Cursor, topology: Topology) -> None:
     if all(proxy.cache is None for proxy in proxies):
         hint = "give one a cache: mesh: {gateway: {cache: {capacity: 20000, key: item}}}"
         at.error("M120", "cache_key has no meaning: none of these proxies has a cache", hint, at.key_mark)
+
+
+def _check_new_caches(changed: Mesh, before: Mesh, at: Cursor) -> None:
+    """Report a cache where there was none: its memory is there from a proxy's start on, or not at all."""
+    for name in ("gateway", "sidecar", "waypoint"):
+        if getattr(changed, name).cache is not None and getattr(before, name).cache is None:
+            hint = f"give the {name} its cache in mesh, and push what it is for: its only, or its key"
+            at.error("M127", f"a push cannot give a {name} a cache", hint, at.key_mark)
 
 
 def places(node: Node) -> set[Mark]:
