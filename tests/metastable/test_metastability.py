@@ -86,7 +86,7 @@ def test_retries_of_applications_are_switched_off_too() -> None:
 
 
 def test_arrivals_with_a_rhythm_of_their_own_are_not_shed() -> None:
-    closed = ["traffic.web.arrivals={closed: {users: 600, think: 1s}}"]
+    closed = ["traffic.web.arrivals={closed: {users: 200, think: 1s}}"]
     found = study((1.0,), policies={"closed": closed}, for_s=4.0)
     tried = [kind for kind, _ in found.points[0].tried]
     assert tried and "load shed to 50 %" not in tried
