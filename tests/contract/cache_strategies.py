@@ -10,7 +10,7 @@ from policy_strategies import SERVICES, some_of, switch
 Fields = dict[str, st.SearchStrategy[Any]]
 
 policy = st.sampled_from(["lru", "fifo", "random", "lfu", "sieve"])
-ttls = st.sampled_from(["1ms", "2ms", "4ms", "16ms"])
+ttls = st.sampled_from(["1ms", "1ms", "2ms", "4ms", "16ms"])
 object_sizes = st.sampled_from(["1KiB", {"exp": "2KiB"}, {"empirical": ["1KiB", "3KiB", "9KiB"]}])
 demands = st.sampled_from(["0ms", "0.25ms", "1ms", {"exp": "0.5ms"}])
 
@@ -49,11 +49,11 @@ def _cache(draw: st.DrawFn, extras: Fields) -> dict[str, Any]:
         found["ttl"] = draw(ttls)
         if draw(st.booleans()):
             found["renew"] = draw(switch)
-        if draw(st.integers(0, 2)):
-            found["stale"] = draw(st.sampled_from(["0s", "2ms", "50ms", "50ms"]))
+        found["stale"] = draw(st.sampled_from(["0s", "2ms", "50ms", "50ms", "50ms"]))
+    if draw(st.booleans()):
+        found["negative"] = draw(st.sampled_from(["1ms", "8ms", "50ms", "50ms"]))
     usual: Fields = {
         "coalesce": st.sampled_from(["on", "on", "off"]),
-        "negative": st.sampled_from(["1ms", "8ms"]),
         "fill": demands,
         "size": object_sizes,
         **extras,

@@ -30,7 +30,7 @@ CHANGES: dict[str, list[Any]] = {
     "silent": [[0], [1], None],
     "up": [None, None, [0]],
     "new refused": [None, [0]],
-    "out": [[0], [1], [0, 1], None],
+    "out": [[0], [1], None, None],
     "in": [None, [0]],
     "waits": [0.5, 3.0],
     "freeze": [[0], None],
@@ -130,10 +130,13 @@ def plane_of(case: Case) -> Plane:
 
 
 def pushed(topology: dict[str, Any]) -> dict[str, Any]:
-    """Give the topology with another configuration: a route before all others that delays, turns away and copies."""
+    """Give the topology with another configuration: a route before all others that delays and turns away."""
     service = min(topology["services"])
     fault = {"delay": {"for": "2ms", "share": 0.5}, "abort": {"as": "503", "share": 0.3}}
     return {**topology, "routes": [{"name": "pushed", "to": service, "fault": fault}, *topology.get("routes", [])]}
+
+
+_DID = "did "  # before the kind of a change that took effect
 
 
 def controller_of(case: Case, seen: list[Any]) -> Controller:
@@ -146,6 +149,7 @@ def controller_of(case: Case, seen: list[Any]) -> Controller:
             seen.append(control.window())
             try:
                 _do(control, what, name, value)
+                seen.append(f"{_DID}{what}")
             except UsageError as error:  # e.g. more replicas than there are, or a stream that cannot be changed
                 seen.append(str(error))
         yield control.env.timeout(0)
@@ -251,6 +255,7 @@ def tally(case: Case, answer: Answer) -> Counter[str]:
     """How common the interesting things were."""
     found: Counter[str] = Counter(cases=1, limits=bool(answer.error), controlled=bool(case.changes))
     found["branched"] = case.branch is not None
+    found.update(one for one in answer.seen if isinstance(one, str) and one.startswith(_DID))
     if answer.record is None:
         return found
     record = answer.record

@@ -18,32 +18,56 @@ from topologies import cases
 
 ABSURDLY_MANY_CALLS = "M118"  # cycles and repeated calls multiply: a topology that users may not write either
 FOUND = sorted((Path(__file__).parent / "found").glob("*.yaml"))
-#: What every shard of cases must have had at least so often: a calm run proves nothing.
+#: What every shard of cases must have had at least so often, about a tenth of what is usual: a calm run proves nothing.
 FLOORS = {
-    "ties of answers": 50,
-    "ties of arrivals": 100,
-    "retries": 50,
-    "given up by the caller": 50,
-    "branches": 250,
-    "rejected": 50,
-    "waited for a slot": 50,
-    "policies: retries": 200,
-    "policies: retries_refused": 20,
-    "policies: timeouts": 200,
-    "policies: overflows": 50,
-    "policies: limited": 50,
-    "policies: pending": 20,
-    "policies: ejections": 20,
-    "cases with rejected(max_wait)": 2,
-    "caches: lookups": 1000,
-    "caches: hits": 100,
-    "caches: delayed": 15,
-    "caches: stale": 10,
-    "caches: negative": 3,
-    "caches: evictions": 30,
-    "caches: kept": 100,
-    "controlled": 15,
+    "ties of answers": 60,
+    "ties of arrivals": 150,
+    "retries": 90,
+    "given up by the caller": 200,
+    "branches": 1000,
+    "rejected": 400,
+    "waited for a slot": 200,
+    "policies: retries": 80,
+    "policies: retries_refused": 4,
+    "policies: timeouts": 140,
+    "policies: overflows": 25,
+    "policies: limited": 170,
+    "policies: pending": 9,
+    "policies: ejections": 11,
+    "cases with rejected(max_wait)": 3,
+    "caches: lookups": 600,
+    "caches: hits": 80,
+    "caches: delayed": 14,
+    "caches: stale": 20,
+    "caches: evictions": 80,
+    "caches: kept": 45,
+    "controlled": 20,
     "branched": 15,
+}
+#: What a shard may lack by chance, but not the first, whose cases are always the same ones.
+RARE = {
+    "caches: negative": 5,
+    "cases with rejected(no_host)": 1,
+    "cases with error(reset)": 2,
+    "cases with error(connect_failure)": 2,
+    "did out": 2,
+    "did in": 2,
+    "did freeze": 2,
+    "did thaw": 2,
+    "did down": 2,
+    "did silent": 1,
+    "did up": 2,
+    "did new refused": 1,
+    "did network": 2,
+    "did cut": 1,
+    "did joined": 1,
+    "did waits": 2,
+    "did fail": 2,
+    "did slow": 2,
+    "did configure": 2,
+    "did balancer": 2,
+    "did load": 1,
+    "did scale": 1,
 }
 
 
@@ -74,7 +98,8 @@ def test_engines_agree_on_generated_topologies(shard: int) -> None:
 
     check()
     print(f"shard {shard}:", ", ".join(f"{name} {n}" for name, n in sorted(met.items())))
-    short = {name: met[name] for name, least in FLOORS.items() if met[name] < least}
+    floors = FLOORS if shard else FLOORS | RARE
+    short = {name: met[name] for name, least in floors.items() if met[name] < least}
     assert not short, f"too calm: {short} of {met['cases']} cases"
 
 

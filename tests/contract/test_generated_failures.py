@@ -37,8 +37,9 @@ FLOORS = {
 def causes_of(plane: Plane) -> Iterator[tuple[str, set[str], bool]]:
     """By endpoint: role, failures of its steps, and whether it may answer what a cache has kept."""
     for service in plane.services:
-        for versions in service.endpoints.values():
-            steps = list(every_step(step for version in versions for step in version))
+        for name, versions in service.endpoints.items():
+            lists = [*versions, *(configuration[name] for configuration in service.pushed)]
+            steps = list(every_step(step for one in lists for step in one))
             failures = {f"error({step.reason})" for step in steps if isinstance(step, Fail)}
             yield service.role, failures, any(isinstance(step, PlaneCached) for step in steps)
 
@@ -74,7 +75,7 @@ def check(plane: Plane, record: r.Record, changes: set[str]) -> Counter[str]:
 def test_failures_begin_where_they_can() -> None:
     met: Counter[str] = Counter()
 
-    @seed(1)
+    @seed(2)
     @settings(
         max_examples=30,
         derandomize=False,

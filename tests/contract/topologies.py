@@ -225,20 +225,25 @@ def topologies(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
+ENDED_BY = {"freeze": "thaw", "out": "in", "cut": "joined", "down": "up", "silent": "up"}
+
 instants = st.one_of(st.integers(0, 90).map(lambda ms: ms / 1e3), st.floats(0, 0.09, allow_nan=False))
 
 
 @st.composite
 def changes(draw: st.DrawFn, topology: dict[str, Any]) -> tuple[Change, ...]:
     """What a control process does, and when; what the topology does not admit is left out when the case runs."""
-    found = []
-    for at_s in sorted(draw(st.lists(instants, min_size=1, max_size=6))):
-        what = draw(st.sampled_from(sorted(CHANGES)))
-        name = draw(st.sampled_from([*SERVICES, *PROXIES]))
+    found: list[Change] = []
+    kinds = sorted(CHANGES if len(topology["nodes"]["zones"]) > 1 else CHANGES.keys() - {"cut", "joined"})
+    for at_s in draw(st.lists(instants, min_size=3, max_size=10)):
+        what = draw(st.sampled_from(kinds))
+        name = draw(st.sampled_from([*SERVICES, *SERVICES, *PROXIES]))
         stream = draw(st.sampled_from([one["name"] for one in topology["traffic"]]))
         value = draw(st.sampled_from(CHANGES[what]))
         found.append((at_s, what, stream if what == "load" else name, value))
-    return tuple(found)
+        if what in ENDED_BY and draw(st.booleans()):
+            found.append((at_s + 0.01, ENDED_BY[what], name, value))
+    return tuple(sorted(found, key=lambda change: change[0]))
 
 
 @st.composite

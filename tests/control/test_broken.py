@@ -190,9 +190,7 @@ def test_loss_is_of_both_engines() -> None:
     case = spec(*range(0, 300), step={"wait": "1ms"})
     record, _ = run(lowered(case), [at(0.1, lambda c: c.impair_network("a", delay_s=0.001, loss=0.3))], 1.0)
     rows = record.requests[:300]
-    late = (
-        rows["end_ns"] - rows["arrival_ns"] > 150_000_000
-    )  # once lost: after 0.2 s
+    late = rows["end_ns"] - rows["arrival_ns"] > 150_000_000  # once lost: after 0.2 s
     before = rows["arrival_ns"] < 95_000_000
     assert not late[before].any()
     after = rows["arrival_ns"] > 100_000_000
