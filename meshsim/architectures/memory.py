@@ -1,9 +1,10 @@
 """What proxies must know, and the memory that this takes.
 
-A sidecar knows every service and every replica (Istio without Sidecar resources that narrow it), a gateway and a
-waypoint the services that they route to, a ztunnel every replica. To that come the connections that can be counted
-before a run: pools that callers keep open, and one connection for each worker thread and upstream instance of a proxy
-(envoyproxy/envoy issue 15052). Connections that are opened and closed for each request are not counted.
+A sidecar knows every service and every replica (Istio without Sidecar resources that narrow it), or with
+`knows: called` only those that its service calls; a gateway and a waypoint know the services that they route to, a
+ztunnel every replica. To that come the connections that can be counted before a run: pools that callers keep open, and
+one connection for each worker thread and upstream instance of a proxy (envoyproxy/envoy issue 15052). Connections that
+are opened and closed for each request are not counted.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def used_bytes(plane: Plane, settings: Mapping[str, ProxySettings]) -> dict[str,
 
 
 def _known_services(proxy: PlaneService, by_name: Mapping[str, PlaneService]) -> list[PlaneService]:
-    if proxy.name == ZTUNNEL or proxy.name.startswith("sidecar@"):
+    if proxy.name == ZTUNNEL or (proxy.name.startswith("sidecar@") and not proxy.is_scoped):
         return [service for service in by_name.values() if service.role == "app"]
     targets = {message.hop.among for message in messages_of(proxy)}
     return [by_name[name] for name in sorted(target for target in targets if target is not None)]

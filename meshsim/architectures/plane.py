@@ -258,6 +258,8 @@ class PlaneService:
         By tenant, the numbers of the replicas that serve it; empty: all serve everybody.
     cells
         Numbers of the replicas of each cell, where a gateway is divided into cells.
+    is_scoped
+        Of a sidecar: it knows only the services that its service calls.
     """
 
     name: str
@@ -279,6 +281,7 @@ class PlaneService:
     pushed: tuple[dict[str, tuple[PlaneStep, ...]], ...] = ()
     shards: dict[str, tuple[int, ...]] = field(default_factory=dict)
     cells: tuple[tuple[int, ...], ...] = ()
+    is_scoped: bool = False
 
     @property
     def cores(self) -> float:

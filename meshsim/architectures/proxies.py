@@ -38,6 +38,7 @@ class ProxySettings:
     memory_per_connection_bytes: int
     cache: ProxyCache | None
     filters: tuple[Filter, ...]
+    is_scoped: bool
 
     def steps(self, inner: tuple[PlaneStep, ...]) -> tuple[PlaneStep, ...]:
         """Work, do what there is to do with the request, work on the answer."""
@@ -78,6 +79,7 @@ def proxy_settings(config: ProxyConfig, kind: ProxyKind) -> ProxySettings:
         memory_per_connection_bytes=_or(config.memory_per_connection_bytes, profile.memory_per_connection_bytes),
         cache=config.cache,
         filters=config.filters,
+        is_scoped=config.knows == "called",
     )
 
 
@@ -108,6 +110,7 @@ def proxy_service(
         endpoints={endpoint: (endpoints[endpoint],) for endpoint in sorted(endpoints)},
         memory_bytes=settings.memory_bytes,
         idle_cores=settings.idle_cores,
+        is_scoped=settings.is_scoped,
         caches=() if settings.cache is None or role == "library" else (settings.cache.cache,),
     )
 

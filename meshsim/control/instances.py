@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from meshsim.architectures.plane import Plane, PlaneService
+from meshsim.architectures.plane import Plane, PlaneService, Routed
 from meshsim.architectures.rewrites import GATEWAY, sidecar_of
+from meshsim.architectures.walk import every_step
 from meshsim.model.faults import OF_POLICIES, ROUTED, Push
 
 
@@ -56,7 +57,8 @@ def in_scope(plane: Plane, push: Push, configuration: int) -> list[Instance]:
     What concerns a service is known to the proxies that are its own, its sidecars and its waypoint; and if it is about
     calls, to all that act on it in calls to the service, the sidecars of its callers. Where there are none, to the
     gateway that carries its requests: so the mistake of one service is in a proxy that all share. What concerns a
-    tenant is known to all proxies, but of a gateway that is divided only to those that serve the tenant.
+    tenant is known to all proxies, but of a gateway that is divided only to those that serve the tenant. A route is
+    known to the proxies that enforce it.
 
     Parameters
     ----------
@@ -74,6 +76,8 @@ def in_scope(plane: Plane, push: Push, configuration: int) -> list[Instance]:
             or (_is_about_calls(push) and _acts(one, scope.name, configuration))
         ]
         return _all(own or [one for one in proxies if one.name == GATEWAY])
+    if scope.kind == "route":
+        return _all([one for one in proxies if _has_route(one, scope.name)])
     gateways = [one for one in proxies if one.name == GATEWAY]
     if scope.kind == "gateway":
         return _all(gateways)
@@ -86,6 +90,12 @@ def in_scope(plane: Plane, push: Push, configuration: int) -> list[Instance]:
             for i in (one.shards.get(scope.name, ()) if one.shards else range(len(one.replicas)))
         ]
     return _all(proxies)
+
+
+def _has_route(proxy: PlaneService, route: str) -> bool:
+    """Whether a proxy enforces a route."""
+    steps = (step for codes in proxy.endpoints.values() for code in codes for step in every_step(code))
+    return any(case.route == route for step in steps if isinstance(step, Routed) for case in step.cases)
 
 
 def _cell(gateway: PlaneService, number: int) -> Sequence[int]:

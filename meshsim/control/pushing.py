@@ -17,6 +17,7 @@ from typing import Any
 import simpy
 
 from meshsim.architectures.memory import knowledge
+from meshsim.architectures.rewrites import GATEWAY
 from meshsim.control.control import Control
 from meshsim.control.health import Health
 from meshsim.control.instances import Instance, by_name
@@ -25,6 +26,7 @@ from meshsim.model.faults import CrashOnLoad, CrashOnRequest, MemoryGrowth, Push
 from meshsim.model.rollouts import ControlPlane
 
 Steps = Generator[simpy.Event, Any, None]
+_TRIES_S = 1.0  # between two tries to reach the proxies (assumed)
 _RELIST_S = 1.0  # a kubelet looks so often whether its containers run
 _BACKOFF_MOST_S = 300.0  # of CrashLoopBackOff, which doubles from restart to restart
 
@@ -61,7 +63,7 @@ class Pushing:
         self.before_first = first_configuration - 1
         self.env = control.env
         self.proxies: dict[Instance, _Proxy] = {}
-        self.told: dict[Instance, list[tuple[int, simpy.Event]]] = {}  # who waits for an instance to have something
+        self.told: dict[Instance, list[tuple[int, bool, simpy.Event]]] = {}  # who waits for a push to be there, or gone
         servers = max(1, math.ceil(spec.cores))
         self.throttle = simpy.Resource(self.env, spec.concurrent_pushes)
         self.cpu = simpy.Resource(self.env, servers)
@@ -81,9 +83,9 @@ class Pushing:
         for one in instances:
             proxy = self.proxies.setdefault(one, _Proxy())
             proxy.wanted = proxy.wanted | 1 << push if on else proxy.wanted & ~(1 << push)
-            if proxy.has != proxy.wanted or proxy.coming:
+            if _holds(proxy.has, push) != on or proxy.coming:
                 event = simpy.Event(self.env)
-                self.told.setdefault(one, []).append((proxy.wanted, event))
+                self.told.setdefault(one, []).append((push, on, event))
                 waits.append(event)
         changed, self.changed = self.changed, simpy.Event(self.env)
         changed.succeed()
@@ -105,10 +107,18 @@ class Pushing:
                 self._tells(one, proxy)
 
     def _is_there(self) -> Steps:
-        """Wait until the control plane is up."""
+        """Wait until the control plane is up, and what its messages pass is there."""
         for since_s, until_s in self.spec.down:
             if since_s <= self.control.now_s < until_s:
                 yield self.env.timeout(until_s - self.control.now_s)
+        while self.spec.behind == "gateway" and not self._passes_gateway():
+            yield self.env.timeout(_TRIES_S)
+
+    def _passes_gateway(self) -> bool:
+        """Some gateway is up, or there is none."""
+        gateway = by_name(self.control.plane, GATEWAY)
+        instances = [] if gateway is None else [Instance(GATEWAY, n) for n in range(len(gateway.replicas))]
+        return not instances or any(self._is_up(one) for one in instances)
 
     def _tells(self, instance: Instance, proxy: _Proxy) -> None:
         """Begin a push to a proxy that has something else, unless one is under way."""
@@ -133,14 +143,14 @@ class Pushing:
             self._tells(instance, proxy)
 
     def _answer(self, instance: Instance, proxy: _Proxy) -> None:
-        """Tell those who wait that the proxy has what they wanted, is down, or is to have something else by now."""
+        """Tell those who wait that a proxy has what they wanted, will when it starts, or is to have something else."""
+        has = proxy.has if self._is_up(instance) else proxy.published
         waiting = self.told.pop(instance, [])
-        still = proxy.has != proxy.wanted and self._is_up(instance)
-        for wanted, event in waiting:
-            if still and wanted == proxy.wanted:
-                self.told.setdefault(instance, []).append((wanted, event))
-            else:
+        for push, on, event in waiting:
+            if _holds(has, push) == on or _holds(proxy.wanted, push) != on:
                 event.succeed()
+            else:
+                self.told.setdefault(instance, []).append((push, on, event))
 
     # -- lives of proxies ------------------------------------------------------------------------------------------
 
@@ -175,7 +185,7 @@ class Pushing:
     def _restart_s(self, proxy: _Proxy, kind: type[CrashOnLoad] | type[CrashOnRequest]) -> float | None:
         """How long a restart takes first, where a proxy has a push with such a fault."""
         for number, push in enumerate(self.pushes):
-            if proxy.has >> number & 1 and isinstance(push.fault, kind):
+            if _holds(proxy.has, number) and isinstance(push.fault, kind):
                 return push.fault.restart_s
         return None
 
@@ -214,11 +224,16 @@ class Pushing:
         return sum(
             push.fault.per_request_bytes
             for number, push in enumerate(self.pushes)
-            if proxy.has >> number & 1 and isinstance(push.fault, MemoryGrowth)
+            if _holds(proxy.has, number) and isinstance(push.fault, MemoryGrowth)
         )
 
     def _answered(self, instance: Instance) -> int:
         return self.control.answered(instance.service, [instance.number])[0]
+
+
+def _holds(pushes: int, number: int) -> bool:
+    """Whether a push is in a set of them."""
+    return bool(pushes >> number & 1)
 
 
 def _costs(control: Control, spec: ControlPlane) -> Mapping[str, float]:

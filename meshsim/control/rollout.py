@@ -51,8 +51,11 @@ class RollOut:
         self.state = "goes out"
         control.note(self.push.name, "begins", f"{sum(map(len, waves))} proxies in {len(waves)} waves")
         for number, wave in enumerate(waves, 1):
-            self.reached += wave
-            yield self.pushing.want(wave, self.number, on=True)
+            takes = [one for one in wave if not self._rejects(one)]
+            if len(takes) < len(wave):
+                self.control.note(self.push.name, "is rejected", f"{len(wave) - len(takes)} of {len(wave)} proxies")
+            self.reached += takes
+            yield self.pushing.want(takes, self.number, on=True)
             if self.state != "goes out":  # somebody has taken it back meanwhile
                 return
             control.note(self.push.name, "is out", f"wave {number} of {len(waves)}: {len(self.reached)} proxies")
@@ -73,6 +76,10 @@ class RollOut:
         yield self.pushing.want(self.reached, self.number, on=False)
         self.state = "is back"
         self.control.note(self.push.name, "is back", f"{len(self.reached)} proxies")
+
+    def _rejects(self, one: Instance) -> bool:
+        """Whether a proxy rejects it (NACK) and keeps what it has."""
+        return self.control.chance(f"{self.push.name}/{one.service}#{one.number}") < self.push.rejected
 
     # -- waves -----------------------------------------------------------------------------------------------------
 

@@ -67,7 +67,7 @@ def changed_topology(topology: Topology, push: Push, written: Topology | None = 
         return topology.model_copy(update=parts)
     if push.fault is None:
         return topology
-    route = _route(push, push.fault)
+    route = _route(push, push.fault, topology)
     if route is not None:
         return topology.model_copy(update={"routes": (route, *topology.routes)})
     edits = _edits(push.fault)
@@ -135,8 +135,21 @@ def _with_fields(written: _Value, wanted: _Value, now: _Value) -> _Value:
 # -- routes ------------------------------------------------------------------------------------------------------
 
 
-def _route(push: Push, fault: PushFault) -> Route | None:
-    """Give the route that a mistake puts before all others; None if it is none of routes."""
+def _route(push: Push, fault: PushFault, topology: Topology) -> Route | None:
+    """Give the route that a mistake puts before all others; None if it is none of routes.
+
+    In the scope of a route it takes the requests that this one takes.
+    """
+    found = _made(push, fault)
+    taken = next((one for one in topology.routes if push.scope.kind == "route" and one.name == push.scope.name), None)
+    if found is None or taken is None:
+        return found
+    tenant = taken.match.tenant if push.tenant is None else push.tenant
+    match = taken.match.model_copy(update={"tenant": tenant})
+    return found.model_copy(update={"from_": taken.from_, "match": match})
+
+
+def _made(push: Push, fault: PushFault) -> Route | None:
     name, match = f"fault:{push.name}", Match(tenant=push.tenant)
     if isinstance(fault, WrongRoute):
         return Route(name=name, to=fault.to, match=match, rewrite=fault.instead)

@@ -333,8 +333,8 @@ TEMPLATES = frozenset({"wrong_weight", *OF_POLICIES})
 class Scope(_Frozen):
     """Whose proxies a push is for."""
 
-    kind: Literal["mesh", "gateway", "service", "cell", "tenant"] = "mesh"
-    name: str = ""  # of the service or tenant, number of the cell
+    kind: Literal["mesh", "gateway", "service", "route", "cell", "tenant"] = "mesh"
+    name: str = ""  # of the service, route or tenant, number of the cell
 
 
 class Push(_Frozen):
@@ -347,6 +347,7 @@ class Push(_Frozen):
     fault: PushFault | None = None
     match_tenant: str | None = None
     reaches: float = 1.0  # share of the proxies that get it; the others stay stale
+    rejected: float = 0.0  # chance of each proxy to reject it (NACK): then it keeps its last good configuration
     via: Literal["raw", "template"] = "raw"
     rollout: str = "all-at-once"
     validated: float = 0.0  # chance that validation catches it; drawn once a replication

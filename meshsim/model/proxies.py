@@ -52,6 +52,7 @@ class ProxyConfig(_Frozen):
     load_balancer: LoadBalancer | None = None  # gateway only: which one a request goes to; else by connection
     cache: ProxyCache | None = None  # not of ztunnels, which do not understand requests
     filters: tuple[Filter, ...] = ()  # what pushes have put there
+    knows: Literal["all", "called"] = "all"  # of a sidecar: all services, or those that its service calls
 
 
 class Mesh(_Frozen):

@@ -81,6 +81,7 @@ class ControlPlane(_Frozen):
     cpu_per_proxy_s: float = 0.005  # of one push to one proxy; assumed
     cpu_per_cluster_s: float = 20e-6  # and for each cluster that the proxy has to know; assumed
     delay_s: float = 0.01  # of a message to a proxy; assumed
+    behind: Literal["nothing", "gateway"] = "nothing"  # what its messages pass: while that is down, none arrives
     down: tuple[tuple[float, float], ...] = ()  # (from, to) in seconds, ascending: no push begins then
 
     @property

@@ -214,6 +214,10 @@ def _platform() -> Schema:
         more = {
             "replicas": integer(1),
             "load_balancer": load_balancer(),
+            "knows": {
+                "enum": list(keys.KNOWS),
+                "description": "all services, or those that its service calls; all if absent",
+            },
             "cache": ref("sidecar_cache" if kind == "sidecar" else "proxy_cache"),
         }
         own |= {key: value for key, value in more.items() if key in keys.PROXY_MORE[kind]}

@@ -74,7 +74,7 @@ def _push() -> Schema:
         kind: _kind(names, _OF_PUSHES, _REQUIRED_OF_PUSHES - ({"to"} if kind == "crash_on_request" else set()))
         for kind, names in keys.PUSH_FAULTS.items()
     }
-    scope = "^(mesh|gateway|(service|tenant)/[A-Za-z0-9_][A-Za-z0-9_-]*|cell/[0-9]{1,6})$"
+    scope = "^(mesh|gateway|(service|route|tenant)/[A-Za-z0-9_][A-Za-z0-9_-]*|cell/[0-9]{1,6})$"
     settable: Schema = {
         "type": "object",
         "patternProperties": {"^(policies|routes|mesh)([.]|$)": {}},
@@ -88,6 +88,7 @@ def _push() -> Schema:
         "fault": {**one_key(kinds), "description": "a mistake of a known kind"},
         "match": object_of(keys.PUSH_MATCH, {"tenant": ref("name")}, ["tenant"], "whose requests alone meet it"),
         "reaches": ref("share", "of the proxies; the others stay stale"),
+        "rejected": ref("share", "chance of each proxy to reject it and to keep its last good configuration"),
         "via": {"enum": ["raw", "template"], "description": "raw if absent"},
         "validation": ref("share", "chance that validation catches it"),
         "rollout": {**_TEXT, "description": "all-at-once if absent"},
@@ -119,6 +120,7 @@ def control_plane() -> Schema:
         "cpu_per_proxy": ref("duration", "CPU of a push to one proxy"),
         "per_cluster": ref("duration", "CPU for each cluster that the proxy has to know"),
         "delay": ref("duration", "of a message to a proxy"),
+        "behind": {"enum": list(keys.BEHIND), "description": "what its messages to proxies pass; nothing if absent"},
         "down": list_of(object_of(keys.DOWN, {key: ref("duration") for key in keys.DOWN}, keys.DOWN)),
     }
     return object_of(keys.CONTROL_PLANE, properties)

@@ -137,10 +137,10 @@ class Topology(_Frozen):
         """
         unwritten = {key for key in _OF_FAILURES if getattr(self, key) == Topology.model_fields[key].default}
         content = self.model_dump(mode="python", exclude={"name", "origins", *unwritten})
-        _drop_empty_filters(content["mesh"])
+        _drop_unwritten(content["mesh"])
         for event in content.get("events", ()):
             if event["push"] and event["push"]["changed"]:
-                _drop_empty_filters(event["push"]["changed"][2])
+                _drop_unwritten(event["push"]["changed"][2])
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -148,7 +148,9 @@ class Topology(_Frozen):
 _OF_FAILURES = ("events", "rollouts", "control_plane", "people")
 
 
-def _drop_empty_filters(mesh: dict[str, Any]) -> None:
+def _drop_unwritten(mesh: dict[str, Any]) -> None:
     for proxy in mesh.values():
         if not proxy["filters"]:
             del proxy["filters"]
+        if proxy["knows"] == "all":
+            del proxy["knows"]

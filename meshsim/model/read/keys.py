@@ -46,7 +46,7 @@ PROXY = (
 )  # fmt: skip
 PROXY_MORE = {
     "gateway": ("replicas", "load_balancer", "cache"),
-    "sidecar": ("cache",),
+    "sidecar": ("cache", "knows"),
     "ztunnel": (),
     "waypoint": ("replicas", "cache"),
 }  # fmt: skip
@@ -96,7 +96,7 @@ FAULTS = {
     "load_spike": ("stream", "factor"),
     "cold_cache": ("service", "cache"),
 }
-PUSH = ("scope", "set", "fault", "match", "reaches", "via", "validation", "rollout")
+PUSH = ("scope", "set", "fault", "match", "reaches", "rejected", "via", "validation", "rollout")
 PUSH_FAULTS = {
     "wrong_route": ("to", "instead"),
     "blackhole": ("to", "for"),
@@ -116,7 +116,9 @@ SCOPES = ("mesh", "gateway", "service", "cell", "tenant")
 ROLLOUT = ("by", "steps", "bake", "batch", "analysis", "rollback")
 ROLLOUT_BY = ("all", "share", "zone", "tenant", "cell")
 ANALYSES = {"fixed": ("requests", "baseline", "false_alarm"), "sequential": ("baseline", "bad", "false_alarm", "miss")}
-CONTROL_PLANE = ("debounce", "debounce_max", "cores", "cpu_per_proxy", "per_cluster", "delay", "down")
+CONTROL_PLANE = ("debounce", "debounce_max", "cores", "cpu_per_proxy", "per_cluster", "delay", "down", "behind")
+BEHIND = ("nothing", "gateway")
+KNOWS = ("all", "called")
 DOWN = ("from", "to")
 PEOPLE = ("monitoring", "threshold", "detect", "diagnose")
 PRICES = ("cpu", "memory", "cross_zone")

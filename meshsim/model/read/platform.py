@@ -122,6 +122,7 @@ def _proxy(at: Cursor | None, kind: str, default: ProxyConfig) -> ProxyConfig:
         memory_per_connection_bytes=_size(found, "memory_per_connection"),
         load_balancer=read_load_balancer(found["load_balancer"]) if "load_balancer" in found else None,
         cache=read_proxy_cache(found["cache"], kind) if "cache" in found else None,
+        knows="called" if "knows" in found and found["knows"].choice(keys.KNOWS) == "called" else "all",
     )
 
 

@@ -69,6 +69,7 @@ def read_push(name: str, at: Cursor, topology: Topology, read_changed: ReadChang
     changes = _changes(found["set"], topology) if "set" in found else []
     values: dict[str, Any] = {
         "reaches": _reaches(found["reaches"]) if "reaches" in found else 1.0,
+        "rejected": quantities.share(found["rejected"]) if "rejected" in found else 0.0,
         "validated": quantities.share(found["validation"]) if "validation" in found else 0.0,
         "rollout": _rollout(found["rollout"], topology) if "rollout" in found else "all-at-once",
     }
@@ -91,10 +92,10 @@ def read_push(name: str, at: Cursor, topology: Topology, read_changed: ReadChang
 
 
 def _scope(at: Cursor, topology: Topology) -> Scope:
-    """Read ``mesh``, ``gateway``, ``service/NAME``, ``cell/N`` or ``tenant/NAME``."""
+    """Read ``mesh``, ``gateway``, ``service/NAME``, ``route/NAME``, ``cell/N`` or ``tenant/NAME``."""
     text = at.text()
     kind, slash, name = text.partition("/")
-    example = {"service": "service/geo", "cell": "cell/0", "tenant": "tenant/acme"}
+    example = {"service": "service/geo", "route": "route/reviews", "cell": "cell/0", "tenant": "tenant/acme"}
     if kind == "mesh" and not slash:
         return Scope()
     if kind == "gateway" and not slash:
@@ -103,15 +104,18 @@ def _scope(at: Cursor, topology: Topology) -> Scope:
         at.error("M109", f"scope {text[:60]} does not say which {kind}", at.write(example[kind]))
     elif kind == "service" and at.known(name, topology.services, "service"):
         return Scope(kind="service", name=name)
+    elif kind == "route" and at.known(name, {route.name for route in topology.routes}, "route"):
+        return Scope(kind="route", name=name)
     elif kind == "tenant" and at.known(name, topology.tenants, "tenant"):
         return Scope(kind="tenant", name=name)
     elif kind == "cell":
         if name.isascii() and name.isdigit() and len(name) < 7:
             return Scope(kind="cell", name=str(int(name)))
         at.error("M109", f"'{name[:60]}' is no number of a cell", at.write("cell/0"))
-    elif kind not in ("service", "tenant") and text:
+    elif kind not in ("service", "route", "tenant") and text:
         same = kind in topology.services
-        hint = at.write(f"service/{kind}") if same else "write mesh, gateway, service/NAME, cell/N or tenant/NAME"
+        scopes = "mesh, gateway, service/NAME, route/NAME, cell/N or tenant/NAME"
+        hint = at.write(f"service/{kind}") if same else f"write {scopes}"
         at.error("M109", f"scope cannot be '{text[:60]}'", hint)
     return Scope()
 

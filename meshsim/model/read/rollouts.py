@@ -141,6 +141,8 @@ def read_control_plane(at: Cursor | None) -> ControlPlane:
         values["cores"] = quantities.cores(found["cores"])
     if "down" in found:
         values["down"] = _down(found["down"])
+    if "behind" in found:
+        values["behind"] = found["behind"].choice(keys.BEHIND)
     plane = default.model_copy(update=values)
     if plane.debounce_max_s < plane.debounce_s and at is not None and at.reading.report.errors == before:
         where = found.get("debounce_max", found.get("debounce", at))
