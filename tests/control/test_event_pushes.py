@@ -74,6 +74,15 @@ def test_a_burst_of_changes_is_one() -> None:
     assert configured(found) == [(1050 + ACTIVE_MS, 3), (1300 + ACTIVE_MS, 7)]
 
 
+def test_each_of_two_pushes_is_out_when_the_proxy_has_that_one() -> None:
+    """The first, sent at 1.1 s, arrives 1 s later; the second waits for it, and takes as long again."""
+    spec = behind_gateway(0.5) | {"control_plane": {"delay": "1s"}}
+    found = play(spec, push(1.0, "first", **HARMLESS), push(1.3, "second", **HARMLESS), architecture="gateway")
+    assert configured(found) == [(2105.02, 1), (3110.04, 3)]
+    assert found.notes("first")[-1] == (2.105_02, "is out")
+    assert found.notes("second")[-1] == (3.110_04, "is out")
+
+
 def test_a_burst_waits_no_longer_than_the_most() -> None:
     """120 ms after the first: at 1.12 s, with all three."""
     events = [push(1.0 + 0.05 * i, f"p{i}", **HARMLESS) for i in range(3)]
