@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from meshsim.architectures.rewrites import GATEWAY
 from meshsim.model import faults as f
 from meshsim.model.graph import endpoint_sites, every_step, stream_rate_per_s
+from meshsim.model.policies import Route
 from meshsim.model.steps import Wait
 from meshsim.model.topology import Topology
 from meshsim.model.traffic import Stream
@@ -56,8 +57,8 @@ class Strike:
 def strikes(topology: Topology, *, exhaustive: bool = False) -> list[Strike]:
     """Every kind of fault at every kind of place; with `exhaustive`, at every place.
 
-    One place of each kind is the one that matters most: the service that most requests enter by, and its tenant with
-    most requests; for ordinary faults the service that is called by most others.
+    One place of each kind is the one that matters most: the service that most requests enter by, the tenant with most
+    requests, and the first route; for ordinary faults the service that is called by most others.
     """
     busiest = _entries_by_rate(topology)
     services = sorted(topology.services) if exhaustive else busiest[:1]
@@ -66,7 +67,9 @@ def strikes(topology: Topology, *, exhaustive: bool = False) -> list[Strike]:
     pushes = [
         strike for kind in MISTAKES for scope in SCOPES for strike in _pushes(topology, kind, scope, services, tenants)
     ]
-    return [*pushes, *_ordinary(topology, shared, exhaustive)]
+    routes = topology.routes if exhaustive else topology.routes[:1]
+    in_routes = [strike for kind in MISTAKES for route in routes for strike in _in_route(topology, kind, route)]
+    return [*pushes, *in_routes, *_ordinary(topology, shared, exhaustive)]
 
 
 # -- pushes --------------------------------------------------------------------------------------------------------
@@ -90,6 +93,13 @@ def _pushes(
         fault = _mistake(topology, kind, service)
         if fault is not None:
             yield _push(kind, f.Scope(kind=scope, name="" if of_all else service), fault, service if of_all else "")
+
+
+def _in_route(topology: Topology, kind: str, route: Route) -> Iterator[Strike]:
+    """A mistake of a kind in where the requests of a route go."""
+    fault = _mistake(topology, kind, route.to.partition(".")[0]) if kind in f.ROUTED else None
+    if fault is not None:
+        yield _push(kind, f.Scope(kind="route", name=route.name), fault)
 
 
 def _push(kind: str, scope: f.Scope, fault: f.PushFault, about: str = "") -> Strike:

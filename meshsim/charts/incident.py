@@ -37,8 +37,9 @@ def incident_timeline(source: Source, ax: Axes | None = None, **look: Unpack[Loo
     """Draw a run with events over time.
 
     Panels share the axis of time: the share of each tenant's requests that failed, with its interval; p99 of its
-    answered requests; the share of proxies that have a push; hit ratios of caches. The last two are there if the run
-    has any. Vertical lines mark what happened, at the median of the replications, with a bar above from the earliest
+    answered requests; the share of proxies that have a push; replicas at work, of services and proxies where they
+    changed, as a share of those that the run began with; hit ratios of caches. The last three are there if the run has
+    any. Vertical lines mark what happened, at the median of the replications, with a bar above from the earliest
     to the latest where these differ. Up to five tenants are drawn: those of which most requests failed at worst.
 
     Parameters
@@ -89,7 +90,8 @@ def _checked(source: Source) -> tuple[Told, Timeline]:
 
 
 def _others(timeline: Timeline) -> list[Any]:
-    return [_Slowness, *([_Pushes] if timeline.pushes else []), *([_Caches] if _hit_ratios(timeline) else [])]
+    some = ((_Pushes, timeline.pushes), (_Capacity, _capacities(timeline)), (_Caches, _hit_ratios(timeline)))
+    return [_Slowness, *(panel for panel, lines in some if lines)]
 
 
 def _tenants(timeline: Timeline) -> list[str]:
@@ -239,7 +241,7 @@ class _Scene:
         whole: float = self.canvas.part.bbox.width / self.canvas.figure.dpi * 72
         if self.is_alone:
             return whole * self.canvas.axes[0].get_position().width
-        names = [*self.tenants, *self.timeline.pushes, *_hit_ratios(self.timeline)]
+        names = [*self.tenants, *self.timeline.pushes, *_capacities(self.timeline), *_hit_ratios(self.timeline)]
         legend = _KEYS_POINTS + max(_points(folded(name, 22)) for name in names)
         return max(whole - _TICKS_POINTS - legend, whole / 4)
 
@@ -250,6 +252,20 @@ def _points(text: str) -> float:
     return max((float(width) for width in widths), default=0.0)
 
 
+def _capacities(timeline: Timeline) -> dict[str, Floats]:
+    """Replicas at work as a share of those at the beginning, where that changed: where most, if there are many.
+
+    A sidecar has a line of its own only if its fate was another one than that of its service.
+    """
+    found = {name: line.working_replicas / line.working_replicas[0] for name, line in timeline.by_service.items()}
+
+    def is_its_own(name: str) -> bool:
+        service = name.removeprefix("sidecar@")
+        return service == name or service not in found or not np.array_equal(found[name], found[service])
+
+    return _most_moved({name: share for name, share in found.items() if np.ptp(share) > 0 and is_its_own(name)})
+
+
 def _hit_ratios(timeline: Timeline) -> dict[str, Floats]:
     """Of the caches that are drawn: those whose ratio changes most, if there are many."""
     found = {
@@ -257,8 +273,12 @@ def _hit_ratios(timeline: Timeline) -> dict[str, Floats]:
         for service, line in timeline.by_service.items()
         for cache, ratio in line.hit_ratio.items()
     }
-    moved = sorted(found, key=lambda name: -float(np.nanmax(found[name]) - np.nanmin(found[name])))
-    return {name: found[name] for name in sorted(moved[: len(_GREY_DASHES)])}
+    return _most_moved(found)
+
+
+def _most_moved(lines: Mapping[str, Floats]) -> dict[str, Floats]:
+    moved = sorted(lines, key=lambda name: -float(np.nanmax(lines[name]) - np.nanmin(lines[name])))
+    return {name: lines[name] for name in sorted(moved[: len(_GREY_DASHES)])}
 
 
 class _Failures:
@@ -318,6 +338,21 @@ class _Pushes:
             ax.plot(at, share, drawstyle="steps-post", label=folded(name, 22), **look)
         ax.set_ylim(0.0, 103.0)
         ax.set_ylabel("push at\nproxies (%)", fontsize=_LABEL)
+        scene.legend(ax)
+
+
+class _Capacity:
+    """Replicas at work."""
+
+    @staticmethod
+    def draw(scene: _Scene, ax: Axes) -> None:
+        """A line a service or proxy."""
+        highest = 1.0
+        for (name, share), look in zip(_capacities(scene.timeline).items(), scene.greys(), strict=False):
+            scene.line(ax, share * 100, folded(name, 22), **look)
+            highest = max(highest, float(share.max()))
+        ax.set_ylim(0.0, 103.0 * highest)
+        ax.set_ylabel("replicas at\nwork (%)", fontsize=_LABEL)
         scene.legend(ax)
 
 

@@ -54,6 +54,7 @@ SERVICE_COUNTERS = np.dtype(
         ("in_system_ns", "i8"),  # integral of requests present
         ("slots_ns", "i8"),  # integral of concurrency slots held (== in_system without waiting ones)
         ("replicas_ns", "i8"),  # integral of replicas that get requests
+        ("working_ns", "i8"),  # the same of those that are up and whose CPU does not stand still
         ("bytes_in", "i8"),
         ("bytes_out", "i8"),
         # as an enforcer of policies:

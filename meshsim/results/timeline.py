@@ -28,6 +28,7 @@ Ints = npt.NDArray[np.int64]
 QUANTILES: Final = {"p50": 0.5, "p99": 0.99}
 _LEAST_BEYOND: Final = 1.0  # requests expected beyond a quantile: with fewer it is the slowest of all
 _RATES: Final = ("requests_per_s", "failed_per_s", "retries_per_s")
+_NUMBERS: Final = (*_RATES, "utilization", "working_replicas")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,6 +106,8 @@ class ServiceLine:
         Tries after the first, as an enforcer of policies.
     utilization
         Busy cores as a share of those that there are; nan without a limit. Replicas that are down count as there.
+    working_replicas
+        Replicas that get requests, are up, and have a CPU that does not stand still.
     hit_ratio
         By cache: of the caches that were asked. nan in batches without lookups.
     """
@@ -113,13 +116,14 @@ class ServiceLine:
     failed_per_s: Floats
     retries_per_s: Floats
     utilization: Floats
+    working_replicas: Floats
     hit_ratio: dict[str, Floats]
 
     def to_dict(self) -> dict[str, object]:
         """For JSON: lists with a number a batch; null is unknown."""
         caches = {name: _listed(values) for name, values in self.hit_ratio.items()}
         return {
-            **{name: _listed(getattr(self, name)) for name in (*_RATES, "utilization")},
+            **{name: _listed(getattr(self, name)) for name in _NUMBERS},
             **({"hit_ratio": caches} if caches else {}),
         }
 
@@ -127,13 +131,7 @@ class ServiceLine:
     def from_dict(cls, data: Mapping[str, Any]) -> ServiceLine:
         """Read back what `to_dict` gave."""
         caches = {name: _array(values) for name, values in data.get("hit_ratio", {}).items()}
-        return cls(
-            requests_per_s=_array(data["requests_per_s"]),
-            failed_per_s=_array(data["failed_per_s"]),
-            retries_per_s=_array(data["retries_per_s"]),
-            utilization=_array(data["utilization"]),
-            hit_ratio=caches,
-        )
+        return cls(**{name: _array(data[name]) for name in _NUMBERS}, hit_ratio=caches)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -231,7 +229,7 @@ def _traffic_series(line: TrafficLine) -> list[tuple[str, Sequence[Estimate]]]:
 
 
 def _service_series(line: ServiceLine) -> list[tuple[str, Sequence[Estimate]]]:
-    values = {name: getattr(line, name) for name in (*_RATES, "utilization")}
+    values = {name: getattr(line, name) for name in _NUMBERS}
     values |= {f"caches.{name}.hit_ratio": found for name, found in line.hit_ratio.items()}
     return [(name, _bare(found)) for name, found in values.items()]
 
@@ -336,8 +334,9 @@ def _service_lines(plane: Plane, records: Sequence[Record]) -> dict[str, Service
         cores_ns = mine["replicas_ns"].sum(axis=0) * (service.cores / len(service.replicas))
         with np.errstate(divide="ignore", invalid="ignore"):
             used = np.where(np.isfinite(cores_ns), mine["busy_ns"].sum(axis=0) / cores_ns, math.nan)
+        working = mine["working_ns"].mean(axis=0) / batch_ns
         lines[service.name] = ServiceLine(
-            rates["requests"], rates["failed"], rates["retries"], used, hit_ratios[service.name]
+            rates["requests"], rates["failed"], rates["retries"], used, working, hit_ratios[service.name]
         )
     return lines
 

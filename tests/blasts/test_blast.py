@@ -79,6 +79,19 @@ def test_without_flags_there_is_one_place_of_each_kind_and_they_are_all_among_ev
     assert {strike.name for strike in few if strike.fault is None} <= {strike.name for strike in many}
 
 
+def test_a_mistake_in_a_route_harms_those_whose_requests_it_takes() -> None:
+    slower = {"fault": {"delay": {"for": "1ms"}}}
+    of_y, of_a = {"name": "of-y", "to": "c", "match": {"tenant": "y"}}, {"name": "of-a", "to": "a"}
+    case = spec(routes=[of_y | slower, of_a | slower])
+    topology = ms.load(case)
+    names = {strike.name for strike in strikes(topology) if "route/" in strike.name}
+    assert names == {f"{kind} at route/of-y" for kind in ("wrong_route", "blackhole", "expired_certificate")}
+    assert any("route/of-a" in strike.name for strike in strikes(topology, exhaustive=True))
+    (only,) = [name for name in names if "expired" in name]
+    found = ms.blast(case, ["sidecar"], only=[only], rollouts=["all-at-once"], quiet=True)
+    assert [cell.harm.tenants for cell in found.cells] == [("y",)]
+
+
 def test_plans_count_each_rollout_of_a_push_and_ordinary_faults_once() -> None:
     topology = ms.load(spec())
     chosen = strikes(topology)

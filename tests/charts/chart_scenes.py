@@ -85,6 +85,7 @@ def incident() -> Result:
         {"name": "certificate", "at": "10s", "push": push},
         {"name": "stock-fails", "at": "25s", "for": "8s", "fault": down},
         {"name": "wipe", "at": "38s", "fault": {"cold_cache": {"service": "stock"}}},
+        {"name": "gone", "at": "43s", "for": "4s", "fault": {"blackhole": {"service": "shop", "replicas": 1}}},
     ]
     spec["people"] = {"monitoring": "5s"}
     spec["tenants"]["ads"] = {}

@@ -35,7 +35,7 @@ def steps(ax: Any, label: str) -> np.ndarray:
 
 @pytest.mark.parametrize("tenant", ["ads", "web"])
 def test_steps_are_the_numbers_of_the_timeline(tenant: str) -> None:
-    failures, slowness, _, caches = panels()
+    failures, slowness, _, _, caches = panels()
     told = known().by_tenant[tenant]
     assert steps(failures, tenant).tolist() == [100 * (one.value or 0.0) for one in told.error_share]
     np.testing.assert_allclose(steps(slowness, tenant), told.latency_s["p99"] * 1e3)
@@ -53,6 +53,14 @@ def test_a_push_is_drawn_while_it_is_out() -> None:
     assert push.get_xdata()[1:-1].tolist() == list(spread.at_s)
     assert push.get_ydata()[1:-1].tolist() == [100 * share for share in spread.share]
     assert max(spread.share) == 0.5  # one of two sidecars
+
+
+def test_replicas_at_work_are_drawn_where_their_number_changed() -> None:
+    """One of two is gone for 4 of 50 s."""
+    (drawn,) = (one for one in panels()[3].get_lines() if not str(one.get_label()).startswith("_"))
+    shares = np.asarray(drawn.get_ydata())[:-1]
+    assert drawn.get_label() == "shop"
+    assert sum(100 - shares) * 1.25 == pytest.approx(4 * 100 / 2)
 
 
 def test_marks_are_at_the_medians() -> None:

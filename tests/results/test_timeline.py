@@ -113,6 +113,20 @@ def test_sums_after_the_warmup_are_those_of_the_result(name: str) -> None:
     assert [good + bad for good, bad in zip(line.good, failed, strict=True)] == list(line.requests)
 
 
+@pytest.mark.parametrize("engine", ["simpy", "compiled"])
+@pytest.mark.parametrize(("fault", "at_work"), [
+    ({"blackhole": {"service": "stock", "replicas": 1}}, [2, 1, 1, 2]),
+    ({"pause": {"service": "stock"}}, [2, 0, 0, 2]),
+    ({"dns": {"service": "stock"}}, [2, 2, 2, 2]),
+])  # fmt: skip
+def test_replicas_at_work(fault: dict[str, Any], at_work: list[int], engine: str) -> None:
+    """Batches before, at the beginning (from its half on), during and after what lasts from 6.25 to 10 s."""
+    result = ms.run(shop(DOWN | {"at": "6.25s", "for": "3.75s", "fault": fault}), engine=engine, jobs=1, quiet=True)
+    working = told(result).by_service["stock"].working_replicas
+    assert working[[11, 13, 19, 20]].tolist() == at_work
+    assert working[12] == (at_work[0] + at_work[1]) / 2
+
+
 def test_services_and_caches_mean_what_the_result_says() -> None:
     result = broken()
     cut = 4

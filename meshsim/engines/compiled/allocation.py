@@ -158,7 +158,8 @@ def fill_lists(kernel: Kernel, program: Program) -> None:
         lists["first"] = NONE
         lists["last"] = NONE
     kernel.impairments["slow_waits"] = 1.0
-    kernel.meters["replicas"][: len(program.services)] = program.services["replicas"]
+    for name in ("replicas", "working"):
+        kernel.meters[name][: len(program.services)] = program.services["replicas"]
     for replica in program.replicas:
         service = program.services[replica["service"]]
         for thread in range(max(int(service["threads"]), 1)):

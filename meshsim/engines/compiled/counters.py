@@ -32,7 +32,14 @@ def settle_service(k: Kernel, service: int) -> None:
         c.in_system_ns += m.present * elapsed
         c.slots_ns += m.slots * elapsed
         c.replicas_ns += m.replicas * elapsed
+        c.working_ns += m.working * elapsed
         m.since_ns = s.now_ns
+
+
+@compiled(entry=True)
+def settle_one(k: Kernel, service: int) -> None:
+    """Bring the integrals of one service up to now."""
+    settle_service(k, service)
 
 
 @compiled()

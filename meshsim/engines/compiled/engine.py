@@ -144,6 +144,7 @@ class CompiledRun:
         self.kernel.meters["replicas"][service] = replicas
         self.kernel.versions["replicas"][row["first_version"]] = replicas
         self._build_rings()
+        self._count_working(service)
 
     def _build_rings(self) -> None:
         """Make the tables of consistent hashing for the replicas that get requests now (rule G3)."""
@@ -236,6 +237,7 @@ class CompiledRun:
                 while self.kernel.scalars[0]["heap"] + most > len(self.kernel.heap):
                     self.kernel = growth.grow(self.kernel, growth.HEAP_TABLE)
                 cpu.thaw(self._tables(), queue)
+        self._count_working(int(self.program.replicas["service"][replica]))
 
     def _take_out_ends(self, queue: int) -> None:
         """Take the ends of what a queue's servers do out of the heap, and write down how much was left of each."""
@@ -266,10 +268,11 @@ class CompiledRun:
 
     def set_condition(self, replica: int, condition: int) -> None:
         """From now on a replica serves messages or not; one that goes down loses all that it does."""
+        service = int(self.program.replicas["service"][replica])
         self.kernel.stations["condition"][replica] = condition
+        self._count_working(service)
         if condition in (UP, REFUSING_NEW):
             return
-        service = int(self.program.replicas["service"][replica])
         number = replica - int(self.program.services["first_replica"][service])
         self._start_cold(service, number, number + 1)
         frames = self.kernel.frames
@@ -281,6 +284,15 @@ class CompiledRun:
             self.kernel = growth.grow(self.kernel, growth.READY_TABLE)
         for frame in falling.tolist():
             messages.falls(self._tables(), frame)
+
+    def _count_working(self, service: int) -> None:
+        """Count the replicas of a service that get requests, are up, and have a CPU that does not stand still."""
+        counters.settle_one(self._tables(), service)
+        row = self.kernel.services[service]
+        mine = slice(int(row["first_replica"]), int(row["first_replica"] + row["replicas"]))
+        is_up = np.isin(self.kernel.stations["condition"][mine], (UP, REFUSING_NEW))
+        stands_still = self.kernel.queues["frozen"][self.program.replicas["first_queue"][mine]] != 0
+        self.kernel.meters["working"][service] = np.count_nonzero(is_up & ~stands_still)
 
     def set_field(self, table: Changeable, row: int, field: str, value: float) -> None:
         """Change a field of the Program for this run from now on."""

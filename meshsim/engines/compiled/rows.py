@@ -323,7 +323,7 @@ QUEUES = np.dtype(
         ("frozen", "i4"),  # 1: its cores stand still
     ]
 )
-METERS = np.dtype([("present", "i8"), ("slots", "i8"), ("replicas", "i8"), ("since_ns", "i8")])
+METERS = np.dtype([("present", "i8"), ("slots", "i8"), ("replicas", "i8"), ("working", "i8"), ("since_ns", "i8")])
 SCALINGS = np.dtype([("before", "i4"), ("replicas", "i4"), ("next", "i4")])  # changes of a service, oldest first
 LANES = np.dtype([("time", "i8"), ("key", "i8"), ("first", "i4"), ("last", "i4")])  # time and key: of the head
 TIMERS = np.dtype([("first", "i4"), ("last", "i4"), ("armed", "i4")])

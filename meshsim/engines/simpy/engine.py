@@ -277,6 +277,7 @@ class SimpyRun:
         row.replicas = self.meters[service].replicas = replicas
         self.plant.versions[row.first_version].replicas = replicas
         self.network.chooser.build_rings()
+        self._count_working(service)
 
     def empty_cache(self, cache: int) -> None:
         """Let all entries of all stores of a cache go."""
@@ -319,6 +320,8 @@ class SimpyRun:
         row = self.plant.replicas[replica]
         for cpu in self.cpus[row.first_queue : row.first_queue + max(self.plant.services[row.service].threads, 1)]:
             cpu.set_frozen(frozen)
+        self.stations[replica].is_frozen = frozen
+        self._count_working(row.service)
 
     def set_listed(self, replica: int, listed: bool) -> None:
         """From now on a replica is among those that can be chosen, or not."""
@@ -330,13 +333,23 @@ class SimpyRun:
         """From now on a replica serves messages or not; one that goes down loses all that it does."""
         station = self.stations[replica]
         station.condition = condition
+        here = self.plant.replicas[replica]
+        self._count_working(here.service)
         if condition in (UP, REFUSING_NEW):
             return
-        here = self.plant.replicas[replica]
         self.caches.start_cold(here.service, here.number, here.number + 1)
         for frame, process in station.falling():
             is_message = process is frame.exchange.process
             process.interrupt(record.RESET if is_message and condition == REFUSING else None)
+
+    def _count_working(self, service: int) -> None:
+        """Count the replicas of a service that get requests, are up, and have a CPU that does not stand still."""
+        row, meter = self.plant.services[service], self.meters[service]
+        meter.settle()
+        meter.working = sum(
+            station.condition in (UP, REFUSING_NEW) and not station.is_frozen
+            for station in self.stations[row.first_replica : row.first_replica + row.replicas]
+        )
 
     def set_field(self, table: Changeable, row: int, field: str, value: float) -> None:
         """Change a field of the Program for this run from now on."""

@@ -47,6 +47,7 @@ class Meter:
     in_system_ns: int
     slots_ns: int
     replicas_ns: int
+    working_ns: int
     bytes_in: int
     bytes_out: int
     retries: int
@@ -66,6 +67,7 @@ class Meter:
         self.present = 0
         self.slots = 0
         self.replicas = replicas  # that get requests
+        self.working = replicas
         self.since_ns = 0
         self._start()
 
@@ -89,6 +91,7 @@ class Meter:
             self.in_system_ns += self.present * elapsed
             self.slots_ns += self.slots * elapsed
             self.replicas_ns += self.replicas * elapsed
+            self.working_ns += self.working * elapsed
             self.since_ns = now
 
     def sojourn(self, ns: int) -> None:
@@ -126,6 +129,7 @@ class Station:
         self.answered = 0  # messages, since the run began
         self.failed = 0
         self.condition = UP  # or down, and how (rule G10)
+        self.is_frozen = False  # its CPU stands still (rule C7)
         self.here: dict[
             Frame, simpy.Process
         ] = {}  # what runs at the replica: messages' frames, and branches of their own

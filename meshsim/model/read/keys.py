@@ -112,7 +112,6 @@ PUSH_FAULTS = {
     "cache_key": ("key",),
 }
 PUSH_MATCH = ("tenant",)
-SCOPES = ("mesh", "gateway", "service", "cell", "tenant")
 ROLLOUT = ("by", "steps", "bake", "batch", "analysis", "rollback")
 ROLLOUT_BY = ("all", "share", "zone", "tenant", "cell")
 ANALYSES = {"fixed": ("requests", "baseline", "false_alarm"), "sequential": ("baseline", "bad", "false_alarm", "miss")}
