@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from meshsim.architectures.plane import Plane
 from meshsim.engines.buckets import bucket
-from meshsim.engines.record import BATCHES, DEGRADED, Happening, Record
+from meshsim.engines.record import ALARM, BATCHES, DEGRADED, OVER, SKIPPED, Happening, Record
 from meshsim.model.topology import Topology
 
 HARMED = 0.01
@@ -118,13 +118,13 @@ def harm(
     at_s, horizon_s
         When the fault began, and when the run ended.
     """
-    times = {what: [h.at_ns / 1e9 for h in happenings if h.what == what] for what in ("alarm", "is back", "ends")}
-    back_s = max([*times["is back"], *times["ends"]], default=None)
-    until_ns = horizon_s * 1e9 if back_s is None else back_s * 1e9
-    # what people do about the rest of it, when it has been taken back, is not waited for
-    skipped_s = sum(float(h.detail) for h in happenings if h.what == "skipped" and h.at_ns < until_ns)
-    first = round(at_s / hit.batch_s)
+    back_s = max((h.at_ns / 1e9 for h in happenings if h.what in OVER), default=None)
     until_s = horizon_s if back_s is None else back_s
+    # who was alarmed before that was so about something else
+    alarm_s = min((h.at_ns / 1e9 for h in happenings if h.what == ALARM and h.at_ns / 1e9 >= at_s), default=None)
+    # what people do about the rest of it, when it has been taken back, is not waited for
+    skipped_s = sum(h.amount or 0.0 for h in happenings if h.what == SKIPPED and h.at_ns / 1e9 < until_s)
+    first = round(at_s / hit.batch_s)
     # whole batches: in one in which it ended, requests that it held up come all at once
     last = max(first + 1, min(BATCHES, int(until_s / hit.batch_s + 1e-9)))
     during, after = slice(first, last), slice(min(BATCHES, int(np.ceil(until_s / hit.batch_s - 1e-9))), BATCHES)
@@ -132,7 +132,6 @@ def harm(
     requests = hit.requests[:, during].sum(axis=1)
     total = float(sum(more[name] * n for name, n in zip(hit.tenants, requests, strict=True)) / max(requests.sum(), 1))
     left = {name: _more(hit, calm, row, after) for row, name in enumerate(hit.tenants)}
-    recovered_s = _recovered_s(hit, calm, first, until_s)
     return Harm(
         share=total,
         by_tenant=more,
@@ -140,9 +139,9 @@ def harm(
         tenants=tuple(name for name in hit.tenants if max(more[name], left[name]) >= HARMED),
         services=_services(plane, hit, calm, during),
         error_minutes=_error_minutes(hit, calm, first, last, skipped_s),
-        detect_s=min(times["alarm"]) - at_s if times["alarm"] else None,
+        detect_s=None if alarm_s is None else alarm_s - at_s,
         mitigate_s=None if back_s is None else back_s - at_s + skipped_s,
-        recover_s=recovered_s and recovered_s - at_s + skipped_s,
+        recover_s=_recover_s(hit, calm, first, back_s, at_s - skipped_s),
         skipped_s=skipped_s,
     )
 
@@ -182,12 +181,12 @@ def _error_minutes(hit: Beyond, calm: Beyond, first: int, last: int, skipped_s: 
     return dict(zip(hit.tenants, (minutes + before_back * skipped_s / 60.0).tolist(), strict=True))
 
 
-def _recovered_s(hit: Beyond, calm: Beyond, first: int, until_s: float) -> float | None:
-    """When it was over and hardly anybody was harmed any more; 0 if nobody ever was; None: not within the run."""
+def _recover_s(hit: Beyond, calm: Beyond, first: int, back_s: float | None, since_s: float) -> float | None:
+    """How long until it was over and hardly anybody harmed any more; 0: nobody ever was; None: not within the run."""
     n = np.maximum(hit.requests.sum(axis=0), 1), np.maximum(calm.requests.sum(axis=0), 1)
     more = hit.beyond.sum(axis=0) / n[0] - calm.beyond.sum(axis=0) / n[1]
     bad = np.flatnonzero(more[first:] >= HARMED)
     if not len(bad):
         return 0.0
     after = first + int(bad[-1]) + 1
-    return None if after >= BATCHES else max(after * hit.batch_s, until_s)
+    return None if after >= BATCHES or back_s is None else max(after * hit.batch_s, back_s) - since_s

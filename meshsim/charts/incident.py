@@ -15,6 +15,7 @@ from matplotlib.ticker import MaxNLocator
 from meshsim.charts.quantities import Unit, logarithmic, time_unit
 from meshsim.charts.style import SERIES, Canvas, Look, canvas, folded
 from meshsim.charts.told import Source, Told, sides
+from meshsim.engines.record import ALARM, BEGINS, ENDS, GOES_BACK, IS_BACK, NO_EFFECT, REJECTED
 from meshsim.errors import UsageError
 from meshsim.results.happenings import Happened
 from meshsim.results.text import duration
@@ -22,7 +23,7 @@ from meshsim.results.timeline import Timeline, TrafficLine
 
 Floats = npt.NDArray[np.float64]
 
-_MARKED: Final = ("begins", "is rejected", "alarm", "goes back", "is back", "ends")
+_MARKED: Final = (BEGINS, REJECTED, ALARM, GOES_BACK, IS_BACK, ENDS)
 _MOST_MARKS: Final = 12
 _TOGETHER: Final = 0.015  # of the run: what one event does within it has one mark
 _LONG_S: Final = 900.0  # runs beyond it are told in minutes
@@ -121,7 +122,7 @@ class _Mark:
 def _marks(timeline: Timeline) -> list[_Mark]:
     together_s = _TOGETHER * float(timeline.edges_s[-1])
     groups: list[list[Happened]] = []
-    idle = {one.who for one in timeline.happenings if one.what == "has no effect"}
+    idle = {one.who for one in timeline.happenings if one.what == NO_EFFECT}
     for one in timeline.happenings:
         if one.what not in _MARKED or one.ordinal > 1 or one.who in idle:
             continue

@@ -13,6 +13,7 @@ from meshsim.control.health import Health
 from meshsim.control.instances import Instance, named, standing
 from meshsim.control.overlaps import Overlaps, Undo
 from meshsim.control.reach import instant_ns
+from meshsim.engines.record import BEGINS, ENDS, KILLS, NO_EFFECT, STOPS
 from meshsim.model import faults as f
 from meshsim.model.faults import Event
 
@@ -33,11 +34,11 @@ class Strikes:
         fault = event.fault
         assert fault is not None
         yield self.control.env.timeout(event.at_s - self.control.now_s)
-        self.control.note(event.name, "begins", fault.kind)
+        self.control.note(event.name, BEGINS, fault.kind)
         if isinstance(fault, f.MemoryFault | f.ProcessKiller | f.Shutdown | f.Crash | f.RestartHerd):
             instances = self._instances(fault)
             if not instances:
-                self.control.note(event.name, "has no effect", _NOTHING)
+                self.control.note(event.name, NO_EFFECT, _NOTHING)
             elif isinstance(fault, f.MemoryFault | f.ProcessKiller):
                 yield from self._kills(event, fault, instances)
             elif isinstance(fault, f.Shutdown):
@@ -47,11 +48,11 @@ class Strikes:
             return
         undo = self._begin(fault)
         if undo is None:
-            self.control.note(event.name, "has no effect", _NOTHING)
-        elif event.for_s is not None:
-            yield self.control.env.timeout(event.for_s)
+            self.control.note(event.name, NO_EFFECT, _NOTHING)
+        elif (lasts_s := 0.0 if isinstance(fault, f.ColdCache) else event.for_s) is not None:
+            yield self.control.env.timeout(lasts_s)
             undo()
-            self.control.note(event.name, "ends", fault.kind)
+            self.control.note(event.name, ENDS, fault.kind)
 
     # -- faults that last ------------------------------------------------------------------------------------------
 
@@ -145,11 +146,11 @@ class Strikes:
             if math.isfinite(ends_s) and instant_ns(self.control.now_s) >= instant_ns(ends_s):
                 break
             ends = self.health.takes_down(instances, "exit")
-            self.control.note(event.name, "kills", f"{len(instances)} of {fault.service}{why}")
+            self.control.note(event.name, KILLS, f"{len(instances)} of {fault.service}{why}")
             yield env.timeout(fault.restart_s)
             ends()
             lives_s = then_s
-        self.control.note(event.name, "ends", fault.kind)
+        self.control.note(event.name, ENDS, fault.kind)
 
     def _shuts_down(self, event: Event, fault: f.Shutdown, instances: list[Instance]) -> Steps:
         env, begins_s = self.control.env, self.control.now_s
@@ -158,7 +159,7 @@ class Strikes:
             ends.append(self.health.leaves(instances))
             yield env.timeout(fault.drain_s)
         ends.append(self.health.takes_down(instances, "exit"))
-        self.control.note(event.name, "stops", f"{len(instances)} of {fault.service}")
+        self.control.note(event.name, STOPS, f"{len(instances)} of {fault.service}")
         if fault.restart_s is not None:
             yield env.timeout(fault.restart_s)
         elif event.for_s is not None:
@@ -166,7 +167,7 @@ class Strikes:
         else:
             return
         _each(ends)
-        self.control.note(event.name, "ends", fault.kind)
+        self.control.note(event.name, ENDS, fault.kind)
 
     def _crashes(self, event: Event, fault: f.Crash | f.RestartHerd, instances: list[Instance]) -> Steps:
         spread_s = fault.spread_s if isinstance(fault, f.RestartHerd) else 0.0
@@ -176,7 +177,7 @@ class Strikes:
             if number and spread_s:
                 yield self.control.env.timeout(spread_s / (len(ends) - 1))
             end()
-        self.control.note(event.name, "ends", fault.kind)
+        self.control.note(event.name, ENDS, fault.kind)
 
     # -- whom a fault meets ----------------------------------------------------------------------------------------
 

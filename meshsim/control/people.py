@@ -12,6 +12,7 @@ from meshsim.control.overlaps import Overlaps
 from meshsim.control.reach import instant_ns
 from meshsim.control.rollout import RollOut
 from meshsim.control.window import TrafficWindow
+from meshsim.engines.record import ACT, ALARM, SKIPPED
 from meshsim.model.rollouts import People
 
 Steps = Generator[simpy.Event, Any, None]
@@ -48,7 +49,7 @@ def watch(control: Control, spec: People, pushes: Sequence[RollOut], most_s: flo
             usual = {name: window.tenant(name).good for name in tenants} if same_load else {}
             continue
         if not alarmed:
-            control.note("people", "alarm", ", ".join(bad))
+            control.note("people", ALARM, ", ".join(bad))
         alarmed = True
         if not any(push.can_go_back for push in pushes):  # nothing that they could do about it
             continue
@@ -66,9 +67,9 @@ def watch(control: Control, spec: People, pushes: Sequence[RollOut], most_s: flo
         wait_s = left_s if most_s is None else min(left_s, most_s)
         yield control.env.timeout(wait_s)
         if wait_s < left_s and any(push.can_go_back for push in pushes):
-            control.note("people", "skipped", f"{left_s - wait_s:.3f}")
+            control.note("people", SKIPPED, f"{left_s - wait_s:.3f} s", left_s - wait_s)
         took = f"{detect_s:.0f} s until somebody looked, {diagnose_s:.0f} s until the cause was known"
-        control.note("people", "act", took)
+        control.note("people", ACT, took)
         for push in pushes:
             if push.can_go_back:
                 yield from push.goes_back("somebody found it")

@@ -38,9 +38,9 @@ class Reach:
         """What runs: services and proxies, their replicas, and where these stand."""
         return self._plane
 
-    def note(self, who: str, what: str, detail: str = "") -> None:
+    def note(self, who: str, what: str, detail: str = "", amount: float | None = None) -> None:
         """Write down that something happened now; results tell it (`Result.happenings`)."""
-        self._notes.append(Happening(instant_ns(self.env.now), who, what, detail))
+        self._notes.append(Happening(instant_ns(self.env.now), who, what, detail, amount))
 
     def draw(self, distribution: Distribution, name: str, ordinal: int = 0) -> float:
         """Draw from a distribution, in its base unit, e.g. seconds.

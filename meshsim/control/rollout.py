@@ -14,6 +14,7 @@ from meshsim.control import analysis
 from meshsim.control.control import Control
 from meshsim.control.instances import Instance, by_name, differs, in_scope
 from meshsim.control.pushing import Pushing
+from meshsim.engines.record import ALARM, BEGINS, GOES_BACK, IS_BACK, IS_OUT, NO_EFFECT, REJECTED
 from meshsim.model.faults import Push
 from meshsim.model.rollouts import FixedAnalysis, Rollout, SequentialAnalysis
 
@@ -42,23 +43,25 @@ class RollOut:
         yield control.env.timeout(at_s - control.now_s)
         if control.chance(f"{self.push.name}/validation") < self.push.validated:
             self.state = "was rejected"
-            control.note(self.push.name, "is rejected", "validation caught it")
+            control.note(self.push.name, REJECTED, "validation caught it")
             return
         waves = self.waves
         if not waves:
-            control.note(self.push.name, "has no effect", "no proxy of this architecture gets it")
+            control.note(self.push.name, NO_EFFECT, "no proxy of this architecture gets it")
             return
         self.state = "goes out"
-        control.note(self.push.name, "begins", f"{sum(map(len, waves))} proxies in {len(waves)} waves")
+        proxies = sum(map(len, waves))
+        control.note(self.push.name, BEGINS, f"{proxies} proxies in {len(waves)} waves", proxies)
         for number, wave in enumerate(waves, 1):
             takes = [one for one in wave if not self._rejects(one)]
             if len(takes) < len(wave):
-                self.control.note(self.push.name, "is rejected", f"{len(wave) - len(takes)} of {len(wave)} proxies")
+                self.control.note(self.push.name, REJECTED, f"{len(wave) - len(takes)} of {len(wave)} proxies")
             self.reached += takes
             yield self.pushing.want(takes, self.number, on=True)
             if self.state != "goes out":  # somebody has taken it back meanwhile
                 return
-            control.note(self.push.name, "is out", f"wave {number} of {len(waves)}: {len(self.reached)} proxies")
+            reached = len(self.reached)
+            control.note(self.push.name, IS_OUT, f"wave {number} of {len(waves)}: {reached} proxies", reached)
             yield from self._bakes()
             if self.state != "goes out":
                 return
@@ -72,10 +75,10 @@ class RollOut:
     def goes_back(self, why: str) -> Steps:
         """Take it back the way it came."""
         self.state = "goes back"
-        self.control.note(self.push.name, "goes back", why)
+        self.control.note(self.push.name, GOES_BACK, why)
         yield self.pushing.want(self.reached, self.number, on=False)
         self.state = "is back"
-        self.control.note(self.push.name, "is back", f"{len(self.reached)} proxies")
+        self.control.note(self.push.name, IS_BACK, f"{len(self.reached)} proxies")
 
     def _rejects(self, one: Instance) -> bool:
         """Whether a proxy rejects it (NACK) and keeps what it has."""
@@ -145,7 +148,7 @@ class RollOut:
             has_passed |= decision == "pass"
             if down or decision == "alarm":
                 why = f"{len(down)} of {len(self.reached)} proxies with it are down" if down else ""
-                self.control.note(self.push.name, "alarm", why or f"{failed} of {answered} answers failed")
+                self.control.note(self.push.name, ALARM, why or f"{failed} of {answered} answers failed")
                 yield from self.goes_back("the analysis failed")
 
     def _answers(self) -> tuple[int, int]:

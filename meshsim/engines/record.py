@@ -130,13 +130,22 @@ SPANS = np.dtype(
 )
 
 
+#: What happens. Controllers may note anything else; results compute with these.
+BEGINS, ENDS, NO_EFFECT = "begins", "ends", "has no effect"  # a fault; a push begins to go out
+REJECTED, IS_OUT, GOES_BACK, IS_BACK = "is rejected", "is out", "goes back", "is back"  # a push
+ALARM, ACT, SKIPPED = "alarm", "act", "skipped"  # an analysis, or people; of whose time a part is not simulated
+KILLS, STOPS = "kills", "stops"  # what a fault does to replicas
+OVER = (ENDS, IS_BACK)
+
+
 class Happening(NamedTuple):
     """Something that a control process did, or found."""
 
     at_ns: int
     who: str  # name of the event
     what: str
-    detail: str
+    detail: str = ""
+    amount: float | None = None  # what others compute with: proxies of a push, seconds skipped
 
 
 @dataclass(slots=True)

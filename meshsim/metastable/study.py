@@ -17,7 +17,7 @@ from meshsim.control import Controller, drive
 from meshsim.control.events import Events
 from meshsim.control.numbers import real_number
 from meshsim.engines import EngineName
-from meshsim.engines.record import BATCHES
+from meshsim.engines.record import BATCHES, NO_EFFECT
 from meshsim.errors import UsageError
 from meshsim.metastable.goodput import Goodput, Seen, Word, goodput, majority
 from meshsim.metastable.remedies import REMEDIES, Remedy, possible, without_retries
@@ -362,7 +362,7 @@ def _run(
     settings = replace(work.settings, duration_s=end_s, sampled=0)
     run = begin_replication(plane, settings, replication)
     record = drive(run, plane, controllers, pauses=pauses(settings), stop=stop)
-    if any(one.what == "has no effect" for one in record.happenings):
+    if any(one.what == NO_EFFECT for one in record.happenings):
         raise UsageError(
             f"the trigger strikes nothing under {work.setting.architecture}: there is nothing of that kind in it"
         )

@@ -7,7 +7,6 @@ back`` and ``is back``.
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -16,17 +15,12 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from meshsim.engines.record import Happening
+from meshsim.engines.record import ALARM, BEGINS, IS_BACK, IS_OUT, NO_EFFECT, OVER, Happening
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-_BEGINS, _NO_EFFECT, _ALARM = "begins", "has no effect", "alarm"
-_ENDS: Final = ("ends", "is back")
-_AT_ONCE: Final = "cold_cache"  # over as soon as it has begun: nothing is to be taken back
 _BACK: Final = 0.99  # of the good share that there was before: goodput is back (assumed)
-_WAVES = re.compile(r"(\d+) proxies in \d+ waves")
-_REACHED = re.compile(r"wave \d+ of \d+: (\d+) proxies")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,15 +109,15 @@ def spreads(runs: Sequence[Sequence[Happening]]) -> dict[str, Spread]:
     """
     changes: dict[str, list[tuple[int, float]]] = {}
     for run in runs:
-        of: dict[str, int] = {}
+        of: dict[str, float] = {}
         has: dict[str, float] = {}
         for one in run:
             now = None
-            if one.what == _BEGINS and (waves := _WAVES.fullmatch(one.detail)):
-                of[one.who], now = int(waves[1]), 0.0
-            elif one.who in of and one.what == "is out" and (reached := _REACHED.fullmatch(one.detail)):
-                now = int(reached[1]) / of[one.who]
-            elif one.who in of and one.what == "is back":
+            if one.what == BEGINS and one.amount is not None:  # a push: to so many proxies
+                of[one.who], now = one.amount, 0.0
+            elif one.who in of and one.what == IS_OUT and one.amount is not None:
+                now = one.amount / of[one.who]
+            elif one.who in of and one.what == IS_BACK:
                 now = 0.0
             if now is not None:
                 changes.setdefault(one.who, []).append((one.at_ns, (now - has.get(one.who, 0.0)) / len(runs)))
@@ -279,7 +273,7 @@ def incident(
 
 def _effective(run: Sequence[Happening]) -> list[Happening]:
     """What happened without events that have no effect in this architecture."""
-    idle = {one.who for one in run if one.what == _NO_EFFECT}
+    idle = {one.who for one in run if one.what == NO_EFFECT}
     return [one for one in run if one.who not in idle]
 
 
@@ -287,13 +281,12 @@ def _moments(
     run: Sequence[Happening], edges_s: Floats, good: Ints, requests: Ints, cut: int
 ) -> tuple[float | None, float | None, float | None, float | None]:
     """When it began, was detected, mitigated and recovered from, in one replication."""
-    begun = {one.who: one for one in reversed(run) if one.what == _BEGINS}
+    begun = {one.who: one for one in reversed(run) if one.what == BEGINS}
     if not begun:
         return None, None, None, None
     began_ns = min(one.at_ns for one in begun.values())
-    alarms = [one.at_ns for one in run if one.what == _ALARM and one.at_ns >= began_ns]
-    ends = {one.who: one.at_ns for one in run if one.what in _ENDS and one.who in begun}
-    ends |= {one.who: one.at_ns for one in begun.values() if one.detail == _AT_ONCE}
+    alarms = [one.at_ns for one in run if one.what == ALARM and one.at_ns >= began_ns]
+    ends = {one.who: one.at_ns for one in run if one.what in OVER and one.who in begun}
     return (
         began_ns / 1e9,
         min(alarms) / 1e9 if alarms else None,

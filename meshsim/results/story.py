@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
+from meshsim.engines.record import BEGINS, IS_OUT, KILLS, SKIPPED, STOPS
 from meshsim.results.happenings import Happened, Incident
 from meshsim.results.text import duration, percent
 from meshsim.results.timeline import Timeline
 
 _LINES: Final = 12  # what fits beside the rest of a screen
-_LESSER: Final = ("is out", "kills", "stops", "skipped")  # left out first where there are too many
+_LESSER: Final = (IS_OUT, KILLS, STOPS, SKIPPED)  # left out first where there are too many
 _OFTEN: Final = 4  # what happens more often than that has one line
 
 INCIDENT_WORDS = ("detected", "mitigated", "recovered")
@@ -74,7 +75,7 @@ def _summary(timeline: Timeline) -> list[str]:
 
 
 def _began(happenings: Sequence[Happened]) -> bool:
-    return any(one.what == "begins" for one in happenings)
+    return any(one.what == BEGINS for one in happenings)
 
 
 def _errors(found: Incident) -> str:

@@ -125,9 +125,9 @@ def test_harm_by_hand() -> None:
     plane = ms.lower(ms.load(spec()), "none")
     happenings = [
         Happening(30_000_000_000, "people", "alarm", "x"),
-        Happening(32_000_000_000, "people", "skipped", "600"),
+        Happening(32_000_000_000, "people", "skipped", "", 600.0),
         Happening(33_000_000_000, "p", "is back", ""),
-        Happening(60_000_000_000, "people", "skipped", "900"),  # about nothing any more
+        Happening(60_000_000_000, "people", "skipped", "", 900.0),  # about nothing any more
     ]
     found = harm(replace(plane, services=()), counted(bad), calm, happenings, AT_S, HORIZON_S)
     assert found.by_tenant == {"x": pytest.approx((8 * 0.5 + 2 * 0.7) / 10), "y": 0.0}
@@ -140,6 +140,24 @@ def test_harm_by_hand() -> None:
     # what was simulated, and ten minutes as the last two whole batches before it was taken back
     simulated = (8 * 0.5 + 2 * 0.7 + 2 * 0.2) * 2 / 60
     assert found.error_minutes == {"x": pytest.approx(simulated + 0.7 * 10), "y": pytest.approx(2 * 0.1 * 2 / 60)}
+
+
+def test_what_never_ends_has_no_recovery_and_earlier_alarms_are_about_something_else() -> None:
+    bad = np.full((2, BATCHES), 10)
+    bad[0, 6:20] = 60
+    plane = replace(ms.lower(ms.load(spec()), "none"), services=())
+    happenings = [Happening(round((AT_S - 1.0) * 1e9), "people", "alarm", "x")]
+    found = harm(plane, counted(bad), counted(10), happenings, AT_S, HORIZON_S)
+    assert (found.detect_s, found.mitigate_s, found.recover_s) == (None, None, None)
+
+
+def test_a_cold_cache_is_over_at_once() -> None:
+    case = spec()
+    cached = {"cache": {"name": "pages", "key": "item", "miss": [{"work": "1ms"}]}}
+    case["services"]["a"] |= {"caches": {"pages": {"capacity": 10}}, "endpoints": {"e": [cached]}}
+    case["traffic"][0]["keys"] = {"item": {"uniform": {"items": 5}}}
+    found = ms.blast(case, ["none"], only=["cold_cache at a"], exhaustive=True, quiet=True)
+    assert [(cell.harm.mitigate_s, cell.harm.recover_s) for cell in found.cells] == [(0.0, 0.0)]
 
 
 @pytest.mark.parametrize(("more", "harmed"), [(9, ()), (11, ("x",))])

@@ -270,9 +270,10 @@ def test_what_had_no_effect_or_was_rejected_did_not_begin() -> None:
 
 
 def test_a_cold_cache_is_over_at_once() -> None:
-    found = moments(run((3.2, "a", "begins"), detail="cold_cache"), {3: 10})
-    assert found is not None
-    assert (found.mitigated_s, found.recovered_s) == (3.2, 4.0)
+    found = told(ms.run(shop({"name": "wipe", "at": "3.2s", "fault": {"cold_cache": {"service": "stock"}}}), quiet=True))
+    assert [(one.what, one.median_s) for one in found.happenings] == [("begins", 3.2), ("ends", 3.2)]
+    assert found.incident is not None
+    assert (found.incident.mitigated_s, found.incident.recovered_s) == (3.2, 3.5)
 
 
 def test_nothing_answered_before_leaves_recovery_unknown() -> None:
@@ -307,9 +308,9 @@ def test_happenings_are_merged_by_their_turn() -> None:
 
 def test_how_far_a_push_had_come() -> None:
     went = [
-        Happening(1, "p", "begins", "4 proxies in 2 waves"),
-        Happening(2, "p", "is out", "wave 1 of 2: 1 proxies"),
-        Happening(4, "p", "is out", "wave 2 of 2: 4 proxies"),
+        Happening(1, "p", "begins", "4 proxies in 2 waves", 4),
+        Happening(2, "p", "is out", "wave 1 of 2: 1 proxies", 1),
+        Happening(4, "p", "is out", "wave 2 of 2: 4 proxies", 4),
         Happening(5, "p", "goes back", "somebody found it"),
         Happening(6, "p", "is back", "4 proxies"),
     ]
