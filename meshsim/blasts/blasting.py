@@ -14,7 +14,7 @@ from meshsim.architectures import Architecture, lower, parse_architecture
 from meshsim.architectures.plane import Plane
 from meshsim.blasts.harm import Beyond, Harm, beyond_objective, harm
 from meshsim.blasts.result import Blast, Cell
-from meshsim.blasts.strikes import Strike, strikes
+from meshsim.blasts.strikes import BAKE_MOST_S, Strike, own_strikes, strikes
 from meshsim.control import drive
 from meshsim.control.events import Events
 from meshsim.control.instances import Instance, in_scope
@@ -22,7 +22,7 @@ from meshsim.engines import EngineName
 from meshsim.engines.record import BATCHES, Happening
 from meshsim.errors import UsageError
 from meshsim.model.changes import changed_topology
-from meshsim.model.faults import Push
+from meshsim.model.faults import Push, Scope
 from meshsim.model.load import load
 from meshsim.model.rollouts import BUILT_IN, Rollout
 from meshsim.model.topology import Topology
@@ -42,7 +42,6 @@ DEFAULT_ROLLOUTS: Final = ("all-at-once", "canary")
 _LOOKS_BEFORE = 1.2  # of people's looks: one, so that they know what is usual, and a little (assumed)
 _SETTLES_S = 12.0  # and not before queues are as long as ever (assumed)
 _LASTS_S = 20.0  # how long an ordinary one lasts (assumed)
-_BAKE_MOST_S = 10.0  # a rollout's bake times are cut to this, so that one can be simulated in minutes (assumed)
 _PEOPLE_MOST_S = (
     10.0  # of the time that people take this much is simulated: what lies between goes on as it is (assumed)
 )
@@ -67,6 +66,7 @@ def blast(
     rollouts: Sequence[str] | None = None,
     only: Sequence[str] = (),
     exhaustive: bool = False,
+    own: bool = False,
     from_warm: bool = False,
     engine: EngineName = "compiled",
     seed: int | None = None,
@@ -78,19 +78,22 @@ def blast(
     """Let every fault strike, one at a time, and tell who goes down with it, for how long and why.
 
     Each run is set beside the same run without the fault. Ordinary faults last 20 s. Pushes go out by each rollout,
-    its bake times cut to 10 s, and are taken back by its analysis or by people; of the time that these take 10 s are
+    its bake times cut to 20 s, and are taken back by its analysis or by people; of the time that these take 10 s are
     simulated, and the rest is counted as if it went on like that.
 
     Parameters
     ----------
     topology
-        As of `meshsim.run`; its own events are left out.
+        As of `meshsim.run`; its own events are left out but for `own`.
     rollouts
         Names, built in or of the topology: ``all-at-once`` and ``canary`` if absent, with `exhaustive` all.
     only
         Patterns of names of faults and places, such as ``slow_filter*`` or ``* at service/maps``: those alone.
     exhaustive
         Every place instead of one of each kind.
+    own
+        The topology's events strike, one at a time, instead of faults of every kind: pushes by each rollout and by
+        their own.
     from_warm
         Simulate what comes before the fault once for each architecture and length of run, and branch off; people
         begin to watch then.
@@ -109,10 +112,11 @@ def blast(
     started = time.perf_counter()
     if from_warm and engine != "compiled":
         raise UsageError("from_warm copies the state of a run, which the compiled engine alone can")
-    spec = load(topology, overrides=overrides).model_copy(update={"events": ()})
+    given = load(topology, overrides=overrides)
     names = _labels(architectures)
-    chosen = chosen_strikes(spec, only, exhaustive=exhaustive)
-    tasks = plan(spec, names, chosen, chosen_rollouts(spec, rollouts, exhaustive=exhaustive))
+    chosen = chosen_strikes(given, only, exhaustive=exhaustive, own=own)
+    tasks = plan(given, names, chosen, chosen_rollouts(given, rollouts, exhaustive=exhaustive, own=own))
+    spec = given.model_copy(update={"events": ()})
     settings = settings_of(
         spec, engine=engine, seed=seed, replications=1, duration_s=None, warmup_s=begins_s(spec), jobs=jobs
     )
@@ -121,7 +125,7 @@ def blast(
     with workers(jobs, engine) as submit, progress_shown(progress, quiet) as shown:
         found = _simulate(place, tasks, lambda *what: submit(*what), shown)
     timing = Timing(round(time.perf_counter() - started, 3), jobs)
-    return Blast(spec, tuple(names), tuple(_cells(place, tasks, found)), settings.seed, engine, timing)
+    return Blast(given, tuple(names), tuple(_cells(place, tasks, found)), settings.seed, engine, timing)
 
 
 def _labels(architectures: Sequence[str | Architecture]) -> list[str]:
@@ -131,15 +135,17 @@ def _labels(architectures: Sequence[str | Architecture]) -> list[str]:
     return list(dict.fromkeys(parse_architecture(one).label for one in architectures))
 
 
-def chosen_strikes(spec: Topology, only: Sequence[str], *, exhaustive: bool) -> list[Strike]:
+def chosen_strikes(spec: Topology, only: Sequence[str], *, exhaustive: bool, own: bool) -> list[Strike]:
     """Strikes that a user asked for.
 
     Raises
     ------
     UsageError
-        A pattern meets none.
+        A pattern meets none, or events are to strike and there are none.
     """
-    everything = strikes(spec, exhaustive=exhaustive)
+    everything = own_strikes(spec) if own else strikes(spec, exhaustive=exhaustive)
+    if not everything:
+        raise UsageError("the topology has no events that could strike: docs/failures.md says how to write some")
     for pattern in only:
         if not any(_fits(one, pattern) for one in everything):
             kinds = ", ".join(dict.fromkeys(one.kind for one in everything))
@@ -151,31 +157,33 @@ def _fits(strike: Strike, pattern: str) -> bool:
     return fnmatch(strike.name, pattern) or strike.kind == pattern
 
 
-def chosen_rollouts(spec: Topology, names: Sequence[str] | None, *, exhaustive: bool) -> list[Rollout]:
+def chosen_rollouts(spec: Topology, names: Sequence[str] | None, *, exhaustive: bool, own: bool) -> list[Rollout]:
     """Rollouts by name, their bake times cut (UsageError for one that does not exist)."""
     known = {**BUILT_IN, **spec.rollouts}
-    wanted = names or (tuple(known) if exhaustive else DEFAULT_ROLLOUTS)
+    theirs = [event.push.rollout for event in spec.events if own and event.push is not None]
+    wanted = names or (tuple(known) if exhaustive else (*DEFAULT_ROLLOUTS, *theirs))
     for name in wanted:
         if name not in known:
             raise UsageError(f"there is no rollout '{name}'; there is {', '.join(known)}")
     chosen = [known[name] for name in dict.fromkeys(wanted)]
-    return [one.model_copy(update={"bake_s": min(one.bake_s, _BAKE_MOST_S)}) for one in chosen]
+    return [one.model_copy(update={"bake_s": min(one.bake_s, BAKE_MOST_S)}) for one in chosen]
 
 
 def plan(
     spec: Topology, architectures: Sequence[str], chosen: Sequence[Strike], rollouts: Sequence[Rollout]
 ) -> list[_Task]:
-    """Every run that is to be made, without those in which nothing happens."""
+    """Every run that is to be made, without those in which nothing happens.
+
+    Pushes under one architecture run equally long by all rollouts: what is counted until the end can be compared.
+    """
     tasks = []
     for architecture in architectures:
+        baking_s = max((_baking_s(spec, architecture, one) for one in rollouts), default=0.0)
         for strike in chosen:
             if strike.push is None:
-                tasks.append(_Task(architecture, strike, None, _horizon_s(spec, 0.0)))
+                tasks.append(_Task(architecture, strike, None, _horizon_s(spec, strike.for_s or 0.0)))
             else:
-                tasks += [
-                    _Task(architecture, strike, one, _horizon_s(spec, _baking_s(spec, architecture, one)))
-                    for one in rollouts
-                ]
+                tasks += [_Task(architecture, strike, one, _horizon_s(spec, baking_s)) for one in rollouts]
     return tasks
 
 
@@ -212,15 +220,18 @@ def _baking_s(spec: Topology, architecture: str, rollout: Rollout) -> float:
     return waves * rollout.bake_s
 
 
-def _horizon_s(spec: Topology, baking_s: float) -> float:
+def _horizon_s(spec: Topology, lasts_s: float) -> float:
     """How long a run has to be: until people have noticed, acted, and it is better; so that the fault is at an edge."""
     at_s = begins_s(spec)
-    needed_s = at_s + max(baking_s, 0.0) + 1.5 * spec.people.monitoring_s + _PEOPLE_MOST_S
+    needed_s = at_s + lasts_s + 1.5 * spec.people.monitoring_s + _PEOPLE_MOST_S
     for batches in _BATCHES_BEFORE:
         horizon_s = at_s * BATCHES / batches
         if horizon_s >= needed_s:
             return horizon_s
-    raise UsageError(f"a rollout of {baking_s:g} s takes too long for a blast: give it fewer steps, or larger batches")
+    raise UsageError(
+        f"what takes {lasts_s:g} s is too long for a blast: give a rollout fewer steps or larger batches, an event a "
+        "shorter for"
+    )
 
 
 # -- running -------------------------------------------------------------------------------------------------------
@@ -269,7 +280,8 @@ class _Place:
         reached = tuple(self.reached(task.architecture, push))
         if not reached:
             return None
-        return task.architecture, task.rollout.name, repr(push.fault), push.tenant, reached
+        what = push.model_copy(update={"name": "", "scope": Scope()})
+        return task.architecture, task.rollout.name, repr(what), push.set, push.tenant, reached
 
     def reached(self, architecture: str, push: Push) -> list[Instance]:
         """Proxies that get a push."""

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from meshsim.blasts.strikes import BAKE_MOST_S
+from meshsim.engines.record import IS_OUT
+from meshsim.model.rollouts import BUILT_IN
 from meshsim.results.text import duration, percent, table
 
 if TYPE_CHECKING:
     from meshsim.blasts.result import Blast, Cell
 
 WORST = 12  # cells that are shown
+_NAMED = 3  # of those that one sentence is about
+_LARGE = 0.25  # share of the proxies that is large for a first wave
 _HEADER = ["fault", "architecture", "rollout"]
 _MEASURED = ["beyond", "tenants", "services", "detect", "mitigate", "recover", "err-min"]
 _REACH = ["architecture", "faults", "how many", "harm somebody", "several tenants", "beyond objective", "err-min each"]
@@ -23,11 +28,13 @@ def summary(found: Blast) -> Iterator[str]:
     yield from table(reach_rows(found))
     yield ""
     shown = min(WORST, len(found.cells))
-    order = "what nobody noticed first, then by error-minutes of all tenants together (err-min)"
+    order = "first what nobody noticed or what did not recover, then by error-minutes of all tenants together (err-min)"
     yield f"The worst, {shown} of {len(found.cells)}: {order}"
     yield from table(worst_rows(found, WORST))
     yield ""
     yield from sentences(found)
+    if found.command:
+        yield f"repeat: {found.command}"
 
 
 def headline(found: Blast) -> str:
@@ -35,7 +42,8 @@ def headline(found: Blast) -> str:
     faults = len({cell.name for cell in found.cells})
     rollouts = [name for name in dict.fromkeys(cell.rollout for cell in found.cells) if name]
     how = f", pushes {' and '.join(rollouts)}" if rollouts else ""
-    return f"{found.topology.name}: {faults} faults under {', '.join(found.architectures)}{how}; seed {found.seed}"
+    under = ", ".join(found.architectures)
+    return f"{found.topology.name}: {faults} faults under {under}{how}; one replication each, seed {found.seed}"
 
 
 def reach_rows(found: Blast) -> list[list[str]]:
@@ -60,10 +68,11 @@ def reach_rows(found: Blast) -> list[list[str]]:
 
 
 def worst_rows(found: Blast, most: int) -> list[list[str]]:
-    """Cells with most error-minutes first."""
+    """Cells whose harm has no end in the run, then those with most error-minutes first."""
 
     def place(cell: Cell) -> tuple[bool, float, str, str, str]:
-        return not _unnoticed(cell), -_minutes(cell), cell.name, cell.architecture, cell.rollout
+        is_open = _unnoticed(cell) or _stays(cell)
+        return not is_open, -_minutes(cell), cell.name, cell.architecture, cell.rollout
 
     ordered = sorted(found.cells, key=place)
     return [[*_HEADER, *_MEASURED], *(_row(cell) for cell in ordered[:most])]
@@ -80,7 +89,7 @@ def _row(cell: Cell) -> list[str]:
         str(len(harm.services)),
         "never" if _unnoticed(cell) else _time(harm.detect_s),
         *(_time(value) for value in (harm.mitigate_s, harm.recover_s)),
-        f"{'≥ ' if harm.mitigate_s is None and harm.tenants else ''}{_minutes(cell):.2f}",
+        f"{'≥ ' if _goes_on(cell) else ''}{_minutes(cell):.2f}",
     ]
 
 
@@ -102,8 +111,79 @@ def sentences(found: Blast) -> Iterator[str]:
             f"people took {' to '.join(ends)} longer than was simulated (one draw): error-minutes and times count that "
             "as if nothing changed meanwhile"
         )
+    yield from _caveats(found)
+
+
+def complaints(found: Blast) -> list[str]:
+    """What ``--strict`` asks about: faults that harm several tenants, or whose harm nobody notices or does not end."""
+    told = []
+    for cell in found.cells:
+        of = f"{cell.name} under {cell.architecture}{f', {cell.rollout}' if cell.rollout else ''}"
+        if len(cell.harm.tenants) > 1:
+            told.append(f"{of}: harms {', '.join(cell.harm.tenants)}")
+        elif _unnoticed(cell):
+            told.append(f"{of}: harms {cell.harm.tenants[0]}, and nobody notices")
+        elif _stays(cell):
+            told.append(f"{of}: {cell.harm.tenants[0]} does not recover")
+    return told
+
+
+def _caveats(found: Blast) -> Iterator[str]:
+    """What a reader has to know before acting on the table."""
+    yield from _cut_bakes(found)
+    yield from _first_waves(found)
+    stays = [cell for cell in found.cells if _stays(cell)]
+    if stays:
+        names = ", ".join(f"{cell.name} ({cell.architecture}, {cell.rollout or 'ordinary'})" for cell in stays[:_NAMED])
+        more = f" and {len(stays) - _NAMED} more" if len(stays) > _NAMED else ""
+        yield (
+            f"over or taken back, and not recovered within the run: {names}{more}; what keeps it down: "
+            "meshsim metastability"
+        )
+    storms = [cell for cell in found.cells if cell.kind == "retry_storm"]
+    if storms and not any(cell.harm.tenants for cell in storms):
+        yield (
+            "retry_storm harms nobody while nothing fails, for nothing is retried: what it makes of another fault, "
+            "meshsim metastability tells"
+        )
     if any(_unnoticed(cell) for cell in found.cells):
         yield "analyses and people look at failures, not at latency: who is only slow may go unnoticed (docs/blast.md)"
+
+
+def _cut_bakes(found: Blast) -> Iterator[str]:
+    """Rollouts that baked for a shorter time than they would."""
+    known = {**BUILT_IN, **found.topology.rollouts}
+    used = dict.fromkeys(cell.rollout for cell in found.cells if cell.rollout)
+    cut = [name for name in used if known[name].by != "all" and known[name].bake_s > BAKE_MOST_S]
+    if cut:
+        times = ", ".join(f"{name} from {duration(known[name].bake_s)}" for name in cut)
+        yield (
+            f"bake times are cut to {duration(BAKE_MOST_S)} ({times}): longer ones may see more, or let harm go on "
+            "for longer"
+        )
+
+
+def _first_waves(found: Blast) -> Iterator[str]:
+    """How many proxies a rollout begins with, where that is many: a wave is at least one proxy."""
+    shares: dict[tuple[str, str], float] = {}
+    for cell in found.cells:
+        outs = [h for h in cell.happenings if h.what == IS_OUT and h.amount is not None]
+        if len(outs) > 1 or (outs and cell.rollout != "all-at-once"):
+            of = (cell.rollout, cell.architecture)
+            shares[of] = max(shares.get(of, 0.0), (outs[0].amount or 0.0) / (cell.proxies or 1))
+    large = [f"{share:.0%} with {rollout} under {name}" for (rollout, name), share in shares.items() if share > _LARGE]
+    if large:
+        yield f"a first wave is one proxy at least: up to {', '.join(large)}"
+
+
+def _goes_on(cell: Cell) -> bool:
+    """Its harm has no end within the run."""
+    return bool(cell.harm.tenants) and None in (cell.harm.mitigate_s, cell.harm.recover_s)
+
+
+def _stays(cell: Cell) -> bool:
+    """Taken back, or over, and still harmful when the run ends."""
+    return bool(cell.harm.tenants) and cell.harm.mitigate_s is not None and cell.harm.recover_s is None
 
 
 def _unnoticed(cell: Cell) -> bool:

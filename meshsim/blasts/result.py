@@ -74,7 +74,8 @@ class Cell:
             "skipped_s": self.harm.skipped_s,
             "propagation": None if self.propagation is None else self.propagation.to_dict(),
             "happenings": [
-                {"at_s": h.at_ns / 1e9, "who": h.who, "what": h.what, "detail": h.detail} for h in self.happenings
+                {"at_s": h.at_ns / 1e9, "who": h.who, "what": h.what, "detail": h.detail, "amount": h.amount}
+                for h in self.happenings
             ],
         }
 
@@ -91,6 +92,8 @@ class Blast:
         Labels, in the order that was asked for.
     cells
         A fault, an architecture and a rollout each.
+    command
+        What repeats it; empty if it was made from Python.
     """
 
     topology: Topology
@@ -99,6 +102,7 @@ class Blast:
     seed: int
     engine: str
     timing: Timing
+    command: str = ""
 
     @property
     def tenants(self) -> tuple[str, ...]:
@@ -134,6 +138,7 @@ class Blast:
                 "engine": self.engine,
                 "digest": self.topology.digest,
                 "versions": versions(),
+                "command": self.command,
                 "timing": asdict(self.timing),
             },
         }

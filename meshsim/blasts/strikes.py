@@ -20,6 +20,11 @@ MISTAKES = (
     "slow_filter", "crash_on_load", "crash_on_request", "memory_growth", "cache_key",
 )  # fmt: skip
 SCOPES = ("mesh", "gateway", "service", "tenant")
+HALF = 0.5
+"""Share of the proxies that a push reaches which is applied by half (assumed)."""
+BAKE_MOST_S = 20.0
+"""A rollout's bake times are cut to this, so that one can be simulated in minutes; longer than what mistakes take until
+they are seen, of which a black hole takes longest, 10 s (assumed)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +39,15 @@ class Strike:
         What it is about: the scope of a push, or where an ordinary fault strikes.
     fault, push
         Exactly one of them.
+    for_s
+        How long an event of the topology itself lasts; None: as long as all.
     """
 
     kind: str
     place: str
     fault: f.Fault | None = None
     push: f.Push | None = None
+    for_s: float | None = None
 
     @property
     def name(self) -> str:
@@ -50,26 +58,41 @@ class Strike:
         """The event: an ordinary fault lasts, a push goes out by a rollout and lasts until it is taken back."""
         if self.push is not None:
             return f.Event(name=self.name, at_s=at_s, push=self.push.model_copy(update={"rollout": rollout}))
-        lasts = None if self.kind in f.INSTANTS else for_s
+        lasts = None if self.kind in f.INSTANTS else self.for_s or for_s
         return f.Event(name=self.name, at_s=at_s, for_s=lasts, fault=self.fault)
 
 
 def strikes(topology: Topology, *, exhaustive: bool = False) -> list[Strike]:
     """Every kind of fault at every kind of place; with `exhaustive`, at every place.
 
-    One place of each kind is the one that matters most: the service that most requests enter by, the tenant with most
-    requests, and the first route; for ordinary faults the service that is called by most others.
+    One place of each kind is the one that matters most: the service that most requests enter by (for weights the first
+    that has versions), the tenant with most requests, and the first route; for ordinary faults the service that is
+    called by most others.
     """
-    busiest = _entries_by_rate(topology)
-    services = sorted(topology.services) if exhaustive else busiest[:1]
+    services = sorted(topology.services) if exhaustive else _entries_by_rate(topology)[:1]
+    versioned = services if exhaustive else _versioned(topology)[:1]
     tenants = sorted({stream.tenant for stream in topology.traffic}) if exhaustive else _tenants_by_rate(topology)[:1]
     shared = sorted(topology.services) if exhaustive else _by_waiting(topology)[:1]
     pushes = [
-        strike for kind in MISTAKES for scope in SCOPES for strike in _pushes(topology, kind, scope, services, tenants)
+        strike
+        for kind in MISTAKES
+        for scope in SCOPES
+        for strike in _pushes(topology, kind, scope, versioned if kind == "wrong_weight" else services, tenants)
     ]
     routes = topology.routes if exhaustive else topology.routes[:1]
     in_routes = [strike for kind in MISTAKES for route in routes for strike in _in_route(topology, kind, route)]
-    return [*pushes, *in_routes, *_ordinary(topology, shared, exhaustive)]
+    return [*pushes, *in_routes, _half_applied(services[0]), *_ordinary(topology, shared, exhaustive)]
+
+
+def own_strikes(topology: Topology) -> list[Strike]:
+    """Events of the topology, each as a strike of its own."""
+    found = []
+    for event in topology.events:
+        kind: str = event.fault.kind if event.fault is not None else "set"
+        if event.push is not None and event.push.fault is not None:
+            kind = event.push.fault.kind
+        found.append(Strike(kind, f"event {event.name}", event.fault, event.push, event.for_s))
+    return found
 
 
 # -- pushes --------------------------------------------------------------------------------------------------------
@@ -93,6 +116,13 @@ def _pushes(
         fault = _mistake(topology, kind, service)
         if fault is not None:
             yield _push(kind, f.Scope(kind=scope, name="" if of_all else service), fault, service if of_all else "")
+
+
+def _half_applied(service: str) -> Strike:
+    """A push that half of the proxies get: the others stay stale."""
+    place = f"half of the mesh (calls to {service})"
+    fault = f.RouteBlackhole(to=service)
+    return Strike("blackhole", place, push=f.Push(name=f"blackhole at {place}", fault=fault, reaches=HALF))
 
 
 def _in_route(topology: Topology, kind: str, route: Route) -> Iterator[Strike]:
@@ -221,6 +251,12 @@ def _entries_by_rate(topology: Topology, tenant: str | None = None) -> list[str]
         if tenant in (None, stream.tenant):
             rates[stream.service] += _rate(topology, stream)
     return sorted(rates, key=lambda name: (-rates[name], name))
+
+
+def _versioned(topology: Topology) -> list[str]:
+    """Services with several versions, those first that requests enter by or that most wait for."""
+    order = [*_entries_by_rate(topology), *_by_waiting(topology)]
+    return [name for name in dict.fromkeys(order) if len(topology.services[name].versions) > 1]
 
 
 def _tenants_by_rate(topology: Topology) -> list[str]:

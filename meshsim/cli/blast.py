@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +16,8 @@ from meshsim.cli.options import Engine, Format, help_text, split_architectures
 from meshsim.cli.output import as_csv, as_json, as_markdown, write
 from meshsim.cli.pictures import check_picture, save_picture, use_files_only
 from meshsim.cli.reading import read_topology
-from meshsim.cli.terminal import progress
+from meshsim.cli.terminal import progress, say
+from meshsim.errors import ExitCode
 
 if TYPE_CHECKING:
     from meshsim.blasts.result import Blast
@@ -50,6 +54,13 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Only count and list wha
 FromWarm = Annotated[
     bool, typer.Option("--from-warm", help="Simulate the time before faults once, and branch every fault off it.")
 ]
+Own = Annotated[
+    bool,
+    typer.Option("--events", help="The topology's own events strike, one at a time, instead of every kind of fault."),
+]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Exit 1 if a fault harms several tenants, or harm that nobody notices or ends.")
+]
 Matrix = Annotated[
     Path | None,
     typer.Option("--matrix", metavar="FILE", help="Draw the shared-fate matrix, too: .png, .svg or .pdf."),
@@ -63,6 +74,7 @@ def blast(
     only: Only = None,
     everything: Everything = False,
     dry_run: DryRun = False,
+    own: Own = False,
     from_warm: FromWarm = False,
     matrix: Matrix = None,
     overrides: options.Overrides = None,
@@ -70,6 +82,7 @@ def blast(
     engine: options.EngineOption = Engine.COMPILED,
     jobs: options.Jobs = None,
     output: options.Output = Format.TABLE,
+    strict: Strict = False,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
@@ -80,13 +93,15 @@ def blast(
         use_files_only()
     spec = read_topology(topology, overrides or (), quiet=quiet)
     rollouts = [name for text in rollout or () for name in text.split(",") if name]
+    if spec.events and not own and not quiet:
+        say("the topology's own events are left out: --events lets them strike, one at a time")
 
     import meshsim
     from meshsim.blasts.blasting import DEFAULT_ARCHITECTURES
 
     architectures = split_architectures(arch) or DEFAULT_ARCHITECTURES
     if dry_run:
-        write(_plan(spec, architectures, rollouts, only or (), exhaustive=everything, output=output))
+        write(_plan(spec, architectures, rollouts, only or (), exhaustive=everything, own=own, output=output))
         return
     with progress(quiet) as shown:
         found = meshsim.blast(
@@ -95,6 +110,7 @@ def blast(
             rollouts=rollouts or None,
             only=only or (),
             exhaustive=everything,
+            own=own,
             from_warm=from_warm,
             engine=engine.value,
             seed=seed,
@@ -102,9 +118,37 @@ def blast(
             progress=shown,
             quiet=quiet,
         )
+    flags = {"--all": everything, "--events": own, "--from-warm": from_warm}
+    words = {"--arch": arch, "--rollout": rollout, "--only": only, "--set": overrides}
+    found = replace(found, command=_command(topology, flags, words, engine, found.seed))
     write(_text(found, output))
     if matrix is not None:
         save_picture(found.plot_matrix(), matrix)
+        if not quiet:
+            say(f"wrote {matrix}")
+    _conclude(found, strict)
+
+
+def _command(
+    topology: str, flags: Mapping[str, bool], words: Mapping[str, Sequence[str] | None], engine: Engine, seed: int
+) -> str:
+    """What repeats it."""
+    parts = ["meshsim", "blast", topology, *(name for name, is_there in flags.items() if is_there)]
+    for name, values in words.items():
+        parts += [part for value in values or () for part in (name, value)]
+    if engine is not Engine.COMPILED:
+        parts += ["--engine", engine.value]
+    return shlex.join([*parts, "--seed", str(seed)])
+
+
+def _conclude(found: Blast, strict: bool) -> None:
+    """Exit 1 if ``--strict`` asks for it."""
+    from meshsim.blasts.report import complaints
+
+    wrong = complaints(found) if strict else []
+    if wrong:
+        say(f"failed: {len(wrong)} of {len(found.cells)}; the first: {wrong[0]}")
+        raise typer.Exit(ExitCode.VERDICT)
 
 
 def _plan(
@@ -114,13 +158,14 @@ def _plan(
     only: list[str] | tuple[str, ...],
     *,
     exhaustive: bool,
+    own: bool,
     output: Format,
 ) -> str:
     """Count and list what would be run."""
     from meshsim.blasts.blasting import chosen_rollouts, chosen_strikes, count_runs
 
-    chosen = chosen_strikes(spec, only, exhaustive=exhaustive)
-    ways = chosen_rollouts(spec, rollouts or None, exhaustive=exhaustive)
+    chosen = chosen_strikes(spec, only, exhaustive=exhaustive, own=own)
+    ways = chosen_rollouts(spec, rollouts or None, exhaustive=exhaustive, own=own)
     runs, simulated_s = count_runs(spec, architectures, chosen, ways)
     if output is Format.JSON:
         faults = [strike.name for strike in chosen]

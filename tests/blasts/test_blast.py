@@ -96,7 +96,7 @@ def test_plans_count_each_rollout_of_a_push_and_ordinary_faults_once() -> None:
     topology = ms.load(spec())
     chosen = strikes(topology)
     pushes = sum(strike.push is not None for strike in chosen)
-    ways = chosen_rollouts(topology, ["all-at-once", "rolling", "canary"], exhaustive=False)
+    ways = chosen_rollouts(topology, ["all-at-once", "rolling", "canary"], exhaustive=False, own=False)
     assert len(plan(topology, ["none", "sidecar"], chosen, ways)) == 2 * (3 * pushes + len(chosen) - pushes)
 
 

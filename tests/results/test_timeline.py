@@ -270,7 +270,9 @@ def test_what_had_no_effect_or_was_rejected_did_not_begin() -> None:
 
 
 def test_a_cold_cache_is_over_at_once() -> None:
-    found = told(ms.run(shop({"name": "wipe", "at": "3.2s", "fault": {"cold_cache": {"service": "stock"}}}), quiet=True))
+    found = told(
+        ms.run(shop({"name": "wipe", "at": "3.2s", "fault": {"cold_cache": {"service": "stock"}}}), quiet=True)
+    )
     assert [(one.what, one.median_s) for one in found.happenings] == [("begins", 3.2), ("ends", 3.2)]
     assert found.incident is not None
     assert (found.incident.mitigated_s, found.incident.recovered_s) == (3.2, 3.5)
