@@ -82,7 +82,7 @@ def blast(
     rollouts = [name for text in rollout or () for name in text.split(",") if name]
 
     import meshsim
-    from meshsim.blasts.blasting import DEFAULT_ARCHITECTURES
+    from meshsim.simulate import DEFAULT_ARCHITECTURES
 
     architectures = split_architectures(arch) or DEFAULT_ARCHITECTURES
     if dry_run:

@@ -10,10 +10,10 @@ import simpy
 
 from meshsim.control import people
 from meshsim.control.control import Control
-from meshsim.control.faults import Strikes
+from meshsim.control.faults import OrdinaryFaults
 from meshsim.control.health import Health
 from meshsim.control.pushing import Pushing
-from meshsim.control.rollout import RollOut
+from meshsim.control.rollout import Delivery
 from meshsim.model.changes import pushes_of
 from meshsim.model.faults import Event
 from meshsim.model.rollouts import BUILT_IN, ControlPlane, People, Rollout
@@ -48,17 +48,17 @@ class Events:
         """Begin everything; each waits for its time."""
         env = control.env
         health = Health(control, self.control_plane)
-        faults = Strikes(control, health)
+        faults = OrdinaryFaults(control, health)
         pushed = [event for event in self.events if event.push is not None]
         pushes = pushes_of(self.events)
         for event in self.events:
             if event.fault is not None:
                 env.process(faults.strikes(event))
-        going: list[RollOut] = []
+        going: list[Delivery] = []
         if pushes:
             pushing = Pushing(control, health, self.control_plane, pushes, self.first_configuration)
             going = [
-                RollOut(control, pushing, push, number, rollout)
+                Delivery(control, pushing, push, number, rollout)
                 for number, (push, rollout) in enumerate(zip(pushes, self.rollouts, strict=True))
             ]
             for one, event in zip(going, pushed, strict=True):

@@ -20,7 +20,7 @@ Steps = Generator[simpy.Event, Any, None]
 _NOTHING = "there is nothing of that kind in this architecture"
 
 
-class Strikes:
+class OrdinaryFaults:
     """The ordinary faults of one run."""
 
     def __init__(self, control: Control, health: Health) -> None:

@@ -2,7 +2,8 @@
 
 Kubernetes: a kubelet finds out within about a second that a container has exited (its relist period), and by the
 readiness probe after 3 failures, 10 s apart (the probe's defaults), that a replica does not answer any more. Then the
-control plane tells the proxies. All of it is one lag here, which the control plane's own absence makes longer.
+control plane tells the proxies. All of it is one lag here, which the control plane's own absence makes longer. What
+the messages of pushes pass (`behind`) is nothing to it: endpoints are told another way (assumed).
 
 A replica may be held down by several faults; it is as the worst of them makes it, and up again when the last one ends.
 """
@@ -169,8 +170,5 @@ class Health:
     def _told_s(self) -> float:
         """How long a change of the endpoints takes from now until proxies know it; they keep what they know before."""
         now_s = self.control.now_s
-        begins_s = now_s + self.control_plane.debounce_s
-        for since_s, until_s in self.control_plane.down:
-            if since_s <= begins_s < until_s:
-                begins_s = until_s
+        begins_s = self.control_plane.up_from_s(now_s + self.control_plane.debounce_s)
         return begins_s + self.control_plane.delay_s - now_s

@@ -10,7 +10,7 @@ import simpy
 from meshsim.control.control import Control
 from meshsim.control.overlaps import Overlaps
 from meshsim.control.reach import instant_ns
-from meshsim.control.rollout import RollOut
+from meshsim.control.rollout import Delivery
 from meshsim.control.window import TrafficWindow
 from meshsim.model.rollouts import People
 
@@ -20,7 +20,9 @@ _ABSENT = 0.5  # of the usual good answers: fewer raise the alarm, too (assumed)
 _ENOUGH = 20  # good answers in one look without which nobody can say what is usual (assumed)
 
 
-def watch(control: Control, spec: People, pushes: Sequence[RollOut], most_s: float | None, overlaps: Overlaps) -> Steps:
+def watch(
+    control: Control, spec: People, pushes: Sequence[Delivery], most_s: float | None, overlaps: Overlaps
+) -> Steps:
     """Raise an alarm when a tenant's share of failures is too high, and take back what is out.
 
     Parameters

@@ -108,9 +108,9 @@ class Pushing:
 
     def _is_there(self) -> Steps:
         """Wait until the control plane is up, and what its messages pass is there."""
-        for since_s, until_s in self.spec.down:
-            if since_s <= self.control.now_s < until_s:
-                yield self.env.timeout(until_s - self.control.now_s)
+        up_from_s = self.spec.up_from_s(self.control.now_s)
+        if up_from_s > self.control.now_s:
+            yield self.env.timeout(up_from_s - self.control.now_s)
         while self.spec.behind == "gateway" and not self._passes_gateway():
             yield self.env.timeout(_TRIES_S)
 

@@ -10,18 +10,18 @@ from typing import Any, Literal
 
 import simpy
 
-from meshsim.control import analysis
+from meshsim.control.analysis import FixedTest, SequentialTest
 from meshsim.control.control import Control
 from meshsim.control.instances import Instance, by_name, differs, in_scope
 from meshsim.control.pushing import Pushing
 from meshsim.model.faults import Push
-from meshsim.model.rollouts import FixedAnalysis, Rollout, SequentialAnalysis
+from meshsim.model.rollouts import Analysis, FixedAnalysis, Rollout
 
 Steps = Generator[simpy.Event, Any, None]
 LOOK_S = 5.0  # between two looks of an automatic analysis (assumed)
 
 
-class RollOut:
+class Delivery:
     """One push on its way out, and back."""
 
     def __init__(self, control: Control, pushing: Pushing, push: Push, number: int, rollout: Rollout) -> None:
@@ -31,7 +31,7 @@ class RollOut:
         self.number = number  # its bit
         self.rollout = rollout
         self.waves = self._waves()
-        self.analysis = None if rollout.analysis is None else _analysis(rollout.analysis, len(self.waves))
+        self.test = None if rollout.analysis is None else _test(rollout.analysis, len(self.waves))
         self.reached: list[Instance] = []
         self.before: dict[Instance, tuple[int, int]] = {}  # what each had answered, and failed, when a wave was out
         self.state: Literal["waits", "goes out", "is out", "goes back", "is back", "was rejected"] = "waits"
@@ -131,17 +131,17 @@ class RollOut:
     def _bakes(self) -> Steps:
         """Wait before the next wave, looking whether this one is bad."""
         until_s = self.control.now_s + self.rollout.bake_s
-        if self.rollout.by == "all" and self.analysis is None:
+        if self.rollout.by == "all" and self.test is None:
             return
         self.before = {one: self.control.answered(one.service, [one.number]) for one in self.reached}
-        has_passed = self.analysis is None
+        has_passed = self.test is None
         while self.control.now_s < until_s and self.state == "goes out":
             yield self.control.env.timeout(min(LOOK_S, until_s - self.control.now_s))
-            if self.state != "goes out" or self.rollout.rollback != "auto" or self.analysis is None:
+            if self.state != "goes out" or self.rollout.rollback != "auto" or self.test is None:
                 continue
             down = [one for one in self.reached if not self.control.is_up(one.service, one.number)]
             answered, failed = self._answers()
-            decision = "go on" if has_passed else self.analysis.decide(answered, failed)
+            decision = "go on" if has_passed else self.test.decide(answered, failed)
             has_passed |= decision == "pass"
             if down or decision == "alarm":
                 why = f"{len(down)} of {len(self.reached)} proxies with it are down" if down else ""
@@ -158,14 +158,12 @@ class RollOut:
         return answered, failed
 
 
-def _analysis(
-    spec: FixedAnalysis | SequentialAnalysis, waves: int
-) -> analysis.FixedAnalysis | analysis.SequentialAnalysis:
+def _test(spec: Analysis, waves: int) -> FixedTest | SequentialTest:
     """Test each wave anew, once: all these tests together keep the promise about false alarms (Bonferroni)."""
     false_alarm = spec.false_alarm / max(waves, 1)
     if isinstance(spec, FixedAnalysis):
-        return analysis.FixedAnalysis(spec.requests, spec.baseline, false_alarm)
-    return analysis.SequentialAnalysis(spec.baseline, spec.bad, false_alarm, spec.miss)
+        return FixedTest(spec.requests, spec.baseline, false_alarm)
+    return SequentialTest(spec.baseline, spec.bad, false_alarm, spec.miss)
 
 
 def _shuffled(one: Instance) -> bytes:

@@ -14,7 +14,7 @@ from happening import Played, case, fault, play, play_again, prepared, push
 from scipy import stats
 
 from meshsim.architectures.plane import Plane
-from meshsim.control.analysis import SequentialAnalysis
+from meshsim.control.analysis import SequentialTest
 from meshsim.engines.record import OK
 
 HARMLESS = {"fault": {"slow_filter": {"cpu": "1ns"}}}
@@ -183,7 +183,7 @@ def test_a_sequential_analysis_keeps_its_promises(share: float) -> None:
     """With looks 250 requests apart: as often as it does exactly, which at the baseline is rarer than promised."""
     rollout = {"steps": ["100%"], "bake": "60s", "analysis": {"sequential": SEQUENTIAL}}
     found = alarms(failing(share, rollout, duration_s=70.0), 150)
-    exact = SequentialAnalysis(**SEQUENTIAL).exact(share, look_every=250).alarm
+    exact = SequentialTest(**SEQUENTIAL).exact(share, look_every=250).alarm
     assert stats.binomtest(found, 150, exact).pvalue > 1e-3
     if share == SEQUENTIAL["baseline"]:
         assert exact <= 0.05
