@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.textpath import TextPath
 from matplotlib.ticker import MaxNLocator
 
+from meshsim.architectures.rewrites import beside_whom
 from meshsim.charts.quantities import Unit, logarithmic, time_unit
 from meshsim.charts.style import SERIES, Canvas, Look, canvas, folded
 from meshsim.charts.told import Source, Told, sides
@@ -263,7 +264,7 @@ def _capacities(timeline: Timeline) -> dict[str, Floats]:
     found = {name: line.working_replicas / line.working_replicas[0] for name, line in timeline.by_service.items()}
 
     def is_its_own(name: str) -> bool:
-        service = name.removeprefix("sidecar@")
+        service = beside_whom(name)
         return service == name or service not in found or not np.array_equal(found[name], found[service])
 
     return _most_moved({name: share for name, share in found.items() if np.ptp(share) > 0 and is_its_own(name)})

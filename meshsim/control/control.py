@@ -1,4 +1,4 @@
-"""What a control process sees of a run and may change (rules G1-G8)."""
+"""What a control process sees of a run and may change (rules G1-G14)."""
 
 from __future__ import annotations
 

@@ -10,15 +10,14 @@ A replica may be held down by several faults; it is as the worst of them makes i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator
-from typing import Any, Literal
-
-import simpy
+from collections.abc import Callable, Collection
+from typing import Literal
 
 from meshsim.architectures.rewrites import sidecar_of
 from meshsim.control.control import Control
 from meshsim.control.instances import Instance, by_name, listed_as
 from meshsim.control.overlaps import Undo
+from meshsim.control.reach import Steps
 from meshsim.model.rollouts import ControlPlane
 
 Down = Literal["exit", "silent"]
@@ -154,7 +153,7 @@ class Health:
         assert lag_s is not None, "only something bad makes a replica less than ready"
         self.control.env.process(self._follows(place, lag_s, self.changes[place]))
 
-    def _follows(self, place: Instance, lag_s: float, change: int) -> Generator[simpy.Event, Any, None]:
+    def _follows(self, place: Instance, lag_s: float, change: int) -> Steps:
         """Let the endpoints show a change when it has been noticed and told, unless it is none any more by then."""
         yield self.control.env.timeout(lag_s)
         yield self.control.env.timeout(self._told_s())

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import math
-from collections.abc import Generator
 from itertools import pairwise
 from typing import Any, Literal
-
-import simpy
 
 from meshsim.control.analysis import FixedTest, SequentialTest
 from meshsim.control.control import Control
 from meshsim.control.instances import Instance, by_name, differs, in_scope
 from meshsim.control.pushing import Pushing
-from meshsim.model.faults import Push
+from meshsim.control.reach import Steps
+from meshsim.model.faults import Push, rounded_up
 from meshsim.model.rollouts import Analysis, FixedAnalysis, Rollout
 
-Steps = Generator[simpy.Event, Any, None]
 LOOK_S = 5.0  # between two looks of an automatic analysis (assumed)
 
 
@@ -90,7 +86,7 @@ class Delivery:
         plane = self.control.plane
         # first those whose requests can show whether it is bad
         everybody.sort(key=lambda one: (not differs(plane, one.service, alone), _shuffled(one)))
-        left = math.ceil(self.push.reaches * len(everybody) - 1e-9)
+        left = rounded_up(self.push.reaches, len(everybody))
         waves = []
         for wave in self._divided(everybody):
             waves.append(wave[:left])
@@ -102,7 +98,7 @@ class Delivery:
         if rollout.by == "all":
             return [everybody]
         if rollout.by == "share":
-            upto = [0, *(math.ceil(share * len(everybody) - 1e-9) for share in rollout.steps)]
+            upto = [0, *(rounded_up(share, len(everybody)) for share in rollout.steps)]
             return [everybody[a:b] for a, b in pairwise(upto)]
         groups: dict[Any, list[Instance]] = {}
         for one in everybody:

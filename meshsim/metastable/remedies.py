@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import simpy
-
 from meshsim.architectures.plane import Plane
 from meshsim.control import Control
+from meshsim.control.reach import Steps
 from meshsim.metastable.words import RESTART, SHED
 from meshsim.model.policies import Policy
 from meshsim.model.topology import Topology
 from meshsim.model.traffic import SCALABLE
-
-Steps = Generator[simpy.Event, Any, None]
 
 _SHED_TO = 0.5  # of the load (assumed)
 _RESTARTS_IN_S = 1.0  # a process, not a machine (assumed)
