@@ -38,7 +38,17 @@ from meshsim.architectures.profiles import ProxyKind
 from meshsim.architectures.proxies import ProxySettings, proxy_service, proxy_settings
 from meshsim.architectures.pushed import with_pushed
 from meshsim.architectures.resolution import CLIENT, ENFORCED, EdgePolicy
-from meshsim.architectures.rewrites import GATEWAY, ZTUNNEL, Edge, Wiring, chain, library_of, sidecar_of
+from meshsim.architectures.rewrites import (
+    GATEWAY,
+    ZTUNNEL,
+    Edge,
+    Wiring,
+    chain,
+    is_library,
+    is_sidecar,
+    library_of,
+    sidecar_of,
+)
 from meshsim.architectures.shards import cell_ranges, cells, shuffle_shards
 from meshsim.errors import InternalError, UsageError
 from meshsim.model.changes import pushed_topologies
@@ -462,9 +472,9 @@ def _kind(proxy: str) -> StationKind:
         return "gateway"
     if proxy == ZTUNNEL:
         return "ztunnel"
-    if proxy.startswith("library@"):
+    if is_library(proxy):
         return "library"
-    return "sidecar" if proxy.startswith("sidecar@") else "waypoint"
+    return "sidecar" if is_sidecar(proxy) else "waypoint"
 
 
 def _replica_count(service: Service) -> int:

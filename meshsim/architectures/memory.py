@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from meshsim.architectures.plane import Hop, Plane, PlaneService
 from meshsim.architectures.proxies import ProxySettings
-from meshsim.architectures.rewrites import ZTUNNEL
+from meshsim.architectures.rewrites import ZTUNNEL, is_sidecar
 from meshsim.architectures.walk import messages, messages_of
 
 
@@ -59,7 +59,7 @@ def used_bytes(plane: Plane, settings: Mapping[str, ProxySettings]) -> dict[str,
 
 
 def _known_services(proxy: PlaneService, by_name: Mapping[str, PlaneService]) -> list[PlaneService]:
-    if proxy.name == ZTUNNEL or (proxy.name.startswith("sidecar@") and not proxy.is_scoped):
+    if proxy.name == ZTUNNEL or (is_sidecar(proxy.name) and not proxy.is_scoped):
         return [service for service in by_name.values() if service.role == "app"]
     targets = {message.hop.among for message in messages_of(proxy)}
     return [by_name[name] for name in sorted(target for target in targets if target is not None)]

@@ -20,6 +20,7 @@ from meshsim.model.traffic import Connections
 
 GATEWAY = "gateway"
 ZTUNNEL = "ztunnel"
+_SIDECAR, _WAYPOINT, _LIBRARY = "sidecar@", "waypoint@", "library@"  # what names begin with
 
 _MARKS: dict[Cancellation, str] = {
     "nowhere": "no cancellation",
@@ -118,9 +119,9 @@ class Wiring:
         if not (self.has_ztunnel(caller) and self.has_ztunnel(callee)):
             return None
         if self.architecture.waypoint == "per_service":
-            return f"waypoint@{callee}"
+            return f"{_WAYPOINT}{callee}"
         if self.architecture.waypoint == "per_namespace":
-            return f"waypoint@ns:{self.namespaces[callee]}"
+            return f"{_WAYPOINT}ns:{self.namespaces[callee]}"
         return None
 
     def enforcer(self, caller: str, callee: str, in_app: bool) -> str | None:
@@ -134,12 +135,38 @@ class Wiring:
 
 def sidecar_of(service: str) -> str:
     """Name of the proxies beside the replicas of `service`."""
-    return f"sidecar@{service}"
+    return f"{_SIDECAR}{service}"
+
+
+def is_sidecar(name: str) -> bool:
+    """Whether a service or proxy of a plane stands beside the replicas of another one."""
+    return name.startswith(_SIDECAR)
+
+
+def beside_whom(name: str) -> str:
+    """Service beside whose replicas a sidecar stands; any other name as it is.
+
+    Examples
+    --------
+    >>> beside_whom(sidecar_of("geo")), beside_whom("geo")
+    ('geo', 'geo')
+    """
+    return name.removeprefix(_SIDECAR)
+
+
+def is_waypoint(name: str) -> bool:
+    """Whether a service or proxy of a plane is a waypoint."""
+    return name.startswith(_WAYPOINT)
 
 
 def library_of(caller: str) -> str:
     """Name of the libraries within the replicas of `caller`."""
-    return f"library@{caller}"
+    return f"{_LIBRARY}{caller}"
+
+
+def is_library(name: str) -> bool:
+    """Whether a service or proxy of a plane is a library within the replicas of another one."""
+    return name.startswith(_LIBRARY)
 
 
 def chain(edge: Edge, wiring: Wiring) -> tuple[Hop, ...]:

@@ -31,20 +31,17 @@ from meshsim.results.manifest import Timing
 from meshsim.results.propagation import Propagation, propagation
 from meshsim.results.traces import Sampled, keep
 from meshsim.settings import Settings, settings_of
-from meshsim.simulate import Progress, Source, begin_replication, compile_engine, pauses
+from meshsim.simulate import DEFAULT_ARCHITECTURES, Progress, Source, begin_replication, compile_engine, pauses
 from meshsim.workers import Stop, workers
 
 if TYPE_CHECKING:
     from meshsim.engines.compiled.engine import CompiledRun
 
-DEFAULT_ARCHITECTURES: Final = ("none", "gateway", "sidecar", "ambient")
 DEFAULT_ROLLOUTS: Final = ("all-at-once", "canary")
 _LOOKS_BEFORE = 1.2  # of people's looks: one, so that they know what is usual, and a little (assumed)
 _SETTLES_S = 12.0  # and not before queues are as long as ever (assumed)
 _LASTS_S = 20.0  # how long an ordinary one lasts (assumed)
-_PEOPLE_MOST_S = (
-    10.0  # of the time that people take this much is simulated: what lies between goes on as it is (assumed)
-)
+_PEOPLE_MOST_S = 10.0  # of the time that people take so much is simulated: what lies between goes on as it is (assumed)
 _SAMPLED = 2_000  # requests of a run whose failures are followed (assumed: shares to about 2 %)
 _BATCHES_BEFORE = (15, 12, 10, 8, 6, 5, 4, 3, 2, 1)  # a fault begins at the edge of a batch
 
@@ -120,12 +117,12 @@ def blast(
     settings = settings_of(
         spec, engine=engine, seed=seed, replications=1, duration_s=None, warmup_s=begins_s(spec), jobs=jobs
     )
-    place = _Place(spec, settings, chosen, from_warm)
-    compile_engine(engine, place.plane(names[0]), quiet)
+    planes = _Planes(spec, settings, chosen, from_warm)
+    compile_engine(engine, planes.plane(names[0]), quiet)
     with workers(jobs, engine) as submit, progress_shown(progress, quiet) as shown:
-        found = _simulate(place, tasks, lambda *what: submit(*what), shown)
+        found = _simulate(planes, tasks, lambda *what: submit(*what), shown)
     timing = Timing(round(time.perf_counter() - started, 3), jobs)
-    return Blast(given, tuple(names), tuple(_cells(place, tasks, found)), settings.seed, engine, timing)
+    return Blast(given, tuple(names), tuple(_cells(planes, tasks, found)), settings.seed, engine, timing)
 
 
 def _labels(architectures: Sequence[str | Architecture]) -> list[str]:
@@ -201,7 +198,7 @@ def count_runs(
     settings = settings_of(
         spec, engine="compiled", seed=None, replications=1, duration_s=None, warmup_s=begins_s(spec), jobs=1
     )
-    wanted = _runs(_Place(spec, settings, chosen, from_warm=False), tasks)
+    wanted = _runs(_Planes(spec, settings, chosen, from_warm=False), tasks)
     return len(wanted), sum(task.horizon_s for task in wanted.values())
 
 
@@ -237,7 +234,7 @@ def _horizon_s(spec: Topology, lasts_s: float) -> float:
 # -- running -------------------------------------------------------------------------------------------------------
 
 
-class _Place:
+class _Planes:
     """Planes of the architectures, and runs that have been warmed up."""
 
     def __init__(self, spec: Topology, settings: Settings, chosen: Sequence[Strike], from_warm: bool) -> None:
@@ -293,7 +290,7 @@ class _Place:
         return replace(self.settings, duration_s=task.horizon_s, record_traces=True, sampled=_SAMPLED)
 
 
-def _runs(place: _Place, tasks: Sequence[_Task]) -> dict[object, _Task]:
+def _runs(planes: _Planes, tasks: Sequence[_Task]) -> dict[object, _Task]:
     """Each run once, those in which nothing happens first."""
     calms = [
         _Task(name, None, None, horizon_s)
@@ -301,17 +298,17 @@ def _runs(place: _Place, tasks: Sequence[_Task]) -> dict[object, _Task]:
     ]
     wanted: dict[object, _Task] = {}
     for task in [*calms, *tasks]:
-        key = place.key(task)
+        key = planes.key(task)
         if key is not None:
             wanted.setdefault(key, task)
     return wanted
 
 
 def _simulate(
-    place: _Place, tasks: Sequence[_Task], submit: Callable[..., Future[_Found]], progress: Progress | None
+    planes: _Planes, tasks: Sequence[_Task], submit: Callable[..., Future[_Found]], progress: Progress | None
 ) -> dict[object, _Found]:
     """Make each run once."""
-    wanted = _runs(place, tasks)
+    wanted = _runs(planes, tasks)
     calms = [task for task in wanted.values() if task.strike is None]
     done = 0
     if progress is not None:
@@ -324,14 +321,14 @@ def _simulate(
             progress(done, len(wanted))
 
     warm = {}
-    if place.from_warm:
+    if planes.from_warm:
         for task in calms:
-            warm[task] = submit(_warm, place.plane(task.architecture), place.settings_of(task), begins_s(place.spec))
+            warm[task] = submit(_warm, planes.plane(task.architecture), planes.settings_of(task), begins_s(planes.spec))
     futures = {}
     for key, task in wanted.items():
-        plane, events = place.of(task)
+        plane, events = planes.of(task)
         past = warm[replace(task, strike=None, rollout=None)].result() if warm else None
-        future = submit(_run, place.spec, plane, place.settings_of(task), events, past)
+        future = submit(_run, planes.spec, plane, planes.settings_of(task), events, past)
         future.add_done_callback(tell)
         futures[key] = future
     return {key: future.result() for key, future in futures.items()}
@@ -382,22 +379,22 @@ def _spread(spec: Topology, sampled: Sampled | None) -> Propagation | None:
         return None
 
 
-def _cells(place: _Place, tasks: Sequence[_Task], found: dict[object, _Found]) -> Iterator[Cell]:
+def _cells(planes: _Planes, tasks: Sequence[_Task], found: dict[object, _Found]) -> Iterator[Cell]:
     for task in tasks:
         strike = task.strike
         assert strike is not None
-        key = place.key(task)
+        key = planes.key(task)
         rollout = "" if task.rollout is None else task.rollout.name
         of = partial(Cell, strike.kind, strike.place, task.architecture, rollout)
         if key is None:
-            yield of(0, _no_harm(place.spec), ())
+            yield of(0, _no_harm(planes.spec), ())
             continue
-        calm = found[place.key(_Task(task.architecture, None, None, task.horizon_s))].beyond
+        calm = found[planes.key(_Task(task.architecture, None, None, task.horizon_s))].beyond
         hit = found[key]
         happenings = tuple(h if h.who == "people" else h._replace(who=strike.name) for h in hit.happenings)
-        plane = place.plane(task.architecture)
-        proxies = None if strike.push is None else len(place.reached(task.architecture, strike.push))
-        measured = harm(plane, hit.beyond, calm, happenings, begins_s(place.spec), task.horizon_s)
+        plane = planes.plane(task.architecture)
+        proxies = None if strike.push is None else len(planes.reached(task.architecture, strike.push))
+        measured = harm(plane, hit.beyond, calm, happenings, begins_s(planes.spec), task.horizon_s)
         yield of(proxies, measured, happenings, hit.propagation)
 
 

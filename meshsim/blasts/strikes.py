@@ -12,7 +12,7 @@ from meshsim.model.graph import endpoint_sites, every_step, stream_rate_per_s
 from meshsim.model.policies import Route
 from meshsim.model.steps import Wait
 from meshsim.model.topology import Topology
-from meshsim.model.traffic import Stream
+from meshsim.model.traffic import SCALABLE, Stream
 
 #: Kinds of mistakes in configuration, in the order in which they are shown.
 MISTAKES = (
@@ -237,7 +237,7 @@ def _ordinary(topology: Topology, services: list[str], exhaustive: bool) -> Iter
         yield Strike("partition", f"zones {pair[0]} and {pair[1]}", fault=f.Partition(zones=pair))
     streams = sorted(topology.traffic, key=lambda one: (-_rate(topology, one), one.name))
     for stream in streams if exhaustive else streams[:1]:
-        if stream.arrivals.kind in ("poisson", "constant", "renewal", "batch"):
+        if stream.arrivals.kind in SCALABLE:
             yield Strike("load_spike", f"stream {stream.name}", fault=f.LoadSpike(stream=stream.name))
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ARCHITECTURE, VERDICT, LOAD = "architecture", "verdict", "run.load"
-_SECTIONS: Final = {*TOP, *LATER_TOP} - {"name"}
+_SECTIONS: Final = {*TOP, *LATER_TOP, "cells"} - {"name"}  # cells: of architectures
 _QUANTILE: Final = re.compile(r"p(\d+(?:\.\d+)?)_s")
 #: What runs of one sweep have in common, as `meshsim.sweeps.table` calls it.
 _COMMON: Final = ("topology", "settings", "engine", "duration_s", "seed", "spec", "version")

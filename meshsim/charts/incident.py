@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Unpack
 
@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.textpath import TextPath
 from matplotlib.ticker import MaxNLocator
 
+from meshsim.architectures.rewrites import beside_whom
 from meshsim.charts.quantities import Unit, logarithmic, time_unit
 from meshsim.charts.style import SERIES, Canvas, Look, canvas, folded
 from meshsim.charts.told import Source, Told, sides
@@ -63,15 +64,15 @@ def incident_timeline(source: Source, ax: Axes | None = None, **look: Unpack[Loo
         There are several architectures, or the run has neither events nor control processes.
     """
     told, timeline = _checked(source)
-    panels = [_Failures, *([] if ax is not None else _others(timeline))]
-    ratios = [1.6 if panel is _Failures else 1.0 for panel in panels]
+    panels: list[_Panel] = [(_failures, 1.6), *([] if ax is not None else _others(timeline))]
+    ratios = [ratio for _, ratio in panels]
     marks = _marks(timeline)
     inches = (7.4, 1.4 + 1.25 * sum(ratios))
     with canvas(ax, look, inches, shape=(len(panels), 1), ratios=ratios, sharex=True) as found:
         time = Unit(1 / 60, "min") if timeline.edges_s[-1] > _LONG_S else Unit(1.0, "s")
         scene = _Scene(found, timeline, time, _tenants(timeline), is_alone=ax is not None)
-        for panel, one in zip(panels, found.axes, strict=True):
-            panel.draw(scene, one)
+        for (draw, _), one in zip(panels, found.axes, strict=True):
+            draw(scene, one)
             scene.mark(one, marks)
             if not scene.is_alone:
                 one.label_outer()
@@ -90,9 +91,9 @@ def _checked(source: Source) -> tuple[Told, Timeline]:
     return found[0], found[0].timeline
 
 
-def _others(timeline: Timeline) -> list[Any]:
-    some = ((_Pushes, timeline.pushes), (_Capacity, _capacities(timeline)), (_Caches, _hit_ratios(timeline)))
-    return [_Slowness, *(panel for panel, lines in some if lines)]
+def _others(timeline: Timeline) -> list[_Panel]:
+    some = ((_pushes, timeline.pushes), (_capacity, _capacities(timeline)), (_caches, _hit_ratios(timeline)))
+    return [(_slowness, 1.0), *((draw, 1.0) for draw, lines in some if lines)]
 
 
 def _tenants(timeline: Timeline) -> list[str]:
@@ -247,6 +248,9 @@ class _Scene:
         return max(whole - _TICKS_POINTS - legend, whole / 4)
 
 
+_Panel = tuple[Callable[[_Scene, Axes], None], float]  # what draws it, and its height beside the others
+
+
 def _points(text: str) -> float:
     """Width of a small text of one line or more."""
     widths = (TextPath((0.0, 0.0), line, size=_SMALL).get_extents().width for line in text.splitlines() if line)
@@ -261,7 +265,7 @@ def _capacities(timeline: Timeline) -> dict[str, Floats]:
     found = {name: line.working_replicas / line.working_replicas[0] for name, line in timeline.by_service.items()}
 
     def is_its_own(name: str) -> bool:
-        service = name.removeprefix("sidecar@")
+        service = beside_whom(name)
         return service == name or service not in found or not np.array_equal(found[name], found[service])
 
     return _most_moved({name: share for name, share in found.items() if np.ptp(share) > 0 and is_its_own(name)})
@@ -282,92 +286,72 @@ def _most_moved(lines: Mapping[str, Floats]) -> dict[str, Floats]:
     return {name: lines[name] for name in sorted(moved[: len(_GREY_DASHES)])}
 
 
-class _Failures:
-    """Shares of requests that failed."""
-
-    @staticmethod
-    def draw(scene: _Scene, ax: Axes) -> None:
-        """A line a tenant, and its interval as a band."""
-        highest = 0.01
-        for name, look in zip(scene.tenants, SERIES, strict=False):
-            shares = scene.timeline.by_tenant[name].error_share
-            values, lows, highs = (
-                np.array([np.nan if (end := getattr(one, key)) is None else 100 * end for one in shares])
-                for key in ("value", "low", "high")
-            )
-            band: dict[str, Any] = {"color": look.colour, "alpha": 0.16, "lw": 0, "gid": f"interval {name}"}
-            ax.fill_between(scene.edges, [*lows, lows[-1]], [*highs, highs[-1]], step="post", **band)
-            scene.line(ax, values, folded(name, 22), color=look.colour, ls=look.dash, lw=1.4)
-            highest = max(highest, float(np.nanmax(values, initial=0.0)))
-        ax.set_ylim(0.0, min(103.0, max(1.0, 1.25 * highest)))
-        ax.set_ylabel("failed\nrequests (%)", fontsize=_LABEL)
-        scene.legend(ax)
+def _failures(scene: _Scene, ax: Axes) -> None:
+    """Shares of requests that failed: a line a tenant, and its interval as a band."""
+    highest = 0.01
+    for name, look in zip(scene.tenants, SERIES, strict=False):
+        shares = scene.timeline.by_tenant[name].error_share
+        values, lows, highs = (
+            np.array([np.nan if (end := getattr(one, key)) is None else 100 * end for one in shares])
+            for key in ("value", "low", "high")
+        )
+        band: dict[str, Any] = {"color": look.colour, "alpha": 0.16, "lw": 0, "gid": f"interval {name}"}
+        ax.fill_between(scene.edges, [*lows, lows[-1]], [*highs, highs[-1]], step="post", **band)
+        scene.line(ax, values, folded(name, 22), color=look.colour, ls=look.dash, lw=1.4)
+        highest = max(highest, float(np.nanmax(values, initial=0.0)))
+    ax.set_ylim(0.0, min(103.0, max(1.0, 1.25 * highest)))
+    ax.set_ylabel("failed\nrequests (%)", fontsize=_LABEL)
+    scene.legend(ax)
 
 
-class _Slowness:
-    """p99 of answered requests."""
-
-    @staticmethod
-    def draw(scene: _Scene, ax: Axes) -> None:
-        """A line a tenant."""
-        lines: Mapping[str, TrafficLine] = scene.timeline.by_tenant
-        values = {name: lines[name].latency_s["p99"] for name in scene.tenants}
-        known = np.concatenate([found[np.isfinite(found)] for found in values.values()])
-        unit = time_unit(float(known.max(initial=0.0)))
-        for (name, found), look in zip(values.items(), SERIES, strict=False):
-            scene.line(ax, found * unit.scale, folded(name, 22), color=look.colour, ls=look.dash, lw=1.4)
-        if known.size and known.max() > _WIDE * known.min():
-            ax.set_yscale("log")
-            logarithmic(ax.yaxis, *ax.get_ylim())
-            ax.set_ylabel(f"p99 ({unit.name},\nlogarithmic)", fontsize=_LABEL)
-        else:
-            ax.set_ylim(bottom=0.0)
-            ax.yaxis.set_major_locator(MaxNLocator(4))
-            ax.set_ylabel(f"p99\n({unit.name})", fontsize=_LABEL)
+def _slowness(scene: _Scene, ax: Axes) -> None:
+    """p99 of answered requests: a line a tenant."""
+    lines: Mapping[str, TrafficLine] = scene.timeline.by_tenant
+    values = {name: lines[name].latency_s["p99"] for name in scene.tenants}
+    known = np.concatenate([found[np.isfinite(found)] for found in values.values()])
+    unit = time_unit(float(known.max(initial=0.0)))
+    for (name, found), look in zip(values.items(), SERIES, strict=False):
+        scene.line(ax, found * unit.scale, folded(name, 22), color=look.colour, ls=look.dash, lw=1.4)
+    if known.size and known.max() > _WIDE * known.min():
+        ax.set_yscale("log")
+        logarithmic(ax.yaxis, *ax.get_ylim())
+        ax.set_ylabel(f"p99 ({unit.name},\nlogarithmic)", fontsize=_LABEL)
+    else:
+        ax.set_ylim(bottom=0.0)
+        ax.yaxis.set_major_locator(MaxNLocator(4))
+        ax.set_ylabel(f"p99\n({unit.name})", fontsize=_LABEL)
 
 
-class _Pushes:
-    """How far pushes had come."""
-
-    @staticmethod
-    def draw(scene: _Scene, ax: Axes) -> None:
-        """A line a push."""
-        for (name, spread), look in zip(scene.timeline.pushes.items(), scene.greys(), strict=False):
-            at = np.array([0.0, *spread.at_s, scene.timeline.edges_s[-1]]) * scene.time.scale
-            share = np.array([0.0, *spread.share, spread.share[-1]]) * 100
-            ax.fill_between(at, 0.0, share, step="post", color=look["color"], alpha=0.12, lw=0)
-            ax.plot(at, share, drawstyle="steps-post", label=folded(name, 22), **look)
-        ax.set_ylim(0.0, 103.0)
-        ax.set_ylabel("push at\nproxies (%)", fontsize=_LABEL)
-        scene.legend(ax)
+def _pushes(scene: _Scene, ax: Axes) -> None:
+    """How far pushes had come: a line a push."""
+    for (name, spread), look in zip(scene.timeline.pushes.items(), scene.greys(), strict=False):
+        at = np.array([0.0, *spread.at_s, scene.timeline.edges_s[-1]]) * scene.time.scale
+        share = np.array([0.0, *spread.share, spread.share[-1]]) * 100
+        ax.fill_between(at, 0.0, share, step="post", color=look["color"], alpha=0.12, lw=0)
+        ax.plot(at, share, drawstyle="steps-post", label=folded(name, 22), **look)
+    ax.set_ylim(0.0, 103.0)
+    ax.set_ylabel("push at\nproxies (%)", fontsize=_LABEL)
+    scene.legend(ax)
 
 
-class _Capacity:
-    """Replicas at work."""
-
-    @staticmethod
-    def draw(scene: _Scene, ax: Axes) -> None:
-        """A line a service or proxy."""
-        highest = 1.0
-        for (name, share), look in zip(_capacities(scene.timeline).items(), scene.greys(), strict=False):
-            scene.line(ax, share * 100, folded(name, 22), **look)
-            highest = max(highest, float(share.max()))
-        ax.set_ylim(0.0, 103.0 * highest)
-        ax.set_ylabel("replicas at\nwork (%)", fontsize=_LABEL)
-        scene.legend(ax)
+def _capacity(scene: _Scene, ax: Axes) -> None:
+    """Replicas at work: a line a service or proxy."""
+    highest = 1.0
+    for (name, share), look in zip(_capacities(scene.timeline).items(), scene.greys(), strict=False):
+        scene.line(ax, share * 100, folded(name, 22), **look)
+        highest = max(highest, float(share.max()))
+    ax.set_ylim(0.0, 103.0 * highest)
+    ax.set_ylabel("replicas at\nwork (%)", fontsize=_LABEL)
+    scene.legend(ax)
 
 
-class _Caches:
-    """Hit ratios."""
-
-    @staticmethod
-    def draw(scene: _Scene, ax: Axes) -> None:
-        """A line a cache."""
-        for (name, ratio), look in zip(_hit_ratios(scene.timeline).items(), scene.greys(), strict=False):
-            scene.line(ax, ratio * 100, folded(name, 22), **look)
-        ax.set_ylim(0.0, 103.0)
-        ax.set_ylabel("hit ratio\n(%)", fontsize=_LABEL)
-        scene.legend(ax)
+def _caches(scene: _Scene, ax: Axes) -> None:
+    """Hit ratios: a line a cache."""
+    for (name, ratio), look in zip(_hit_ratios(scene.timeline).items(), scene.greys(), strict=False):
+        scene.line(ax, ratio * 100, folded(name, 22), **look)
+    ax.set_ylim(0.0, 103.0)
+    ax.set_ylabel("hit ratio\n(%)", fontsize=_LABEL)
+    scene.legend(ax)
 
 
 def _label(scene: _Scene, told: Told, rows: int, marks: Sequence[_Mark]) -> None:

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 
 from meshsim.architectures.describe import edges
 from meshsim.architectures.plane import Plane
-from meshsim.architectures.rewrites import ZTUNNEL
+from meshsim.architectures.rewrites import ZTUNNEL, is_library, is_sidecar
 from meshsim.architectures.walk import chain_of
 from meshsim.errors import UsageError
 
@@ -74,7 +74,7 @@ def _add_chain(picture: Picture, sender: str, stations: list[str]) -> None:
     for station in stations:
         if station == ZTUNNEL:
             ztunnels += 1
-        elif not station.startswith(("sidecar@", "library@")):  # the one is drawn beside, the other within its caller
+        elif not (is_sidecar(station) or is_library(station)):  # the one is drawn beside, the other within its caller
             picture.edges[at, station] = ztunnels
             at, ztunnels = station, 0
             if station != callee:

@@ -12,7 +12,7 @@ from matplotlib.colors import Colormap, Normalize
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
-from meshsim.architectures.rewrites import ZTUNNEL
+from meshsim.architectures.rewrites import ZTUNNEL, library_of, sidecar_of
 from meshsim.charts.layout import (
     CLIENT,
     LABEL_TOP,
@@ -57,11 +57,11 @@ class _Paint:
     def began(self, name: str) -> int:
         """Failed requests whose failure began there, or in the library within."""
         began = self.found.began_at()
-        return began.get(name, 0) + began.get(f"library@{name}", 0)
+        return began.get(name, 0) + began.get(library_of(name), 0)
 
     def label(self, name: str) -> str:
         """Name, and the shares of failures that began there and in the sidecar beside it."""
-        beside = f"sidecar@{name}"
+        beside = sidecar_of(name)
         lines = [name]
         if began := self.began(name):
             lines.append(percent(self.share(began)))
@@ -154,7 +154,7 @@ def _draw_nodes(picture: Picture, ax: Axes, paint: _Paint) -> None:
     for name, (x, y) in picture.places.items():
         role = CLIENT if name == CLIENT else "proxy" if name in picture.shared else "app"
         if name in beside:
-            sidecar = f"sidecar@{name}"
+            sidecar = sidecar_of(name)
             ax.scatter(x - SIDECAR, y, marker=SHAPES["proxy"], s=70, color=[paint.face(sidecar)], gid=sidecar, **rim)
         face = paint.theme.muted if role == CLIENT and not paint.began(name) else paint.face(name)
         ax.scatter(x, y, marker=SHAPES[role], s=150, color=[face], gid=name, **rim)

@@ -14,13 +14,14 @@ from meshsim.charts import frames
 from meshsim.charts.quantities import plain
 from meshsim.charts.style import Look, canvas, folded
 from meshsim.errors import UsageError
+from meshsim.metastable.words import SHORT, WORDS
 from meshsim.results.text import duration
 
 if TYPE_CHECKING:
     import pandas as pd
 
 #: Of M. Okabe and K. Ito (see `meshsim.charts.style`); dark ink can be read on each of them.
-WORD_COLOURS: Final = {"stable": "#56B4E9", "vulnerable": "#F0E442", "stuck": "#D55E00"}
+WORD_COLOURS: Final[dict[str, str]] = dict(zip(WORDS, ("#56B4E9", "#F0E442", "#D55E00"), strict=True))
 _INK: Final = "#000000"
 _COLUMNS = ["architecture", "proxies", "policy", "load", "word", "share", "back_s", "ended_by"]
 _MOST_CELLS: Final = 20  # along an axis
@@ -115,7 +116,8 @@ def _words(row: dict[Any, Any]) -> tuple[str, str]:
     head = row["word"] if row["share"] == 1.0 else f"{row['word']} {row['share']:.0%}"
     if row["word"] == "stable":
         return head, "" if _absent(row["back_s"]) else f"back in {duration(float(row['back_s']))}"
-    return head, "" if _absent(row["ended_by"]) else f"ended by {row['ended_by'].removesuffix(' to 50 %')}"
+    ended_by = row["ended_by"]
+    return head, "" if _absent(ended_by) else f"ended by {SHORT.get(ended_by, ended_by)}"
 
 
 def _absent(value: object) -> bool:

@@ -14,7 +14,7 @@ from matplotlib.patheffects import withStroke
 
 from meshsim.architectures import lower
 from meshsim.architectures.plane import Plane
-from meshsim.architectures.rewrites import ZTUNNEL
+from meshsim.architectures.rewrites import ZTUNNEL, sidecar_of
 from meshsim.charts.layout import (
     CLIENT,
     LABEL_TOP,
@@ -72,7 +72,7 @@ class _Paint:
         if self.result is None:
             return text
         text += "\nno limit" if self.busy(name) is None else f"\n{percent(self.busy(name))}"
-        beside = f"sidecar@{name}"
+        beside = sidecar_of(name)
         return f"{text}\nsidecar {percent(self.busy(beside))}" if beside in self.result.by_service else text
 
 
@@ -153,7 +153,7 @@ def _draw_nodes(plane: Plane, picture: Picture, ax: Axes, paint: _Paint, ink: st
     halo = [withStroke(linewidth=2.5, foreground=paint.paper)]
     for name, (x, y) in picture.places.items():
         role = CLIENT if name == CLIENT else "proxy" if name in picture.shared else "app"
-        sidecar = f"sidecar@{name}" if name in beside else None
+        sidecar = sidecar_of(name) if name in beside else None
         if sidecar:
             _draw_node(ax, (x - SIDECAR, y), sidecar, "proxy", 70, paint, ink)
         _draw_node(ax, (x, y), name, role, 150, paint, ink)

@@ -97,7 +97,7 @@ def blast(
         say("the topology's own events are left out: --events lets them strike, one at a time")
 
     import meshsim
-    from meshsim.blasts.blasting import DEFAULT_ARCHITECTURES
+    from meshsim.simulate import DEFAULT_ARCHITECTURES
 
     architectures = split_architectures(arch) or DEFAULT_ARCHITECTURES
     if dry_run:

@@ -2,8 +2,8 @@
 
 Two ways to decide, both with a promised probability of a false alarm:
 
-- `FixedAnalysis` waits for a number of requests and decides once.
-- `SequentialAnalysis` decides as soon as it can: A. Wald, "Sequential Analysis" (1947), the sequential probability
+- `FixedTest` waits for a number of requests and decides once.
+- `SequentialTest` decides as soon as it can: A. Wald, "Sequential Analysis" (1947), the sequential probability
   ratio test. It needs fewer requests in the mean, and may be looked at as often as one likes.
 
 Neither holds any state. A control process gives the requests and failures since the canary began, at every look; the
@@ -34,7 +34,7 @@ _NO_DRIFT: Final = 1e-6  # exponents nearer to 0 than this: Wald's formulas divi
 
 
 @dataclass(frozen=True)
-class FixedAnalysis:
+class FixedTest:
     """One decision after a number of requests: the alarm is raised if more than `limit` of them failed.
 
     Attributes
@@ -53,7 +53,7 @@ class FixedAnalysis:
 
     Examples
     --------
-    >>> analysis = FixedAnalysis(requests=1000, baseline=0.01, false_alarm=0.05)
+    >>> analysis = FixedTest(requests=1000, baseline=0.01, false_alarm=0.05)
     >>> analysis.limit
     15
     >>> round(analysis.false_alarm_rate(), 4), round(analysis.power(0.02), 4)
@@ -122,7 +122,7 @@ class Characteristic:
 
 
 @dataclass(frozen=True)
-class SequentialAnalysis:
+class SequentialTest:
     """Wald's sequential probability ratio test of a bad share of failures against the usual one.
 
     The likelihood ratio says how much likelier the outcomes so far are at the bad share than at the baseline.
@@ -156,7 +156,7 @@ class SequentialAnalysis:
 
     Examples
     --------
-    >>> analysis = SequentialAnalysis(baseline=0.01, bad=0.02, false_alarm=0.05, miss=0.1)
+    >>> analysis = SequentialTest(baseline=0.01, bad=0.02, false_alarm=0.05, miss=0.1)
     >>> analysis.decide(100, 2), analysis.decide(300, 0), analysis.decide(100, 7)
     ('go on', 'pass', 'alarm')
     >>> usual, worse = analysis.exact(0.01), analysis.exact(0.02)

@@ -9,7 +9,7 @@ from meshsim.control.numbers import real_number
 from meshsim.control.reach import Reach, check
 from meshsim.control.window import number_of
 from meshsim.engines.pack import FAILURES
-from meshsim.engines.running import REFUSING, REFUSING_NEW, SILENT, UP
+from meshsim.engines.running import REFUSING, REFUSING_NEW, SERVING, SILENT, UP
 
 
 class Breaking(Reach):
@@ -56,7 +56,7 @@ class Breaking(Reach):
         """Whether a replica serves: a request may have taken it down."""
         self._arrive()
         (row,) = self._rows(service, [replica])
-        return self._run.condition(row) in (UP, REFUSING_NEW)
+        return self._run.condition(row) in SERVING
 
     def leave_endpoints(self, service: str, replicas: Collection[int] | None = None) -> None:
         """From now on nobody chooses these replicas; what they have they finish.

@@ -1,4 +1,4 @@
-"""What a control process sees of a run and may change (rules G1-G8)."""
+"""What a control process sees of a run and may change (rules G1-G14)."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from meshsim.engines import program as p
 from meshsim.engines.record import Happening
 from meshsim.engines.running import Run, Totals
 from meshsim.errors import UsageError
+from meshsim.model.traffic import SCALABLE
 
 #: Load balancers that need no tables.
 _BALANCERS = {"random": p.RANDOM, "round_robin": p.ROUND_ROBIN, "least_request": p.LEAST_REQUEST}
@@ -149,7 +150,7 @@ class Control(Breaking):
         """
         number = number_of(stream, self._program.stream_names, "stream")
         kind = self._plane.entries[number][0].arrivals.kind
-        if kind in ("closed", "mmpp", "rate", "spike"):
+        if kind not in SCALABLE:
             raise UsageError(f"changing the load of '{stream}' is not supported yet: its arrivals are '{kind}'")
         load = real_number(load, f"load of '{stream}'")
         check(0.0 <= load < math.inf, f"a load is 0 or more and finite, not {load}")

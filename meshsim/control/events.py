@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Any
-
-import simpy
 
 from meshsim.control import people
 from meshsim.control.control import Control
-from meshsim.control.faults import Strikes
+from meshsim.control.faults import OrdinaryFaults
 from meshsim.control.health import Health
 from meshsim.control.pushing import Pushing
-from meshsim.control.rollout import RollOut
+from meshsim.control.reach import Steps
+from meshsim.control.rollout import Delivery
+from meshsim.errors import UsageError
 from meshsim.model.changes import pushes_of
 from meshsim.model.faults import Event
 from meshsim.model.rollouts import BUILT_IN, ControlPlane, People, Rollout
@@ -44,21 +42,21 @@ class Events:
         """What it is called in texts."""
         return "events"
 
-    def __call__(self, control: Control) -> Generator[simpy.Event, Any, None]:
+    def __call__(self, control: Control) -> Steps:
         """Begin everything; each waits for its time."""
         env = control.env
         health = Health(control, self.control_plane)
-        faults = Strikes(control, health)
+        faults = OrdinaryFaults(control, health)
         pushed = [event for event in self.events if event.push is not None]
         pushes = pushes_of(self.events)
         for event in self.events:
             if event.fault is not None:
                 env.process(faults.strikes(event))
-        going: list[RollOut] = []
+        going: list[Delivery] = []
         if pushes:
             pushing = Pushing(control, health, self.control_plane, pushes, self.first_configuration)
             going = [
-                RollOut(control, pushing, push, number, rollout)
+                Delivery(control, pushing, push, number, rollout)
                 for number, (push, rollout) in enumerate(zip(pushes, self.rollouts, strict=True))
             ]
             for one, event in zip(going, pushed, strict=True):
@@ -79,5 +77,8 @@ def events_of(topology: Topology, people_most_s: float | None = None) -> Events 
         return None
     pushes = pushes_of(topology.events)
     known = {**BUILT_IN, **topology.rollouts}
+    for push in pushes:
+        if push.rollout not in known:
+            raise UsageError(f"there is no rollout '{push.rollout}'; there is {', '.join(known)}")
     rollouts = tuple(known[push.rollout] for push in pushes)
     return Events(topology.events, rollouts, topology.control_plane, topology.people, people_most_s)

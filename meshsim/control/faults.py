@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Iterable
+from collections.abc import Iterable
 from typing import Any
-
-import simpy
 
 from meshsim.control.control import Control
 from meshsim.control.health import Health
 from meshsim.control.instances import Instance, named, standing
 from meshsim.control.overlaps import Overlaps, Undo
-from meshsim.control.reach import instant_ns
+from meshsim.control.reach import Steps, instant_ns
 from meshsim.engines.record import BEGINS, ENDS, KILLS, NO_EFFECT, STOPS
 from meshsim.model import faults as f
 from meshsim.model.faults import Event
 
-Steps = Generator[simpy.Event, Any, None]
 _NOTHING = "there is nothing of that kind in this architecture"
 
 
-class Strikes:
+class OrdinaryFaults:
     """The ordinary faults of one run."""
 
     def __init__(self, control: Control, health: Health) -> None:

@@ -2,22 +2,22 @@
 
 Kubernetes: a kubelet finds out within about a second that a container has exited (its relist period), and by the
 readiness probe after 3 failures, 10 s apart (the probe's defaults), that a replica does not answer any more. Then the
-control plane tells the proxies. All of it is one lag here, which the control plane's own absence makes longer.
+control plane tells the proxies. All of it is one lag here, which the control plane's own absence makes longer. What
+the messages of pushes pass (`behind`) is nothing to it: endpoints are told another way (assumed).
 
 A replica may be held down by several faults; it is as the worst of them makes it, and up again when the last one ends.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator
-from typing import Any, Literal
-
-import simpy
+from collections.abc import Callable, Collection
+from typing import Literal
 
 from meshsim.architectures.rewrites import sidecar_of
 from meshsim.control.control import Control
 from meshsim.control.instances import Instance, by_name, listed_as
 from meshsim.control.overlaps import Undo
+from meshsim.control.reach import Steps
 from meshsim.model.rollouts import ControlPlane
 
 Down = Literal["exit", "silent"]
@@ -153,7 +153,7 @@ class Health:
         assert lag_s is not None, "only something bad makes a replica less than ready"
         self.control.env.process(self._follows(place, lag_s, self.changes[place]))
 
-    def _follows(self, place: Instance, lag_s: float, change: int) -> Generator[simpy.Event, Any, None]:
+    def _follows(self, place: Instance, lag_s: float, change: int) -> Steps:
         """Let the endpoints show a change when it has been noticed and told, unless it is none any more by then."""
         yield self.control.env.timeout(lag_s)
         yield self.control.env.timeout(self._told_s())
@@ -169,8 +169,5 @@ class Health:
     def _told_s(self) -> float:
         """How long a change of the endpoints takes from now until proxies know it; they keep what they know before."""
         now_s = self.control.now_s
-        begins_s = now_s + self.control_plane.debounce_s
-        for since_s, until_s in self.control_plane.down:
-            if since_s <= begins_s < until_s:
-                begins_s = until_s
+        begins_s = self.control_plane.up_from_s(now_s + self.control_plane.debounce_s)
         return begins_s + self.control_plane.delay_s - now_s

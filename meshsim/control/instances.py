@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from meshsim.architectures.plane import Plane, PlaneService, Routed
-from meshsim.architectures.rewrites import GATEWAY, sidecar_of
+from meshsim.architectures.rewrites import GATEWAY, beside_whom, is_waypoint, sidecar_of
 from meshsim.architectures.walk import every_step
 from meshsim.model.faults import OF_POLICIES, ROUTED, Push
 
@@ -29,7 +29,7 @@ def by_name(plane: Plane, service: str) -> PlaneService | None:
 def named(plane: Plane, service: str) -> list[str]:
     """Services and proxies that a fault's `service` means: ``waypoint`` all of them, where no service has that name."""
     if by_name(plane, service) is None and service == "waypoint":
-        return [one.name for one in plane.services if one.name.startswith("waypoint@")]
+        return [one.name for one in plane.services if is_waypoint(one.name)]
     return [one.name for one in plane.services if one.name == service]
 
 
@@ -45,10 +45,8 @@ def standing(plane: Plane, *, node: int | None = None, zone: int | None = None) 
 
 def listed_as(instance: Instance, plane: Plane) -> Instance:
     """Whose place among the endpoints depends on an instance: a pod is ready when its sidecar is, too."""
-    host = instance.service.partition("@")[2]
-    if host and sidecar_of(host) == instance.service and by_name(plane, host) is not None:
-        return Instance(host, instance.number)
-    return instance
+    host = beside_whom(instance.service)
+    return Instance(host, instance.number) if by_name(plane, host) is not None else instance
 
 
 def in_scope(plane: Plane, push: Push, configuration: int) -> list[Instance]:
@@ -72,7 +70,7 @@ def in_scope(plane: Plane, push: Push, configuration: int) -> list[Instance]:
             one
             for one in proxies
             if one.name == sidecar_of(scope.name)
-            or (one.name.startswith("waypoint@") and _carries(one, scope.name))
+            or (is_waypoint(one.name) and _carries(one, scope.name))
             or (_is_about_calls(push) and _acts(one, scope.name, configuration))
         ]
         return _all(own or [one for one in proxies if one.name == GATEWAY])

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from typing import Any
-
-import simpy
+from collections.abc import Sequence
 
 from meshsim.control.control import Control
 from meshsim.control.overlaps import Overlaps
-from meshsim.control.reach import instant_ns
-from meshsim.control.rollout import RollOut
+from meshsim.control.reach import Steps, instant_ns
+from meshsim.control.rollout import Delivery
 from meshsim.control.window import TrafficWindow
 from meshsim.engines.record import ACT, ALARM, SKIPPED
 from meshsim.model.rollouts import People
 
-Steps = Generator[simpy.Event, Any, None]
 _PATIENCE_S = 1.0  # between two looks whether a rollout is still under way
 _ABSENT = 0.5  # of the usual good answers: fewer raise the alarm, too (assumed)
 _ENOUGH = 20  # good answers in one look without which nobody can say what is usual (assumed)
 
 
-def watch(control: Control, spec: People, pushes: Sequence[RollOut], most_s: float | None, overlaps: Overlaps) -> Steps:
+def watch(
+    control: Control, spec: People, pushes: Sequence[Delivery], most_s: float | None, overlaps: Overlaps
+) -> Steps:
     """Raise an alarm when a tenant's share of failures is too high, and take back what is out.
 
     Parameters

@@ -10,9 +10,8 @@ is not there: assumed).
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Generator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import simpy
 
@@ -22,10 +21,10 @@ from meshsim.control.control import Control
 from meshsim.control.health import Health
 from meshsim.control.instances import Instance, by_name
 from meshsim.control.overlaps import Undo
+from meshsim.control.reach import Steps
 from meshsim.model.faults import CrashOnLoad, CrashOnRequest, MemoryGrowth, Push
 from meshsim.model.rollouts import ControlPlane
 
-Steps = Generator[simpy.Event, Any, None]
 _TRIES_S = 1.0  # between two tries to reach the proxies (assumed)
 _RELIST_S = 1.0  # a kubelet looks so often whether its containers run
 _BACKOFF_MOST_S = 300.0  # of CrashLoopBackOff, which doubles from restart to restart
@@ -108,9 +107,9 @@ class Pushing:
 
     def _is_there(self) -> Steps:
         """Wait until the control plane is up, and what its messages pass is there."""
-        for since_s, until_s in self.spec.down:
-            if since_s <= self.control.now_s < until_s:
-                yield self.env.timeout(until_s - self.control.now_s)
+        up_from_s = self.spec.up_from_s(self.control.now_s)
+        if up_from_s > self.control.now_s:
+            yield self.env.timeout(up_from_s - self.control.now_s)
         while self.spec.behind == "gateway" and not self._passes_gateway():
             yield self.env.timeout(_TRIES_S)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Generator
+from typing import Any
 
 import simpy
 
@@ -16,6 +17,8 @@ from meshsim.engines.running import Changeable, Run
 from meshsim.engines.tables import Distributions
 from meshsim.errors import UsageError
 from meshsim.model.distributions import Distribution
+
+Steps = Generator[simpy.Event, Any, None]  # of a control process
 
 
 class Reach:

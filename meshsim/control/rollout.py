@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import math
-from collections.abc import Generator
 from itertools import pairwise
 from typing import Any, Literal
 
-import simpy
-
-from meshsim.control import analysis
+from meshsim.control.analysis import FixedTest, SequentialTest
 from meshsim.control.control import Control
 from meshsim.control.instances import Instance, by_name, differs, in_scope
 from meshsim.control.pushing import Pushing
+from meshsim.control.reach import Steps
 from meshsim.engines.record import ALARM, BEGINS, GOES_BACK, IS_BACK, IS_OUT, NO_EFFECT, REJECTED
-from meshsim.model.faults import Push
-from meshsim.model.rollouts import FixedAnalysis, Rollout, SequentialAnalysis
+from meshsim.model.faults import Push, rounded_up
+from meshsim.model.rollouts import Analysis, FixedAnalysis, Rollout
 
-Steps = Generator[simpy.Event, Any, None]
 LOOK_S = 5.0  # between two looks of an automatic analysis (assumed)
 
 
-class RollOut:
+class Delivery:
     """One push on its way out, and back."""
 
     def __init__(self, control: Control, pushing: Pushing, push: Push, number: int, rollout: Rollout) -> None:
@@ -32,7 +28,7 @@ class RollOut:
         self.number = number  # its bit
         self.rollout = rollout
         self.waves = self._waves()
-        self.analysis = None if rollout.analysis is None else _analysis(rollout.analysis, len(self.waves))
+        self.test = None if rollout.analysis is None else _test(rollout.analysis, len(self.waves))
         self.reached: list[Instance] = []
         self.before: dict[Instance, tuple[int, int]] = {}  # what each had answered, and failed, when a wave was out
         self.state: Literal["waits", "goes out", "is out", "goes back", "is back", "was rejected"] = "waits"
@@ -93,7 +89,7 @@ class RollOut:
         plane = self.control.plane
         # first those whose requests can show whether it is bad
         everybody.sort(key=lambda one: (not differs(plane, one.service, alone), _shuffled(one)))
-        left = math.ceil(self.push.reaches * len(everybody) - 1e-9)
+        left = rounded_up(self.push.reaches, len(everybody))
         waves = []
         for wave in self._divided(everybody):
             waves.append(wave[:left])
@@ -105,7 +101,7 @@ class RollOut:
         if rollout.by == "all":
             return [everybody]
         if rollout.by == "share":
-            upto = [0, *(math.ceil(share * len(everybody) - 1e-9) for share in rollout.steps)]
+            upto = [0, *(rounded_up(share, len(everybody)) for share in rollout.steps)]
             return [everybody[a:b] for a, b in pairwise(upto)]
         groups: dict[Any, list[Instance]] = {}
         for one in everybody:
@@ -134,17 +130,17 @@ class RollOut:
     def _bakes(self) -> Steps:
         """Wait before the next wave, looking whether this one is bad."""
         until_s = self.control.now_s + self.rollout.bake_s
-        if self.rollout.by == "all" and self.analysis is None:
+        if self.rollout.by == "all" and self.test is None:
             return
         self.before = {one: self.control.answered(one.service, [one.number]) for one in self.reached}
-        has_passed = self.analysis is None
+        has_passed = self.test is None
         while self.control.now_s < until_s and self.state == "goes out":
             yield self.control.env.timeout(min(LOOK_S, until_s - self.control.now_s))
-            if self.state != "goes out" or self.rollout.rollback != "auto" or self.analysis is None:
+            if self.state != "goes out" or self.rollout.rollback != "auto" or self.test is None:
                 continue
             down = [one for one in self.reached if not self.control.is_up(one.service, one.number)]
             answered, failed = self._answers()
-            decision = "go on" if has_passed else self.analysis.decide(answered, failed)
+            decision = "go on" if has_passed else self.test.decide(answered, failed)
             has_passed |= decision == "pass"
             if down or decision == "alarm":
                 why = f"{len(down)} of {len(self.reached)} proxies with it are down" if down else ""
@@ -161,14 +157,12 @@ class RollOut:
         return answered, failed
 
 
-def _analysis(
-    spec: FixedAnalysis | SequentialAnalysis, waves: int
-) -> analysis.FixedAnalysis | analysis.SequentialAnalysis:
+def _test(spec: Analysis, waves: int) -> FixedTest | SequentialTest:
     """Test each wave anew, once: all these tests together keep the promise about false alarms (Bonferroni)."""
     false_alarm = spec.false_alarm / max(waves, 1)
     if isinstance(spec, FixedAnalysis):
-        return analysis.FixedAnalysis(spec.requests, spec.baseline, false_alarm)
-    return analysis.SequentialAnalysis(spec.baseline, spec.bad, false_alarm, spec.miss)
+        return FixedTest(spec.requests, spec.baseline, false_alarm)
+    return SequentialTest(spec.baseline, spec.bad, false_alarm, spec.miss)
 
 
 def _shuffled(one: Instance) -> bytes:

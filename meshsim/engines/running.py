@@ -1,4 +1,4 @@
-"""A run under way: what control processes and snapshots see of an engine, whichever it is (rules G1-G8)."""
+"""A run under way: what control processes and snapshots see of an engine, whichever it is (rules G1-G14)."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ Changeable = Literal["calls", "replicas", "services", "versions"]
 #: What a replica does with messages: serves them, refuses connections (its host is there), nothing (rule G10), or
 #: serves those alone that come over a connection that was open before (rule G13).
 UP, REFUSING, SILENT, REFUSING_NEW = range(4)
+SERVING = (UP, REFUSING_NEW)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,15 +11,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from meshsim.engines.record import BATCHES, DEGRADED, Record
-
-Word = Literal["stable", "vulnerable", "stuck"]
-WORDS: Final[tuple[Word, ...]] = ("stable", "vulnerable", "stuck")  # from good to bad
+from meshsim.metastable.words import WORDS, Word
 
 BACK: Final = 0.95
 """Goodput has come back when it is this share of what it was before the trigger (part of the definition)."""

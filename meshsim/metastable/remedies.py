@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
-
-import simpy
+from typing import Any
 
 from meshsim.architectures.plane import Plane
 from meshsim.control import Control
+from meshsim.control.reach import Steps
+from meshsim.metastable.words import RESTART, SHED
 from meshsim.model.policies import Policy
 from meshsim.model.topology import Topology
+from meshsim.model.traffic import SCALABLE
 
-Steps = Generator[simpy.Event, Any, None]
-
-SHED, RETRIES_OFF, RESTART = "load shed to 50 %", "retries off", "restart"
-#: In the order in which they are tried: what harms users least comes first.
-REMEDIES: Final = (SHED, RETRIES_OFF, RESTART)
 _SHED_TO = 0.5  # of the load (assumed)
 _RESTARTS_IN_S = 1.0  # a process, not a machine (assumed)
 _LOOKS_FOR_S = 1.0  # how long it is looked where requests stand in line (assumed)
-#: Arrivals whose rate cannot be changed in a run (rule G5).
-_UNSHEDDABLE = frozenset({"closed", "mmpp", "rate", "spike"})
 
 
 def without_retries(topology: Topology) -> Topology:
@@ -89,7 +83,7 @@ def possible(kind: str, plane: Plane) -> bool:
 
 
 def _sheddable(plane: Plane) -> Sequence[str]:
-    return [stream.name for stream, _ in plane.entries if stream.arrivals.kind not in _UNSHEDDABLE]
+    return [stream.name for stream, _ in plane.entries if stream.arrivals.kind in SCALABLE]
 
 
 def _sheds(control: Control) -> Any:

@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from meshsim.metastable import report
-from meshsim.metastable.goodput import Seen, Word
+from meshsim.metastable.goodput import Seen
+from meshsim.metastable.words import Word
 from meshsim.results import html
 from meshsim.results.intervals import finite
 from meshsim.results.manifest import Timing, versions

@@ -19,9 +19,10 @@ from meshsim.control.numbers import real_number
 from meshsim.engines import EngineName
 from meshsim.engines.record import BATCHES, NO_EFFECT
 from meshsim.errors import UsageError
-from meshsim.metastable.goodput import Goodput, Seen, Word, goodput, majority
-from meshsim.metastable.remedies import REMEDIES, Remedy, possible, without_retries
+from meshsim.metastable.goodput import Goodput, Seen, goodput, majority
+from meshsim.metastable.remedies import Remedy, possible, without_retries
 from meshsim.metastable.result import Metastability, Point, Setting
+from meshsim.metastable.words import REMEDIES, Word
 from meshsim.model.faults import INSTANTS, Event
 from meshsim.model.load import load
 from meshsim.model.topology import Topology
@@ -138,11 +139,11 @@ def metastability(
     """
     started = time.perf_counter()
     times = _checked_times(warmup_s, for_s, recovery_s)
-    place = _Place(topology, tuple(overrides), times, _text_of(trigger, topology, overrides))
+    reader = _Reader(topology, tuple(overrides), times, _text_of(trigger, topology, overrides))
     names = [parse_architecture(one).label for one in architectures]
     grid = _grid(names, loads, policies, proxies)
     common = {"engine": engine, "seed": seed, "replications": replications, "warmup_s": times.warmup_s}
-    read = {setting: place.read(setting, policies) for setting in grid}
+    read = {setting: reader.read(setting, policies) for setting in grid}
     first = read[grid[0]]
     settings = settings_of(_calm(first), duration_s=None, jobs=jobs, **common)  # type: ignore[arg-type]
     compile_engine(engine, lower(first, names[0]), quiet)
@@ -152,7 +153,7 @@ def metastability(
     return Metastability(
         name=first.name,
         digest=load(topology, overrides=overrides).digest,
-        trigger=place.trigger,
+        trigger=reader.trigger,
         for_s=times.trigger_s,
         recovery_s=times.recovery_s,
         points=tuple(points),
@@ -229,7 +230,7 @@ def _grid(
 
 
 @dataclass(slots=True)
-class _Place:
+class _Reader:
     """Reads the topology of each point."""
 
     source: Source

@@ -19,6 +19,17 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 
+def rounded_up(share: float, total: int) -> int:
+    """How many a share of `total` is, rounded up, but not for what floating point adds to it.
+
+    Examples
+    --------
+    >>> rounded_up(0.5, 5), rounded_up(0.07, 100)
+    (3, 7)
+    """
+    return math.ceil(share * total - 1e-9)
+
+
 class Replicas(_Frozen):
     """How many replicas a fault meets, the first ones always; all if both fields are None."""
 
@@ -34,7 +45,7 @@ class Replicas(_Frozen):
         (5, 2, 3)
         """
         if self.share is not None:
-            return min(total, math.ceil(self.share * total - 1e-9))
+            return min(total, rounded_up(self.share, total))
         return total if self.count is None else min(total, self.count)
 
 

@@ -95,6 +95,20 @@ class ControlPlane(_Frozen):
         """
         return int(min(15.0 + 5.0 * self.cores, 100.0))
 
+    def up_from_s(self, at_s: float) -> float:
+        """When it is up that somebody needs at a time: then, or when it is back.
+
+        Examples
+        --------
+        >>> plane = ControlPlane(down=((10.0, 20.0), (20.0, 30.0)))
+        >>> plane.up_from_s(9.0), plane.up_from_s(15.0), plane.up_from_s(30.0)
+        (9.0, 30.0, 30.0)
+        """
+        for since_s, until_s in self.down:
+            if since_s <= at_s < until_s:
+                at_s = until_s
+        return at_s
+
 
 def _lognormal(p50: float, p99: float) -> Distribution:
     return Distribution(kind="lognormal", params=(math.log(p50), math.log(p99 / p50) / _Z99))

@@ -15,7 +15,10 @@ from meshsim.model.distributions import Distribution
 ArrivalKind = Literal["poisson", "constant", "renewal", "batch", "mmpp", "rate", "spike", "trace", "closed"]
 
 STATIONARY = frozenset({"poisson", "constant", "renewal", "batch", "mmpp", "closed"})
-"""Kinds whose rate does not change with time, so that a warm-up can be found automatically."""
+"""Kinds whose law does not change with time, so that there is a steady state, and a warm-up can be found."""
+
+SCALABLE = frozenset({"poisson", "constant", "renewal", "batch", "trace"})
+"""Kinds whose load can be changed in a run (rule G5)."""
 
 
 class _Frozen(BaseModel):

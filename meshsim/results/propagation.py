@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from meshsim.architectures.plane import Plane, PlaneService
-from meshsim.architectures.rewrites import ZTUNNEL
+from meshsim.architectures.rewrites import ZTUNNEL, is_sidecar
 from meshsim.architectures.walk import chain_of, forwards_in
 from meshsim.engines.record import DEGRADED, OUTCOMES
 from meshsim.errors import UsageError
@@ -358,7 +358,7 @@ def _is_kept(service: PlaneService, level: Level) -> bool:
     """Whether a level tells of this station; beside a map's nodes are sidecars, within them libraries."""
     if level == "hops" or service.role == "app":
         return True
-    beside = service.role == "library" or service.name == ZTUNNEL or service.name.startswith("sidecar@")
+    beside = service.role == "library" or service.name == ZTUNNEL or is_sidecar(service.name)
     return level == "map" and not beside
 
 

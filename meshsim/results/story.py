@@ -15,7 +15,7 @@ _LINES: Final = 12  # what fits beside the rest of a screen
 _LESSER: Final = (IS_OUT, KILLS, STOPS, SKIPPED)  # left out first where there are too many
 _OFTEN: Final = 4  # what happens more often than that has one line
 
-INCIDENT_WORDS = ("detected", "mitigated", "recovered")
+INCIDENT_WORDS: Final = ("detected", "mitigated", "recovered")  # attributes of `Incident`, in the order of time
 
 
 def story(timeline: Timeline) -> list[str]:
@@ -64,13 +64,7 @@ def _summary(timeline: Timeline) -> list[str]:
     if found is None:
         return ["  nothing of it had an effect on the run"] if _began(timeline.happenings) else []
     batch_s = float(timeline.edges_s[1] - timeline.edges_s[0])
-    took = ", ".join(
-        (
-            _took("detected", found, found.detected),
-            _took("mitigated", found, found.mitigated),
-            _took("recovered", found, found.recovered),
-        )
-    )
+    took = ", ".join(_took(word, found, getattr(found, word)) for word in INCIDENT_WORDS)
     return [f"  {_errors(found)}; {took} (batches of {duration(batch_s)})"]
 
 
@@ -105,6 +99,6 @@ def _at(seconds: float) -> str:
 def incident_row(found: Incident) -> list[str]:
     """An incident as cells of a table: errors at worst, bad from and until, how long each of `INCIDENT_WORDS` took."""
     bad = [None if at is None else _at(at) for at in (found.bad_from_s, found.bad_until_s)]
-    took = [found.took_s(times_s) for times_s in (found.detected, found.mitigated, found.recovered)]
+    took = [found.took_s(getattr(found, word)) for word in INCIDENT_WORDS]
     times = ["not in the run" if one is None else duration(one) for one in took]
     return [percent(found.worst_error_share), *(one or "-" for one in bad), *times]

@@ -23,10 +23,7 @@ import numpy.typing as npt
 from meshsim.architectures.plane import Plane
 from meshsim.engines.record import BATCHES, Record
 from meshsim.errors import UsageError
-
-#: Arrivals whose law does not change with time, so that there is a steady state to wait for.
-STATIONARY = frozenset({"poisson", "constant", "renewal", "batch", "mmpp", "closed"})
-
+from meshsim.model.traffic import STATIONARY
 
 #: Standard errors by which hit ratios must differ to be a transient: one in a thousand cuts of noise does (assumed).
 SURE = 4.0

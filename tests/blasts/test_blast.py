@@ -79,6 +79,22 @@ def test_without_flags_there_is_one_place_of_each_kind_and_they_are_all_among_ev
     assert {strike.name for strike in few if strike.fault is None} <= {strike.name for strike in many}
 
 
+@pytest.mark.parametrize(
+    ("arrivals", "strikes_it"),
+    [
+        ({"poisson": "60/s"}, True),
+        ({"trace": {"times": ["1s", "2s"]}}, True),
+        ({"closed": {"users": 5, "think": "1s"}}, False),
+        ({"mmpp": {"rates": ["10/s", "90/s"], "stay": ["5s", "1s"]}}, False),
+    ],
+)
+def test_load_spikes_strike_streams_whose_load_can_be_changed(arrivals: dict[str, Any], strikes_it: bool) -> None:
+    case = spec(run={"duration": "30s", "warmup": "0s"})
+    case["traffic"][0]["arrivals"] = arrivals
+    places = {strike.place for strike in strikes(ms.load(case), exhaustive=True) if strike.kind == "load_spike"}
+    assert places == {"stream to-b"} | ({"stream to-a"} if strikes_it else set())
+
+
 def test_a_mistake_in_a_route_harms_those_whose_requests_it_takes() -> None:
     slower = {"fault": {"delay": {"for": "1ms"}}}
     of_y, of_a = {"name": "of-y", "to": "c", "match": {"tenant": "y"}}, {"name": "of-a", "to": "a"}

@@ -13,7 +13,7 @@ from meshsim import charts
 from meshsim.charts.stability import WORD_COLOURS
 from meshsim.charts.style import root
 from meshsim.errors import UsageError
-from meshsim.metastable.goodput import WORDS
+from meshsim.metastable.words import WORDS
 
 WORD = {(0.2, "none"): "stable", (0.7, "none"): "stuck", (0.2, "budget"): "stable", (0.7, "budget"): "vulnerable"}
 POINTS = pd.DataFrame(

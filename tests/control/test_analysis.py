@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from meshsim.control.analysis import FixedAnalysis, SequentialAnalysis
+from meshsim.control.analysis import FixedTest, SequentialTest
 from meshsim.errors import UsageError
 
 UNLIKELY = 1e-3  # a p-value below this would make us doubt; seeds are fixed, so nothing fails by chance from day to day
 
-SMALL_STEPS = SequentialAnalysis(baseline=0.10, bad=0.12, false_alarm=0.01, miss=0.05)
-DOUBLED = SequentialAnalysis(baseline=0.01, bad=0.02, false_alarm=0.05, miss=0.1)
+SMALL_STEPS = SequentialTest(baseline=0.10, bad=0.12, false_alarm=0.01, miss=0.05)
+DOUBLED = SequentialTest(baseline=0.01, bad=0.02, false_alarm=0.05, miss=0.1)
 
 # Steps of log 3 up and down: alarm two failures ahead (ratio 9 >= 1 / 0.12), pass two successes ahead (1/9 <= 0.12).
-EVEN = SequentialAnalysis(baseline=0.25, bad=0.75, false_alarm=0.12, miss=0.12)
+EVEN = SequentialTest(baseline=0.25, bad=0.75, false_alarm=0.12, miss=0.12)
 
 
 # One decision
@@ -27,7 +27,7 @@ EVEN = SequentialAnalysis(baseline=0.25, bad=0.75, false_alarm=0.12, miss=0.12)
 @pytest.mark.parametrize("requests", [2, 17, 500, 20_000, 1_000_000])
 @pytest.mark.parametrize("baseline", [0.0, 0.0004, 0.01, 0.3])
 def test_fixed_is_a_binomial_tail(requests: int, baseline: float) -> None:
-    analysis = FixedAnalysis(requests, baseline, 0.1)
+    analysis = FixedTest(requests, baseline, 0.1)
     usual = stats.binom(requests, baseline)
     assert analysis.limit == usual.isf(0.1)
     assert usual.sf(analysis.limit) <= 0.1 < (usual.sf(analysis.limit - 1) if analysis.limit else 1.0)
@@ -39,7 +39,7 @@ def test_fixed_is_a_binomial_tail(requests: int, baseline: float) -> None:
 
 def test_fixed_by_hand() -> None:
     """Of two requests both fail with probability 0.01, one or both with 0.19: only both are rare enough."""
-    analysis = FixedAnalysis(2, 0.1, 0.05)
+    analysis = FixedTest(2, 0.1, 0.05)
     assert analysis.limit == 1
     assert analysis.false_alarm_rate() == pytest.approx(0.01)
     assert analysis.power(0.5) == pytest.approx(0.25)
@@ -48,7 +48,7 @@ def test_fixed_by_hand() -> None:
 
 @pytest.mark.parametrize("share", [0.01, 0.015, 0.02])
 def test_fixed_on_simulated_canaries(share: float) -> None:
-    analysis = FixedAnalysis(requests=2000, baseline=0.01, false_alarm=0.02)
+    analysis = FixedTest(requests=2000, baseline=0.01, false_alarm=0.02)
     failures = np.random.default_rng(11).binomial(2000, share, size=20_000)
     alarms = np.mean([analysis.decide(2000, n) == "alarm" for n in failures])
     expected = analysis.power(share)
@@ -59,7 +59,7 @@ def test_fixed_on_simulated_canaries(share: float) -> None:
 
 def test_fixed_keeps_its_promise_when_requests_come_in_lumps() -> None:
     """Looks every 1 to 400 requests: each canary is decided at another number of requests, of 800 to 1,199."""
-    analysis = FixedAnalysis(requests=800, baseline=0.01, false_alarm=0.02)
+    analysis = FixedTest(requests=800, baseline=0.01, false_alarm=0.02)
     rng = np.random.default_rng(12)
     seen, alarms = set(), 0
     for _ in range(10_000):
@@ -82,7 +82,7 @@ def test_fixed_keeps_its_promise_when_requests_come_in_lumps() -> None:
 
 
 def simulated(
-    analysis: SequentialAnalysis, share: float, runs: int, seed: int, look_every: int = 1
+    analysis: SequentialTest, share: float, runs: int, seed: int, look_every: int = 1
 ) -> tuple[np.ndarray, np.ndarray]:
     """Whether the alarm was raised, and after how many requests it was decided: by the definition, without `decide`."""
     rng = np.random.default_rng(seed)
@@ -120,7 +120,7 @@ def test_exact_is_what_simulated_canaries_do(share: float, look_every: int) -> N
 
 def test_exact_with_an_end() -> None:
     """Most canaries at a share in the middle reach the end of 300 requests undecided, and pass."""
-    short = SequentialAnalysis(baseline=0.1, bad=0.12, false_alarm=0.05, miss=0.1, most=300)
+    short = SequentialTest(baseline=0.1, bad=0.12, false_alarm=0.05, miss=0.1, most=300)
     alarm, ended = simulated(short, 0.11, 10_000, 22, look_every=20)
     assert (ended == 300).mean() > 0.5
     exact = short.exact(0.11, look_every=20)
@@ -130,7 +130,7 @@ def test_exact_with_an_end() -> None:
 
 @pytest.mark.parametrize("analysis", [SMALL_STEPS, DOUBLED, EVEN])
 @pytest.mark.parametrize("look_every", [1, 3, 100])
-def test_promises_hold_however_often_one_looks(analysis: SequentialAnalysis, look_every: int) -> None:
+def test_promises_hold_however_often_one_looks(analysis: SequentialTest, look_every: int) -> None:
     assert analysis.exact(analysis.baseline, look_every).alarm <= analysis.false_alarm
     assert analysis.exact(analysis.bad, look_every).pass_ <= analysis.miss
 
@@ -161,7 +161,7 @@ def test_small_steps_are_near_walds_approximation(share: float) -> None:
 
 
 @pytest.mark.parametrize("analysis", [SMALL_STEPS, DOUBLED])
-def test_walds_formulas_at_both_shares(analysis: SequentialAnalysis) -> None:
+def test_walds_formulas_at_both_shares(analysis: SequentialTest) -> None:
     """There h is 1 and -1, and errors are a = (1 - B) / (A - B) and b = B (A - 1) / (A - B)."""
     upper, lower = 1 / analysis.false_alarm, analysis.miss
     alarm, miss = (1 - lower) / (upper - lower), lower * (upper - 1) / (upper - lower)
@@ -173,8 +173,8 @@ def test_walds_formulas_at_both_shares(analysis: SequentialAnalysis) -> None:
         assert analysis.wald_expected_requests(share) == pytest.approx(expected, rel=1e-9)
 
 
-@pytest.mark.parametrize("analysis", [SMALL_STEPS, DOUBLED, SequentialAnalysis(0.0001, 0.5, 0.05, 0.1)])
-def test_walds_formulas_go_through_no_drift_without_a_jump(analysis: SequentialAnalysis) -> None:
+@pytest.mark.parametrize("analysis", [SMALL_STEPS, DOUBLED, SequentialTest(0.0001, 0.5, 0.05, 0.1)])
+def test_walds_formulas_go_through_no_drift_without_a_jump(analysis: SequentialTest) -> None:
     up, down = math.log(analysis.bad / analysis.baseline), math.log((1 - analysis.bad) / (1 - analysis.baseline))
     still = -down / (up - down)
     limit = math.log(1 / analysis.false_alarm) * -math.log(analysis.miss) / -(up * down)  # E[z²] = -up × down there
@@ -208,7 +208,7 @@ def test_even_steps_are_the_gamblers_ruin(share: float) -> None:
 
 def test_even_steps_with_an_end() -> None:
     """At 0.25 with four requests: alarm FF (1/16), or FS or SF (6/16) and then FF; undecided after two: 6/16."""
-    exact = SequentialAnalysis(0.25, 0.75, 0.12, 0.12, most=4).exact(0.25)
+    exact = SequentialTest(0.25, 0.75, 0.12, 0.12, most=4).exact(0.25)
     assert exact.alarm == pytest.approx(1 / 16 + 6 / 16 * 1 / 16, abs=1e-15)
     assert exact.expected_requests == pytest.approx(2 + 2 * 6 / 16, abs=1e-15)
 
@@ -218,9 +218,9 @@ def test_even_steps_looked_at_every_third_request() -> None:
 
     With three requests at most, the alarm is raised by FFF alone; with five there is a second look, after six.
     """
-    exact = SequentialAnalysis(0.25, 0.75, 0.12, 0.12, most=3).exact(0.5, look_every=3)
+    exact = SequentialTest(0.25, 0.75, 0.12, 0.12, most=3).exact(0.5, look_every=3)
     assert (exact.alarm, exact.expected_requests) == (pytest.approx(1 / 8), 3.0)
-    two_looks = SequentialAnalysis(0.25, 0.75, 0.12, 0.12, most=5).exact(0.5, look_every=3)
+    two_looks = SequentialTest(0.25, 0.75, 0.12, 0.12, most=5).exact(0.5, look_every=3)
     assert two_looks.alarm == pytest.approx(1 / 8 + 3 / 8 * 4 / 8 + 3 / 8 * 1 / 8)  # up: two or three F; down: FFF
     assert two_looks.expected_requests == pytest.approx(3 + 3 * 6 / 8)
 
@@ -229,7 +229,7 @@ def test_sequential_decisions_by_hand() -> None:
     assert EVEN.decide(0, 0) == EVEN.decide(1, 1) == EVEN.decide(4, 2) == EVEN.decide(7, 4) == "go on"
     assert EVEN.decide(2, 2) == EVEN.decide(10, 6) == EVEN.decide(100, 99) == "alarm"
     assert EVEN.decide(2, 0) == EVEN.decide(10, 4) == "pass"
-    short = SequentialAnalysis(0.25, 0.75, 0.12, 0.12, most=3)
+    short = SequentialTest(0.25, 0.75, 0.12, 0.12, most=3)
     assert short.decide(3, 2) == "pass"  # worse than not, but no proof: an alarm here could break the promise
     assert short.decide(3, 3) == short.decide(50, 26) == "alarm"
     assert short.decide(50, 25) == "pass"
@@ -241,21 +241,21 @@ def test_sequential_decisions_by_hand() -> None:
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
-        (lambda: FixedAnalysis(0, 0.01, 0.05), "requests: 1 or more, not 0"),
-        (lambda: FixedAnalysis(10.5, 0.01, 0.05), "requests: a whole number, not 10.5"),
-        (lambda: FixedAnalysis(10, 5, 0.05), "baseline: a share from 0 and below 1, not 5; 5 % is 0.05"),
-        (lambda: FixedAnalysis(10, "1%", 0.05), "baseline: a number without a unit, not '1%'"),
-        (lambda: FixedAnalysis(10, 0.01, 0.0), "false_alarm: a share above 0 and below 1, not 0"),
-        (lambda: FixedAnalysis(10, math.nan, 0.05), "baseline: a share from 0 and below 1, not nan"),
-        (lambda: FixedAnalysis(3, 0.5, 0.05), "probability 0.12 at the baseline, more than 0.05; wait for 5 requests"),
-        (lambda: FixedAnalysis(10, 0.01, 0.05).power(1.5), "share: a share from 0 and to 1, not 1.5; 1.5 % is 0.015"),
-        (lambda: FixedAnalysis(10, 0.01, 0.05).decide(3, 4), "4 failures of 3 requests cannot be"),
+        (lambda: FixedTest(0, 0.01, 0.05), "requests: 1 or more, not 0"),
+        (lambda: FixedTest(10.5, 0.01, 0.05), "requests: a whole number, not 10.5"),
+        (lambda: FixedTest(10, 5, 0.05), "baseline: a share from 0 and below 1, not 5; 5 % is 0.05"),
+        (lambda: FixedTest(10, "1%", 0.05), "baseline: a number without a unit, not '1%'"),
+        (lambda: FixedTest(10, 0.01, 0.0), "false_alarm: a share above 0 and below 1, not 0"),
+        (lambda: FixedTest(10, math.nan, 0.05), "baseline: a share from 0 and below 1, not nan"),
+        (lambda: FixedTest(3, 0.5, 0.05), "probability 0.12 at the baseline, more than 0.05; wait for 5 requests"),
+        (lambda: FixedTest(10, 0.01, 0.05).power(1.5), "share: a share from 0 and to 1, not 1.5; 1.5 % is 0.015"),
+        (lambda: FixedTest(10, 0.01, 0.05).decide(3, 4), "4 failures of 3 requests cannot be"),
         (lambda: DOUBLED.decide(3, -1), "-1 failures of 3 requests cannot be"),
-        (lambda: SequentialAnalysis(0.02, 0.02, 0.05, 0.1), "0.02 has to be above the baseline 0.02; e.g. bad=0.04"),
-        (lambda: SequentialAnalysis(0.8, 0.5, 0.05, 0.1), "0.5 has to be above the baseline 0.8; e.g. bad=0.9"),
-        (lambda: SequentialAnalysis(0.0, 0.02, 0.05, 0.1), "baseline: a share above 0 and below 1, not 0"),
-        (lambda: SequentialAnalysis(0.01, 1.0, 0.05, 0.1), "bad: a share above 0 and below 1, not 1"),
-        (lambda: SequentialAnalysis(0.01, 0.02, 0.05, 0.1, most=0), "most: 1 or more, not 0"),
+        (lambda: SequentialTest(0.02, 0.02, 0.05, 0.1), "0.02 has to be above the baseline 0.02; e.g. bad=0.04"),
+        (lambda: SequentialTest(0.8, 0.5, 0.05, 0.1), "0.5 has to be above the baseline 0.8; e.g. bad=0.9"),
+        (lambda: SequentialTest(0.0, 0.02, 0.05, 0.1), "baseline: a share above 0 and below 1, not 0"),
+        (lambda: SequentialTest(0.01, 1.0, 0.05, 0.1), "bad: a share above 0 and below 1, not 1"),
+        (lambda: SequentialTest(0.01, 0.02, 0.05, 0.1, most=0), "most: 1 or more, not 0"),
         (lambda: DOUBLED.exact(-0.1), "share: a share from 0 and to 1, not -0.1"),
         (lambda: DOUBLED.exact(0.01, look_every=0), "look_every: 1 or more, not 0"),
         (lambda: DOUBLED.exact(0.01, look_every=100_001), "look_every: 100000 or less"),

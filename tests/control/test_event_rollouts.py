@@ -13,9 +13,13 @@ import pytest
 from happening import Played, case, fault, play, play_again, prepared, push
 from scipy import stats
 
+import meshsim as ms
 from meshsim.architectures.plane import Plane
-from meshsim.control.analysis import SequentialAnalysis
+from meshsim.control.analysis import SequentialTest
+from meshsim.control.events import events_of
 from meshsim.engines.record import OK
+from meshsim.errors import UsageError
+from meshsim.model.faults import Event, Push, SlowFilter
 
 HARMLESS = {"fault": {"slow_filter": {"cpu": "1ns"}}}
 EXPIRED = {"fault": {"expired_certificate": {"to": "a"}}}
@@ -46,6 +50,13 @@ def waves(found: Played) -> list[tuple[float, list[int]]]:
 
 def out(spec: dict[str, Any], architecture: Any = "gateway", **fields: Any) -> Played:
     return play(spec, push(1.0, rollout="r", **{**HARMLESS, **fields}), architecture=architecture)
+
+
+def test_a_rollout_that_does_not_exist_is_told() -> None:
+    topology = ms.load(gateways(1, {"steps": ["100%"]}))
+    event = Event(name="p", at_s=1.0, push=Push(name="p", fault=SlowFilter(), rollout="cannary"))
+    with pytest.raises(UsageError, match="there is no rollout 'cannary'; there is all-at-once, .*, r$"):
+        events_of(topology.model_copy(update={"events": (event,)}))
 
 
 # -- waves -----------------------------------------------------------------------------------------------------------
@@ -183,7 +194,7 @@ def test_a_sequential_analysis_keeps_its_promises(share: float) -> None:
     """With looks 250 requests apart: as often as it does exactly, which at the baseline is rarer than promised."""
     rollout = {"steps": ["100%"], "bake": "60s", "analysis": {"sequential": SEQUENTIAL}}
     found = alarms(failing(share, rollout, duration_s=70.0), 150)
-    exact = SequentialAnalysis(**SEQUENTIAL).exact(share, look_every=250).alarm
+    exact = SequentialTest(**SEQUENTIAL).exact(share, look_every=250).alarm
     assert stats.binomtest(found, 150, exact).pvalue > 1e-3
     if share == SEQUENTIAL["baseline"]:
         assert exact <= 0.05

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from meshsim.metastable.goodput import WORDS
-from meshsim.metastable.remedies import REMEDIES
+from meshsim.metastable.words import REMEDIES, WORDS
 
 TEXT = (Path(__file__).parents[2] / "docs" / "metastability.md").read_text(encoding="utf-8")
 

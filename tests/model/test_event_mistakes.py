@@ -335,3 +335,4 @@ def test_hints_do_not_hide_keys_of_the_language() -> None:
     assert not set(keys.ELSEWHERE_CONTROL_PLANE) & set(keys.CONTROL_PLANE)
     assert not set(keys.ELSEWHERE_PEOPLE) & set(keys.PEOPLE)
     assert not set(keys.ELSEWHERE_TOP) & {*keys.TOP, *keys.LATER_TOP}
+    assert not set(keys.ELSEWHERE_SERVICE) & {*keys.SERVICE, *keys.LATER_SERVICE}

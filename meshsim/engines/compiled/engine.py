@@ -25,7 +25,7 @@ from meshsim.engines.nesting import circle_text
 from meshsim.engines.policies import ring_tables
 from meshsim.engines.program import CLOSED, Program
 from meshsim.engines.record import BATCHES, Record
-from meshsim.engines.running import REFUSING, REFUSING_NEW, UP, Changeable, Totals, summed
+from meshsim.engines.running import REFUSING, SERVING, Changeable, Totals, summed
 from meshsim.errors import EngineLimit, InternalError
 
 
@@ -271,7 +271,7 @@ class CompiledRun:
         service = int(self.program.replicas["service"][replica])
         self.kernel.stations["condition"][replica] = condition
         self._count_working(service)
-        if condition in (UP, REFUSING_NEW):
+        if condition in SERVING:
             return
         number = replica - int(self.program.services["first_replica"][service])
         self._start_cold(service, number, number + 1)
@@ -290,7 +290,7 @@ class CompiledRun:
         counters.settle_one(self._tables(), service)
         row = self.kernel.services[service]
         mine = slice(int(row["first_replica"]), int(row["first_replica"] + row["replicas"]))
-        is_up = np.isin(self.kernel.stations["condition"][mine], (UP, REFUSING_NEW))
+        is_up = np.isin(self.kernel.stations["condition"][mine], SERVING)
         stands_still = self.kernel.queues["frozen"][self.program.replicas["first_queue"][mine]] != 0
         self.kernel.meters["working"][service] = np.count_nonzero(is_up & ~stands_still)
 

@@ -12,7 +12,7 @@ from meshsim.engines.buckets import COARSE_BUCKETS, FINE_BUCKETS
 from meshsim.engines.jit import compiled
 from meshsim.engines.program import Program
 from meshsim.engines.record import BATCHES, Record
-from meshsim.engines.running import REFUSING, REFUSING_NEW, UP, Changeable, Totals, summed
+from meshsim.engines.running import REFUSING, SERVING, Changeable, Totals, summed
 from meshsim.engines.simpy.caches import Caches
 from meshsim.engines.simpy.clients import Clients
 from meshsim.engines.simpy.clock import Clock, Occupancy
@@ -335,7 +335,7 @@ class SimpyRun:
         station.condition = condition
         here = self.plant.replicas[replica]
         self._count_working(here.service)
-        if condition in (UP, REFUSING_NEW):
+        if condition in SERVING:
             return
         self.caches.start_cold(here.service, here.number, here.number + 1)
         for frame, process in station.falling():
@@ -347,7 +347,7 @@ class SimpyRun:
         row, meter = self.plant.services[service], self.meters[service]
         meter.settle()
         meter.working = sum(
-            station.condition in (UP, REFUSING_NEW) and not station.is_frozen
+            station.condition in SERVING and not station.is_frozen
             for station in self.stations[row.first_replica : row.first_replica + row.replicas]
         )
 

@@ -13,6 +13,7 @@ from meshsim.model.read.cursor import Cursor
 from meshsim.model.read.steps import fail_reason
 from meshsim.model.steps import Wait
 from meshsim.model.topology import Topology
+from meshsim.model.traffic import SCALABLE
 from meshsim.units import format_duration
 
 MAX_FACTOR = 1e6
@@ -127,7 +128,7 @@ def _stream(at: Cursor, topology: Topology) -> tuple[str, str]:
     if kind == "closed":
         hint = "users of closed arrivals wait for their answers: give them another stream, with poisson arrivals"
         at.error("M120", f"a spike has no meaning for '{name}', whose arrivals are closed", hint)
-    elif kind in ("mmpp", "rate", "spike"):
+    elif kind not in SCALABLE:
         hint = "name a stream of poisson, constant, renewal or batch arrivals, or write the spike into its arrivals"
         at.error("M120", f"the load of '{name}', whose arrivals are {kind}, cannot be changed by a fault yet", hint)
     return "stream", name

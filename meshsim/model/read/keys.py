@@ -137,8 +137,8 @@ FORMS = {  # sets of parameters that exclude each other
 }
 
 # Parts of the language that are planned: they get "not supported yet" instead of "unknown key".
-LATER_TOP = frozenset({"cells", "autoscale"})
-LATER_SERVICE = frozenset({"cells", "autoscale", "priority", "slow", "shared"})
+LATER_TOP = frozenset({"autoscale"})
+LATER_SERVICE = frozenset({"autoscale", "priority", "slow", "shared"})
 LATER_VERSION = frozenset({"memory", "concurrency", "queue", "discipline", "connections", "max_wait"})
 LATER_CALL = frozenset({"backoff", "per_try", "hedge", "deadline", "retry_on", "key"})
 LATER_TENANT = frozenset({"weight", "isolation", "budget"})
@@ -150,7 +150,9 @@ LATER_PRICES = frozenset({"node", "load_balancer", "control_plane", "egress"})
 LATER_RUN = frozenset({"until", "confidence"})
 
 # What other tools call a key, or where they have it: their users get a hint.
+_CELLS = "cells are of an architecture: give --arch '{ingress: gateway, cells: 3}'"
 ELSEWHERE_SERVICE = {
+    "cells": _CELLS,
     "waiting_limit": "write max_wait",
     "load_balancing_weight": "give it to versions: {small: {replicas: 2}, big: {load_balancing_weight: 2}}",
 }
@@ -228,6 +230,7 @@ ELSEWHERE_SHARE = dict.fromkeys(("percentage", "percent"), "write share: 10%")
 ELSEWHERE_DELAY = {**ELSEWHERE_SHARE, **dict.fromkeys(("fixedDelay", "fixed_delay"), "write for: 7s")}
 ELSEWHERE_ABORT = {**ELSEWHERE_SHARE, **dict.fromkeys(("httpStatus", "http_status"), "write as: 503")}
 ELSEWHERE_TOP = {
+    "cells": _CELLS,
     **dict.fromkeys(("faults", "chaos", "failures", "experiments"), "write events: [{name: …, at: 30s, fault: {…}}]"),
     **dict.fromkeys(("pushes", "changes"), "write events: [{name: …, at: 30s, push: {…}}]"),
     **dict.fromkeys(("istiod", "controlPlane", "pilot"), "write control_plane: {cores: 1}"),
