@@ -7,14 +7,15 @@ Two ways to decide, both with a promised probability of a false alarm:
   ratio test. It needs fewer requests in the mean, and may be looked at as often as one likes.
 
 Neither holds any state. A control process gives the requests and failures since the canary began, at every look; the
-first answer other than "go on" is the decision. Requests are taken to fail independently of each other, and looks not
+first answer other than "go on" is the decision. `Looks` is one that goes on looking for as long as a step bakes.
+Requests are taken to fail independently of each other, and looks not
 to wait for particular outcomes.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Final, Literal
 
@@ -266,6 +267,52 @@ class SequentialTest:
             return -self.lower * self.upper / (share * up**2 + (1 - share) * down**2)
         passes = _passes(h, self.lower, self.upper)
         return (passes * self.lower + (1 - passes) * self.upper) / drift
+
+
+class Looks:
+    """What an analysis makes of its looks at one step of a rollout, for as long as this bakes.
+
+    A fixed test decides once. When a sequential one passes, the next one begins with what comes from then on: a change
+    may turn bad late. The k-th of them may raise a false alarm with probability ``false_alarm / (k (k + 1))``, which
+    add up to `false_alarm`, however many there are.
+
+    Parameters
+    ----------
+    test
+        The first test is this one, of a sequential one with half of its probability of a false alarm.
+
+    Examples
+    --------
+    >>> looks = Looks(SequentialTest(baseline=0.01, bad=0.05, false_alarm=0.01, miss=0.1))
+    >>> looks.decide(1000, 10), looks.decide(1010, 20)
+    ('pass', 'alarm')
+    >>> looks = Looks(FixedTest(requests=1000, baseline=0.01, false_alarm=0.01))
+    >>> looks.decide(1000, 10), looks.decide(1010, 20)
+    ('pass', 'go on')
+    """
+
+    def __init__(self, test: FixedTest | SequentialTest) -> None:
+        self._test: FixedTest | SequentialTest | None = test
+        self._first = test
+        self._passed = 0  # tests
+        self._since = 0, 0  # requests and failures when the present one began
+        if isinstance(test, SequentialTest):
+            self._test = self._next(test)
+
+    def decide(self, requests: int, failures: int) -> Decision:
+        """What to do after so many requests of the step, of which so many failed."""
+        if self._test is None:
+            return "go on"
+        found = self._test.decide(requests - self._since[0], failures - self._since[1])
+        if found == "pass":
+            self._passed += 1
+            self._since = requests, failures
+            self._test = self._next(self._first) if isinstance(self._first, SequentialTest) else None
+        return found
+
+    def _next(self, first: SequentialTest) -> SequentialTest:
+        k = self._passed + 1
+        return replace(first, false_alarm=first.false_alarm / (k * (k + 1)))
 
 
 def _exponent(share: float, up: float, down: float) -> float:

@@ -6,7 +6,7 @@ import hashlib
 from itertools import pairwise
 from typing import Any, Literal
 
-from meshsim.control.analysis import FixedTest, SequentialTest
+from meshsim.control.analysis import FixedTest, Looks, SequentialTest
 from meshsim.control.control import Control
 from meshsim.control.instances import Instance, by_name, differs, in_scope
 from meshsim.control.pushing import Pushing
@@ -133,16 +133,14 @@ class Delivery:
         if self.rollout.by == "all" and self.test is None:
             return
         self.before = {one: self.control.answered(one.service, [one.number]) for one in self.reached}
-        has_passed = self.test is None
+        looks = None if self.test is None else Looks(self.test)
         while self.control.now_s < until_s and self.state == "goes out":
             yield self.control.env.timeout(min(LOOK_S, until_s - self.control.now_s))
-            if self.state != "goes out" or self.rollout.rollback != "auto" or self.test is None:
+            if self.state != "goes out" or self.rollout.rollback != "auto" or looks is None:
                 continue
             down = [one for one in self.reached if not self.control.is_up(one.service, one.number)]
             answered, failed = self._answers()
-            decision = "go on" if has_passed else self.test.decide(answered, failed)
-            has_passed |= decision == "pass"
-            if down or decision == "alarm":
+            if looks.decide(answered, failed) == "alarm" or down:
                 why = f"{len(down)} of {len(self.reached)} proxies with it are down" if down else ""
                 self.control.note(self.push.name, ALARM, why or f"{failed} of {answered} answers failed")
                 yield from self.goes_back("the analysis failed")
@@ -158,7 +156,7 @@ class Delivery:
 
 
 def _test(spec: Analysis, waves: int) -> FixedTest | SequentialTest:
-    """Test each wave anew, once: all these tests together keep the promise about false alarms (Bonferroni)."""
+    """Test each wave anew: the tests of all together keep the promise about false alarms (Bonferroni)."""
     false_alarm = spec.false_alarm / max(waves, 1)
     if isinstance(spec, FixedAnalysis):
         return FixedTest(spec.requests, spec.baseline, false_alarm)
