@@ -175,6 +175,7 @@ def _markdown_parts(result: Result, compared: BaselineComparison | None) -> Iter
 def _markdown(result: Result) -> str:
     """Latencies of everybody and of each tenant, and what the services use: the part of a result that reports quote."""
     from meshsim.results.report import headline
+    from meshsim.results.story import story
     from meshsim.results.text import duration, duration_interval, percent, percent_interval
 
     groups = {"all requests": result.total, **result.by_tenant}
@@ -187,10 +188,12 @@ def _markdown(result: Result) -> str:
         [name, service.role, percent(service.utilization.value), duration(service.latency_s["p99"].value)]
         for name, service in result.by_service.items()
     ]
+    happened = [] if result.timeline is None else story(result.timeline)
     return "\n".join(
         [
             f"**{headline(result.manifest, result.architecture)}**: {result.verdict.word}",
             "",
+            *(["```", *happened[:-1], "```", ""] if happened else []),
             as_markdown(["latency", *result.latency_s, "availability"], latencies),
             "",
             as_markdown(["service", "role", "CPU utilization", "p99 there"], services),

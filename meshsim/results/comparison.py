@@ -207,14 +207,15 @@ class Comparison:
     def incidents(self) -> list[list[str]]:
         """What events did under each architecture; no rows where there are none."""
         found = {
-            name: result.timeline.incident
+            name: (result.timeline.incident, result.timeline.total.error_minutes)
             for name, result in self.results.items()
             if result.timeline is not None and result.timeline.incident is not None
         }
         if not found:
             return []
-        head = ["incident", "failed at worst", "bad from", "until", *(f"{word} after" for word in INCIDENT_WORDS)]
-        return [head, *([name, *incident_row(incident)] for name, incident in found.items())]
+        times = (f"{word} after" for word in INCIDENT_WORDS)
+        head = ["incident", "failed at worst", "error-minutes", "bad from", "until", *times]
+        return [head, *([name, *incident_row(*incident)] for name, incident in found.items())]
 
     def summary(self) -> str:
         """One screen of text."""

@@ -7,6 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from meshsim.results import report
+from meshsim.results.story import incident_line, story
 from meshsim.results.text import amount, duration_interval, number, percent, percent_interval, size
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ def result(of: Result) -> str:
     latencies.append(["proxies", f"{amount(of.proxies.cores.estimate, 'cores')}, {size(of.proxies.memory_bytes)}"])
     return _div(
         f"<b>{escape(report.headline(of.manifest, of.architecture))}</b>",
-        _sentences([f"verdict: {of.verdict.word}", *of.verdict.notes]),
+        _sentences([*_incident(of), f"verdict: {of.verdict.word}", *of.verdict.notes]),
+        _story(of),
         plain_table(["", "objective", "measured"], objectives) if objectives else "",
         plain_table(["quantity", "± interval"], latencies),
         "<details><summary>services</summary>"
@@ -34,6 +36,16 @@ def result(of: Result) -> str:
         + "</details>",
         f"<code>{escape(of.manifest.command)}</code>",
     )
+
+
+def _incident(of: Result) -> list[str]:
+    return [] if of.timeline is None else [line for line in [incident_line(of.timeline)] if line]
+
+
+def _story(of: Result) -> str:
+    """What happened, as text says it."""
+    lines = [] if of.timeline is None else story(of.timeline)
+    return f"<pre>{escape(chr(10).join(lines).rstrip())}</pre>" if lines else ""
 
 
 def comparison(of: Comparison) -> str:

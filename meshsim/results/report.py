@@ -11,7 +11,7 @@ from meshsim.results.enforcement import COUNTS, Enforcement
 from meshsim.results.intervals import Estimate
 from meshsim.results.manifest import Manifest
 from meshsim.results.services import ServiceResult, Totals
-from meshsim.results.story import story
+from meshsim.results.story import incident_line, story
 from meshsim.results.text import (
     amount,
     duration,
@@ -46,6 +46,7 @@ def summary(result: Result) -> list[str]:
     return [
         headline(result.manifest, result.architecture),
         *_controlled(result.manifest),
+        *([] if result.timeline is None else filter(None, [incident_line(result.timeline)])),
         f"verdict: {result.verdict.word}",
         *(f"  {note}" for note in result.verdict.notes),
         "",

@@ -8,7 +8,8 @@ from typing import Final
 
 from meshsim.engines.record import BEGINS, IS_OUT, KILLS, SKIPPED, STOPS
 from meshsim.results.happenings import Happened, Incident
-from meshsim.results.text import duration, percent
+from meshsim.results.intervals import Estimate
+from meshsim.results.text import amount, duration, percent
 from meshsim.results.timeline import Timeline
 
 _LINES: Final = 12  # what fits beside the rest of a screen
@@ -65,7 +66,16 @@ def _summary(timeline: Timeline) -> list[str]:
         return ["  nothing of it had an effect on the run"] if _began(timeline.happenings) else []
     batch_s = float(timeline.edges_s[1] - timeline.edges_s[0])
     took = ", ".join(_took(word, found, getattr(found, word)) for word in INCIDENT_WORDS)
-    return [f"  {_errors(found)}; {took} (batches of {duration(batch_s)})"]
+    minutes = amount(timeline.total.error_minutes, "error-minutes")
+    return [f"  {_errors(found)}, {minutes}; {took} (batches of {duration(batch_s)})"]
+
+
+def incident_line(timeline: Timeline) -> str:
+    """What somebody has to know first of a run in which something happened; empty if nothing did."""
+    found = timeline.incident
+    if found is None:
+        return ""
+    return f"incident: {percent(found.worst_error_share)} failed at worst, {_took('recovered', found, found.recovered)}"
 
 
 def _began(happenings: Sequence[Happened]) -> bool:
@@ -96,9 +106,10 @@ def _at(seconds: float) -> str:
     return f"{seconds:.1f} s"
 
 
-def incident_row(found: Incident) -> list[str]:
-    """An incident as cells of a table: errors at worst, bad from and until, how long each of `INCIDENT_WORDS` took."""
+def incident_row(found: Incident, error_minutes: Estimate) -> list[str]:
+    """An incident as cells of a table: errors, bad from and until, how long each of `INCIDENT_WORDS` took."""
     bad = [None if at is None else _at(at) for at in (found.bad_from_s, found.bad_until_s)]
     took = [found.took_s(getattr(found, word)) for word in INCIDENT_WORDS]
     times = ["not in the run" if one is None else duration(one) for one in took]
-    return [percent(found.worst_error_share), *(one or "-" for one in bad), *times]
+    minutes = amount(error_minutes, "").strip()
+    return [percent(found.worst_error_share), minutes, *(one or "-" for one in bad), *times]

@@ -17,7 +17,7 @@ from meshsim.architectures.plane import Plane
 from meshsim.engines.record import BATCHES, DEGRADED, OK, OUTCOMES, UNFINISHED, Record
 from meshsim.results import histogram
 from meshsim.results.happenings import Happened, Incident, Spread, incident, merged, spreads
-from meshsim.results.intervals import Estimate, finite, share
+from meshsim.results.intervals import Estimate, finite, per_batch, share
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,6 +43,8 @@ class TrafficLine:
         How many ended how: all outcomes that there were.
     error_share
         Share that was not answered ok or degraded, with its interval over replications (none with one).
+    error_minutes
+        Minutes, each counted by the share of its requests that failed, with its interval over replications.
     latency_s, latency_all_s
         By quantity (``p50``, ``p99``): of good requests, and of all (failed ones with the time until they failed,
         unfinished ones infinitely slow). nan where there are too few requests for it: 2 for p50, 100 for p99.
@@ -51,6 +53,7 @@ class TrafficLine:
     requests: tuple[int, ...]
     outcomes: dict[str, tuple[int, ...]]
     error_share: tuple[Estimate, ...]
+    error_minutes: Estimate
     latency_s: dict[str, Floats]
     latency_all_s: dict[str, Floats]
 
@@ -75,6 +78,7 @@ class TrafficLine:
             "good": list(self.good),
             "outcomes": {name: list(counts) for name, counts in self.outcomes.items()},
             "error_share": {end: [finite(getattr(one, end)) for one in self.error_share] for end in ends},
+            "error_minutes": {end: getattr(self.error_minutes, end) for end in ends},
             "latency_s": {name: _listed(values) for name, values in self.latency_s.items()},
             "latency_all_s": {name: _listed(values) for name, values in self.latency_all_s.items()},
         }
@@ -83,10 +87,12 @@ class TrafficLine:
     def from_dict(cls, data: Mapping[str, Any]) -> TrafficLine:
         """Read back what `to_dict` gave."""
         ends = zip(*(data["error_share"][end] for end in ("value", "low", "high")), strict=True)
+        minutes = data["error_minutes"]
         return cls(
             tuple(data["requests"]),
             {name: tuple(counts) for name, counts in data["outcomes"].items()},
             tuple(Estimate(value, low, high, 0, "read from JSON") for value, low, high in ends),
+            Estimate(minutes["value"], minutes["low"], minutes["high"], 0, "read from JSON"),
             {name: _array(values) for name, values in data["latency_s"].items()},
             {name: _array(values) for name, values in data["latency_all_s"].items()},
         )
@@ -294,6 +300,8 @@ def _traffic_line(records: Sequence[Record], rows: list[int], level: float) -> T
     good = _summed(records, rows, lambda record: record.histogram)
     late = _summed(records, rows, lambda record: record.histogram_failed)
     none = np.zeros(BATCHES, np.int64)
+    shares = np.divide(failed, everything, out=np.zeros(everything.shape), where=everything > 0)
+    batch_minutes = records[0].duration_ns / BATCHES / 60e9
     return TrafficLine(
         requests=tuple(everything.sum(axis=0).tolist()),
         outcomes={
@@ -302,6 +310,7 @@ def _traffic_line(records: Sequence[Record], rows: list[int], level: float) -> T
         error_share=tuple(
             share(failed[:, b : b + 1], everything[:, b : b + 1], level=level).estimate for b in range(BATCHES)
         ),
+        error_minutes=per_batch(shares.sum(axis=1, keepdims=True) * batch_minutes, level=level).estimate,
         latency_s={name: _quantiles(good, none, q) for name, q in QUANTILES.items()},
         latency_all_s={name: _quantiles(good + late, by_outcome[:, UNFINISHED], q) for name, q in QUANTILES.items()},
     )
