@@ -33,6 +33,11 @@ def named(plane: Plane, service: str) -> list[str]:
     return [one.name for one in plane.services if one.name == service]
 
 
+def emptied(service: PlaneService, cache: str | None) -> list[str]:
+    """Caches of a service that are meant by a name; None: those that each replica has for itself."""
+    return [one.name for one in service.caches if cache == one.name or (cache is None and one.shared is None)]
+
+
 def standing(plane: Plane, *, node: int | None = None, zone: int | None = None) -> list[Instance]:
     """All replicas on a node, or in a zone."""
     return [
