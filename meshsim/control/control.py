@@ -13,7 +13,6 @@ from meshsim.architectures.plane import Plane
 from meshsim.architectures.rewrites import sidecar_of
 from meshsim.control.breaking import Breaking
 from meshsim.control.instances import emptied
-from meshsim.control.numbers import real_number, whole_number
 from meshsim.control.reach import check
 from meshsim.control.window import Window, number_of
 from meshsim.engines import program as p
@@ -21,6 +20,7 @@ from meshsim.engines.record import Happening
 from meshsim.engines.running import Run, Totals
 from meshsim.errors import UsageError
 from meshsim.model.traffic import SCALABLE
+from meshsim.numbers import real_number, whole_number
 
 #: Load balancers that need no tables.
 _BALANCERS = {"random": p.RANDOM, "round_robin": p.ROUND_ROBIN, "least_request": p.LEAST_REQUEST}
