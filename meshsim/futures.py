@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING
 
 from meshsim.architectures import Architecture
 from meshsim.architectures.plane import Plane
+from meshsim.architectures.room import lower_with_room, with_room
 from meshsim.control import Controller, drive
-from meshsim.control.given import controllers_given, lower_with_room, name_of, with_room
-from meshsim.control.numbers import real_number
+from meshsim.control.given import controllers_given, name_of
 from meshsim.engines import EngineName
 from meshsim.engines.record import Record
 from meshsim.engines.running import Run
 from meshsim.errors import UsageError
 from meshsim.model.load import load
 from meshsim.model.topology import Topology
+from meshsim.numbers import real_number
 from meshsim.results.manifest import Timing
 from meshsim.results.result import Result
 from meshsim.settings import MOST_SEED, Settings, settings_of

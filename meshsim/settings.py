@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Final
 
 from meshsim.control import Controller
 from meshsim.control.events import Events, events_of
-from meshsim.control.numbers import real_number, whole_number
 from meshsim.engines import ENGINES, SAMPLED, EngineName
 from meshsim.errors import UsageError
 from meshsim.model.topology import Topology
 from meshsim.model.traffic import Objective
+from meshsim.numbers import real_number, whole_number
 from meshsim.results.traffic import QUANTITIES
 
 if TYPE_CHECKING:

@@ -16,8 +16,9 @@ import numpy as np
 from meshsim.architectures import Architecture
 from meshsim.architectures.equal_caches import Scaled, equal_caches
 from meshsim.architectures.plane import Plane
+from meshsim.architectures.room import lower_with_room, with_room
 from meshsim.control import Controller, drive
-from meshsim.control.given import controllers_given, lower_with_room, name_of, with_room
+from meshsim.control.given import controllers_given, name_of
 from meshsim.engines import EngineName, begin, slices
 from meshsim.engines.record import BATCHES, Record
 from meshsim.engines.running import Run

@@ -266,8 +266,12 @@ class _Planes:
         events = Events((event,), rollouts, self.spec.control_plane, self.spec.people, _PEOPLE_MOST_S)
         if strike.push is None:
             return self.plane(task.architecture), events
-        first = 1 + self.number[strike.push.name] if self.from_warm else 1
+        first = self.configuration(strike.push)
         return self.plane_of(task.architecture, strike.push.name), replace(events, first_configuration=first)
+
+    def configuration(self, push: Push) -> int:
+        """Number of the configuration with a push, of those of its plane."""
+        return 1 + self.number[push.name] if self.from_warm else 1
 
     def key(self, task: _Task) -> object:
         """What two tasks have in common that are one run."""
@@ -283,7 +287,7 @@ class _Planes:
     def reached(self, architecture: str, push: Push) -> list[Instance]:
         """Proxies that get a push."""
         plane = self.plane_of(architecture, push.name)
-        return in_scope(plane, push, self.number[push.name] if self.from_warm else 0)
+        return in_scope(plane, push, self.configuration(push))
 
     def settings_of(self, task: _Task) -> Settings:
         """How long it runs."""

@@ -8,17 +8,11 @@ from dataclasses import dataclass
 
 from meshsim.architectures.rewrites import GATEWAY
 from meshsim.model import faults as f
-from meshsim.model.graph import endpoint_sites, every_step, stream_rate_per_s
+from meshsim.model.graph import endpoint_sites, stream_rate_per_s, waits
 from meshsim.model.policies import Route
-from meshsim.model.steps import Wait
 from meshsim.model.topology import Topology
 from meshsim.model.traffic import SCALABLE, Stream
 
-#: Kinds of mistakes in configuration, in the order in which they are shown.
-MISTAKES = (
-    "wrong_route", "blackhole", "wrong_weight", "short_timeout", "retry_storm", "strict_limit", "expired_certificate",
-    "slow_filter", "crash_on_load", "crash_on_request", "memory_growth", "cache_key",
-)  # fmt: skip
 SCOPES = ("mesh", "gateway", "service", "tenant")
 HALF = 0.5
 """Share of the proxies that a push reaches which is applied by half (assumed)."""
@@ -75,12 +69,12 @@ def strikes(topology: Topology, *, exhaustive: bool = False) -> list[Strike]:
     shared = sorted(topology.services) if exhaustive else _by_waiting(topology)[:1]
     pushes = [
         strike
-        for kind in MISTAKES
+        for kind in f.PUSH_FAULTS
         for scope in SCOPES
         for strike in _pushes(topology, kind, scope, versioned if kind == "wrong_weight" else services, tenants)
     ]
     routes = topology.routes if exhaustive else topology.routes[:1]
-    in_routes = [strike for kind in MISTAKES for route in routes for strike in _in_route(topology, kind, route)]
+    in_routes = [strike for kind in f.PUSH_FAULTS for route in routes for strike in _in_route(topology, kind, route)]
     return [*pushes, *in_routes, _half_applied(services[0]), *_ordinary(topology, shared, exhaustive)]
 
 
@@ -218,12 +212,12 @@ def _ordinary(topology: Topology, services: list[str], exhaustive: bool) -> Iter
         ):
             drain = " without draining" if isinstance(fault, f.Shutdown) and not fault.drain_s else ""
             yield Strike(fault.kind, f"{service}{drain}", fault=fault)
-        if exhaustive and _waits(topology, service):
+        if exhaustive and waits(topology.services[service]):
             yield Strike("io", service, fault=f.IoFault(service=service))
         if topology.services[service].caches:
             yield Strike("cold_cache", service, fault=f.ColdCache(service=service))
     zones = topology.nodes.zones
-    waiting = [name for name in _by_waiting(topology) if _waits(topology, name)]
+    waiting = [name for name in _by_waiting(topology) if waits(topology.services[name])]
     if waiting and not exhaustive:
         yield Strike("io", waiting[0], fault=f.IoFault(service=waiting[0]))
     for fault in (f.CpuFault(service=GATEWAY), f.Blackhole(service=GATEWAY), f.RestartHerd(service=GATEWAY)):
@@ -278,9 +272,3 @@ def _by_waiting(topology: Topology) -> list[str]:
             waiting.update({s.call.service for _, _, s in endpoint_sites(service, endpoint) if not s.call.async_})
     entries = _entries_by_rate(topology)
     return sorted(topology.services, key=lambda name: (-waiting[name], name not in entries, name))
-
-
-def _waits(topology: Topology, service: str) -> bool:
-    """Some of its endpoints wait for disks or third parties."""
-    endpoints = topology.services[service].versions[0].endpoints.values()
-    return any(isinstance(step, Wait) for steps in endpoints for step in every_step(steps))

@@ -22,8 +22,8 @@ from typing import Any, Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from meshsim.control.numbers import real_number, whole_number
 from meshsim.errors import UsageError
+from meshsim.numbers import real_number, whole_number
 
 Decision = Literal["go on", "pass", "alarm"]
 Floats = npt.NDArray[np.float64]

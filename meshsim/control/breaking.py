@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Collection
 
-from meshsim.control.numbers import real_number
 from meshsim.control.reach import Reach, check
 from meshsim.control.window import number_of
 from meshsim.engines.pack import FAILURES
 from meshsim.engines.running import REFUSING, REFUSING_NEW, SERVING, SILENT, UP
+from meshsim.numbers import real_number
 
 
 class Breaking(Reach):

@@ -12,7 +12,7 @@ import simpy
 from meshsim.architectures.plane import Plane
 from meshsim.architectures.rewrites import sidecar_of
 from meshsim.control.breaking import Breaking
-from meshsim.control.numbers import real_number, whole_number
+from meshsim.control.instances import emptied
 from meshsim.control.reach import check
 from meshsim.control.window import Window, number_of
 from meshsim.engines import program as p
@@ -20,6 +20,7 @@ from meshsim.engines.record import Happening
 from meshsim.engines.running import Run, Totals
 from meshsim.errors import UsageError
 from meshsim.model.traffic import SCALABLE
+from meshsim.numbers import real_number, whole_number
 
 #: Load balancers that need no tables.
 _BALANCERS = {"random": p.RANDOM, "round_robin": p.ROUND_ROBIN, "least_request": p.LEAST_REQUEST}
@@ -130,7 +131,7 @@ class Control(Breaking):
             The service or cache is unknown, or there is nothing to empty in this architecture.
         """
         found = self._known(service)
-        names = [one.name for one in found.caches if cache == one.name or (cache is None and one.shared is None)]
+        names = emptied(found, cache)
         if not names:
             there = ", ".join(f"'{one.name}'" for one in found.caches) or "none"
             what = f"no cache '{cache}'" if cache is not None else "no cache that each replica has for itself"

@@ -27,7 +27,7 @@ class Events:
     people_most_s
         How long (seconds) people take at most, see `meshsim.control.people.watch`.
     first_configuration
-        Number that proxies have for the first set of pushes (`meshsim.model.changes.pushed_topologies`); others follow.
+        Number of the configuration with the first push alone (`meshsim.model.changes.PushSet`); others follow.
     """
 
     events: tuple[Event, ...]

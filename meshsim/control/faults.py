@@ -8,7 +8,7 @@ from typing import Any
 
 from meshsim.control.control import Control
 from meshsim.control.health import Health
-from meshsim.control.instances import Instance, named, standing
+from meshsim.control.instances import Instance, emptied, named, standing
 from meshsim.control.overlaps import Overlaps, Undo
 from meshsim.control.reach import Steps, instant_ns
 from meshsim.engines.record import BEGINS, ENDS, KILLS, NO_EFFECT, STOPS
@@ -117,13 +117,11 @@ class OrdinaryFaults:
         return lambda: None
 
     def _empties(self, fault: f.ColdCache) -> Undo | None:
-        emptied = False
-        for name in named(self.control.plane, fault.service):
-            caches = self.control.plane.service(name).caches
-            if any(fault.cache == one.name or (fault.cache is None and one.shared is None) for one in caches):
-                self.control.empty_caches(name, fault.cache)
-                emptied = True
-        return (lambda: None) if emptied else None
+        plane = self.control.plane
+        names = [name for name in named(plane, fault.service) if emptied(plane.service(name), fault.cache)]
+        for name in names:
+            self.control.empty_caches(name, fault.cache)
+        return (lambda: None) if names else None
 
     # -- faults that take replicas down and let them come back -----------------------------------------------------
 

@@ -33,6 +33,11 @@ def named(plane: Plane, service: str) -> list[str]:
     return [one.name for one in plane.services if one.name == service]
 
 
+def emptied(service: PlaneService, cache: str | None) -> list[str]:
+    """Caches of a service that are meant by a name; None: those that each replica has for itself."""
+    return [one.name for one in service.caches if cache == one.name or (cache is None and one.shared is None)]
+
+
 def standing(plane: Plane, *, node: int | None = None, zone: int | None = None) -> list[Instance]:
     """All replicas on a node, or in a zone."""
     return [
@@ -61,7 +66,7 @@ def in_scope(plane: Plane, push: Push, configuration: int) -> list[Instance]:
     Parameters
     ----------
     configuration
-        Which one of those that may be pushed (`PlaneService.pushed`) has this push alone.
+        Number (`meshsim.Control.configure`) of the one that has this push alone.
     """
     scope = push.scope
     proxies = [service for service in plane.services if service.role == "proxy"]
@@ -103,9 +108,8 @@ def _cell(gateway: PlaneService, number: int) -> Sequence[int]:
 
 
 def differs(plane: Plane, service: str, configuration: int) -> bool:
-    """Whether a configuration that may be pushed changes what a proxy does with requests."""
-    proxy = plane.service(service)
-    return any(steps is not proxy.endpoints[name][0] for name, steps in proxy.pushed[configuration].items())
+    """Whether a configuration changes what a proxy does with requests."""
+    return bool(_changed(plane.service(service), configuration))
 
 
 def _is_about_calls(push: Push) -> bool:
@@ -120,12 +124,14 @@ def _carries(proxy: PlaneService, service: str) -> bool:
 
 
 def _acts(proxy: PlaneService, service: str, configuration: int) -> bool:
-    """Whether what a proxy does with calls to a service is another thing in a configuration that may be pushed."""
-    return any(
-        steps is not proxy.endpoints[endpoint][0]
-        for endpoint, steps in proxy.pushed[configuration].items()
-        if _target(endpoint) == service
-    )
+    """Whether a configuration changes what a proxy does with calls to a service."""
+    return any(_target(endpoint) == service for endpoint in _changed(proxy, configuration))
+
+
+def _changed(proxy: PlaneService, configuration: int) -> list[str]:
+    """Endpoints of a proxy at which it does something else in one of the configurations that may be pushed."""
+    pushed = proxy.pushed[configuration - 1]
+    return [name for name, steps in pushed.items() if steps is not proxy.endpoints[name][0]]
 
 
 def _target(endpoint: str) -> str:

@@ -22,6 +22,7 @@ from meshsim.control.health import Health
 from meshsim.control.instances import Instance, by_name
 from meshsim.control.overlaps import Undo
 from meshsim.control.reach import Steps
+from meshsim.model.changes import NO_PUSHES, PushSet
 from meshsim.model.faults import CrashOnLoad, CrashOnRequest, MemoryGrowth, Push
 from meshsim.model.rollouts import ControlPlane
 
@@ -32,11 +33,11 @@ _BACKOFF_MOST_S = 300.0  # of CrashLoopBackOff, which doubles from restart to re
 
 @dataclass
 class _Proxy:
-    """What a proxy instance is to have, what it has, and what became of it. Sets of pushes are numbers: a bit each."""
+    """What a proxy instance is to have, what it has, and what became of it."""
 
-    wanted: int = 0
-    published: int = 0  # what the control plane tells it: what was wanted when the debouncing was over
-    has: int = 0
+    wanted: PushSet = NO_PUSHES
+    published: PushSet = NO_PUSHES  # what the control plane tells it: what was wanted when the debouncing was over
+    has: PushSet = NO_PUSHES
     coming: bool = False  # a push to it is under way
     restarts: int = 0
     crash_s: float = 0.0  # how long a restart takes first, of the last configuration with a request that crashes it
@@ -59,7 +60,7 @@ class Pushing:
         self.health = health
         self.spec = spec
         self.pushes = pushes
-        self.before_first = first_configuration - 1
+        self.first_configuration = first_configuration
         self.env = control.env
         self.proxies: dict[Instance, _Proxy] = {}
         self.told: dict[Instance, list[tuple[int, bool, simpy.Event]]] = {}  # who waits for a push to be there, or gone
@@ -81,8 +82,8 @@ class Pushing:
         waits = []
         for one in instances:
             proxy = self.proxies.setdefault(one, _Proxy())
-            proxy.wanted = proxy.wanted | 1 << push if on else proxy.wanted & ~(1 << push)
-            if _holds(proxy.has, push) != on or proxy.coming:
+            proxy.wanted = proxy.wanted.with_(push) if on else proxy.wanted.without(push)
+            if proxy.has.holds(push) != on or proxy.coming:
                 event = simpy.Event(self.env)
                 self.told.setdefault(one, []).append((push, on, event))
                 waits.append(event)
@@ -146,7 +147,7 @@ class Pushing:
         has = proxy.has if self._is_up(instance) else proxy.published
         waiting = self.told.pop(instance, [])
         for push, on, event in waiting:
-            if _holds(has, push) == on or _holds(proxy.wanted, push) != on:
+            if has.holds(push) == on or proxy.wanted.holds(push) != on:
                 event.succeed()
             else:
                 self.told.setdefault(instance, []).append((push, on, event))
@@ -157,13 +158,12 @@ class Pushing:
         """Nothing keeps it down, nor has a request taken it down that nobody has noticed yet."""
         return not self.health.is_down(instance) and self.control.is_up(instance.service, instance.number)
 
-    def _load(self, instance: Instance, proxy: _Proxy, configuration: int) -> None:
-        """Act on a configuration, which may be the end of it."""
+    def _load(self, instance: Instance, proxy: _Proxy, pushes: PushSet) -> None:
+        """Act on the configuration with these pushes, which may be the end of it."""
         answered = self._answered(instance)
         proxy.grown_bytes += self._growth_bytes(proxy) * (answered - proxy.since)
-        proxy.since, proxy.has = answered, configuration
-        number = proxy.has + self.before_first if proxy.has else 0
-        self.control.configure(instance.service, number, [instance.number])
+        proxy.since, proxy.has = answered, pushes
+        self.control.configure(instance.service, pushes.configuration(self.first_configuration), [instance.number])
         on_load_s, on_request_s = self._restart_s(proxy, CrashOnLoad), self._restart_s(proxy, CrashOnRequest)
         if on_request_s is not None:
             proxy.crash_s = on_request_s
@@ -184,7 +184,7 @@ class Pushing:
     def _restart_s(self, proxy: _Proxy, kind: type[CrashOnLoad] | type[CrashOnRequest]) -> float | None:
         """How long a restart takes first, where a proxy has a push with such a fault."""
         for number, push in enumerate(self.pushes):
-            if _holds(proxy.has, number) and isinstance(push.fault, kind):
+            if proxy.has.holds(number) and isinstance(push.fault, kind):
                 return push.fault.restart_s
         return None
 
@@ -223,16 +223,11 @@ class Pushing:
         return sum(
             push.fault.per_request_bytes
             for number, push in enumerate(self.pushes)
-            if _holds(proxy.has, number) and isinstance(push.fault, MemoryGrowth)
+            if proxy.has.holds(number) and isinstance(push.fault, MemoryGrowth)
         )
 
     def _answered(self, instance: Instance) -> int:
         return self.control.answered(instance.service, [instance.number])[0]
-
-
-def _holds(pushes: int, number: int) -> bool:
-    """Whether a push is in a set of them."""
-    return bool(pushes >> number & 1)
 
 
 def _costs(control: Control, spec: ControlPlane) -> Mapping[str, float]:

@@ -9,7 +9,6 @@ import simpy
 
 from meshsim.architectures.plane import Plane, PlaneService
 from meshsim.architectures.rewrites import sidecar_of
-from meshsim.control.numbers import whole_number
 from meshsim.control.window import number_of
 from meshsim.engines import keyed, sampler
 from meshsim.engines.record import Happening
@@ -17,6 +16,7 @@ from meshsim.engines.running import Changeable, Run
 from meshsim.engines.tables import Distributions
 from meshsim.errors import UsageError
 from meshsim.model.distributions import Distribution
+from meshsim.numbers import whole_number
 
 Steps = Generator[simpy.Event, Any, None]  # of a control process
 

@@ -12,6 +12,7 @@ from meshsim.control.instances import Instance, by_name, differs, in_scope
 from meshsim.control.pushing import Pushing
 from meshsim.control.reach import Steps
 from meshsim.engines.record import ALARM, BEGINS, GOES_BACK, IS_BACK, IS_OUT, NO_EFFECT, REJECTED
+from meshsim.model.changes import NO_PUSHES
 from meshsim.model.faults import Push, rounded_up
 from meshsim.model.rollouts import Analysis, FixedAnalysis, Rollout
 
@@ -25,7 +26,7 @@ class Delivery:
         self.control = control
         self.pushing = pushing
         self.push = push
-        self.number = number  # its bit
+        self.number = number  # among the pushes of the run
         self.rollout = rollout
         self.waves = self._waves()
         self.test = None if rollout.analysis is None else _test(rollout.analysis, len(self.waves))
@@ -84,7 +85,7 @@ class Delivery:
 
     def _waves(self) -> list[list[Instance]]:
         """Who gets it, wave by wave; of a half-applied push the later ones do not."""
-        alone = self.pushing.before_first + (1 << self.number) - 1
+        alone = NO_PUSHES.with_(self.number).configuration(self.pushing.first_configuration)
         everybody = in_scope(self.control.plane, self.push, alone)
         plane = self.control.plane
         # first those whose requests can show whether it is bad

@@ -15,7 +15,6 @@ from meshsim.architectures import Architecture, lower, parse_architecture
 from meshsim.architectures.plane import Plane
 from meshsim.control import Controller, drive
 from meshsim.control.events import Events
-from meshsim.control.numbers import real_number
 from meshsim.engines import EngineName
 from meshsim.engines.record import BATCHES, NO_EFFECT
 from meshsim.errors import UsageError
@@ -27,6 +26,7 @@ from meshsim.model.faults import INSTANTS, Event
 from meshsim.model.load import load
 from meshsim.model.topology import Topology
 from meshsim.notebook import progress_shown
+from meshsim.numbers import real_number
 from meshsim.results.manifest import Timing
 from meshsim.settings import Settings, settings_of
 from meshsim.simulate import Progress, Source, begin_replication, compile_engine, pauses

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel
@@ -77,8 +78,44 @@ def changed_topology(topology: Topology, push: Push, written: Topology | None = 
     return topology.model_copy(update={"mesh": _edited_mesh(topology.mesh, push, push.fault)})
 
 
+@dataclass(frozen=True, slots=True)
+class PushSet:
+    """Which of the pushes of a run a proxy has, by their numbers among these, from 0.
+
+    Configurations of proxies have numbers, too: 0 is the one that they begin with, and those with pushes follow, as
+    of ``pushed`` of `meshsim.lower`.
+
+    Examples
+    --------
+    >>> both = NO_PUSHES.with_(0).with_(1)
+    >>> both.holds(1), both.without(1).holds(1), both.configuration(), NO_PUSHES.configuration()
+    (True, False, 3, 0)
+    """
+
+    bits: int = 0  # one each
+
+    def with_(self, push: int) -> PushSet:
+        """With a push besides."""
+        return PushSet(self.bits | 1 << push)
+
+    def without(self, push: int) -> PushSet:
+        """Without a push."""
+        return PushSet(self.bits & ~(1 << push))
+
+    def holds(self, push: int) -> bool:
+        """Whether a push is among them."""
+        return bool(self.bits >> push & 1)
+
+    def configuration(self, first: int = 1) -> int:
+        """Number of the configuration with these pushes, where `first` is that of the first one alone."""
+        return self.bits + first - 1 if self.bits else 0
+
+
+NO_PUSHES = PushSet()
+
+
 def pushes_of(events: tuple[Event, ...]) -> tuple[Push, ...]:
-    """Pushes among events, in their order: the number of each is its bit in the configuration of a proxy.
+    """Pushes among events, in their order: so they are numbered in a `PushSet`.
 
     Raises
     ------
@@ -92,13 +129,13 @@ def pushes_of(events: tuple[Event, ...]) -> tuple[Push, ...]:
 
 
 def pushed_topologies(topology: Topology) -> tuple[Topology, ...]:
-    """The topology with each set of its pushes in force: number n has those whose bit is set in n + 1."""
+    """The topology with each set of its pushes in force, by the numbers of their configurations, which begin at 1."""
     pushes = pushes_of(topology.events)
     found = []
-    for number in range(1, 2 ** len(pushes)):
+    for in_force in map(PushSet, range(1, 2 ** len(pushes))):
         changed = topology
-        for bit, push in enumerate(pushes):
-            if number >> bit & 1:
+        for number, push in enumerate(pushes):
+            if in_force.holds(number):
                 changed = changed_topology(changed, push, topology)
         found.append(changed)
     return tuple(found)

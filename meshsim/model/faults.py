@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -222,6 +222,14 @@ Fault = Annotated[
     Field(discriminator="kind"),
 ]  # fmt: skip
 
+
+def _by_kind(union: Any) -> dict[str, Any]:
+    """Classes of a union that is discriminated by `kind`, in its order."""
+    (members, _) = get_args(union)
+    return {one.model_fields["kind"].default: one for one in get_args(members)}
+
+
+FAULTS: dict[str, type[Fault]] = _by_kind(Fault)
 MOST_PUSHES = 4  # of a run: each set of them is a configuration of its own
 INSTANTS = frozenset({"crash", "restart_herd", "cold_cache"})
 """Faults that happen once, so that they cannot last for a time."""
@@ -327,6 +335,8 @@ PushFault = Annotated[
     | SlowFilter | CrashOnLoad | CrashOnRequest | MemoryGrowth | CacheKey,
     Field(discriminator="kind"),
 ]  # fmt: skip
+
+PUSH_FAULTS: dict[str, type[PushFault]] = _by_kind(PushFault)
 
 ROUTED = frozenset({"wrong_route", "blackhole", "wrong_weight", "expired_certificate"})
 """Mistakes that are a route, so that they can be those of one tenant's requests."""

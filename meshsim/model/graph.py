@@ -13,7 +13,7 @@ import numpy.typing as npt
 from meshsim.model.caches import Cache, ProxyCache
 from meshsim.model.policies import Match, Route
 from meshsim.model.policy_choice import RouteTable
-from meshsim.model.steps import Cached, Call, Choose, Fail, Parallel, Step, Work
+from meshsim.model.steps import Cached, Call, Choose, Fail, Parallel, Step, Wait, Work
 from meshsim.model.topology import Service, Topology, Version
 from meshsim.model.traffic import Stream
 
@@ -93,6 +93,12 @@ def every_step(steps: tuple[Step, ...]) -> Iterator[Step]:
             yield from (inner for option in step.options for inner in every_step(option.do))
         elif isinstance(step, Cached):
             yield from every_step(step.miss)
+
+
+def waits(service: Service) -> bool:
+    """Whether some step of it waits for a disk or a third party."""
+    lists = (steps for version in service.versions for steps in version.endpoints.values())
+    return any(isinstance(step, Wait) for steps in lists for step in every_step(steps))
 
 
 def proxy_caches(topology: Topology) -> dict[str, ProxyCache]:

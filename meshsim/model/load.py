@@ -18,8 +18,8 @@ from meshsim.model.read import events, keys, platform, policies, references, rol
 from meshsim.model.read.cursor import NAME, Cursor, Reading
 from meshsim.model.read.foreign import translate
 from meshsim.model.read.merge import Override, merge
-from meshsim.model.read.pushes import Change, Changed, places
-from meshsim.model.read.tree import MapNode, Mark, Node, Scalar, from_python
+from meshsim.model.read.pushes import Change, Changed
+from meshsim.model.read.tree import MapNode, Mark, Node, Scalar, from_python, places
 from meshsim.model.read.yaml_text import EXAMPLE, MAX_BYTES, parse
 from meshsim.model.topology import MAX_CALL_DEPTH, Topology
 from meshsim.model.traffic import Tenant

@@ -22,7 +22,7 @@ _FIELDS: Schema = {  # of faults, by key; what a push calls the same is in _OF_P
     "drain": ref("duration", "for what is under way"),
     "delay": ref("duration"),
     "share": ref("share"),
-    "connections": {"enum": ["all", "new"], "description": "which calls are refused"},
+    "connections": {"enum": list(keys.CONNECTIONS), "description": "which calls are refused"},
     "skew": ref("duration"),
     "leeway": ref("duration", "by so much may the clock of a token be wrong"),
     "certificate": ref("duration", "by so much may the clock of a certificate be wrong"),
@@ -48,13 +48,11 @@ _OF_PUSHES: Schema = {
     "per_request": ref("size"),
     "key": ref("cache_key"),
 }
-_REQUIRED = {"service", "zone", "zones", "stream"}
-_REQUIRED_OF_PUSHES = {"to", "instead", "split", "key"}
 
 
 def event() -> Schema:
     """Describe an entry of `events`."""
-    kinds = {kind: _kind(names, _FIELDS, _REQUIRED) for kind, names in keys.FAULTS.items()}
+    kinds = {kind: _kind(names, _FIELDS, keys.REQUIRED_OF_FAULTS) for kind, names in keys.FAULTS.items()}
     properties = {
         "name": ref("name"),
         "at": ref("duration", "within run.duration, not within run.warmup"),
@@ -65,15 +63,16 @@ def event() -> Schema:
     return object_of(keys.EVENT, properties, ["name", "at"])
 
 
-def _kind(names: tuple[str, ...], fields: Schema, required: set[str]) -> Schema:
+def _required(kind: str) -> tuple[str, ...]:
+    return tuple(key for key in keys.REQUIRED_OF_PUSHES if key != "to" or kind not in keys.OPTIONAL_TO)
+
+
+def _kind(names: tuple[str, ...], fields: Schema, required: tuple[str, ...]) -> Schema:
     return object_of(names, {name: fields[name] for name in names}, [name for name in names if name in required])
 
 
 def _push() -> Schema:
-    kinds = {
-        kind: _kind(names, _OF_PUSHES, _REQUIRED_OF_PUSHES - ({"to"} if kind == "crash_on_request" else set()))
-        for kind, names in keys.PUSH_FAULTS.items()
-    }
+    kinds = {kind: _kind(names, _OF_PUSHES, _required(kind)) for kind, names in keys.PUSH_FAULTS.items()}
     scope = "^(mesh|gateway|(service|route|tenant)/[A-Za-z0-9_][A-Za-z0-9_-]*|cell/[0-9]{1,6})$"
     settable: Schema = {
         "type": "object",
@@ -89,7 +88,7 @@ def _push() -> Schema:
         "match": object_of(keys.PUSH_MATCH, {"tenant": ref("name")}, ["tenant"], "whose requests alone meet it"),
         "reaches": ref("share", "of the proxies; the others stay stale"),
         "rejected": ref("share", "chance of each proxy to reject it and to keep its last good configuration"),
-        "via": {"enum": ["raw", "template"], "description": "raw if absent"},
+        "via": {"enum": list(keys.VIA), "description": "raw if absent"},
         "validation": ref("share", "chance that validation catches it"),
         "rollout": {**_TEXT, "description": "all-at-once if absent"},
     }
@@ -106,7 +105,7 @@ def rollout() -> Schema:
         "bake": ref("duration", "after each step"),
         "batch": integer(1, "zones, tenants or cells in a step"),
         "analysis": {"anyOf": [{"const": "none"}, one_key(kinds)]},
-        "rollback": {"enum": ["auto", "human", "none"]},
+        "rollback": {"enum": list(keys.ROLLBACK)},
     }
     return object_of(keys.ROLLOUT, properties)
 

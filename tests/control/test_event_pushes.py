@@ -209,7 +209,7 @@ def test_whom_a_push_reaches(scope: str, architecture: Any, expected: set[Any]) 
 
 def in_scope_of(spec: dict[str, Any], fields: dict[str, Any], architecture: Any) -> set[Any]:
     topology = ms.load({"meshsim": 1, **spec, "events": [push(1.0, **fields)]})
-    return set(in_scope(ms.lower(topology, architecture), pushes_of(topology.events)[0], 0))
+    return set(in_scope(ms.lower(topology, architecture), pushes_of(topology.events)[0], 1))
 
 
 @pytest.mark.parametrize(

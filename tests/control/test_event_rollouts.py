@@ -52,9 +52,9 @@ def out(spec: dict[str, Any], architecture: Any = "gateway", **fields: Any) -> P
 
 
 def test_a_rollout_that_does_not_exist_is_told() -> None:
-    topology = ms.load(gateways(1, {"steps": ["100%"]}))
+    topology = ms.load({"meshsim": 1, **gateways(1, {"steps": ["100%"]})})
     event = Event(name="p", at_s=1.0, push=Push(name="p", fault=SlowFilter(), rollout="cannary"))
-    with pytest.raises(UsageError, match="there is no rollout 'cannary'; there is all-at-once, .*, r$"):
+    with pytest.raises(UsageError, match=r"there is no rollout 'cannary'; there is all-at-once, .*, r$"):
         events_of(topology.model_copy(update={"events": (event,)}))
 
 

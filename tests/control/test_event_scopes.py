@@ -59,8 +59,8 @@ def test_a_mistake_in_a_route_meets_who_enforces_it_and_what_it_takes() -> None:
     plane, record = played(case, "sidecar")
     assert failed(plane, record) == {"acme-a": 0.0, "acme-c": 0.0, "beta-a": 1.0, "beta-c": 0.0}
     (push,) = pushes_of(ms.load(case).events)
-    assert {one.service for one in in_scope(plane, push, 0)} == {"sidecar@a"}
-    assert in_scope(ms.lower(ms.load(case), "gateway"), push, 0) == []
+    assert {one.service for one in in_scope(plane, push, 1)} == {"sidecar@a"}
+    assert in_scope(ms.lower(ms.load(case), "gateway"), push, 1) == []
 
 
 def test_a_route_that_is_not_there() -> None:

@@ -11,10 +11,11 @@ import pytest
 import meshsim
 
 PACKAGE = Path(meshsim.__file__).parent
-BELOW_ALL = {"units", "errors"}
+BELOW_ALL = {"units", "errors", "numbers"}
 ALLOWED = {
     "units": set(),
     "errors": set(),
+    "numbers": {"errors"},
     "importers": BELOW_ALL,
     "caches": BELOW_ALL,
     "model": BELOW_ALL | {"importers", "caches"},

@@ -8,6 +8,7 @@ import pytest
 from good_events import EVENTS, SYSTEM
 
 from meshsim.errors import Diagnostic
+from meshsim.model import faults
 from meshsim.model import load as loading
 from meshsim.model.read import keys
 
@@ -324,6 +325,11 @@ def test_very_many_events_are_refused(tmp_path: Path) -> None:
     lines = "".join(f"  - {{name: e{i}, at: 20s, {FAULT}}}\n" for i in range(1001))
     (error,) = _diagnostics(f"{SYSTEM}events:\n{lines}", tmp_path)
     assert error.code == "M108" and "1,001 events" in error.message
+
+
+def test_every_kind_has_keys_and_a_class() -> None:
+    assert set(keys.FAULTS) == set(faults.FAULTS)
+    assert set(keys.PUSH_FAULTS) == set(faults.PUSH_FAULTS)
 
 
 def test_hints_do_not_hide_keys_of_the_language() -> None:

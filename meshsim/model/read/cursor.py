@@ -156,6 +156,19 @@ class Cursor:
                     self.error("M102", f"'{key}' is missing in {self.name}", hint, self.key_mark)
         return found
 
+    def one_kind(
+        self, kinds: Collection[str], *, example: str, hint: str, elsewhere: Mapping[str, str] | None = None
+    ) -> Cursor | None:
+        """Give what stands under the one key of `kinds` that is there; None after an error.
+
+        `hint` says what to write where there are several, or none.
+        """
+        found = self.fields(kinds, example=example, elsewhere=elsewhere)
+        if self.is_map() and len(self.keys()) != 1:
+            self.error("M114", f"{self.name} has to be of one kind, not {len(self.keys())}", hint, self.key_mark)
+            return None
+        return next(iter(found.values()), None)
+
     def items(self, example: str) -> list[Cursor]:
         """Give the items of a list; an error when this is none."""
         if not isinstance(self.node, ListNode):

@@ -7,11 +7,10 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from meshsim.model import faults, graph
-from meshsim.model.faults import ALL, Fault, Replicas
+from meshsim.model.faults import ALL, FAULTS, Fault, Replicas
 from meshsim.model.read import keys, quantities
 from meshsim.model.read.cursor import Cursor
 from meshsim.model.read.steps import fail_reason
-from meshsim.model.steps import Wait
 from meshsim.model.topology import Topology
 from meshsim.model.traffic import SCALABLE
 from meshsim.units import format_duration
@@ -20,54 +19,26 @@ MAX_FACTOR = 1e6
 MAX_NODES = 1_000_000
 PROXIES = ("gateway", "waypoint")  # what stands beside the services and may be named like one
 
-_CLASSES: dict[str, Callable[..., Fault]] = {
-    "cpu": faults.CpuFault,
-    "memory": faults.MemoryFault,
-    "pause": faults.Pause,
-    "io": faults.IoFault,
-    "process_killer": faults.ProcessKiller,
-    "shutdown": faults.Shutdown,
-    "blackhole": faults.Blackhole,
-    "dns": faults.DnsFault,
-    "latency": faults.LatencyFault,
-    "packet_loss": faults.PacketLoss,
-    "certificate_expiry": faults.CertificateExpiry,
-    "time_travel": faults.TimeTravel,
-    "crash": faults.Crash,
-    "restart_herd": faults.RestartHerd,
-    "slow_node": faults.SlowNode,
-    "zone_loss": faults.ZoneLoss,
-    "partition": faults.Partition,
-    "dependency_down": faults.DependencyDown,
-    "load_spike": faults.LoadSpike,
-    "cold_cache": faults.ColdCache,
-}
-_REQUIRED = ("service", "zone", "zones", "stream")  # wherever a fault has them
 _EXAMPLE = "crash: {service: geo}"
 
 
-def one_kind(at: Cursor, kinds: dict[str, tuple[str, ...]], elsewhere: dict[str, str], example: str) -> Cursor | None:
-    """Give what stands under the one kind that is named; None after an error."""
-    found = at.fields(kinds, example=example, elsewhere=elsewhere)
-    if at.is_map() and len(at.keys()) != 1:
-        message = f"{at.name} has to be of one kind, not {len(at.keys())}"
-        at.error("M114", message, f"write e.g. {{{example}}}; two faults are two events", at.key_mark)
-        return None
-    return next(iter(found.values()), None)
+def one_fault(example: str) -> str:
+    """Give the hint for what has to be one fault."""
+    return f"write e.g. {{{example}}}; two faults are two events"
 
 
 def read_fault(at: Cursor, topology: Topology) -> Fault | None:
     """Read ``{KIND: {…}}``; None after an error."""
-    inner = one_kind(at, keys.FAULTS, keys.ELSEWHERE_FAULTS, _EXAMPLE)
+    inner = at.one_kind(keys.FAULTS, example=_EXAMPLE, hint=one_fault(_EXAMPLE), elsewhere=keys.ELSEWHERE_FAULTS)
     if inner is None or inner.key is None:
         return None
     before, kind = at.reading.report.errors, inner.key
-    required = [key for key in keys.FAULTS[kind] if key in _REQUIRED]
+    required = [key for key in keys.FAULTS[kind] if key in keys.REQUIRED_OF_FAULTS]
     found = inner.fields(keys.FAULTS[kind], required=required, example="service: geo", elsewhere=keys.ELSEWHERE_FAULT)
     values = dict(_READERS[key](value, topology) for key, value in found.items())
     if at.reading.report.errors != before:
         return None
-    fault = _CLASSES[kind](**values)
+    fault = FAULTS[kind](**values)
     _check(fault, inner, found, topology)
     return fault if at.reading.report.errors == before else None
 
@@ -149,7 +120,7 @@ _READERS: dict[str, Callable[[Cursor, Topology], tuple[str, Any]]] = {
     "spread": _duration("spread_s"),
     "factor": lambda at, topology: ("factor", at.number(0.0, MAX_FACTOR, above=True)),
     "share": lambda at, topology: ("share", quantities.share(at)),
-    "connections": lambda at, topology: ("connections", at.choice(("all", "new"))),
+    "connections": lambda at, topology: ("connections", at.choice(keys.CONNECTIONS)),
     "node": lambda at, topology: ("node", at.integer(0, MAX_NODES)),
     "zone": lambda at, topology: ("zone", _known_zone(at, topology)),
     "zones": _zones,
@@ -191,9 +162,7 @@ def _total(service: str, topology: Topology) -> int | None:
 
 def _check_waits(fault: faults.IoFault, at: Cursor, topology: Topology) -> None:
     service = topology.services.get(fault.service)
-    versions = service.versions if service else ()
-    lists = [steps for version in versions for steps in version.endpoints.values()]
-    if not any(isinstance(step, Wait) for steps in lists for step in graph.every_step(steps)):
+    if service is None or not graph.waits(service):
         hint = "give it a step - wait: 5ms for the time of its disk, or use latency or cpu"
         at.error("M120", f"io has no meaning for '{fault.service}': none of its steps waits", hint)
 

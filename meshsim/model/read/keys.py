@@ -96,6 +96,8 @@ FAULTS = {
     "load_spike": ("stream", "factor"),
     "cold_cache": ("service", "cache"),
 }
+REQUIRED_OF_FAULTS = ("service", "zone", "zones", "stream")  # wherever a fault has them
+CONNECTIONS = ("all", "new")
 PUSH = ("scope", "set", "fault", "match", "reaches", "rejected", "via", "validation", "rollout")
 PUSH_FAULTS = {
     "wrong_route": ("to", "instead"),
@@ -111,9 +113,13 @@ PUSH_FAULTS = {
     "memory_growth": ("per_request",),
     "cache_key": ("key",),
 }
+REQUIRED_OF_PUSHES = ("to", "instead", "split", "key")  # wherever a mistake has them
+OPTIONAL_TO = ("crash_on_request",)  # but not here
 PUSH_MATCH = ("tenant",)
+VIA = ("raw", "template")
 ROLLOUT = ("by", "steps", "bake", "batch", "analysis", "rollback")
 ROLLOUT_BY = ("all", "share", "zone", "tenant", "cell")
+ROLLBACK = ("auto", "human", "none")
 ANALYSES = {"fixed": ("requests", "baseline", "false_alarm"), "sequential": ("baseline", "bad", "false_alarm", "miss")}
 CONTROL_PLANE = ("debounce", "debounce_max", "cores", "cpu_per_proxy", "per_cluster", "delay", "down", "behind")
 BEHIND = ("nothing", "gateway")

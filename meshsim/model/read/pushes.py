@@ -9,19 +9,19 @@ from typing import Any, Literal
 
 from meshsim.model import faults
 from meshsim.model.distributions import constant
-from meshsim.model.faults import FILTERS, OF_POLICIES, ROUTED, TEMPLATES, Push, PushFault, Scope
+from meshsim.model.faults import FILTERS, OF_POLICIES, PUSH_FAULTS, ROUTED, TEMPLATES, Push, PushFault, Scope
 from meshsim.model.policies import Policy, Route
 from meshsim.model.proxies import Mesh
 from meshsim.model.read import keys, quantities
 from meshsim.model.read.caches import read_key
 from meshsim.model.read.cursor import Cursor
 from meshsim.model.read.distributions import DURATION, distribution
-from meshsim.model.read.faults import one_kind
+from meshsim.model.read.faults import one_fault
 from meshsim.model.read.policies import MAX_LIMIT
 from meshsim.model.read.references import endpoint_of, target_of
 from meshsim.model.read.retries import MAX_ATTEMPTS
 from meshsim.model.read.splits import read_split
-from meshsim.model.read.tree import ListNode, MapNode, Mark, Node, Scalar, resolve, to_python
+from meshsim.model.read.tree import MapNode, Mark, Node, Scalar, resolve, to_python
 from meshsim.model.rollouts import BUILT_IN
 from meshsim.model.topology import Topology
 
@@ -32,21 +32,6 @@ Change = tuple[str, Node, Mark]  # dotted path, new value, place of the path
 ReadChanged = Callable[[Sequence[Change], Cursor], Changed | None]
 """Reads the topology with changes, and reports at the cursor what cannot be shown at a change."""
 
-_CLASSES: dict[str, Callable[..., PushFault]] = {
-    "wrong_route": faults.WrongRoute,
-    "blackhole": faults.RouteBlackhole,
-    "wrong_weight": faults.WrongWeight,
-    "short_timeout": faults.ShortTimeout,
-    "retry_storm": faults.RetryStorm,
-    "strict_limit": faults.StrictLimit,
-    "expired_certificate": faults.ExpiredCertificate,
-    "slow_filter": faults.SlowFilter,
-    "crash_on_load": faults.CrashOnLoad,
-    "crash_on_request": faults.CrashOnRequest,
-    "memory_growth": faults.MemoryGrowth,
-    "cache_key": faults.CacheKey,
-}
-_OPTIONAL_TO = ("crash_on_request",)
 _EXAMPLE = "wrong_route: {to: geo, instead: shop.get}"
 _PLAIN = re.compile(r"[A-Za-z0-9_.%/+-]+")
 
@@ -64,7 +49,7 @@ def read_push(name: str, at: Cursor, topology: Topology, read_changed: ReadChang
     tenant = _match(found["match"], topology) if "match" in found else None
     fault = _fault(found["fault"]) if "fault" in found else None
     via: Literal["raw", "template"] = "raw"
-    if "via" in found and found["via"].choice(("raw", "template")) == "template":
+    if "via" in found and found["via"].choice(keys.VIA) == "template":
         via = "template"
     changes = _changes(found["set"], topology) if "set" in found else []
     values: dict[str, Any] = {
@@ -181,12 +166,13 @@ def _text(node: Node) -> str:
 
 
 def _fault(at: Cursor) -> PushFault | None:
-    inner = one_kind(at, keys.PUSH_FAULTS, keys.ELSEWHERE_PUSH_FAULTS, _EXAMPLE)
+    hint, elsewhere = one_fault(_EXAMPLE), keys.ELSEWHERE_PUSH_FAULTS
+    inner = at.one_kind(keys.PUSH_FAULTS, example=_EXAMPLE, hint=hint, elsewhere=elsewhere)
     if inner is None or inner.key is None:
         return None
     before, kind = at.reading.report.errors, inner.key
-    required = [key for key in keys.PUSH_FAULTS[kind] if key in ("to", "instead", "split", "key")]
-    if kind in _OPTIONAL_TO:
+    required = [key for key in keys.PUSH_FAULTS[kind] if key in keys.REQUIRED_OF_PUSHES]
+    if kind in keys.OPTIONAL_TO:
         required.remove("to")
     found = inner.fields(keys.PUSH_FAULTS[kind], required=required, example=_example(kind))
     values = dict(_READERS[key](value, kind) for key, value in found.items() if key != "split")
@@ -194,7 +180,7 @@ def _fault(at: Cursor) -> PushFault | None:
         values["split"] = _split(found["split"], values["to"])
     if at.reading.report.errors != before:
         return None
-    fault = _CLASSES[kind](**values)
+    fault = PUSH_FAULTS[kind](**values)
     if isinstance(fault, faults.WrongRoute) and fault.to == ".".join(fault.instead):
         found["instead"].error("M108", "requests would go where they went", "name another endpoint")
         return None
@@ -293,15 +279,3 @@ def _check_new_caches(changed: Mesh, before: Mesh, at: Cursor) -> None:
         if getattr(changed, name).cache is not None and getattr(before, name).cache is None:
             hint = f"give the {name} its cache in mesh, and push what it is for: its only, or its key"
             at.error("M127", f"a push cannot give a {name} a cache", hint, at.key_mark)
-
-
-def places(node: Node) -> set[Mark]:
-    """Give all places within a value."""
-    found = {node.mark}
-    if isinstance(node, MapNode):
-        for mark, inner in node.entries.values():
-            found |= {mark} | places(inner)
-    elif isinstance(node, ListNode):
-        for inner in node.items:
-            found |= places(inner)
-    return found

@@ -53,7 +53,7 @@ def _rollout(at: Cursor, default: Rollout) -> Rollout:
     if "analysis" in found:
         values["analysis"] = _analysis(found["analysis"])
     if "rollback" in found:
-        values["rollback"] = cast(Rollback, found["rollback"].choice(("auto", "human", "none")) or "auto")
+        values["rollback"] = cast(Rollback, found["rollback"].choice(keys.ROLLBACK) or "auto")
     _check_together(values["by"], found)
     return default.model_copy(update=values)
 
@@ -91,21 +91,18 @@ def _analysis(at: Cursor) -> Analysis | None:
     """Read ``none``, or a map of one kind."""
     if at.node_text() == "none":
         return None
-    found = at.fields(keys.ANALYSES, example=_ANALYSIS_EXAMPLE)
-    if at.is_map() and len(at.keys()) != 1:
-        message = f"analysis has to be of one kind, not {len(at.keys())}"
-        at.error("M114", message, f"write none, or {{{_ANALYSIS_EXAMPLE}}}", at.key_mark)
+    hint = f"write none, or {{{_ANALYSIS_EXAMPLE}}}"
+    inner = at.one_kind(keys.ANALYSES, example=_ANALYSIS_EXAMPLE, hint=hint)
+    if inner is None or inner.key is None:
         return None
-    for kind, inner in found.items():
-        fields = inner.fields(keys.ANALYSES[kind], example="baseline: 1%")
-        before = at.reading.report.errors
-        requests = {"requests": fields["requests"].integer(1, MAX_REQUESTS)} if "requests" in fields else {}
-        shares = {key: _chance(value) for key, value in fields.items() if key != "requests"}
-        analysis = _ANALYSES[kind](**requests, **shares)
-        if isinstance(analysis, SequentialAnalysis) and at.reading.report.errors == before:
-            _check_sequential(analysis, inner, fields)
-        return analysis
-    return None
+    fields = inner.fields(keys.ANALYSES[inner.key], example="baseline: 1%")
+    before = at.reading.report.errors
+    requests = {"requests": fields["requests"].integer(1, MAX_REQUESTS)} if "requests" in fields else {}
+    shares = {key: _chance(value) for key, value in fields.items() if key != "requests"}
+    analysis = _ANALYSES[inner.key](**requests, **shares)
+    if isinstance(analysis, SequentialAnalysis) and at.reading.report.errors == before:
+        _check_sequential(analysis, inner, fields)
+    return analysis
 
 
 def _chance(at: Cursor) -> float:

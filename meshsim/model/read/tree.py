@@ -137,3 +137,15 @@ def to_python(node: Node) -> object:
     if isinstance(node, ListNode):
         return [to_python(item) for item in node.items]
     return node.value
+
+
+def places(node: Node) -> set[Mark]:
+    """Give the places of a node and of all within it."""
+    found = {node.mark}
+    if isinstance(node, MapNode):
+        for mark, inner in node.entries.values():
+            found |= {mark} | places(inner)
+    elif isinstance(node, ListNode):
+        for inner in node.items:
+            found |= places(inner)
+    return found
