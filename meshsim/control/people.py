@@ -25,7 +25,8 @@ def watch(
 ) -> Steps:
     """Raise an alarm when a tenant's share of failures is too high, and take back what is out.
 
-    Pushes are taken back one after another, and nobody looks at the figures meanwhile.
+    From the alarm on no push goes any further. They are taken back one after another, and nobody looks at the figures
+    meanwhile.
 
     Parameters
     ----------
@@ -41,6 +42,8 @@ def watch(
         yield control.env.timeout(_until_look_s(control.now_s, spec.monitoring_s))
         if not monitoring.finds_bad() or not _can_go_back(pushes):
             continue
+        for push in pushes:
+            push.holds()
         found = yield from _search(control, spec, pushes, most_s, searches)
         searches += 1
         if found:
@@ -114,8 +117,8 @@ def _search(
 def _waits_for_analyses(
     control: Control, pushes: Sequence[Delivery], left_s: float, most_s: float | None
 ) -> Generator[simpy.Event, Any, float]:
-    """Wait while a push goes out, so that what an analysis may still decide is not skipped; gives the time left."""
-    while most_s is not None and left_s > most_s and any(push.state == "goes out" for push in pushes):
+    """Wait while a push bakes, so that what an analysis may still decide is not skipped; gives the time left."""
+    while most_s is not None and left_s > most_s and any(push.is_baking for push in pushes):
         wait_s = min(left_s - most_s, _PATIENCE_S)
         yield control.env.timeout(wait_s)
         left_s -= wait_s

@@ -32,6 +32,8 @@ class Delivery:
         self.test = None if rollout.analysis is None else _test(rollout.analysis, len(self.waves))
         self.reached: list[Instance] = []
         self.before: dict[Instance, tuple[int, int]] = {}  # what each had answered, and failed, when a wave was out
+        self.baked_s = 0.0  # when the present wave has baked
+        self.is_held = False  # until it is taken back
         self.state: Literal["waits", "goes out", "is out", "goes back", "is back", "was rejected"] = "waits"
 
     def goes_out(self, at_s: float) -> Steps:
@@ -68,6 +70,15 @@ class Delivery:
     def can_go_back(self) -> bool:
         """It is out, wholly or in part, and people may take it back."""
         return self.state in ("goes out", "is out") and self.rollout.rollback != "none"
+
+    @property
+    def is_baking(self) -> bool:
+        """On its way out, and its analysis may decide something yet."""
+        return self.state == "goes out" and self.control.now_s < self.baked_s
+
+    def holds(self) -> None:
+        """Let no further wave begin: somebody is looking for the cause of an alarm."""
+        self.is_held = self.can_go_back
 
     def goes_back(self, why: str) -> Steps:
         """Take it back the way it came."""
@@ -130,13 +141,14 @@ class Delivery:
 
     def _bakes(self) -> Steps:
         """Wait before the next wave, looking whether this one is bad."""
-        until_s = self.control.now_s + self.rollout.bake_s
         if self.rollout.by == "all" and self.test is None:
             return
+        self.baked_s = self.control.now_s + self.rollout.bake_s
         self.before = {one: self.control.answered(one.service, [one.number]) for one in self.reached}
         looks = None if self.test is None else Looks(self.test)
-        while self.control.now_s < until_s and self.state == "goes out":
-            yield self.control.env.timeout(min(LOOK_S, until_s - self.control.now_s))
+        while self.is_baking or (self.is_held and self.state == "goes out"):
+            left_s = self.baked_s - self.control.now_s
+            yield self.control.env.timeout(min(LOOK_S, left_s) if left_s > 0.0 else LOOK_S)
             if self.state != "goes out" or self.rollout.rollback != "auto" or looks is None:
                 continue
             down = [one for one in self.reached if not self.control.is_up(one.service, one.number)]

@@ -285,14 +285,21 @@ def test_a_rollout_that_nobody_takes_back_stays() -> None:
 
 
 def test_people_stop_a_rollout_on_its_way() -> None:
-    """Waves at 1.1 and 11.2 s; taken back at 16 s, before the third and before the fourth."""
+    """A wave at 1.1 s; the alarm at 4 s, from which on there is no other; taken back at 16 s."""
     steps = {"steps": ["25%", "50%", "75%", "100%"], "bake": "10s", "rollback": "human"}
     spec = watched(monitoring="4s", detect="7s", diagnose="5s", rollout=steps)
     spec["mesh"]["gateway"]["replicas"] = 4
     spec["traffic"][0]["connections"] = 100
     found = out(spec, **EXPIRED)
-    assert len(waves(found)) == 2
-    assert [what for _, what in found.notes("p")] == ["begins", "is out", "is out", "goes back", "is back"]
+    assert [at for at, _ in waves(found)] == [1115.02]
+    assert found.notes("p")[2:] == [(16.0, "goes back"), (pytest.approx(16.11502), "is back")]
+
+
+def test_an_alarm_without_anybody_to_take_a_push_back_holds_nothing() -> None:
+    steps = {"steps": ["50%", "100%"], "bake": "10s", "rollback": "none"}
+    spec = watched(monitoring="4s", detect="7s", diagnose="5s", rollout=steps)
+    spec["mesh"]["gateway"]["replicas"] = 2
+    assert len(waves(out(spec, **EXPIRED))) == 2
 
 
 def times_of_people(runs: int, most_s: float | None = None) -> list[Played]:
