@@ -123,8 +123,8 @@ def complaints(found: Blast) -> list[str]:
             told.append(f"{of}: harms {', '.join(cell.harm.tenants)}")
         elif _unnoticed(cell):
             told.append(f"{of}: harms {cell.harm.tenants[0]}, and nobody notices")
-        elif _stays(cell):
-            told.append(f"{of}: {cell.harm.tenants[0]} does not recover")
+        elif _goes_on(cell):
+            told.append(f"{of}: what it does to {cell.harm.tenants[0]} has no end within the run")
     return told
 
 

@@ -66,8 +66,7 @@ def _summary(timeline: Timeline) -> list[str]:
         return ["  nothing of it had an effect on the run"] if _began(timeline.happenings) else []
     batch_s = float(timeline.edges_s[1] - timeline.edges_s[0])
     took = ", ".join(_took(word, found, getattr(found, word)) for word in INCIDENT_WORDS)
-    minutes = amount(timeline.total.error_minutes, "error-minutes")
-    return [f"  {_errors(found)}, {minutes}; {took} (batches of {duration(batch_s)})"]
+    return [f"  {_errors(found, timeline.total.error_minutes)}; {took} (batches of {duration(batch_s)})"]
 
 
 def incident_line(timeline: Timeline) -> str:
@@ -82,12 +81,13 @@ def _began(happenings: Sequence[Happened]) -> bool:
     return any(one.what == BEGINS for one in happenings)
 
 
-def _errors(found: Incident) -> str:
+def _errors(found: Incident, error_minutes: Estimate) -> str:
     worst = f"errors: {percent(found.worst_error_share)} at worst"
     if found.bad_from_s is None or found.bad_until_s is None:
         return f"{worst}, never 1 % fewer good answers than before"
     from_s = max(found.bad_from_s, found.began_s or 0.0)  # it began within that batch
-    return f"{worst}, between {_at(from_s)} and {_at(found.bad_until_s)}"
+    minutes = amount(error_minutes, "error-minutes")
+    return f"{worst}, between {_at(from_s)} and {_at(found.bad_until_s)}, {minutes}"
 
 
 def _took(word: str, found: Incident, times_s: Sequence[float | None]) -> str:

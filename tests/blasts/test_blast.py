@@ -70,7 +70,7 @@ def test_without_flags_there_is_one_place_of_each_kind_and_they_are_all_among_ev
     topology = ms.load(spec())
     few, many = strikes(topology), strikes(topology, exhaustive=True)
     pushes = [strike for strike in few if strike.push is not None]
-    scopes = [(strike.kind, strike.push.scope.kind) for strike in pushes if strike.push]
+    scopes = [(strike.kind, strike.push.scope.kind, strike.push.reaches) for strike in pushes if strike.push]
     assert len(set(scopes)) == len(scopes)
     assert {strike.push.scope.name for strike in pushes if strike.push and strike.push.scope.kind == "service"} == {"a"}
     assert {strike.place for strike in few if strike.kind == "crash"} == {"c"}  # the only one that somebody waits for
@@ -348,7 +348,7 @@ def test_what_is_shown() -> None:
         ({"only": ["nothing"]}, "no fault is called 'nothing'"),
         ({"rollouts": ["sometimes"]}, "no rollout 'sometimes'"),
         ({"from_warm": True, "engine": "simpy"}, "the compiled engine alone"),
-        ({"rollouts": ["zone-by-zone"]}, "takes too long"),
+        ({"rollouts": ["zone-by-zone"]}, "is too long"),
     ],
 )
 def test_mistakes(options: dict[str, Any], message: str) -> None:

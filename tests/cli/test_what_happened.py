@@ -30,12 +30,14 @@ def _section(text: str) -> list[str]:
 def test_what_happened_and_how_long_it_took(shell, incident) -> None:
     answer = shell("run", incident, "--replications", "1")
     assert answer.exit_code == 0
+    assert "\nincident: 100 % failed at worst, recovered after 1.00 s\nverdict: " in answer.stdout
     assert _section(answer.stdout) == [
         "What happened",
         "  1.0 s  down    begins  dependency_down",
         "  1.5 s  people  alarm   web",
         "  2.0 s  down    ends    dependency_down",
-        "  errors: 100 % at worst, between 1.0 s and 2.0 s; detected after 500 ms, mitigated after 1.00 s, "
+        "  errors: 100 % at worst, between 1.0 s and 2.0 s, 0.0166 error-minutes (± unknown); "
+        "detected after 500 ms, mitigated after 1.00 s, "
         "recovered after 1.00 s (batches of 100 ms)",
     ]
     assert answer.stdout.count("has events: figures are of the whole run, not of a steady state") == 1
