@@ -9,6 +9,9 @@ Shards hang on a tenant's name alone, so that tenants come and go without moving
 operator would, so that a tenant who comes may move others. Both draw by rendezvous hashing (the highest of one hash for
 each candidate: D. Thaler and C. Ravishankar, "Using name-based mappings to increase hit rates", IEEE/ACM Trans.
 Networking 6 (1998)).
+
+Architectures only ask who is served by whom. The probabilities (`overlap_distribution`, `fully_covered_probability`,
+`expected_fully_covered`) are for whoever sizes shards before any tenant has a name.
 """
 
 from __future__ import annotations

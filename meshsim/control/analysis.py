@@ -8,8 +8,10 @@ Two ways to decide, both with a promised probability of a false alarm:
 
 Neither holds any state. A control process gives the requests and failures since the canary began, at every look; the
 first answer other than "go on" is the decision. `Looks` is one that goes on looking for as long as a step bakes.
-Requests are taken to fail independently of each other, and looks not
-to wait for particular outcomes.
+Requests are taken to fail independently of each other, and looks not to wait for particular outcomes.
+
+Rollouts only ask for decisions. What tells how good they are (`FixedTest.false_alarm_rate` and `power`,
+`SequentialTest.exact` and `wald_expected_requests`) is for whoever sizes a canary before it goes out.
 """
 
 from __future__ import annotations
