@@ -150,6 +150,7 @@ class _Lowering:
             zones=self.zones,
             call_depth=topology.call_depth,
             load=topology.run.load,
+            described=tuple(topology.tenants[name] for name in sorted(topology.tenants)),
             inert=tuple(sorted(self.inert, key=lambda i: (i.policy, i.field, i.caller, i.callee))),
         )
         return self.with_memory(plane)
@@ -178,6 +179,8 @@ class _Lowering:
             versions=versions,
             split=None if shares is None else tuple(shares.get(version, 0.0) for version in versions),
             discipline=service.discipline,
+            line=service.line,
+            bulkhead=service.bulkhead,
             threads=1,
             concurrency=service.concurrency,
             queue=service.queue,

@@ -13,10 +13,11 @@ from typing import Literal
 
 from meshsim.architectures.enforced import RANDOM, Cluster, Limit, Trying
 from meshsim.model.caches import Cache
+from meshsim.model.disciplines import Discipline, Line
 from meshsim.model.distributions import Distribution
 from meshsim.model.steps import Call, Fail, Invalidate, Wait, Work
 from meshsim.model.topology import Network
-from meshsim.model.traffic import Connections, Stream
+from meshsim.model.traffic import Connections, Stream, Tenant
 
 Pick = Literal[
     "balance",  # the caller chooses a replica of `among` for this request, by its `cluster`
@@ -260,6 +261,10 @@ class PlaneService:
         Numbers of the replicas of each cell, where a gateway is divided into cells.
     is_scoped
         Of a sidecar: it knows only the services that its service calls.
+    line
+        Who of those that wait for a slot is next.
+    bulkhead
+        Messages of one tenant that a replica has at once; None: no limit.
     """
 
     name: str
@@ -268,7 +273,7 @@ class PlaneService:
     replicas: tuple[Replica, ...]
     versions: tuple[str, ...]
     split: tuple[float, ...] | None
-    discipline: Literal["ps", "fifo", "lifo"]
+    discipline: Discipline
     threads: int | None
     concurrency: int | None
     queue: int | None
@@ -282,6 +287,8 @@ class PlaneService:
     shards: dict[str, tuple[int, ...]] = field(default_factory=dict)
     cells: tuple[tuple[int, ...], ...] = ()
     is_scoped: bool = False
+    line: Line = "fifo"
+    bulkhead: int | None = None
 
     @property
     def cores(self) -> float:
@@ -314,6 +321,14 @@ class Plane:
     call_depth: int
     load: float
     inert: tuple[Inert, ...] = ()
+    described: tuple[Tenant, ...] = ()  # tenants of which the topology says something
+
+    @cached_property
+    def tenants(self) -> tuple[Tenant, ...]:
+        """Those with traffic, by name."""
+        known = {tenant.name: tenant for tenant in self.described}
+        names = sorted({stream.tenant for stream, _ in self.entries})
+        return tuple(known.get(name, Tenant(name=name)) for name in names)
 
     def service(self, name: str) -> PlaneService:
         """The service of that name (KeyError if there is none)."""

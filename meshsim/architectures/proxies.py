@@ -9,6 +9,7 @@ from typing import Literal, TypeVar
 from meshsim.architectures.plane import PlaneService, PlaneStep, ProxyWork, Replica
 from meshsim.architectures.profiles import ProxyKind, ProxyProfile, find_profile
 from meshsim.model.caches import ProxyCache
+from meshsim.model.disciplines import Line
 from meshsim.model.distributions import Distribution, constant
 from meshsim.model.proxies import Filter, ProxyConfig
 
@@ -39,6 +40,8 @@ class ProxySettings:
     cache: ProxyCache | None
     filters: tuple[Filter, ...]
     is_scoped: bool
+    discipline: Line
+    bulkhead: int | None
 
     def steps(self, inner: tuple[PlaneStep, ...]) -> tuple[PlaneStep, ...]:
         """Work, do what there is to do with the request, work on the answer."""
@@ -80,6 +83,8 @@ def proxy_settings(config: ProxyConfig, kind: ProxyKind) -> ProxySettings:
         cache=config.cache,
         filters=config.filters,
         is_scoped=config.knows == "called",
+        discipline=config.discipline,
+        bulkhead=config.bulkhead,
     )
 
 
@@ -103,7 +108,8 @@ def proxy_service(
         replicas=replicas,
         versions=("",),
         split=None,
-        discipline="fifo",
+        discipline=settings.discipline,
+        bulkhead=settings.bulkhead,
         threads=settings.threads,
         concurrency=None,
         queue=None,

@@ -48,7 +48,7 @@ _VIAS = {
     "caller_peer": p.CALLER_PEER,
     "caller_node": p.CALLER_NODE,
 }
-_DISCIPLINES = {"ps": p.PS, "fifo": p.FIFO, "lifo": p.LIFO}
+_DISCIPLINES = {"ps": p.PS, "fifo": p.FIFO, "lifo": p.LIFO, "fair": p.FAIR, "priority": p.PRIORITY}
 FAILURES = {
     "500": record.E500,
     "503": record.E503,
@@ -131,6 +131,7 @@ class _Packer:
             entries=np.array(self.entries, dtype=np.int32),
             views=self.policies.views.array(),
             streams=streams,
+            tenants=self._tenants(),
             points=points,
             distributions=self.distributions.array(),
             table=self.distributions.table(),
@@ -194,6 +195,8 @@ class _Packer:
                 versions=len(service.versions),
                 role=p.APP if service.role == "app" else p.PROXY,
                 discipline=_DISCIPLINES[service.discipline],
+                line=_DISCIPLINES[service.line],
+                bulkhead=-1 if service.bulkhead is None else service.bulkhead,
                 threads=threads,
                 concurrency=-1 if service.concurrency is None else service.concurrency,
                 queue=-1 if service.queue is None else service.queue,
@@ -201,6 +204,12 @@ class _Packer:
                 name=name_hash(service.name),
             )
         return services.array(), replicas.array(), versions.array()
+
+    def _tenants(self) -> np.ndarray:
+        rows = Rows(p.TENANTS)
+        for tenant in self.plane.tenants:
+            rows.add(weight=tenant.weight, priority=tenant.priority)
+        return rows.array()
 
     def _shards(self) -> np.ndarray:
         """Which replicas serve which stream, a row a stream for each service that is divided."""

@@ -133,7 +133,8 @@ KEYS = np.dtype(
 )
 
 # -- the plane -------------------------------------------------------------------------------------------------
-PS, FIFO, LIFO = range(3)
+PS, FIFO, LIFO, UNLIMITED, FAIR, PRIORITY = range(6)  # disciplines of CPUs, and of lines for slots
+TENANTS_APART = (FAIR, PRIORITY)  # where each tenant has a place of its own in the line
 APP, PROXY = range(2)
 
 SERVICES = np.dtype(
@@ -146,6 +147,8 @@ SERVICES = np.dtype(
         ("first_scaling", "i4"),  # changes of `replicas` so far; -1: none
         ("role", "i4"),  # for results only: engines treat proxies like any other service
         ("discipline", "i4"),
+        ("line", "i4"),  # who of those that wait for a slot is next: FIFO, FAIR or PRIORITY
+        ("bulkhead", "i4"),  # messages of one tenant that a replica has at once; -1: no limit
         ("threads", "i4"),  # CPU queues of a replica; 0: no work ever waits
         ("concurrency", "i4"),  # -1: no limit
         ("queue", "i4"),  # -1: unbounded
@@ -237,8 +240,11 @@ STREAMS = np.dtype(
         ("reuse_window", "i4"),
         ("name", "u8"),
         ("tenant", "u8"),
+        ("of", "i4"),  # row of the tenant
     ]
 )
+#: In the order of their names.
+TENANTS = np.dtype([("weight", "f8"), ("priority", "i4")])
 #: RATE: from when, events per ns (DIURNAL: period and mean, then time and rate of the peak);
 #: MMPP: mean stay, events per ns; TRACE: times.
 POINTS = np.dtype([("at_ns", "i8"), ("value", "f8")])
@@ -286,8 +292,8 @@ class Program:
         What endpoints do; dtypes above.
     services, replicas, versions, endpoints, entries, views
         Where they do it. ``entries`` (int32) holds the first instruction of an endpoint for each version.
-    streams, points
-        Traffic, sorted by stream name.
+    streams, tenants, points
+        Traffic, sorted by stream name, and whose it is, by name.
     distributions, table
         Parameters in base units of their use (nanoseconds, bytes, counts), and the numbers that some of them need.
     network
@@ -321,6 +327,7 @@ class Program:
     entries: npt.NDArray[np.int32]
     views: npt.NDArray[np.void]
     streams: npt.NDArray[np.void]
+    tenants: npt.NDArray[np.void]
     points: npt.NDArray[np.void]
     distributions: npt.NDArray[np.void]
     table: npt.NDArray[np.float64]

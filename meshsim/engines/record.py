@@ -70,6 +70,21 @@ SERVICE_COUNTERS = np.dtype(
     ]
 )
 
+#: Per service, tenant and batch: who used how much of it. Bytes are of messages that reached it, and of its answers.
+TENANT_COUNTERS = np.dtype(
+    [
+        ("requests", "i8"),
+        ("demand_ns", "i8"),
+        ("bytes_in", "i8"),
+        ("bytes_out", "i8"),
+        ("zone_bytes_in", "i8"),  # of these, from another zone
+        ("zone_bytes_out", "i8"),
+        ("client_bytes_in", "i8"),  # and from outside
+        ("client_bytes_out", "i8"),
+        ("present_ns", "i8"),  # from reaching the replica until they left it, counted when they leave
+    ]
+)
+
 #: Per cache (all its stores), stream and batch of time.
 CACHE_COUNTERS = np.dtype(
     [
@@ -163,6 +178,7 @@ class Record:
     histogram_failed: npt.NDArray[np.uint32]  # (S, B, K) latencies of the other finished ones
     tries: npt.NDArray[np.int64]  # (S, B) tries of application calls
     services: npt.NDArray[np.void]  # (V, B + 1) of SERVICE_COUNTERS; the last column is after `duration`
+    tenants: npt.NDArray[np.void]  # (V, T, B + 1) of TENANT_COUNTERS, tenants in the order of their names
     service_histogram: npt.NDArray[np.uint32]  # (V, B, K_coarse) sojourn at the service
     caches: npt.NDArray[np.void]  # (C, S, B + 1) of CACHE_COUNTERS
     kept: npt.NDArray[np.void]  # KEPT

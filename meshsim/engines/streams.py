@@ -32,6 +32,7 @@ def pack_streams(
     """Rows of STREAMS and POINTS for the entries of a Plane, in their order."""
     streams = Rows(p.STREAMS)
     points: list[np.ndarray] = []
+    tenant_number = {tenant.name: number for number, tenant in enumerate(plane.tenants)}
     first = 0
     for (stream, _), call in zip(plane.entries, entry_calls, strict=True):
         arrivals, sessions = stream.arrivals, stream.sessions
@@ -55,6 +56,7 @@ def pack_streams(
             reuse_window=sessions.reuse_window if sessions else 0,
             patience=-1 if stream.patience is None else distributions.add(stream.patience, _NS),
             tenant=name_hash(stream.tenant),
+            of=tenant_number[stream.tenant],
             session_requests=-1 if sessions is None else distributions.add(sessions.requests, 1.0),
             name=name_hash(stream.name),
         )

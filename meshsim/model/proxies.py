@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from meshsim.model.caches import ProxyCache
+from meshsim.model.disciplines import Line
 from meshsim.model.distributions import Distribution
 from meshsim.model.policies import LoadBalancer
 
@@ -52,6 +53,8 @@ class ProxyConfig(_Frozen):
     load_balancer: LoadBalancer | None = None  # gateway only: which one a request goes to; else by connection
     cache: ProxyCache | None = None  # not of ztunnels, which do not understand requests
     filters: tuple[Filter, ...] = ()  # what pushes have put there
+    discipline: Line = "fifo"  # of each thread: who is next
+    bulkhead: int | None = None  # requests of one tenant that an instance has at once; None: no limit
     knows: Literal["all", "called"] = "all"  # of a sidecar: all services, or those that its service calls
 
 

@@ -207,6 +207,8 @@ def _platform() -> Schema:
         "cpu_per_kib": {"anyOf": [duration, form({"request": duration, "response": duration})]},
         "tls_handshake": duration,
         **{key: size for key in keys.PROXY if key.startswith("memory_")},
+        "discipline": {"enum": [*keys.LINES], "description": "of each thread: who is next; fifo if absent"},
+        "bulkhead": integer(1, "requests of one tenant that an instance has at once; no limit if absent"),
     }
     found = {}
     for kind in ("gateway", "sidecar", "ztunnel", "waypoint"):
@@ -241,7 +243,9 @@ def _service() -> Schema:
         "concurrency": integer(1, "requests that a replica works on at once; no limit if absent"),
         "queue": integer(0, "requests that wait for that; unbounded if absent"),
         "max_wait": ref("duration_distribution", "a request that waited so long is turned away; never if absent"),
-        "discipline": {"enum": ["ps", "fifo", "lifo"], "description": "of the CPU"},
+        "discipline": {"enum": [*keys.DISCIPLINES], "description": "of the CPU"},
+        "line": {"enum": [*keys.LINES], "description": "who of those that wait for a slot is next; fifo if absent"},
+        "bulkhead": integer(1, "requests of one tenant that a replica has at once; no limit if absent"),
         "connections": ref("connections"),
         "caches": map_of(ref("cache"), "what steps look into, by name"),
         "versions": map_of(object_of(keys.VERSION, version), "overrides by version"),
@@ -294,6 +298,11 @@ def _top() -> Schema:
         "properties": {"availability": ref("share"), "mean": ref("duration")},
         "patternProperties": {"^p[1-9][0-9]?([.][0-9]{1,3})?$": ref("duration")},
     }  # fmt: skip
+    tenant = {
+        "slo": slo,
+        "weight": {"type": "number", "exclusiveMinimum": 0, "description": "share where service is fair; 1 if absent"},
+        "priority": integer(0, "the higher, the sooner, where service is by priority; 0 if absent"),
+    }
     nodes = {"pods_per_node": integer(1), "cpu": ref("cores"), "memory": ref("size"), "zones": list_of(ref("name"))}
     ambient = {"profile": {"enum": list(PROFILES)}, "ztunnel": ref("ztunnel"), "waypoint": ref("waypoint")}
     mesh = {
@@ -312,7 +321,7 @@ def _top() -> Schema:
         "name": ref("name"),
         "extends": {"type": "string", "description": "a file, or a shipped topology, that this one changes"},
         "services": map_of(_service()),
-        "tenants": map_of(object_of(keys.TENANT, {"slo": slo})),
+        "tenants": map_of(object_of(keys.TENANT, tenant)),
         "traffic": list_of(_stream()),
         "nodes": object_of(keys.NODES, nodes),
         "network": object_of(keys.NETWORK, {key: ref("duration_distribution", "one way") for key in keys.NETWORK}),

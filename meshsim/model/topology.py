@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from meshsim.model.caches import Cache
+from meshsim.model.disciplines import Discipline, Line
 from meshsim.model.distributions import Distribution
 from meshsim.model.faults import Event
 from meshsim.model.policies import DefaultSet, Policy, Route
@@ -62,7 +63,9 @@ class Service(_Frozen):
     concurrency: int | None = None  # None: no limit
     queue: int | None = None  # None: unbounded
     max_wait: Distribution | None = None  # seconds in line for a slot, then it is turned away; None: for ever
-    discipline: Literal["ps", "fifo", "lifo"] = "ps"
+    discipline: Discipline = "ps"
+    line: Line = "fifo"  # who of those that wait for a slot is next
+    bulkhead: int | None = None  # requests of one tenant that a replica has at once; None: no limit
     caches: dict[str, Cache] = {}
     connections: Connections  # of each replica, as a caller, to each of its upstreams
 
@@ -138,6 +141,9 @@ class Topology(_Frozen):
         unwritten = {key for key in _OF_FAILURES if getattr(self, key) == Topology.model_fields[key].default}
         content = self.model_dump(mode="python", exclude={"name", "origins", *unwritten})
         _drop_unwritten(content["mesh"])
+        for part, defaults in (("services", _OF_SERVICES), ("tenants", _OF_TENANTS)):
+            for one in content[part].values():
+                _drop_defaults(one, defaults)
         for event in content.get("events", ()):
             if event["push"] and event["push"]["changed"]:
                 _drop_unwritten(event["push"]["changed"][2])
@@ -146,10 +152,21 @@ class Topology(_Frozen):
 
 
 _OF_FAILURES = ("events", "rollouts", "control_plane", "people")
+# What the language has learned since digests were first written down; without it a topology has the same one still.
+_OF_SERVICES = {"line": "fifo", "bulkhead": None}
+_OF_TENANTS = {"weight": 1.0, "priority": 0}
+_OF_PROXIES = {"discipline": "fifo", "bulkhead": None}
+
+
+def _drop_defaults(content: dict[str, Any], defaults: dict[str, Any]) -> None:
+    for key, default in defaults.items():
+        if content[key] == default:
+            del content[key]
 
 
 def _drop_unwritten(mesh: dict[str, Any]) -> None:
     for proxy in mesh.values():
+        _drop_defaults(proxy, _OF_PROXIES)
         if not proxy["filters"]:
             del proxy["filters"]
         if proxy["knows"] == "all":

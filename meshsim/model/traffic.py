@@ -186,3 +186,5 @@ class Tenant(_Frozen):
 
     name: str
     objectives: tuple[Objective, ...] = ()
+    weight: float = 1.0  # its share where service is fair
+    priority: int = 0  # the higher, the sooner, where service is by priority

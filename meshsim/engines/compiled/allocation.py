@@ -30,17 +30,27 @@ from meshsim.engines.compiled.rows import (
     READY,
     SCALARS,
     SCALINGS,
+    SHARED_LINES,
     STATIONS,
     STORES,
+    TENANT_LINES,
     TIMERS,
-    UNLIMITED,
     USERS,
     USES,
 )
 from meshsim.engines.compiled.state import CHANGEABLE, OF_PROGRAM, Kernel, shared, sparse_zeros, table
 from meshsim.engines.order import NEVER_NS
-from meshsim.engines.program import OUTDATE, Program
-from meshsim.engines.record import BATCHES, CACHE_COUNTERS, OCCUPANCY_BINS, OUTCOMES, REQUESTS, SERVICE_COUNTERS, SPANS
+from meshsim.engines.program import OUTDATE, TENANTS_APART, UNLIMITED, Program
+from meshsim.engines.record import (
+    BATCHES,
+    CACHE_COUNTERS,
+    OCCUPANCY_BINS,
+    OUTCOMES,
+    REQUESTS,
+    SERVICE_COUNTERS,
+    SPANS,
+    TENANT_COUNTERS,
+)
 from meshsim.engines.sharing import fifo_servers
 
 
@@ -70,6 +80,9 @@ def allocate(program: Program) -> Kernel:
         impairments=table(len(program.replicas), IMPAIRMENTS),
         cuts=np.zeros((1 + int(program.replicas["zone"].max(initial=0))) ** 2, dtype=np.uint8),
         queues=table(int(threads.sum()), QUEUES),
+        shared_lines=table(_lines(program), SHARED_LINES),
+        tenant_lines=np.zeros((max(_lines(program), 1), len(program.tenants)), dtype=TENANT_LINES),
+        presence=np.zeros((len(program.replicas), len(program.tenants)), dtype=np.int32),
         meters=table(services, METERS),
         scalings=table(1, SCALINGS),
         timers=table(len(program.calls) + len(program.policies), TIMERS),
@@ -90,6 +103,7 @@ def allocate(program: Program) -> Kernel:
         seen_latencies=np.zeros((streams, COARSE_BUCKETS), dtype=np.uint32),
         histogram=sparse_zeros((2, streams, BATCHES, FINE_BUCKETS)),
         counters=np.zeros((BATCHES + 1, services), dtype=SERVICE_COUNTERS),
+        tenant_counters=np.zeros((BATCHES + 1, services, len(program.tenants)), dtype=TENANT_COUNTERS),
         service_histogram=sparse_zeros((BATCHES, services, COARSE_BUCKETS)),
         occupancy=np.zeros(OCCUPANCY_BINS, dtype=np.int64),
         rows=table(1, REQUESTS),
@@ -157,11 +171,20 @@ def fill_lists(kernel: Kernel, program: Program) -> None:
     for lists in (kernel.lanes, kernel.stations, kernel.queues, kernel.timers, kernel.hosts):
         lists["first"] = NONE
         lists["last"] = NONE
+    for lists in (kernel.stations, kernel.queues):
+        lists["line"] = NONE
+    for name in ("first", "last"):
+        kernel.tenant_lines[name] = NONE
     kernel.impairments["slow_waits"] = 1.0
     for name in ("replicas", "working"):
         kernel.meters[name][: len(program.services)] = program.services["replicas"]
-    for replica in program.replicas:
+    lines = 0
+    for number, replica in enumerate(program.replicas):
         service = program.services[replica["service"]]
+        if service["line"] in TENANTS_APART:
+            kernel.stations["line"][number] = lines
+            kernel.shared_lines["order"][lines] = service["line"]
+            lines += 1
         for thread in range(max(int(service["threads"]), 1)):
             queue = kernel.queues[int(replica["first_queue"]) + thread]
             queue["service"] = replica["service"]
@@ -171,6 +194,10 @@ def fill_lists(kernel: Kernel, program: Program) -> None:
             queue["speed"] = replica["cores"] / max(int(queue["servers"]), 1)
             queue["end_ns"] = NONE
             queue["slow"] = 1.0
+            if queue["discipline"] in TENANTS_APART:
+                queue["line"] = lines
+                kernel.shared_lines["order"][lines] = queue["discipline"]
+                lines += 1
     _fill_groups(kernel, program)
     scalars["depth"] = program.depth
     scalars["zones"] = 1 + int(program.replicas["zone"].max())
@@ -180,6 +207,13 @@ def fill_lists(kernel: Kernel, program: Program) -> None:
         (program.views["callers"] * program.services["versions"][program.views["among"]]).sum()
     )
     scalars["step"] = _most_of_a_step(program)
+
+
+def _lines(program: Program) -> int:
+    """Lines in which tenants wait apart: one for a replica's slots, one for each of its CPU queues."""
+    services = program.services[program.replicas["service"]]
+    queues = np.where(np.isin(services["discipline"], TENANTS_APART), np.maximum(services["threads"], 1), 0)
+    return int(np.isin(services["line"], TENANTS_APART).sum() + queues.sum())
 
 
 def _tracked(program: Program) -> npt.NDArray[np.void]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from meshsim.engines import buckets, sharing
+from meshsim.engines.compiled import tenants
 from meshsim.engines.compiled.caches import settle_held
-from meshsim.engines.compiled.rows import NONE, UNLIMITED
+from meshsim.engines.compiled.rows import NONE
 from meshsim.engines.compiled.state import Kernel
 from meshsim.engines.jit import compiled
 from meshsim.engines.order import NEVER_NS
-from meshsim.engines.program import PS
+from meshsim.engines.program import PS, UNLIMITED
 from meshsim.engines.record import BATCHES, DEGRADED, OCCUPANCY_BINS, UNFINISHED
 
 bucket = compiled("int64(int64)")(buckets.bucket)
@@ -128,6 +129,7 @@ def enters(k: Kernel, frame: int) -> None:
     c.requests += 1
     c.bytes_in += f.request_bytes
     f.reached_ns = now
+    tenants.reached(k, frame)
     if f.span != NONE and k.live[f.request].end_ns < 0:
         k.spans[f.span].reached_ns = now
 
@@ -154,6 +156,7 @@ def leaves(k: Kernel, frame: int, outcome: int) -> None:
         c.sojourn_ns += s.now_ns - f.reached_ns
         if s.batch < BATCHES:
             k.service_histogram[s.batch, service, bucket_coarse(s.now_ns - f.reached_ns)] += 1
+    tenants.left(k, frame, outcome != NONE)
     span_left(k, frame, outcome)
 
 

@@ -1,16 +1,16 @@
-"""CPU queues: processor sharing, first come first served, last come first served, unlimited (rules C1-C5)."""
+"""CPU queues: processor sharing, first or last come first served, tenants apart, unlimited (rules C1-C8)."""
 
 from __future__ import annotations
 
 from meshsim.engines import order
-from meshsim.engines.compiled import pairing
+from meshsim.engines.compiled import pairing, tenants
 from meshsim.engines.compiled.counters import fifo_time_ns, has_span, ps_alone_ns, ps_clock, ps_wait_ns, settle_queue
 from meshsim.engines.compiled.heap import SHARE_DONE, WORK_DONE, event_key, push
 from meshsim.engines.compiled.ready import RUN, ready_frame
-from meshsim.engines.compiled.rows import IN_LINE, NONE, ON_CPU, UNLIMITED, WORKED
+from meshsim.engines.compiled.rows import IN_LINE, NONE, ON_CPU, WORKED
 from meshsim.engines.compiled.state import Kernel
 from meshsim.engines.jit import compiled
-from meshsim.engines.program import LIFO, PS
+from meshsim.engines.program import LIFO, PS, UNLIMITED
 from meshsim.engines.sampler import whole
 
 
@@ -24,6 +24,7 @@ def use(k: Kernel, frame: int, demand_ns: int) -> None:
     c = k.counters[s.batch, q.service]
     c.work_items += 1
     c.demand_ns += demand_ns
+    k.tenant_counters[s.batch, q.service, tenants.tenant_of(k, frame)].demand_ns += demand_ns
     f.demand_ns = demand_ns
     f.began_ns = s.now_ns
     f.state = ON_CPU
@@ -44,8 +45,11 @@ def use(k: Kernel, frame: int, demand_ns: int) -> None:
 @compiled()
 def _serve(k: Kernel, frame: int) -> None:
     f = k.frames[frame]
+    q = k.queues[f.queue]
     f.state = ON_CPU
-    _expect_end(k, frame, fifo_time_ns(f.demand_ns, k.queues[f.queue].speed))
+    if q.line != NONE:
+        tenants.begins(k, q.line, frame, float(f.demand_ns))
+    _expect_end(k, frame, fifo_time_ns(f.demand_ns, q.speed))
 
 
 @compiled()
@@ -64,6 +68,9 @@ def _join_line(k: Kernel, frame: int) -> None:
     f = k.frames[frame]
     q = k.queues[f.queue]
     f.state = IN_LINE
+    if q.line != NONE:
+        tenants.join(k, q.line, frame)
+        return
     f.prev = q.last
     f.next = NONE
     if q.last == NONE:
@@ -77,6 +84,9 @@ def _join_line(k: Kernel, frame: int) -> None:
 def _leave_line(k: Kernel, frame: int) -> None:
     f = k.frames[frame]
     q = k.queues[f.queue]
+    if q.line != NONE:
+        tenants.leave(k, q.line, frame)
+        return
     if f.prev == NONE:
         q.first = f.next
     else:
@@ -88,6 +98,14 @@ def _leave_line(k: Kernel, frame: int) -> None:
 
 
 @compiled()
+def _next_in_line(k: Kernel, queue: int) -> int:
+    q = k.queues[queue]
+    if q.line != NONE:
+        return tenants.turn(k, q.line)
+    return int(q.last if q.discipline == LIFO else q.first)
+
+
+@compiled()
 def _free_server(k: Kernel, queue: int) -> None:
     """Give a server to the next in line, if there is one."""
     q = k.queues[queue]
@@ -95,7 +113,7 @@ def _free_server(k: Kernel, queue: int) -> None:
     q.jobs -= 1
     if q.discipline == UNLIMITED:
         return
-    turn = q.last if q.discipline == LIFO else q.first
+    turn = _next_in_line(k, queue)
     if turn != NONE:
         _leave_line(k, turn)
         q.jobs += 1

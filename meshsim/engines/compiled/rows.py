@@ -297,6 +297,7 @@ STATIONS = np.dtype(
         ("waiting", "i4"),
         ("first", "i4"),
         ("last", "i4"),
+        ("line", "i4"),  # where tenants wait apart: row of SHARED_LINES; NONE: all in one line
         ("condition", "i4"),
         ("failed", "i4"),  # messages answered since the run began, those that failed
         ("answered", "i8"),  # and the others
@@ -320,12 +321,15 @@ QUEUES = np.dtype(
         ("jobs", "i4"),  # at work (FIFO, LIFO) or present (PS, unlimited)
         ("first", "i4"),  # line; PS: root of the pairing heap
         ("last", "i4"),
+        ("line", "i4"),  # where tenants wait apart: row of SHARED_LINES; NONE: all in one line
         ("frozen", "i4"),  # 1: its cores stand still
     ]
 )
+#: A line for a CPU or a slot in which tenants wait apart, and each tenant's place in it.
+SHARED_LINES = np.dtype([("clock", "f8"), ("came", "i8"), ("order", "i4")])
+TENANT_LINES = np.dtype([("tag", "f8"), ("finish", "f8"), ("first", "i4"), ("last", "i4")])
 METERS = np.dtype([("present", "i8"), ("slots", "i8"), ("replicas", "i8"), ("working", "i8"), ("since_ns", "i8")])
 SCALINGS = np.dtype([("before", "i4"), ("replicas", "i4"), ("next", "i4")])  # changes of a service, oldest first
 LANES = np.dtype([("time", "i8"), ("key", "i8"), ("first", "i4"), ("last", "i4")])  # time and key: of the head
 TIMERS = np.dtype([("first", "i4"), ("last", "i4"), ("armed", "i4")])
 LATENCY, LATENCY_ALL, TRIES = range(len(OUTCOMES), len(OUTCOMES) + 3)  # sums that stand behind the counts of outcomes
-UNLIMITED = 3  # discipline of a queue that has as many cores as jobs

@@ -31,6 +31,7 @@ class Kernel(NamedTuple):
     entries: Any
     views: Any
     streams: Any
+    tenants: Any
     points: Any
     distributions: Any
     table: Any
@@ -62,6 +63,9 @@ class Kernel(NamedTuple):
     impairments: Any
     cuts: Any  # (zones * zones): 1 if nothing passes between two
     queues: Any
+    shared_lines: Any
+    tenant_lines: Any  # (lines, tenants)
+    presence: Any  # (replicas, tenants): messages there, where a bulkhead counts them
     meters: Any
     scalings: Any
     timers: Any
@@ -82,6 +86,7 @@ class Kernel(NamedTuple):
     seen_latencies: Any  # (streams, coarse buckets): successes of the whole run, for whoever watches it
     histogram: Any  # (2, streams, batches, buckets): successes, failures
     counters: Any  # (batches + 1, services): a batch at a time is written to
+    tenant_counters: Any  # (batches + 1, services, tenants)
     service_histogram: Any  # (batches, services, coarse buckets)
     occupancy: Any
     rows: Any
@@ -97,6 +102,7 @@ OF_PROGRAM = (
     "entries",
     "views",
     "streams",
+    "tenants",
     "points",
     "distributions",
     "table",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from meshsim.engines.compiled import tenants
 from meshsim.engines.compiled.counters import has_span, settle_service
 from meshsim.engines.compiled.ready import RUN, ready_frame
 from meshsim.engines.compiled.rows import NONE
@@ -24,21 +25,33 @@ def full(k: Kernel, replica: int) -> bool:
 
 
 @compiled()
-def take_slot(k: Kernel, replica: int) -> None:
+def take_slot(k: Kernel, frame: int) -> None:
     """Hold one more slot."""
+    replica = k.frames[frame].replica
     service = k.replicas[replica].service
     settle_service(k, service)
     k.meters[service].slots += 1
     k.stations[replica].held += 1
+    _begins(k, frame)
+
+
+@compiled()
+def _begins(k: Kernel, frame: int) -> None:
+    line = k.stations[k.frames[frame].replica].line
+    if line != NONE:
+        tenants.begins(k, line, frame, 1.0)
 
 
 @compiled()
 def join_line(k: Kernel, frame: int) -> None:
-    """Wait for a slot, first come first served."""
+    """Wait for a slot."""
     f = k.frames[frame]
     station = k.stations[f.replica]
     k.counters[k.scalars[0].batch, k.replicas[f.replica].service].waited += 1
     station.waiting += 1
+    if station.line != NONE:
+        tenants.join(k, station.line, frame)
+        return
     f.prev = station.last
     f.next = NONE
     if station.last == NONE:
@@ -54,6 +67,9 @@ def leave_line(k: Kernel, frame: int) -> None:
     f = k.frames[frame]
     station = k.stations[f.replica]
     station.waiting -= 1
+    if station.line != NONE:
+        tenants.leave(k, station.line, frame)
+        return
     if f.prev == NONE:
         station.first = f.next
     else:
@@ -73,11 +89,12 @@ def admitted(k: Kernel, frame: int) -> None:
 
 @compiled()
 def release(k: Kernel, replica: int) -> None:
-    """Hand the slot to the first in line, who is woken; or free it (rule S3)."""
+    """Hand the slot to the next in line, who is woken; or free it (rule S3)."""
     station = k.stations[replica]
-    if station.first != NONE:
-        turn = station.first
+    turn = station.first if station.line == NONE else tenants.turn(k, station.line)
+    if turn != NONE:
         leave_line(k, turn)
+        _begins(k, turn)
         ready_frame(k, RUN, turn)
     else:
         service = k.replicas[replica].service

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from meshsim.engines import keyed, order
 from meshsim.engines import program as p
-from meshsim.engines.compiled import cpu, fetches, forwarding, lookups, stations
+from meshsim.engines.compiled import cpu, fetches, forwarding, lookups, stations, tenants
 from meshsim.engines.compiled.counters import enters, has_span, leaves
 from meshsim.engines.compiled.draws import draw_whole
 from meshsim.engines.compiled.heap import IMPATIENT, WAIT_DONE, WAITED_TOO_LONG, event_key, push
@@ -75,7 +75,7 @@ def reached(k: Kernel, frame: int) -> None:
     service = k.services[k.replicas[f.replica].service]
     if service.fault_share > 0.0 and unit(f.key, keyed.FAULT, service.name, 0) < service.fault_share:  # rule G7
         refuse(k, frame, int(service.fault))
-    elif stations.full(k, f.replica):
+    elif not tenants.fits(k, frame) or stations.full(k, f.replica):
         k.counters[k.scalars[0].batch, k.replicas[f.replica].service].rejected += 1
         refuse(k, frame, QUEUE_FULL)
     elif k.scalars[0].deadlines and f.deadline_ns <= k.scalars[0].now_ns:
@@ -87,7 +87,7 @@ def reached(k: Kernel, frame: int) -> None:
             at_ns = k.scalars[0].now_ns + draw_whole(k, service.max_wait, f.key, keyed.MAX_WAIT, service.name)
             push(k, at_ns, event_key(f.number, order.WAIT_LIMIT, f.serial), WAITED_TOO_LONG, frame)
     else:
-        stations.take_slot(k, f.replica)
+        stations.take_slot(k, frame)
         ready_frame(k, RUN, frame)
 
 

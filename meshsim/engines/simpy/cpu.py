@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING, Any, Protocol
@@ -13,8 +12,10 @@ from meshsim.engines import order
 from meshsim.engines import program as p
 from meshsim.engines.sharing import fifo_servers, fifo_time_ns, ps_alone_ns, ps_clock, ps_wait_ns
 from meshsim.engines.simpy.environment import Environment, Timed
+from meshsim.engines.simpy.lines import Line, make_line
 
 if TYPE_CHECKING:
+    from meshsim.engines.simpy.plant import Plant
     from meshsim.engines.simpy.requests import Frame
 
 
@@ -45,6 +46,7 @@ class Job(Timed):
         super().__init__(env, handler)
         self.demand_ns = demand_ns
         self.key = _work_end(frame)
+        self.tenant = frame.request.tenant
 
 
 class Servers:
@@ -116,17 +118,16 @@ class Unlimited:
 
 
 class Queueing:
-    """Servers with one line: FIFO takes the oldest of those who wait, LIFO the youngest; nobody is interrupted."""
+    """Servers with one line, from which they take who is next; nobody is interrupted."""
 
-    def __init__(self, env: Environment, cores: float, lifo: bool, on_change: Callable[[], None]) -> None:
+    def __init__(self, env: Environment, cores: float, line: Line[Job], on_change: Callable[[], None]) -> None:
         self.env = env
         self.cores = cores
         self.n = fifo_servers(cores)
         self.speed = cores / self.n
-        self.lifo = lifo
         self.on_change = on_change
         self.servers = Servers(env)
-        self.waiting: deque[Job] = deque()
+        self.waiting = line
 
     @property
     def busy(self) -> float:
@@ -140,10 +141,11 @@ class Queueing:
             self.on_change()
             self._serve(job)
         else:
-            self.waiting.append(job)
+            self.waiting.join(job, job.tenant)
         return job
 
     def _serve(self, job: Job) -> None:
+        self.waiting.begins(job.tenant, float(job.demand_ns))
         self.servers.begin(job, fifo_time_ns(job.demand_ns, self.speed))
 
     def _free(self, job: Job) -> None:
@@ -151,7 +153,7 @@ class Queueing:
         self.on_change()
         self.servers.end(job)
         if self.waiting:
-            self._serve(self.waiting.pop() if self.lifo else self.waiting.popleft())
+            self._serve(self.waiting.take())
 
     def alone_ns(self, demand_ns: int) -> int:
         """At the speed of a server."""
@@ -252,10 +254,10 @@ def _work_end(frame: Frame) -> int:
     return order.event_key(frame.request.number, order.WORK_END, frame.serial)
 
 
-def make_cpu(env: Environment, discipline: int, cores: float, on_change: Callable[[], None]) -> Cpu:
+def make_cpu(env: Environment, plant: Plant, discipline: int, cores: float, on_change: Callable[[], None]) -> Cpu:
     """One CPU queue with `cores` cores (0: unlimited)."""
     if cores == 0.0:
         return Unlimited(env, on_change)
     if discipline == p.PS:
         return Sharing(env, cores, on_change)
-    return Queueing(env, cores, discipline == p.LIFO, on_change)
+    return Queueing(env, cores, make_line(plant, discipline), on_change)

@@ -20,12 +20,13 @@ from meshsim.engines.simpy.cpu import Cpu, make_cpu
 from meshsim.engines.simpy.environment import Environment
 from meshsim.engines.simpy.frames import Interpreter
 from meshsim.engines.simpy.limits import Limits
+from meshsim.engines.simpy.lines import Line, make_line
 from meshsim.engines.simpy.messages import Messages
 from meshsim.engines.simpy.network import Network
 from meshsim.engines.simpy.plant import Plant
 from meshsim.engines.simpy.requests import Request
 from meshsim.engines.simpy.spans import Spans
-from meshsim.engines.simpy.stations import Meter, Station, bucket_coarse
+from meshsim.engines.simpy.stations import Meter, Station, Use, bucket_coarse
 from meshsim.engines.simpy.upstreams import Upstreams
 from meshsim.errors import EngineLimit
 
@@ -57,6 +58,7 @@ class SimpyRun:
         self.plant = Plant(program, self.run_key)
         self.clock = Clock(duration_ns)
         self.meters = [Meter(self.clock, service.replicas) for service in self.plant.services]
+        self.uses = [Use(self.clock, self.plant) for _ in self.plant.services]
         self.network = Network(self.plant, self.run_key, Upstreams(self.env, self.plant, self.meters))
         self.limits = Limits(self.env, self.plant)
         self.caches = Caches(self.clock, self.plant, self.run_key)
@@ -86,10 +88,12 @@ class SimpyRun:
         for replica in self.plant.replicas:
             service = self.plant.services[replica.service]
             meter = self.meters[replica.service]
-            self.stations.append(Station(self.env, meter, service.concurrency, service.queue, self._max_wait(service)))
+            line: Line[Any] = make_line(self.plant, service.line)
+            use = self.uses[replica.service]
+            self.stations.append(Station(self.env, meter, use, service, line, self._max_wait(service)))
             for _ in range(max(service.threads, 1)):
                 cpu_meter = _CpuMeter(self.clock, meter)
-                cpu = make_cpu(self.env, service.discipline, replica.cores, cpu_meter.settle)
+                cpu = make_cpu(self.env, self.plant, service.discipline, replica.cores, cpu_meter.settle)
                 cpu_meter.cpu = cpu
                 self.cpus.append(cpu)
                 self._cpu_meters.append(cpu_meter)
@@ -120,7 +124,8 @@ class SimpyRun:
                 limit=f"{order.MAX_REQUEST} requests",
                 simulated_time_s=self.env.now_ns / 1e9,
             )
-        request = Request(self.requests, stream, user, ordinal, turn, key, self.env.now_ns)
+        tenant = self.plant.streams[stream].of
+        request = Request(self.requests, stream, tenant, user, ordinal, turn, key, self.env.now_ns)
         self.requests += 1
         request.batch = self.clock.batch
         if self.record_requests:
@@ -388,6 +393,7 @@ class SimpyRun:
             histogram_failed=self.histogram_failed,
             tries=self.tries[:, :BATCHES],
             services=np.stack([meter.array() for meter in self.meters]),
+            tenants=np.stack([use.counted for use in self.uses]),
             service_histogram=np.stack([meter.histogram for meter in self.meters]),
             caches=caches,
             kept=kept,

@@ -93,7 +93,7 @@ class Interpreter:
         try:
             if self._strikes(exchange):
                 outcome = self.plant.services[exchange.replica.service].fault
-            elif station.full:
+            elif station.full or not station.fits(frame):
                 station.meter.rejected += 1
                 outcome = QUEUE_FULL
             elif exchange.deadline_ns <= self.env.now_ns:
@@ -262,6 +262,7 @@ class Interpreter:
         began_ns = self.env.now_ns
         meter.work_items += 1
         meter.demand_ns += demand_ns
+        frame.station.use.add(frame.request.tenant, demand_ns=demand_ns)
         job = cpu.use(frame, demand_ns)
         try:
             yield job

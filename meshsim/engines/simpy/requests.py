@@ -35,6 +35,7 @@ class Request:
         "serials",
         "spans",
         "stream",
+        "tenant",
         "trail",
         "tries",
         "turn",
@@ -43,9 +44,12 @@ class Request:
 
     batch: int  # in which it arrived
 
-    def __init__(self, number: int, stream: int, user: int, ordinal: int, turn: int, key: int, arrival_ns: int) -> None:
+    def __init__(
+        self, number: int, stream: int, tenant: int, user: int, ordinal: int, turn: int, key: int, arrival_ns: int
+    ) -> None:
         self.number = number
         self.stream = stream
+        self.tenant = tenant
         self.user = user
         self.ordinal = ordinal
         self.turn = turn  # how many requests of its stream arrived before it

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +13,17 @@ import simpy
 from meshsim.engines import buckets, order
 from meshsim.engines.buckets import COARSE_BUCKETS
 from meshsim.engines.jit import compiled
-from meshsim.engines.record import BATCHES, DEGRADED, SERVICE_COUNTERS
+from meshsim.engines.record import BATCHES, DEGRADED, SERVICE_COUNTERS, TENANT_COUNTERS
 from meshsim.engines.running import UP
 
 if TYPE_CHECKING:
     from meshsim.engines.simpy.clock import Clock
     from meshsim.engines.simpy.environment import Environment
-    from meshsim.engines.simpy.requests import Frame
+    from meshsim.engines.simpy.lines import Line
+    from meshsim.engines.simpy.plant import Plant
+    from meshsim.engines.simpy.requests import Exchange, Frame
+
+    _Waiting = tuple[Frame, simpy.Event]
 
 _COUNTERS: tuple[str, ...] = SERVICE_COUNTERS.names or ()
 
@@ -112,18 +116,60 @@ class Meter:
         return array
 
 
+class Use:
+    """What each tenant used of a service, by batch (rule M5): rows of `TENANT_COUNTERS`."""
+
+    def __init__(self, clock: Clock, plant: Plant) -> None:
+        self.clock = clock
+        self.plant = plant
+        self.counted = np.zeros((len(plant.program.tenants), BATCHES + 1), dtype=TENANT_COUNTERS)
+
+    def add(self, tenant: int, **amounts: int) -> None:
+        """Count it in the present batch."""
+        row = self.counted[tenant, self.clock.batch]
+        for name, amount in amounts.items():
+            row[name] += amount
+
+    def reached(self, tenant: int, exchange: Exchange) -> None:
+        """Count a message that reached a replica."""
+        found = exchange.request_bytes
+        self.add(tenant, requests=1, bytes_in=found, **{f"{way}_bytes_in": found for way in self._ways(exchange)})
+
+    def left(self, tenant: int, exchange: Exchange, present_ns: int, *, answers: bool) -> None:
+        """Count a message that leaves its replica."""
+        self.add(tenant, present_ns=present_ns)
+        if answers:
+            found = exchange.response_bytes
+            self.add(tenant, bytes_out=found, **{f"{way}_bytes_out": found for way in self._ways(exchange)})
+
+    def _ways(self, exchange: Exchange) -> tuple[str, ...]:
+        """What is counted of its bytes besides: those from and to clients, and other zones."""
+        if exchange.caller is None:
+            return ("client",)
+        caller = exchange.caller.exchange.replica
+        return ("zone",) if caller.zone != exchange.replica.zone else ()
+
+
 class Station:
     """One replica: `concurrency` requests are worked on at once, `queue` more may wait; -1 is no limit."""
 
     def __init__(
-        self, env: Environment, meter: Meter, concurrency: int, queue: int, max_wait: Callable[[int], int] | None
+        self,
+        env: Environment,
+        meter: Meter,
+        use: Use,
+        service: Any,
+        line: Line[_Waiting],
+        max_wait: Callable[[int], int] | None,
     ) -> None:
         self.env = env
         self.meter = meter
-        self.concurrency = concurrency
+        self.use = use
+        self.concurrency: int = service.concurrency
+        self.bulkhead: int = service.bulkhead
         self.slow = 1.0  # factor on CPU demands (rule G6)
         self.slow_waits = 1.0
-        self.queue = queue
+        self.queue: int = service.queue
         self.max_wait = max_wait  # draws how long the request with a key stands in line
         self.held = 0
         self.answered = 0  # messages, since the run began
@@ -133,14 +179,15 @@ class Station:
         self.here: dict[
             Frame, simpy.Process
         ] = {}  # what runs at the replica: messages' frames, and branches of their own
-        self.line: deque[tuple[Frame, simpy.Event]] = deque()
+        self.line = line
+        self.waiting: dict[Frame, _Waiting] = {}
+        self.present: Counter[int] = Counter()  # messages by tenant
 
     def falling(self) -> list[tuple[Frame, simpy.Process]]:
         """What runs here in the order in which it falls: who stands in line first, so that no slot is handed on."""
-        waiting = {frame for frame, _ in self.line}
 
         def place(one: tuple[Frame, simpy.Process]) -> tuple[bool, int, int]:
-            return one[0] not in waiting, one[0].request.number, one[0].serial
+            return one[0] not in self.waiting, one[0].request.number, one[0].serial
 
         return sorted(self.here.items(), key=place)
 
@@ -152,7 +199,11 @@ class Station:
     @property
     def full(self) -> bool:
         """No slot is free and no place in the line."""
-        return 0 <= self.queue <= len(self.line) and self.taken
+        return 0 <= self.queue <= len(self.waiting) and self.taken
+
+    def fits(self, frame: Frame) -> bool:
+        """There are no more messages of its tenant, with this one, than a bulkhead admits (rule S9)."""
+        return self.bulkhead < 0 or self.present[frame.request.tenant] <= self.bulkhead
 
     def enters(self, frame: Frame) -> None:
         """Count a message that reached the replica."""
@@ -162,6 +213,8 @@ class Station:
         meter.requests += 1
         meter.bytes_in += frame.exchange.request_bytes
         frame.reached_ns = self.env.now_ns
+        self.present[frame.request.tenant] += 1
+        self.use.reached(frame.request.tenant, frame.exchange)
         if frame.span is not None:
             frame.span.reached_ns = self.env.now_ns
 
@@ -170,14 +223,16 @@ class Station:
         self.meter.settle()
         self.meter.slots += 1
         self.held += 1
+        self.line.begins(frame.request.tenant, 1.0)
         self._admitted(frame)
 
     def stand_in_line(self, frame: Frame) -> Generator[simpy.Event, Any, bool]:
-        """Wait for a slot, first come first served (rule S2); False if it took too long."""
+        """Wait for a slot (rule S2); False if it took too long."""
         self.meter.waited += 1
         turn = simpy.Event(self.env)
         place = (frame, turn)
-        self.line.append(place)
+        self.line.join(place, frame.request.tenant)
+        self.waiting[frame] = place
         limit = None
         if self.max_wait is not None:
             key = order.event_key(frame.request.number, order.WAIT_LIMIT, frame.serial)
@@ -185,7 +240,7 @@ class Station:
         try:
             has_slot = yield turn  # the slot is handed over: it was never free
         except simpy.Interrupt:
-            self.line.remove(place)
+            self._leave_line(place)
             raise
         finally:
             if limit is not None:
@@ -198,9 +253,13 @@ class Station:
         return True
 
     def _too_long(self, place: tuple[Frame, simpy.Event]) -> None:
-        if place in self.line:
-            self.line.remove(place)
+        if place[0] in self.waiting:
+            self._leave_line(place)
             place[1].succeed(False)
+
+    def _leave_line(self, place: _Waiting) -> None:
+        self.line.remove(place)
+        del self.waiting[place[0]]
 
     def _admitted(self, frame: Frame) -> None:
         frame.admitted = True
@@ -208,9 +267,11 @@ class Station:
             frame.span.admitted_ns = self.env.now_ns
 
     def release(self) -> None:
-        """Hand the slot to the first in line, or free it (rule S3)."""
-        if self.line:
-            _, turn = self.line.popleft()
+        """Hand the slot to the next in line, or free it (rule S3)."""
+        if self.waiting:
+            frame, turn = self.line.take()
+            del self.waiting[frame]
+            self.line.begins(frame.request.tenant, 1.0)
             turn.succeed(True)
         else:
             self.meter.settle()
@@ -233,5 +294,7 @@ class Station:
                 self.failed += 1
             meter.bytes_out += frame.exchange.response_bytes
             meter.sojourn(self.env.now_ns - frame.reached_ns)
+        self.present[frame.request.tenant] -= 1
+        self.use.left(frame.request.tenant, frame.exchange, self.env.now_ns - frame.reached_ns, answers=outcome >= 0)
         if frame.span is not None:
             frame.span.left(self.env.now_ns, outcome)

@@ -7,8 +7,8 @@ TOP = (
     "policy_defaults", "routes", "prices", "run", "call_depth", "events", "rollouts", "control_plane", "people",
 )  # fmt: skip
 SERVICE = (
-    "namespace", "replicas", "cpu", "memory", "concurrency", "queue", "max_wait", "discipline", "connections",
-    "caches", "versions", "split", "endpoints",
+    "namespace", "replicas", "cpu", "memory", "concurrency", "queue", "max_wait", "discipline", "line", "bulkhead",
+    "connections", "caches", "versions", "split", "endpoints",
 )  # fmt: skip
 VERSION = ("replicas", "cpu", "load_balancing_weight", "endpoints")
 STEPS = ("work", "wait", "call", "parallel", "choose", "fail", "cache", "invalidate")
@@ -25,7 +25,7 @@ CACHE = (
 INVALIDATE = ("cache", "key", "of")
 PROXY_CACHE = (*CACHE[:-1], "key", "only")  # each instance has its own
 WHERE = ("server", "client")
-TENANT = ("slo",)
+TENANT = ("slo", "weight", "priority")
 STREAM = (
     "name", "tenant", "entry", "arrivals", "sessions", "request", "response", "connections", "headers", "patience",
     "keys",
@@ -36,13 +36,15 @@ KEYS_TRACE_MORE = ("format",)
 ARRIVALS = ("poisson", "constant", "renewal", "batch", "mmpp", "rate", "spike", "trace", "closed")
 SESSIONS = ("requests", "gap", "reuse", "same")
 REUSE = ("share", "window")
+DISCIPLINES = ("ps", "fifo", "lifo", "fair", "priority")  # of CPUs
+LINES = ("fifo", "fair", "priority")  # for slots; of proxies' CPUs
 NODES = ("pods_per_node", "cpu", "memory", "zones")
 NETWORK = ("loopback", "same_node", "same_zone", "cross_zone", "client")
 MESH = ("gateway", "sidecar", "ambient")
 AMBIENT = ("profile", "ztunnel", "waypoint")
 PROXY = (
     "profile", "cpu", "memory", "threads", "cpu_per_request", "cpu_per_kib", "tls_handshake", "memory_base",
-    "memory_per_cluster", "memory_per_endpoint", "memory_per_connection",
+    "memory_per_cluster", "memory_per_endpoint", "memory_per_connection", "discipline", "bulkhead",
 )  # fmt: skip
 PROXY_MORE = {
     "gateway": ("replicas", "load_balancer", "cache"),
@@ -145,9 +147,11 @@ FORMS = {  # sets of parameters that exclude each other
 # Parts of the language that are planned: they get "not supported yet" instead of "unknown key".
 LATER_TOP = frozenset({"autoscale"})
 LATER_SERVICE = frozenset({"autoscale", "priority", "slow", "shared"})
-LATER_VERSION = frozenset({"memory", "concurrency", "queue", "discipline", "connections", "max_wait"})
+LATER_VERSION = frozenset(
+    {"memory", "concurrency", "queue", "discipline", "line", "bulkhead", "connections", "max_wait"}
+)
 LATER_CALL = frozenset({"backoff", "per_try", "hedge", "deadline", "retry_on", "key"})
-LATER_TENANT = frozenset({"weight", "isolation", "budget"})
+LATER_TENANT = frozenset({"isolation", "budget"})
 LATER_STREAM = frozenset({"priority"})
 LATER_PROXY = frozenset({"filters"})
 LATER_POLICY = frozenset({"adaptive_concurrency", "admission_control", "codel", "slow_start"})

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, cast
 
 from meshsim import units
+from meshsim.model.disciplines import Line
 from meshsim.model.distributions import Distribution, constant
 from meshsim.model.read import keys, quantities
 from meshsim.model.read.caches import read_proxy_cache
@@ -122,6 +123,8 @@ def _proxy(at: Cursor | None, kind: str, default: ProxyConfig) -> ProxyConfig:
         memory_per_connection_bytes=_size(found, "memory_per_connection"),
         load_balancer=read_load_balancer(found["load_balancer"]) if "load_balancer" in found else None,
         cache=read_proxy_cache(found["cache"], kind) if "cache" in found else None,
+        discipline=cast("Line", found["discipline"].choice(keys.LINES) or "fifo") if "discipline" in found else "fifo",
+        bulkhead=found["bulkhead"].integer(1, 1_000_000) if "bulkhead" in found else None,
         knows="called" if "knows" in found and found["knows"].choice(keys.KNOWS) == "called" else "all",
     )
 

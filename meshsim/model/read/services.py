@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import cast
 
+from meshsim.model.disciplines import Discipline, Line
 from meshsim.model.read import keys, quantities
 from meshsim.model.read.caches import read_caches
 from meshsim.model.read.cursor import ENDPOINT_NAME, NAME, RESERVED, Cursor
@@ -56,6 +57,8 @@ def _service(name: str, at: Cursor) -> Service:
         queue=queue,
         max_wait=max_wait,
         discipline=_discipline(found.get("discipline")),
+        line=_line(found, concurrency),
+        bulkhead=found["bulkhead"].integer(1, 1_000_000) if "bulkhead" in found else None,
         caches=read_caches(found["caches"]) if "caches" in found else {},
         connections=read_connections(found["connections"]) if "connections" in found else SERVICE_CONNECTIONS,
     )
@@ -83,9 +86,19 @@ def _namespace(at: Cursor | None) -> str:
     return name
 
 
-def _discipline(at: Cursor | None) -> Literal["ps", "fifo", "lifo"]:
-    word = at.choice(("ps", "fifo", "lifo"), ("priority",)) if at else "ps"
-    return "fifo" if word == "fifo" else "lifo" if word == "lifo" else "ps"
+def _discipline(at: Cursor | None) -> Discipline:
+    return cast("Discipline", at.choice(keys.DISCIPLINES) or "ps") if at else "ps"
+
+
+def _line(found: dict[str, Cursor], concurrency: int | None) -> Line:
+    if "line" not in found:
+        return "fifo"
+    at = found["line"]
+    word = at.choice(keys.LINES)
+    if concurrency is None and "concurrency" not in found:
+        hint = "add concurrency: 64 (requests at once on a replica), or write discipline for the line for its CPU"
+        at.error("M120", "a line has no meaning without a limit of concurrency", hint, at.key_mark)
+    return cast("Line", word or "fifo")
 
 
 def _endpoints(at: Cursor) -> Endpoints:

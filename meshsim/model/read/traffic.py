@@ -38,8 +38,20 @@ def read_tenants(at: Cursor) -> dict[str, Tenant]:
     for name, tenant in at.children("shop: {slo: {p99: 200ms}}"):
         if tenant.valid_name(name, NAME, "a tenant's name", mark=tenant.key_mark):
             fields = tenant.fields(keys.TENANT, later=keys.LATER_TENANT, example="slo: {p99: 200ms}")
-            found[name] = Tenant(name=name, objectives=_objectives(fields["slo"]) if "slo" in fields else ())
+            found[name] = Tenant(
+                name=name,
+                objectives=_objectives(fields["slo"]) if "slo" in fields else (),
+                weight=_weight(fields["weight"]) if "weight" in fields else 1.0,
+                priority=fields["priority"].integer(0, 100) if "priority" in fields else 0,
+            )
     return dict(sorted(found.items()))
+
+
+def _weight(at: Cursor) -> float:
+    weight = quantities.weight(at)
+    if weight == 0.0:
+        at.error("M108", "a share of nothing: the tenant would wait for ever", "write a weight above 0, e.g. 1")
+    return weight or 1.0
 
 
 def _objectives(at: Cursor) -> tuple[Objective, ...]:
