@@ -114,7 +114,7 @@ def services(draw: st.DrawFn, keys: set[str]) -> dict[str, Any]:
         cached = Cached(sorted(caches), keys)
         one: dict[str, Any] = {
             "cpu": draw(st.sampled_from([1, 2, "250m", 1.5, {"request": 1, "limit": "unlimited"}])),
-            "discipline": draw(st.sampled_from(["ps", "fifo", "lifo"])),
+            "discipline": draw(st.sampled_from(["ps", "fifo", "lifo", "fair", "priority"])),
             "endpoints": {"get": draw(steps(later, cached))},
         }
         if caches:
@@ -131,6 +131,9 @@ def services(draw: st.DrawFn, keys: set[str]) -> dict[str, Any]:
             one |= {"concurrency": draw(st.integers(1, 3)), "queue": draw(st.sampled_from([0, 1, 4]))}
             if one["queue"] and draw(st.booleans()):
                 one["max_wait"] = draw(st.sampled_from(["1ms", "4ms", {"exp": "3ms"}]))
+            one["line"] = draw(st.sampled_from(["fifo", "fair", "priority"]))
+        if draw(st.integers(0, 3)) == 0:
+            one["bulkhead"] = draw(st.integers(1, 4))
         if draw(st.integers(0, 2)) == 0:
             one["connections"] = draw(st.sampled_from([1, 3, "per_request", {"requests": 5}]))
         found[name] = one
@@ -172,7 +175,8 @@ arrivals = st.one_of(
 def streams(draw: st.DrawFn) -> list[dict[str, Any]]:
     found = []
     for name, entry in (("one", "a"), ("two", draw(st.sampled_from("ab"))))[: draw(st.integers(1, 2))]:
-        stream: dict[str, Any] = {"name": name, "tenant": "t", "entry": f"{entry}.get", "arrivals": draw(arrivals)}
+        stream: dict[str, Any] = {"name": name, "entry": f"{entry}.get", "arrivals": draw(arrivals)}
+        stream["tenant"] = draw(st.sampled_from("tu")) if name == "two" else "t"
         kind = next(iter(stream["arrivals"]))
         if kind not in ("closed", "trace") and draw(st.integers(0, 3)) == 0:
             stream["sessions"] = {
@@ -192,6 +196,13 @@ def streams(draw: st.DrawFn) -> list[dict[str, Any]]:
     return found
 
 
+shares = st.builds(
+    lambda weight, priority: {"weight": weight, "priority": priority},
+    st.sampled_from([1, 1, 0.5, 3]),
+    st.sampled_from([0, 0, 1, 2]),
+)
+
+
 @st.composite
 def topologies(draw: st.DrawFn) -> dict[str, Any]:
     delay = draw(st.one_of(ties, ties, times))
@@ -200,7 +211,10 @@ def topologies(draw: st.DrawFn) -> dict[str, Any]:
     profile = draw(st.sampled_from(["zero", "envoy", "istio-1.24"]))
     proxy: dict[str, Any] = {"profile": profile}
     if draw(st.booleans()):
+        proxy |= {"discipline": draw(st.sampled_from(["fifo", "fair", "priority"]))}
         proxy |= {"cpu_per_request": draw(times), "threads": draw(st.sampled_from([1, 2, "unlimited"]))}
+    if draw(st.integers(0, 3)) == 0:
+        proxy["bulkhead"] = draw(st.integers(1, 6))
     traffic = draw(streams())
     keys = {key for stream in traffic for key in stream.get("keys", {})}
     mine = draw(services(keys))
@@ -208,7 +222,7 @@ def topologies(draw: st.DrawFn) -> dict[str, Any]:
     return {
         "meshsim": 1,
         "services": mine,
-        "tenants": {"t": {}},
+        "tenants": {"t": draw(shares), "u": draw(shares)},
         "traffic": traffic,
         "policy_defaults": draw(st.sampled_from(["istio", "envoy", "none"])),
         "policies": draw(policies(keys)),
