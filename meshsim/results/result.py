@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Final, Unpack
 
@@ -27,6 +27,7 @@ from meshsim.results.services import ServiceResult, Totals, service_results, tot
 from meshsim.results.text import duration_interval
 from meshsim.results.timeline import Timeline, timeline
 from meshsim.results.traffic import Traffic, traffic
+from meshsim.results.usage import Use, usage
 from meshsim.results.verdict import UNSTEADY, Verdict, chance_notes, judge
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ class Result:
         What it was made from.
     plane
         The service graph that was simulated.
+    usage
+        What each tenant used, by service or proxy and by tenant; see `meshsim.results.usage.Use`.
     request_rows
         By replication, rows of ``REQUESTS`` (see `meshsim.engines.record`), when they were asked for.
     sampled
@@ -80,6 +83,7 @@ class Result:
     inert: tuple[Inert, ...]
     manifest: Manifest
     plane: Plane
+    usage: Mapping[str, Mapping[str, Use]]
     request_rows: tuple[npt.NDArray[np.void], ...] = ()
     sampled: traces.Sampled | None = None
     check: Check | None = None
@@ -386,6 +390,7 @@ def build(topology: Topology, plane: Plane, records: Sequence[Record], cut: int,
         inert=plane.inert,
         manifest=_manifest(topology, plane, records, cut, origin),
         plane=plane,
+        usage=usage(plane, records, cut),
         request_rows=_request_rows(records) if origin.record_requests else (),
         sampled=traces.keep(plane, records, cut, origin.seed) if origin.record_traces else None,
         check=check(plane, measured, unsteady=unsteady, controlled=controlled) if origin.check else None,

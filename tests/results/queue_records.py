@@ -16,6 +16,7 @@ from meshsim.engines.record import (
     REQUESTS,
     SERVICE_COUNTERS,
     SPANS,
+    TENANT_COUNTERS,
     TIMEOUT,
     Record,
 )
@@ -108,6 +109,7 @@ def record(
         histogram_failed=histograms[1],
         tries=np.zeros((1, BATCHES), np.int64),
         services=services,
+        tenants=np.zeros((len(services), 1, BATCHES + 1), TENANT_COUNTERS),
         service_histogram=coarse,
         caches=np.zeros((0, 1, BATCHES + 1), CACHE_COUNTERS),
         kept=np.zeros(0, KEPT),
