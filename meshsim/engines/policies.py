@@ -184,15 +184,26 @@ class PolicyRows:
     # -- steps -------------------------------------------------------------------------------------------------
 
     def limit(self, caller: str, limit: Limit, name: str) -> int:
-        """Row of the bucket that the calls of one policy share at one enforcer."""
+        """Row of the bucket that the calls of one policy share at one enforcer; of the first, if each tenant has one."""
         key = "" if limit.shared else caller, limit, name
         if key not in self._limit_number:
-            period_ns = max(1, round(_NS / limit.bucket.rate_per_s))
-            self._limit_number[key] = self.limits.add(
-                period_ns=period_ns, burst=limit.bucket.burst, shared=int(limit.shared), first=self.bucket_states
-            )
-            self.bucket_states += 1 if limit.shared else len(self.by_name[caller].replicas)
+            bucket = limit.bucket
+            own = {tenant: (rate_per_s, burst) for tenant, rate_per_s, burst in bucket.own}
+            tenants = [tenant.name for tenant in self.plane.tenants] if bucket.per_tenant else [""]
+            each = [own.get(tenant, (bucket.rate_per_s, bucket.burst)) for tenant in tenants]
+            self._limit_number[key] = [self._bucket(caller, limit, *one) for one in each][0]
         return self._limit_number[key]
+
+    def _bucket(self, caller: str, limit: Limit, rate_per_s: float, burst: int) -> int:
+        number = self.limits.add(
+            period_ns=max(1, round(_NS / rate_per_s)),
+            burst=burst,
+            shared=int(limit.shared),
+            per_tenant=int(limit.bucket.per_tenant),
+            first=self.bucket_states,
+        )
+        self.bucket_states += 1 if limit.shared else len(self.by_name[caller].replicas)
+        return number
 
     def takes_of(self, streams: frozenset[str] | None) -> int:
         """Row of the streams that a case is for; -1: all."""

@@ -93,7 +93,8 @@ POLICIES = np.dtype(
 )
 
 #: Token buckets: a token comes every `period_ns`, up to `burst`. State: first row of `bucket_states`.
-LIMITS = np.dtype([("period_ns", "i8"), ("burst", "i8"), ("shared", "i1"), ("first", "i4")])
+#: Where tenants have buckets of their own, their rows follow each other in the order of their names.
+LIMITS = np.dtype([("period_ns", "i8"), ("burst", "i8"), ("shared", "i1"), ("per_tenant", "i1"), ("first", "i4")])
 
 # -- caches ----------------------------------------------------------------------------------------------------
 LRU, FIFO_CACHE, RANDOM_CACHE, LFU, SIEVE = range(5)

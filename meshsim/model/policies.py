@@ -97,10 +97,12 @@ class Outlier(_Frozen):
 
 
 class Bucket(_Frozen):
-    """A token bucket: `burst` tokens at most, refilled at `rate_per_s`."""
+    """A token bucket: `burst` tokens at most, refilled at `rate_per_s`; or one for each tenant."""
 
     rate_per_s: float
     burst: int
+    per_tenant: bool = False
+    own: tuple[tuple[str, float, int], ...] = ()  # tenants with a rate and burst of their own
 
 
 class RateLimit(_Frozen):

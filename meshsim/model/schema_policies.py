@@ -80,11 +80,15 @@ def _outlier() -> Schema:
 
 
 def _rate_limit() -> Schema:
-    bucket = {"rate": ref("rate"), "burst": integer(1)}
+    one = {"rate": ref("rate"), "burst": integer(1)}
+    own = map_of(form(one), "tenants with a rate and burst of their own")
+    per = {"enum": list(keys.BUCKET_PER), "description": "one bucket for all, or one for each tenant; all if absent"}
+    bucket = one
+    more = {"per": per, "tenants": own}
     delay = {"delay": ref("duration_distribution", "until it has answered")}
     properties = {
-        "local": {**form(bucket), "description": "of each enforcing instance"},
-        "global": {**form(bucket, delay), "description": "one for all instances"},
+        "local": {**form(bucket, more), "description": "of each enforcing instance"},
+        "global": {**form(bucket, more | delay), "description": "one for all instances"},
     }
     return object_of(keys.RATE_LIMIT, properties)
 

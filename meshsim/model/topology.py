@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -144,8 +145,10 @@ class Topology(_Frozen):
         for part, defaults in (("services", _OF_SERVICES), ("tenants", _OF_TENANTS)):
             for one in content[part].values():
                 _drop_defaults(one, defaults)
+        _drop_buckets(content["policies"])
         for event in content.get("events", ()):
             if event["push"] and event["push"]["changed"]:
+                _drop_buckets(event["push"]["changed"][0])
                 _drop_unwritten(event["push"]["changed"][2])
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
@@ -156,12 +159,21 @@ _OF_FAILURES = ("events", "rollouts", "control_plane", "people")
 _OF_SERVICES = {"line": "fifo", "bulkhead": None}
 _OF_TENANTS = {"weight": 1.0, "priority": 0}
 _OF_PROXIES = {"discipline": "fifo", "bulkhead": None}
+_OF_BUCKETS = {"per_tenant": False, "own": ()}
 
 
 def _drop_defaults(content: dict[str, Any], defaults: dict[str, Any]) -> None:
     for key, default in defaults.items():
         if content[key] == default:
             del content[key]
+
+
+def _drop_buckets(policies: Sequence[dict[str, Any]]) -> None:
+    for policy in policies:
+        limit = policy["rate_limit"]
+        for bucket in (limit["local"], limit["shared"]) if isinstance(limit, dict) else ():
+            if bucket is not None:
+                _drop_defaults(bucket, _OF_BUCKETS)
 
 
 def _drop_unwritten(mesh: dict[str, Any]) -> None:

@@ -74,7 +74,14 @@ outliers = some_of(
         "always_eject_one_host": switch,
     }
 )
-local_limits = st.sampled_from([{"rate": "200/s", "burst": 1}, {"rate": "1000/s", "burst": 4}])
+local_limits = st.sampled_from(
+    [
+        {"rate": "200/s", "burst": 1},
+        {"rate": "1000/s", "burst": 4},
+        {"rate": "200/s", "burst": 1, "per": "tenant"},
+        {"rate": "100/s", "burst": 1, "per": "tenant", "tenants": {"u": {"rate": "700/s", "burst": 2}}},
+    ]
+)
 rate_limits = st.one_of(
     local_limits.map(lambda bucket: {"local": bucket}),
     local_limits.map(lambda bucket: {"global": {**bucket, "delay": "1ms"}}),

@@ -169,6 +169,27 @@ def test_bulkheads_lose_what_erlang_says() -> None:
         assert_mean(lost, terms[n] / sum(terms), within=0.1)
 
 
+# -- quotas ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("engine", ["simpy", "compiled"])
+@pytest.mark.parametrize("kind", ["local", "global"])
+def test_each_tenant_has_a_bucket_of_its_own(kind: str, engine: EngineName) -> None:
+    """x has 2 tokens and 10/s, y one and 5/s; both ask each 50 ms.
+
+    x takes one at 0 and one at 50 ms, when half of one has come again; from then on every second time. y every fourth.
+    """
+    bucket = {"rate": "10/s", "burst": 2, "per": "tenant", "tenants": {"y": {"rate": "5/s", "burst": 1}}}
+    times = [f"{50 * n}ms" for n in range(41)]
+    case = spec({}, {name: {"trace": {"times": times}} for name in "xy"}, dict.fromkeys("xy", "1us"))
+    case["policies"] = [{"name": "quota", "in_app": True, "rate_limit": {kind: bucket}}]
+    record = run(case, 3.0, engine)
+    assert record.requests is not None
+    passed = {name: record.requests["outcome"][record.requests["stream"] == at] == OK for at, name in enumerate("xy")}
+    assert np.flatnonzero(passed["x"]).tolist() == [0, 1, *range(2, 41, 2)]
+    assert np.flatnonzero(passed["y"]).tolist() == list(range(0, 41, 4))
+
+
 # -- use -------------------------------------------------------------------------------------------------------------
 
 

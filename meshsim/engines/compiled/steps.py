@@ -261,6 +261,8 @@ def _answer_to(k: Kernel, call: int, outcome: int) -> int:
 @compiled(inline=False)
 def _has_token(k: Kernel, frame: int, number: int) -> bool:
     """Take a token from an enforcer's bucket, if there is one; tokens come continuously (rule Y10)."""
+    if k.limits[number].per_tenant:
+        number += tenants.tenant_of(k, frame)
     limit = k.limits[number]
     replica = k.frames[frame].replica
     service = k.replicas[replica].service

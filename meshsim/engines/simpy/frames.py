@@ -159,7 +159,7 @@ class Interpreter:
                 call = self.calls[i.a]
                 frame.answer = self._answer_to(call, (yield from self._forward(frame, call)))
             elif op == p.LIMIT:
-                if not self.engine.limits.pass_one(i.a, frame.exchange.replica):
+                if not self.engine.limits.pass_one(i.a, frame.exchange.replica, frame.request.tenant):
                     frame.station.meter.limited += 1
                     return RATE_LIMIT
             elif op == p.MATCH:

@@ -17,9 +17,11 @@ class Limits:
         self.plant = plant
         self.empty_ns: dict[int, int] = {}  # when a bucket would have been empty, had it only filled since
 
-    def pass_one(self, number: int, enforcer: Replica) -> bool:
+    def pass_one(self, number: int, enforcer: Replica, tenant: int) -> bool:
         """Take a token, if there is one; tokens come continuously, as in Envoy."""
         limit = self.plant.limits[number]
+        if limit.per_tenant:
+            limit = self.plant.limits[number + tenant]
         bucket = limit.first + (0 if limit.shared else enforcer.number)
         full_ns = self.env.now_ns - limit.burst * limit.period_ns
         empty_ns = max(self.empty_ns.get(bucket, full_ns), full_ns)

@@ -69,6 +69,8 @@ OUTLIER = (
 )  # fmt: skip
 RATE_LIMIT = ("local", "global")
 BUCKET = ("rate", "burst")
+BUCKET_MORE = ("per", "tenants")
+BUCKET_PER = ("all", "tenant")
 ROUTE = ("name", "to", "from", "match", "split", "mirror", "rewrite", "fault")
 MATCH = ("tenant", "headers")
 MIRROR = ("version", "share")

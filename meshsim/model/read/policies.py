@@ -185,6 +185,9 @@ def _outlier(at: Cursor) -> Outlier | Literal["none"]:
     return outlier
 
 
+_BUCKET = (*keys.BUCKET, *keys.BUCKET_MORE)
+
+
 def _rate_limit(at: Cursor) -> RateLimit | Literal["none"]:
     if is_none(at):
         return "none"
@@ -194,10 +197,11 @@ def _rate_limit(at: Cursor) -> RateLimit | Literal["none"]:
         at.error("M102", "a rate limit is local or global, or both", hint, at.key_mark)
     local, shared, delay = None, None, None
     if "local" in found:
-        local = _bucket(found["local"].fields(keys.BUCKET, required=keys.BUCKET, example="rate: 100/s, burst: 20"))
+        inner = found["local"].fields(_BUCKET, required=keys.BUCKET, example="rate: 100/s, burst: 20")
+        local = _bucket(inner)
     if "global" in found:
-        allowed, example = (*keys.BUCKET, "delay"), "rate: 1000/s, burst: 100, delay: 1ms"
-        inner = found["global"].fields(allowed, required=keys.BUCKET, example=example)
+        example = "rate: 1000/s, burst: 100, delay: 1ms"
+        inner = found["global"].fields((*_BUCKET, "delay"), required=keys.BUCKET, example=example)
         shared = _bucket(inner)
         delay = distribution(inner["delay"], DURATION) if "delay" in inner else None
     return RateLimit(local=local, shared=shared, delay=delay)
@@ -207,4 +211,20 @@ def _bucket(found: dict[str, Cursor]) -> Bucket:
     return Bucket(
         rate_per_s=quantities.rate(found["rate"]) if "rate" in found else 1.0,
         burst=found["burst"].integer(1, MAX_LIMIT) if "burst" in found else 1,
+        per_tenant="per" in found and found["per"].choice(keys.BUCKET_PER) == "tenant",
+        own=_own_buckets(found["tenants"], found) if "tenants" in found else (),
     )
+
+
+def _own_buckets(at: Cursor, beside: dict[str, Cursor]) -> tuple[tuple[str, float, int], ...]:
+    """Read the rates and bursts of single tenants."""
+    if "per" not in beside:
+        at.error(
+            "M120", "rates of single tenants have no meaning in one bucket for all", "add per: tenant", at.key_mark
+        )
+    names, found = at.reading.names, []
+    for name, inner in at.children("maps: {rate: 300/s, burst: 60}"):
+        if inner.known(name, names.tenants or names.senders, "tenant"):
+            own = _bucket(inner.fields(keys.BUCKET, required=keys.BUCKET, example="rate: 300/s, burst: 60"))
+            found.append((name, own.rate_per_s, own.burst))
+    return tuple(sorted(found))
