@@ -191,7 +191,8 @@ class PolicyRows:
             own = {tenant: (rate_per_s, burst) for tenant, rate_per_s, burst in bucket.own}
             tenants = [tenant.name for tenant in self.plane.tenants] if bucket.per_tenant else [""]
             each = [own.get(tenant, (bucket.rate_per_s, bucket.burst)) for tenant in tenants]
-            self._limit_number[key] = [self._bucket(caller, limit, *one) for one in each][0]
+            numbers = [self._bucket(caller, limit, *one) for one in each]
+            self._limit_number[key] = numbers[0]
         return self._limit_number[key]
 
     def _bucket(self, caller: str, limit: Limit, rate_per_s: float, burst: int) -> int:
