@@ -184,7 +184,7 @@ class PolicyRows:
     # -- steps -------------------------------------------------------------------------------------------------
 
     def limit(self, caller: str, limit: Limit, name: str) -> int:
-        """Row of the bucket that the calls of a policy share at an enforcer; the first, where tenants have their own."""
+        """Row of the bucket that calls of a policy share at an enforcer; the first, where tenants have their own."""
         key = "" if limit.shared else caller, limit, name
         if key not in self._limit_number:
             bucket = limit.bucket
