@@ -223,6 +223,7 @@ def _ordinary(topology: Topology, services: list[str], exhaustive: bool) -> Iter
     for fault in (f.CpuFault(service=GATEWAY), f.Blackhole(service=GATEWAY), f.RestartHerd(service=GATEWAY)):
         yield Strike(fault.kind, GATEWAY, fault=fault)
     yield Strike("slow_node", "node 0", fault=f.SlowNode())
+    yield Strike("batch_job", "node 0", fault=f.BatchJob())
     for zone in zones if exhaustive else zones[:1]:
         if len(zones) > 1:
             yield Strike("zone_loss", f"zone {zone}", fault=f.ZoneLoss(zone=zone))

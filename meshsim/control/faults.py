@@ -43,6 +43,9 @@ class OrdinaryFaults:
             else:
                 yield from self._crashes(event, fault, instances)
             return
+        if isinstance(fault, f.BatchJob):
+            yield from self._comes_and_goes(event, fault)
+            return
         undo = self._begin(fault)
         if undo is None:
             self.control.note(event.name, NO_EFFECT, _NOTHING)
@@ -56,6 +59,7 @@ class OrdinaryFaults:
     def _begin(self, fault: f.Fault) -> Undo | None:
         """Do what a fault does; gives what takes it back, None where there is nothing to strike."""
         overlaps = self.overlaps
+        assert not isinstance(fault, f.BatchJob), "it comes and goes"
         match fault:
             case f.LoadSpike():
                 return overlaps.load(fault.stream, fault.factor)
@@ -172,6 +176,24 @@ class OrdinaryFaults:
             if number and spread_s:
                 yield self.control.env.timeout(spread_s / (len(ends) - 1))
             end()
+        self.control.note(event.name, ENDS, fault.kind)
+
+    def _comes_and_goes(self, event: Event, fault: f.BatchJob) -> Steps:
+        """Slow a node while a batch job runs on it, from the beginning on and again after each gap."""
+        on_node = standing(self.control.plane, node=fault.node)
+        if not on_node:
+            self.control.note(event.name, NO_EFFECT, _NOTHING)
+            return
+        ends_s = math.inf if event.for_s is None else self.control.now_s + event.for_s
+        run = 0
+        while self.control.now_s < ends_s:
+            undos = [self.overlaps.slow(one.service, [one.number], 1.0 / (1.0 - fault.load)) for one in on_node]
+            lasts_s = self.control.draw(fault.lasts, f"{event.name}/lasts", run)
+            yield self.control.env.timeout(min(lasts_s, ends_s - self.control.now_s))
+            _each(undos)
+            gap_s = self.control.draw(fault.gap, f"{event.name}/gap", run)
+            yield self.control.env.timeout(min(gap_s, ends_s - self.control.now_s))
+            run += 1
         self.control.note(event.name, ENDS, fault.kind)
 
     # -- whom a fault meets ----------------------------------------------------------------------------------------

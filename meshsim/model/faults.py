@@ -178,6 +178,16 @@ class SlowNode(_Frozen):
     factor: float = 10.0
 
 
+class BatchJob(_Frozen):
+    """A batch job on a node comes and goes, and takes a share of the node's CPUs while it runs."""
+
+    kind: Literal["batch_job"] = "batch_job"
+    node: int = 0
+    load: float = 0.5
+    lasts: Distribution = Distribution(kind="exp", params=(10.0,))  # seconds
+    gap: Distribution = Distribution(kind="exp", params=(30.0,))  # seconds from its end until it comes again
+
+
 class ZoneLoss(_Frozen):
     """All replicas in a zone are silent."""
 
@@ -217,7 +227,7 @@ class ColdCache(_OfService):
 
 Fault = Annotated[
     CpuFault | MemoryFault | Pause | IoFault | ProcessKiller | Shutdown | Blackhole | DnsFault | LatencyFault
-    | PacketLoss | CertificateExpiry | TimeTravel | Crash | RestartHerd | SlowNode | ZoneLoss | Partition
+    | PacketLoss | CertificateExpiry | TimeTravel | Crash | RestartHerd | SlowNode | BatchJob | ZoneLoss | Partition
     | DependencyDown | LoadSpike | ColdCache,
     Field(discriminator="kind"),
 ]  # fmt: skip

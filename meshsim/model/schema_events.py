@@ -28,6 +28,8 @@ _FIELDS: Schema = {  # of faults, by key; what a push calls the same is in _OF_P
     "certificate": ref("duration", "by so much may the clock of a certificate be wrong"),
     "spread": ref("duration", "within which they come back"),
     "node": integer(0),
+    "lasts": ref("duration_distribution", "how long it runs"),
+    "gap": ref("duration_distribution", "from its end until it comes again"),
     "zone": ref("name"),
     "zones": {**list_of(ref("name"), "two of nodes.zones"), "minItems": 2, "maxItems": 2},
     "as": {"enum": [*keys.FAIL_REASONS, 500, 503]},

@@ -152,6 +152,27 @@ def test_a_slow_node_slows_all_that_stands_there_and_nobody_else() -> None:
     assert elsewhere.notes("f") == [(0.05, "begins"), (0.05, "has no effect")]
 
 
+def test_a_batch_job_takes_its_share_while_it_runs_and_comes_again() -> None:
+    """Half of the CPU from 50 to 150 ms, from 250 to 350, from 450 until the event ends at 500, and never again."""
+    spec = case(0.02, 0.1, 0.2, 0.3, 0.4, 0.48, 0.52, step=CPU)
+    job = {"node": 0, "load": 0.5, "lasts": "100ms", "gap": "100ms"}
+    found = play(spec, fault(0.05, 0.45, batch_job=job))
+    busy = (WELL[0] + 10.0, OK)
+    assert found.took == [WELL, busy, WELL, busy, WELL, busy, WELL]
+    assert found.notes("f") == [(0.05, "begins"), (0.5, "ends")]
+    elsewhere = play(spec, fault(0.05, 0.2, batch_job={"node": 7}))
+    assert elsewhere.notes("f") == [(0.05, "begins"), (0.05, "has no effect")]
+
+
+def test_how_long_a_batch_job_runs_differs_from_time_to_time() -> None:
+    """On for 1 in 3: requests of 10 ms at 20/s take 10 or 20 ms, the latter for a third of the time."""
+    spec = case(*np.arange(0.0, 60.0, 0.05), step=CPU)
+    job = {"node": 0, "lasts": {"exp": "200ms"}, "gap": {"exp": "400ms"}}
+    found = play(spec, fault(0.0, batch_job=job), engines=("compiled",))
+    slow = np.mean([took > WELL[0] + 5.0 for took, _ in found.took])
+    assert 0.25 < slow < 0.42  # 100 times on and off: a standard deviation of 0.03
+
+
 def test_a_lost_zone_is_silent_and_leaves_the_endpoints_after_30_s() -> None:
     """Three replicas in three zones; a request that went to the lost one gives up."""
     spec = case(*np.arange(0.0, 3.0, 0.05), 32.0, 32.1, 32.2, replicas=3, stream={"patience": "30ms"}) | BY_TURNS

@@ -44,6 +44,7 @@ FAULTS = {
     "crash": "{service: geo, restart: 4s}",
     "restart_herd": "{service: geo, restart: 4s, spread: 8s}",
     "slow_node": "{node: 3, factor: 5}",
+    "batch_job": "{node: 3, load: 20%, lasts: 5s, gap: {exp: 9s}}",
     "zone_loss": "{zone: b}",
     "partition": "{zones: [c, a]}",
     "dependency_down": "{service: geo, as: reset, share: 30%}",

@@ -85,6 +85,7 @@ IN_FAULTS = [
     ("M108", "{crash: {service: geo, replicas: §0%}}", "write 1"),
     ("M108", "{crash: {service: geo, replicas: §150%}}", ""),
     ("M108", "{slow_node: {factor: §0}}", ""),
+    ("M108", "{batch_job: {gap: §0s}}", "a gap above 0"),
     ("M108", "{process_killer: {service: geo, every: §0s}}", ""),
     ("M108", "{partition: {§zones: [a, a]}}", "zones: [a, b]"),
     ("M108", "{partition: {§zones: [a, b, c]}}", "zones: [a, b]"),

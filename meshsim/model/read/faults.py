@@ -7,9 +7,11 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from meshsim.model import faults, graph
+from meshsim.model.distributions import Distribution, constant
 from meshsim.model.faults import ALL, FAULTS, Fault, Replicas
 from meshsim.model.read import keys, quantities
 from meshsim.model.read.cursor import Cursor
+from meshsim.model.read.distributions import DURATION, distribution
 from meshsim.model.read.steps import fail_reason
 from meshsim.model.topology import Topology
 from meshsim.model.traffic import SCALABLE
@@ -105,10 +107,22 @@ def _stream(at: Cursor, topology: Topology) -> tuple[str, str]:
     return "stream", name
 
 
+def _gap(at: Cursor, topology: Topology) -> tuple[str, Distribution]:
+    gap = distribution(at, DURATION)
+    if gap.mean() == 0.0:
+        at.error(
+            "M108", "the job would come again at once, and never go", "write a gap above 0, or slow_node: {factor: 2}"
+        )
+        gap = constant(1.0)
+    return "gap", gap
+
+
 _READERS: dict[str, Callable[[Cursor, Topology], tuple[str, Any]]] = {
     "service": _service,
     "replicas": _replicas,
     "load": lambda at, topology: ("load", _below_all(at, "nothing would be left for the service")),
+    "lasts": lambda at, topology: ("lasts", distribution(at, DURATION)),
+    "gap": _gap,
     "after": _duration("after_s", positive=True),
     "restart": _duration("restart_s"),
     "every": _duration("every_s", positive=True),

@@ -94,6 +94,7 @@ FAULTS = {
     "crash": ("service", "replicas", "restart"),
     "restart_herd": ("service", "restart", "spread"),
     "slow_node": ("node", "factor"),
+    "batch_job": ("node", "load", "lasts", "gap"),
     "zone_loss": ("zone",),
     "partition": ("zones",),
     "dependency_down": ("service", "as", "share"),
