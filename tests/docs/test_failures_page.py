@@ -70,7 +70,7 @@ def test_written_defaults_change_nothing(title: str, kinds: dict[str, tuple[str,
     for kind, row in _rows(title).items():
         of_kind = {key: needed[key] for key in kinds[kind] if key in needed}
         of_kind |= {"service": "shop"} if kind == "io" else {"to": "geo"} if kind == "wrong_weight" else {}
-        defaults = dict(re.findall(r"`([a-z_]+)` \(`?([^,:)`]+)", row[0]))
+        defaults = dict(re.findall(r"`([a-z_]+)` \(`?(\{[^}]*\}|[^,:)`]+)", row[0]))
         read = []
         for fields in (of_kind, of_kind | defaults):
             body = "{" + ", ".join(f"{key}: {value}" for key, value in fields.items()) + "}"
