@@ -11,6 +11,8 @@ from meshsim.engines.program import FAIR
 @compiled()
 def tenant_of(k: Kernel, frame: int) -> int:
     """Whose request a frame works for."""
+    if k.tenant_counters.shape[2] == 1:
+        return 0
     return int(k.streams[k.live[k.frames[frame].request].stream].of)
 
 
