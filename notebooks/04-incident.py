@@ -177,7 +177,8 @@ _ = axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
 
 # %% [markdown]
 # Neither division mends the bug: the customer who wakes it is down in all of them. They differ in who goes down with it.
-# Cells leave it to chance who that is: whoever has the same cell. And none of it helps where *every* request meets the bug:
+# Cells leave it to chance who that is: whoever has the same cell, which here is nobody. And none of it helps where *every*
+# request meets the bug:
 # a rule for the whole mesh that burns CPU took Cloudflare down on 2 July 2019, and takes as many sidecars down
 # (`incidents/cloudflare-2019-07-02`, see `docs/incidents.md`).
 #
