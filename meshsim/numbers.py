@@ -21,6 +21,8 @@ def real_number(value: Any, what: str) -> float:
     Traceback (most recent call last):
     meshsim.errors.UsageError: at_s: a number without a unit, not '2s'
     """
+    if type(value) is float:  # asking what supports what takes longer
+        return value
     if isinstance(value, bool) or not isinstance(value, SupportsFloat):
         raise UsageError(f"{what}: a number without a unit, not {value!r}")
     return float(value)
@@ -34,6 +36,8 @@ def whole_number(value: Any, what: str) -> int:
     UsageError
         It is something else.
     """
+    if type(value) is int:  # asking what supports what takes longer
+        return value
     if isinstance(value, SupportsIndex) and not isinstance(value, bool):
         return value.__index__()
     if isinstance(value, SupportsFloat) and not isinstance(value, bool) and float(value).is_integer():

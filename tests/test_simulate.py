@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from interrupting import interruptible
 
 import meshsim
 from meshsim.architectures import lower
@@ -249,15 +250,11 @@ def test_ctrl_c_stops_compiled_runs(jobs: int) -> None:
     """The limit is generous, and yet a single replication would take longer: it has to stop in the middle."""
     run(SPEC)  # compiles the engine unless that was done before
     line = python_line(f"meshsim compare bookinfo --duration 200000s --engine compiled --jobs {jobs}")
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    running = subprocess.Popen(line, env=environment(), start_new_session=True, **pipes)
-    try:
+    with interruptible(line, env=environment()) as running:
         time.sleep(8)  # it is at work, and not still loading, on a busy machine too
         assert running.poll() is None
         os.killpg(running.pid, signal.SIGINT)  # what a terminal does
         stdout, stderr = running.communicate(timeout=30)
-    finally:
-        running.kill()
     assert (running.returncode, stdout) == (130, "")
     assert stderr.endswith("interrupted: nothing was written\n")
 

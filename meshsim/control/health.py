@@ -78,7 +78,7 @@ class Health:
 
     def is_down(self, instance: Instance) -> bool:
         """A fault keeps it, or the pod that it is part of, down."""
-        return self._condition(instance) in ("exit", "silent")
+        return self.shown.get(instance, "up") in ("exit", "silent")
 
     # -- conditions ------------------------------------------------------------------------------------------------
 
@@ -97,11 +97,10 @@ class Health:
 
     def _condition(self, instance: Instance) -> Condition:
         """The worst of what faults make of an instance and, if it is a sidecar, of its pod."""
-        held = [
-            condition
-            for one in {instance, listed_as(instance, self.control.plane)}
-            for condition in self.held.get(one, {}).values()
-        ]
+        pod = listed_as(instance, self.control.plane)
+        held = [*self.held.get(instance, {}).values()]
+        if pod != instance:
+            held += self.held.get(pod, {}).values()
         return max(held, key=_BADNESS.__getitem__, default="up")
 
     def _shows(self, instance: Instance, noticed_s: float | None) -> None:

@@ -213,9 +213,12 @@ class Pushing:
 
     def _is_full(self, instance: Instance, proxy: _Proxy) -> bool:
         """Whether what a fault has made of a proxy's memory is beyond what it has (its request is its limit)."""
+        growth_bytes = self._growth_bytes(proxy)
+        if not growth_bytes and not proxy.grown_bytes:
+            return False
         found = by_name(self.control.plane, instance.service)
         assert found is not None, "it was configured"
-        grown = proxy.grown_bytes + self._growth_bytes(proxy) * (self._answered(instance) - proxy.since)
+        grown = proxy.grown_bytes + growth_bytes * (self._answered(instance) - proxy.since)
         return grown > 0 and found.memory_used_bytes + grown > found.memory_bytes
 
     def _growth_bytes(self, proxy: _Proxy) -> int:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -50,5 +52,26 @@ def process(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
             encoding="utf-8",
             check=False,
         )
+
+    return run
+
+
+@pytest.fixture
+def command(process, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], tuple[int, str, str]]:
+    """Run a command line in the test's folder, give its exit code and both outputs.
+
+    A plain `meshsim …` runs in this process, which is ready sooner; whatever the shell has a part in runs as `process`.
+    """
+
+    def run(line: str) -> tuple[int, str, str]:
+        if re.search("[|<>&;$`]", re.sub("'[^']*'", "", line)):
+            answer = process(line)
+            return answer.returncode, answer.stdout, answer.stderr
+        program, *words = shlex.split(line, comments=True)
+        assert program == "meshsim"
+        with monkeypatch.context() as patch:
+            patch.chdir(tmp_path)
+            found = CliRunner(env={"COLUMNS": "200"}).invoke(app, words, prog_name="meshsim")
+        return found.exit_code, found.stdout, found.stderr
 
     return run

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
+from interrupting import interruptible
 from small_shop import SHOP
 
 import meshsim
@@ -150,11 +150,11 @@ def _workers(pid: int) -> str:
 def test_ctrl_c(shop, jobs: int) -> None:
     words = [sys.executable, "-m", "meshsim", "compare", shop, "--duration", "10h", "--jobs", str(jobs), "--set"]
     words += ["run.drain=1s", "--arch", "none,sidecar", "--engine", "simpy"]  # which runs in processes
-    running = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    started = time.monotonic()
-    while running.poll() is None and (jobs > 1 and not _workers(running.pid)) and time.monotonic() < started + 60:
-        time.sleep(0.05)
-    time.sleep(2)
-    os.killpg(running.pid, signal.SIGINT)  # what a terminal does
-    stdout, stderr = running.communicate(timeout=60)
+    with interruptible(words) as running:
+        started = time.monotonic()
+        while running.poll() is None and (jobs > 1 and not _workers(running.pid)) and time.monotonic() < started + 60:
+            time.sleep(0.05)
+        time.sleep(2)
+        os.killpg(running.pid, signal.SIGINT)  # what a terminal does
+        stdout, stderr = running.communicate(timeout=60)
     assert (running.returncode, stdout, stderr.splitlines()[-1]) == (130, "", "interrupted: nothing was written")

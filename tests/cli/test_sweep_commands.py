@@ -5,14 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import json
-import subprocess
-import sys
+import shutil
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from small_shop import SHOP
+from typer.testing import CliRunner
 
 import meshsim
+from meshsim.cli import app
 from meshsim.sweeps import sweeping
 
 AXIS = ("--axis", "run.load=1,2,3")
@@ -23,11 +25,19 @@ def rows_of(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text)))
 
 
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store that `store` gives copies of."""
+    folder = tmp_path_factory.mktemp("swept")
+    (folder / "shop.yaml").write_text(SHOP, encoding="utf-8")
+    words = ("sweep", str(folder / "shop.yaml"), *AXIS, *SHORT, "--store", str(folder / "store"))
+    assert CliRunner().invoke(app, words).exit_code == 0
+    return folder / "store"
+
+
 @pytest.fixture
-def store(shell, shop, tmp_path: Path) -> Path:
-    folder = tmp_path / "store"
-    assert shell("sweep", shop, *AXIS, *SHORT, "--store", folder).exit_code == 0
-    return folder
+def store(swept: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(swept, tmp_path / "store")
 
 
 def test_all_formats_say_the_same(shell, shop, store) -> None:
@@ -270,20 +280,16 @@ def test_results_name_what_is_damaged(shell, store) -> None:
     assert f"warning: {file} is damaged" in answer.stderr
 
 
-def test_the_page_of_sweeps(process, tmp_path: Path) -> None:
+def test_the_page_of_sweeps(command, capsys, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Its commands and its Python run as they stand."""
+    monkeypatch.chdir(tmp_path)
     text = (Path(__file__).parents[2] / "docs" / "sweeps.md").read_text(encoding="utf-8")
     blocks = text.split("```")[1::2]
     for line in blocks[0].strip().splitlines():
-        answer = process(line)
-        assert answer.returncode == 0, answer.stderr
+        code, _, said = command(line)
+        assert code == 0, said
     (tmp_path / "axes.yaml").write_text(blocks[1].removeprefix("yaml\n"), encoding="utf-8")
-    assert process("meshsim sweep bookinfo --axes axes.yaml --duration 1s --dry-run").stdout.startswith(
-        "14 points, 28 runs"
-    )
-    (tmp_path / "page.py").write_text(blocks[2].removeprefix("python\n"), encoding="utf-8")
-
-    printed = subprocess.run(
-        [sys.executable, "page.py"], cwd=tmp_path, capture_output=True, text=True, check=True
-    ).stdout
-    assert "none  sidecar" in printed
+    _, counted, _ = command("meshsim sweep bookinfo --axes axes.yaml --duration 1s --dry-run")
+    assert counted.startswith("14 points, 28 runs")
+    exec(blocks[2].removeprefix("python\n"), {})
+    assert "none  sidecar" in capsys.readouterr().out

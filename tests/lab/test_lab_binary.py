@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from interrupting import interruptible
 
 from meshsim.errors import InternalError, UsageError
 from meshsim.lab import binary, config, http
@@ -104,11 +105,8 @@ def test_one_that_hangs_is_killed() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name)
 def test_they_end_with_the_parent(number: signal.Signals) -> None:
-    parent = subprocess.Popen(
-        [sys.executable, "-c", PARENT], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
-    assert parent.stdout is not None
-    with parent, parent.stdout:
+    with interruptible([sys.executable, "-c", PARENT], stderr=subprocess.DEVNULL) as parent:
+        assert parent.stdout is not None
         pid, folder = parent.stdout.readline().split()
         assert is_running(int(pid))
         parent.send_signal(number)
@@ -122,11 +120,11 @@ def test_they_end_with_the_parent(number: signal.Signals) -> None:
 def test_sigterm_ends_a_running_load() -> None:
     """SIGTERM in the middle of asyncio.run: the loop is left, and Envoys with it."""
     script = PARENT.replace("    time.sleep(600)", "    asyncio.run(asyncio.sleep(600))")
-    parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert parent.stdout is not None
-    pid, folder = parent.stdout.readline().split()
-    parent.terminate()
-    _, errors = parent.communicate(timeout=NOBODY)
+    with interruptible([sys.executable, "-c", script]) as parent:
+        assert parent.stdout is not None
+        pid, folder = parent.stdout.readline().split()
+        parent.terminate()
+        _, errors = parent.communicate(timeout=NOBODY)
     assert "KeyboardInterrupt" in errors
     assert gone(int(pid))
     assert not Path(folder).exists()

@@ -18,7 +18,6 @@ SHOWN = {
     "03-cache-locality": (3, 3, "With equally many entries in all"),
     "04-incident": (3, 3, "One customer's configuration"),
 }
-LONG = ("03-cache-locality",)
 
 
 def executed(text: Path) -> Any:
@@ -38,8 +37,6 @@ def test_there_are_notebooks() -> None:
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("text", TEXTS, ids=[text.stem for text in TEXTS])
 def test_a_notebook_runs_and_ends_with_its_answer(text: Path, request: pytest.FixtureRequest) -> None:
-    if text.stem in LONG and not request.config.getoption("--update-golden"):
-        pytest.skip("over a minute: run by --update-golden")
     notebook = executed(text)
     if request.config.getoption("--update-golden"):
         for cell in notebook.cells:

@@ -57,9 +57,9 @@ class Tables:
         self._numba_type_ = _type_of(tables)
         self._list: npt.NDArray[np.intp] = np.zeros((len(tables), _WIDTH), dtype=np.intp)
         for row, table in zip(self._list, tables, strict=True):
-            row[0] = table.__array_interface__["data"][0]
+            row[0] = table.ctypes.data
             row[1 : 1 + table.ndim] = table.shape
-        self.address = int(self._list.__array_interface__["data"][0])
+        self.address = self._list.ctypes.data
 
 
 _TYPES: dict[tuple[Any, ...], TablesType] = {}
