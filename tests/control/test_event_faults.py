@@ -218,7 +218,7 @@ def cached(*times_s: float, **cache: Any) -> dict[str, Any]:
 def test_a_cold_cache_has_to_be_filled_again() -> None:
     found = play(cached(0.1, 0.2, 0.3, 0.4), fault(0.25, cold_cache={"service": "a"}))
     assert found.took == [WELL, (2, OK), WELL, (2, OK)]
-    assert found.notes("f") == [(0.25, "begins")]
+    assert found.notes("f") == [(0.25, "begins"), (0.25, "ends")]
 
 
 # -- faults that take replicas down --------------------------------------------------------------------------------
