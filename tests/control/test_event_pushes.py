@@ -143,13 +143,13 @@ def test_a_push_in_the_queue_waits_for_the_control_plane_too() -> None:
     assert len(told) == 30
 
 
-@pytest.mark.parametrize(("down", "told"), [("50%", [1115.02]), ("100%", [5500.0, 5500.0])])
-def test_what_passes_gateways_needs_one_that_is_up(down: str, told: list[float]) -> None:
-    """One or both of two are down from 0.5 to 5.5 s."""
+@pytest.mark.parametrize(("down", "told"), [("50%", (1115.02, 1120.04)), ("100%", (5500.0,))])
+def test_what_passes_gateways_needs_one_that_is_up(down: str, told: tuple[float, ...]) -> None:
+    """One of two is down from 0.5 to 5.5 s, and the other one is told first or second; or both, and start with it."""
     spec = behind_gateway(0.1, gateways=2) | {"control_plane": {"behind": "gateway"}}
     crash = fault(0.5, crash={"service": "gateway", "replicas": down, "restart": "5s"})
     found = play(spec, crash, push(1.0, **HARMLESS), architecture="gateway")
-    assert [at for at, _ in configured(found)][: len(told)] == told
+    assert configured(found)[0][0] in told
 
 
 def test_who_was_down_when_it_was_told_has_it_from_its_start_on() -> None:
