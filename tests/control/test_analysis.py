@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from meshsim.control.analysis import FixedTest, SequentialTest
+from meshsim.control.analysis import FixedTest, Looks, SequentialTest
 from meshsim.errors import UsageError
 
 UNLIKELY = 1e-3  # a p-value below this would make us doubt; seeds are fixed, so nothing fails by chance from day to day
@@ -233,6 +233,38 @@ def test_sequential_decisions_by_hand() -> None:
     assert short.decide(3, 2) == "pass"  # worse than not, but no proof: an alarm here could break the promise
     assert short.decide(3, 3) == short.decide(50, 26) == "alarm"
     assert short.decide(50, 25) == "pass"
+
+
+# One after another
+
+
+def test_each_next_test_asks_for_more_by_hand() -> None:
+    """Steps of log 3: the first one, of 6 % of false alarms, wants a ratio of 17, 3 failures ahead; then of 2 % 4, of
+    1 % 5. Each passes two successes ahead, and the next one begins there.
+    """
+    for passed, ahead in enumerate((3, 4, 5)):
+        looks, begins = Looks(EVEN), 2 * passed
+        assert [looks.decide(2 * k, 0) for k in range(1, passed + 1)] == ["pass"] * passed
+        assert looks.decide(begins + ahead - 1, ahead - 1) == "go on"
+        assert looks.decide(begins + ahead, ahead) == "alarm"
+
+
+def test_all_of_them_together_keep_the_promise() -> None:
+    """The gambler's ruin with chance 1/4: ahead by n before being behind by 2, (3^2 - 1) / (3^(n + 2) - 1)."""
+    none = 1.0
+    for k in range(1, 200):
+        n = math.ceil(math.log(k * (k + 1) / EVEN.false_alarm) / math.log(3))
+        none *= 1 - 8 / (3.0 ** (n + 2) - 1)
+    assert 1 - none <= EVEN.false_alarm
+    rng, alarms = np.random.default_rng(24), 0
+    for _ in range(2000):
+        looks, failures = Looks(EVEN), 0
+        for requests, fails in enumerate(rng.random(400) < EVEN.baseline, 1):
+            failures += int(fails)
+            if looks.decide(requests, failures) == "alarm":
+                alarms += 1
+                break
+    assert stats.binomtest(alarms, 2000, 1 - none).pvalue > UNLIKELY
 
 
 # Mistakes

@@ -186,6 +186,13 @@ def test_lost_packets_come_after_their_retransmission_timeouts() -> None:
     assert took_s.mean() == pytest.approx(2 * expected, abs=4 * took_s.std() / math.sqrt(len(took_s)))
 
 
+def test_a_packet_is_sent_fifteen_times_at_most_and_waits_for_two_minutes_at_most() -> None:
+    """0.2 s and twice as much ten times, 204.6 s in all, the last 102.4 s; five times 120 s; then it gets through."""
+    assert sent_again_ns(0.5, 1.0) == round((0.2 * (2**10 - 1) + 5 * 120) * 1e9)
+    assert sent_again_ns(0.99 * 0.5**10, 0.5) == round(0.2 * (2**10 - 1) * 1e9)
+    assert sent_again_ns(0.99 * 0.5**11, 0.5) == round((0.2 * (2**10 - 1) + 120) * 1e9)
+
+
 def test_loss_is_of_both_engines() -> None:
     case = spec(*range(0, 300), step={"wait": "1ms"})
     record, _ = run(lowered(case), [at(0.1, lambda c: c.impair_network("a", delay_s=0.001, loss=0.3))], 1.0)

@@ -7,15 +7,17 @@ is noticed after 1 s that a replica has exited and after 30 s that it is silent;
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
 from controlled import at, lowered, run
-from happening import case, fault, play, times
+from happening import case, fault, play, play_again, times
 from scipy import stats
 
+import meshsim as ms
 from meshsim.engines.record import CONNECT_FAILURE, E500, E503, NO_HOST, OK, RESET, TIMEOUT
 from meshsim.errors import SpecError
 
@@ -64,6 +66,18 @@ def test_a_blackhole_answers_nobody_until_it_is_over() -> None:
     assert found.when("join_endpoints") == [42_110]
 
 
+def test_faults_of_several_replicas_meet_and_leave_all_of_them() -> None:
+    spec = case(*np.arange(0.0, 0.6, 0.01), replicas=3, stream={"patience": "50ms"})
+    spec["policies"] = [{"name": "p", "in_app": "on", "load_balancer": "random"}]
+    for kind in ({"blackhole": {"service": "a"}}, {"io": {"service": "a", "factor": 9}}):
+        found = play(spec, fault(0.2, 0.2, **kind))
+        during = [
+            outcome for at, outcome in zip(np.arange(0.0, 0.6, 0.01), found.outcomes, strict=True) if 0.2 <= at < 0.395
+        ]
+        assert set(during) == {TIMEOUT}
+        assert set(found.outcomes[:18] + found.outcomes[41:]) == {OK}
+
+
 def test_a_silence_of_less_than_30_s_is_not_noticed() -> None:
     """Nor are two that make 30 s together."""
     spec = case(1.0, 10.5, 27.0, stream={"patience": "30ms"})
@@ -84,6 +98,13 @@ def test_without_names_only_open_connections_go_on() -> None:
 def test_latency_is_added_each_way() -> None:
     event = fault(0.05, 0.1, latency={"service": "a", "delay": "20ms"})
     assert play(case(0.0, 0.1, 0.2), event).took == [WELL, (52, OK), WELL]
+
+
+def test_latency_of_a_service_is_that_of_its_sidecar_and_within_the_pod_there_is_none() -> None:
+    """20 ms each way between the client and the sidecar: of 14 ms it makes 54."""
+    spec = case(0.0, 0.1, 0.2) | {"mesh": {"sidecar": {"profile": "zero"}}}
+    event = fault(0.05, 0.1, latency={"service": "a", "delay": "20ms"})
+    assert play(spec, event, architecture="sidecar-only").took == [(14, OK), (54, OK), (14, OK)]
 
 
 def test_packets_are_lost_with_their_share() -> None:
@@ -117,7 +138,11 @@ def test_the_certificate_of_a_service_with_a_sidecar_is_that_of_the_sidecar() ->
 
 @pytest.mark.parametrize(
     ("skew", "kept", "fresh"),
-    [("1h", (2.0, E500), (6.0, E500)), ("25h", WELL, (6.0, CONNECT_FAILURE))],
+    [
+        ("1h", (2.0, E500), (6.0, E500)),
+        ("24h", (2.0, E500), (6.0, E500)),  # as long as a certificate lasts
+        ("25h", WELL, (6.0, CONNECT_FAILURE)),
+    ],
 )
 def test_a_wrong_clock_refuses_tokens_and_later_certificates(skew: str, kept: Any, fresh: Any) -> None:
     event = fault(0.05, 0.1, time_travel={"service": "a", "skew": skew})
@@ -198,6 +223,14 @@ def test_a_partition_loses_what_is_sent_between_two_zones() -> None:
     zones = {service.replicas[0].zone for service in found.plane.services}
     assert zones == {0, 1}, "the names of the services place them apart"
     assert found.took == [(14, OK), (32, TIMEOUT), (14, OK)]
+
+
+def test_a_partition_of_zones_in_which_nothing_stands_does_nothing() -> None:
+    spec = case(0.1) | {"nodes": {"zones": ["x", "y"]}}
+    topology = ms.load({"meshsim": 1, **spec, "events": [fault(0.0, partition={"zones": ["x", "y"]})]})
+    one_zone = replace(ms.lower(topology, "none"), zones=("x",))
+    found = play_again(topology, one_zone)
+    assert [what for _, what in found.notes("f")] == ["begins", "has no effect"]
 
 
 def test_a_dependency_answers_with_a_failure() -> None:
@@ -347,6 +380,19 @@ def test_faults_of_waypoints_meet_all_of_them() -> None:
     assert found.outcomes == [OK, E503, OK]
 
 
+def test_a_crash_of_waypoints_takes_all_of_them_down() -> None:
+    spec = case(0.0, 2.0) | {"mesh": {"ambient": {"profile": "zero"}, "gateway": {"profile": "zero"}}}
+    spec["services"]["b"] = spec["services"]["a"]
+    spec["services"]["front"] = {"endpoints": {"e": [{"call": "a.e"}, {"call": "b.e"}]}}
+    spec["traffic"][0]["entry"] = "front.e"
+    ambient = {"ingress": "gateway", "mesh": "ambient", "waypoint": "per_service"}
+    found = play(spec, fault(1.0, crash={"service": "waypoint", "replicas": "100%"}), architecture=ambient)
+    assert {args[:2] for _, name, args in found.acts if name == "take_down"} == {
+        (f"waypoint@{service}", (number,)) for service in "ab" for number in (0, 1)
+    }
+    assert found.outcomes[0] == OK != found.outcomes[1]
+
+
 # -- faults that overlap --------------------------------------------------------------------------------------------
 
 
@@ -364,6 +410,25 @@ def test_factors_on_the_same_replica_multiply_and_each_ends_for_itself() -> None
         fault(0.2, 0.2, "g", io={"service": "a", "factor": 3}),
     )
     assert waits.took == [(22, OK), (62, OK), (32, OK), WELL]
+
+
+def test_of_two_pauses_the_cpu_stands_still_until_both_are_over() -> None:
+    """From 0.1 to 0.3 and from 0.2 to 0.4 s: what comes at 0.151 and at 0.351 s is done at 0.41 and 0.42 s."""
+    found = play(
+        case(0.0, 0.15, 0.35, 0.5, step=CPU, discipline="fifo"),
+        fault(0.1, 0.2, "f", pause={"service": "a"}),
+        fault(0.2, 0.2, "g", pause={"service": "a"}),
+    )
+    assert found.ends == [(12, OK), (411, OK), (421, OK), (512, OK)]
+
+
+def test_a_pause_meets_the_first_replicas_alone() -> None:
+    """Of ten requests by turns to two, the five of the first one wait until 0.3 s."""
+    spec = case(*np.arange(0.1, 0.2, 0.01), replicas=2, stream={"connections": 4}) | BY_TURNS
+    spec["services"]["a"] |= {"endpoints": {"e": [{"work": "1ms"}]}, "discipline": "fifo"}
+    found = play(spec, fault(0.05, 0.25, pause={"service": "a", "replicas": 1}))
+    assert sorted(at for at, _ in found.ends if at > 250) == [302, 303, 304, 305, 306]
+    assert sum(took == 3.0 for took, _ in found.took) == 5
 
 
 def test_spikes_multiply() -> None:
@@ -409,6 +474,15 @@ def test_the_larger_share_of_failures_says_how_they_look() -> None:
         assert stats.binomtest(share.count(E500), 1000, 0.2).pvalue > 1e-3
     assert set(by_second[1][:-1]) == {CONNECT_FAILURE}
     assert set(by_second[3]) == {OK}
+
+
+def test_of_equal_shares_of_failures_the_newest_says_how_they_look() -> None:
+    found = play(
+        case(0.5, 1.5, 2.5, 3.5),
+        fault(0.0, 3.0, "f", dependency_down={"service": "a", "as": "500"}),
+        fault(1.0, 1.0, "g", dependency_down={"service": "a", "as": "reset"}),
+    )
+    assert found.took == [(2, E500), (2, RESET), (2, E500), WELL]
 
 
 def test_independent_shares_of_failures_add_up() -> None:
@@ -505,6 +579,18 @@ def test_who_is_draining_does_not_come_back_into_the_endpoints_by_a_restart() ->
     )
     assert found.when("leave_endpoints") == [1110]
     assert found.when("join_endpoints") == [32_110]
+
+
+def test_who_is_stopped_twice_is_chosen_again_when_both_are_over() -> None:
+    """Drained from 1 s on and stopped from 21 to 31 s; drained from 5 s on and stopped from 45 to 65 s, too."""
+    found = play(
+        case(0.5),
+        fault(1.0, 30.0, "f", shutdown={"service": "a", "drain": "20s"}),
+        fault(5.0, 60.0, "g", shutdown={"service": "a", "drain": "40s"}),
+    )
+    assert found.when("leave_endpoints") == [1110]
+    assert found.when("join_endpoints") == [66_110]
+    assert (found.when("take_down"), found.when("bring_up")) == ([21_000, 45_000], [31_000, 65_000])
 
 
 def test_a_sidecar_that_is_down_for_itself_does_not_come_up_with_its_replica() -> None:

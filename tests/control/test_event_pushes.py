@@ -143,6 +143,15 @@ def test_a_push_in_the_queue_waits_for_the_control_plane_too() -> None:
     assert len(told) == 30
 
 
+@pytest.mark.parametrize(("down", "told"), [("50%", (1115.02, 1120.04)), ("100%", (5500.0,))])
+def test_what_passes_gateways_needs_one_that_is_up(down: str, told: tuple[float, ...]) -> None:
+    """One of two is down from 0.5 to 5.5 s, and the other one is told first or second; or both, and start with it."""
+    spec = behind_gateway(0.1, gateways=2) | {"control_plane": {"behind": "gateway"}}
+    crash = fault(0.5, crash={"service": "gateway", "replicas": down, "restart": "5s"})
+    found = play(spec, crash, push(1.0, **HARMLESS), architecture="gateway")
+    assert configured(found)[0][0] in told
+
+
 def test_who_was_down_when_it_was_told_has_it_from_its_start_on() -> None:
     """Down from 0.9 to 5.9 s; the push of 1 s is out without it, and it acts on it at once when it starts."""
     crash = fault(0.9, crash={"service": "gateway", "restart": "5s"})
@@ -197,6 +206,8 @@ SHARD = {("gateway", n) for n in shuffle_shards(["x", "y"], 6, 2)["x"]}
         ("tenant/x", {"ingress": "gateway", "shuffle": 2}, SHARD),
         ("tenant/x", {"mesh": "sidecar", "shuffle": 2}, SHARD | SIDECARS),
         ("cell/1", {"ingress": "gateway", "cells": 3}, {("gateway", 2), ("gateway", 3)}),
+        ("cell/2", {"ingress": "gateway", "cells": 2}, set()),
+        ("cell/0", "gateway", GATEWAYS),
         ("cell/0", {"ingress": "gateway", "cells": 2}, {("gateway", 0), ("gateway", 1), ("gateway", 2)}),
     ],
 )
@@ -252,6 +263,20 @@ def test_validation_catches_its_share_of_replications() -> None:
     few = [play_again(*given, replication=r) for r in range(5)]  # on both engines
     assert [one.outcomes == [OK] for one in few] == caught[:5]
     assert set(caught[:5]) == {True, False}
+
+
+def test_two_pushes_are_validated_and_rejected_independently() -> None:
+    """Each is caught with a chance of one half, so both with one of a quarter; so it is with proxies that reject."""
+    spec = behind_gateway(1.2) | {"run": {"warmup": "0s", "duration": "2s"}}
+    half = [push(1.0 + i / 10, name, validation="50%", **HARMLESS) for i, name in enumerate("pq")]
+    given = prepared(spec, *half, architecture="gateway")
+    runs = [play_again(*given, engines=("compiled",), replication=r, rows=False) for r in range(200)]
+    both = sum(one.notes("p")[0][1] == one.notes("q")[0][1] == "is rejected" for one in runs)
+    assert stats.binomtest(both, 200, 0.25).pvalue > 1e-3
+    halves = [push(1.0 + i, name, rejected="50%", **HARMLESS) for i, name in enumerate("pq")]
+    found = play(behind_gateway(1.2, gateways=200), *halves, architecture="gateway", engines=("compiled",))
+    last = {args[2][0]: args[1] for _, name, args in found.acts if name == "configure"}
+    assert stats.binomtest(sum(one == 3 for one in last.values()), 200, 0.25).pvalue > 1e-3
 
 
 # -- mistakes --------------------------------------------------------------------------------------------------------
@@ -396,6 +421,15 @@ def test_crash_on_load_loops_with_doubling_back_off_until_it_is_taken_back() -> 
     assert found.notes("p") == [(1.0, "begins"), (1.115_02, "is out"), (35.0, "goes back"), (35.115_02, "is back")]
 
 
+def test_a_pod_whose_sidecar_is_down_leaves_the_endpoints() -> None:
+    """It crashes at 1.11502 s, which is noticed 1 s later and told after 110 ms; the replica itself is up."""
+    spec = behind_gateway(0.5, 3.0)
+    found = play(spec, push(1.0, scope="service/a", fault={"crash_on_load": {}}), architecture="sidecar-only")
+    assert {args[0] for _, name, args in found.acts if name == "take_down"} == {"sidecar@a"}
+    assert found.when("leave_endpoints") == found.when("leave_endpoints", "a") == [1000 + ACTIVE_MS + 1110]
+    assert found.outcomes == [OK, NO_HOST]
+
+
 def test_the_back_off_has_an_end() -> None:
     """10, 20 … 160, then 300 s each, as of a kubelet."""
     spec = behind_gateway(0.5)
@@ -403,6 +437,33 @@ def test_the_back_off_has_an_end() -> None:
     found = play(spec, push(1.0, fault={"crash_on_load": {}}), architecture="gateway", engines=("compiled",))
     waits = np.diff([found.when("take_down")[0], *found.when("bring_up")]) / 1e3
     assert waits.tolist() == pytest.approx([10, 20, 40, 80, 160, 300, 300])
+
+
+def test_a_restart_may_take_longer_than_the_longest_back_off() -> None:
+    spec = behind_gateway(0.5)
+    spec["run"]["duration"], spec["people"] = "1000s", {"monitoring": "5000s"}
+    found = play(spec, push(1.0, fault={"crash_on_load": {"restart": "400s"}}), architecture="gateway")
+    assert np.diff([found.when("take_down")[0], *found.when("bring_up")]).tolist() == pytest.approx([400e3, 400e3])
+
+
+def test_the_back_off_begins_anew_after_a_start_that_went_well() -> None:
+    """The first crash of either push keeps it down for 10 s; it is up with the old configuration in between."""
+    spec = behind_gateway(1.5, 1.9, 60.0) | QUICK
+    spec["run"]["duration"] = "115s"
+    loads = {"fault": {"crash_on_load": {}}}
+    found = play(spec, push(1.0, "p", **loads), push(100.0, "q", **loads), architecture="gateway")
+    first, second = 1000 + ACTIVE_MS, 100_000 + ACTIVE_MS
+    assert found.outcomes[-1] == OK
+    assert found.when("take_down")[:2] == [first, second]
+    assert found.when("bring_up")[:2] == [first + 10_000, second + 10_000]
+
+
+def test_a_proxy_that_starts_while_it_refuses_connections_has_the_newest_configuration() -> None:
+    """Down from 0.9 to 5.9 s, and without its name until 20 s: it acts on the push of 1 s when it starts."""
+    dns = fault(0.8, 19.2, "n", dns={"service": "gateway"})
+    crash = fault(0.9, name="g", crash={"service": "gateway", "restart": "5s"})
+    found = play(behind_gateway(8.0), dns, crash, push(1.0, **EXPIRED), architecture="gateway")
+    assert configured(found) == [(5900, 1)]
 
 
 def test_the_first_request_of_a_tenant_crashes_the_proxy_for_all() -> None:
@@ -487,6 +548,22 @@ def test_after_taking_back_all_is_as_if_nothing_had_been(kind: str) -> None:
     assert stirred.notes("p")[-1][1] == "is back"
     assert stirred.took[-50:] == calm.took[-50:]
     assert stirred.took[:50] != calm.took[:50]
+
+
+def test_what_is_taken_back_on_its_way_is_back_when_it_has_come_and_gone() -> None:
+    """Sent at 1.1 s with 1 s to go; people act at 1.5 s, for `b` fails: it arrives all the same, and goes 1 s later."""
+    people = {"people": {"monitoring": "1500ms", "detect": "0s", "diagnose": "0s"}, "control_plane": {"delay": "1s"}}
+    spec = behind_gateway(0.5) | people
+    spec["services"]["b"] = {"endpoints": {"e": [{"fail": {"p": 1, "as": 500}}]}}
+    spec["traffic"].append(
+        spec["traffic"][0] | {"name": "z", "entry": "b.e", "arrivals": {"trace": {"times": ["1.3s"]}}}
+    )
+    found = play(spec, push(1.0, **HARMLESS), architecture="gateway")
+    each_ms = COST_MS + 0.02  # two clusters
+    assert configured(found) == [(2100 + each_ms, 1), (3100 + 2 * each_ms, 0)]
+    assert found.notes("p") == [
+        (1.0, "begins"), (1.5, "goes back"), (pytest.approx(3.1 + 2 * each_ms / 1e3), "is back")
+    ]  # fmt: skip
 
 
 def test_of_two_pushes_that_are_out_both_are_taken_back() -> None:

@@ -11,7 +11,8 @@ from small_store import BUDGET, SMALL, study
 import meshsim as ms
 from meshsim.engines.record import BATCHES
 from meshsim.errors import SpecError, UsageError
-from meshsim.metastable.goodput import Goodput
+from meshsim.metastable.goodput import Goodput, Seen, majority
+from meshsim.metastable.result import Point, Setting
 
 # -- the words -----------------------------------------------------------------------------------------------------
 
@@ -85,6 +86,12 @@ def test_retries_of_applications_are_switched_off_too() -> None:
     assert found.points[0].tried == (("load shed to 50 %", False), ("retries off", True))
 
 
+def test_without_a_service_that_was_struck_the_one_with_the_line_is_restarted() -> None:
+    """The store's, of whom nobody waits any more; a restart of `front` would leave it."""
+    (point,) = study(trigger="load_spike: {stream: web, factor: 3}").points
+    assert (point.word, point.ended_by) == ("stuck", "restart")
+
+
 def test_arrivals_with_a_rhythm_of_their_own_are_not_shed() -> None:
     closed = ["traffic.web.arrivals={closed: {users: 200, think: 1s}}"]
     found = study((1.0,), policies={"closed": closed}, for_s=4.0)
@@ -142,6 +149,14 @@ def test_goodput_is_back_when_it_is_for_good() -> None:
     assert found.back_s(60.0, 1.0) == 0.0
     shares[-1] = np.nan
     assert found.back_s(60.0, 1.0) is None
+
+
+def test_the_worse_of_two_words_that_are_as_frequent() -> None:
+    one, other = Seen("stable", 1.0, 1.0, 12.0), Seen("stuck", 0.2, 0.0, None)
+    assert majority([other, one]) == majority([one, other]) == ("stuck", 0.5)
+    setting = Setting("none", "", "as written", 1.0, "")
+    assert not Point(setting, "stuck", 0.5, (one, other)).well  # one of two is not most
+    assert Point(setting, "stable", 0.5, (one, other, one)).well
 
 
 # -- the result ----------------------------------------------------------------------------------------------------

@@ -50,8 +50,8 @@ def holds(result: Result) -> None:
     failed = rows(result)["outcome"] > DEGRADED
     assert found.sampled_share == 1.0
     assert (found.requests, found.failed) == (failed.size, failed.sum())
-    assert sum(origin.requests for origin in found.origins) == found.failed
     for one in (found, *found.by_tenant.values()):
+        assert sum(origin.requests for origin in one.origins) == one.failed
         for origin in one.origins:
             assert sum(origin.paths.values()) == origin.requests
             assert {(path[0], path[-1]) for path in origin.paths} == {(origin.service, "client")}
@@ -117,6 +117,26 @@ def test_a_chain() -> None:
         one = edge(found, caller, callee)
         assert (one.messages, one.messages_per_request) == (found.requests, 1.0)
         assert (one.passed_on, one.absorbed, one.travelled) == (failed, 0, failed)
+
+
+def test_several_ways_to_fail_at_one_place() -> None:
+    result = run(spec(a=[call("b")], b=[fail(0.2, "503"), fail(0.2, "500")]))
+    found = result.propagation()
+    assert set(origins(found)) == {("b", "error(503)"), ("b", "error(500)")}
+    assert found.began_at() == {"b": found.failed}
+
+
+def test_a_failure_that_comes_twice_along_a_call_is_one_request() -> None:
+    """`a` calls itself by way of `b`: a request whose failure began in the second `a` went along both calls once, those
+    of the client's and of the inner one's twice.
+    """
+    topology = spec(a=[call("b")], b=[{"call": "a.deep"}])
+    topology["services"]["a"]["endpoints"]["deep"] = [{"call": "b.deep"}]
+    topology["services"]["b"]["endpoints"]["deep"] = [fail(0.5)]
+    found = run(topology).propagation()
+    inner = edge(found, "a", "b")
+    assert (inner.messages, inner.passed_on, inner.travelled) == (2 * found.requests, 2 * found.failed, found.failed)
+    assert path(found) == ("b", "a", "b", "a", "client")
 
 
 def test_several_origins_and_tenants() -> None:
@@ -471,6 +491,14 @@ def test_a_share_of_the_requests() -> None:
     assert found.requests == round(found.sampled_share * result.requests)
     error = (0.2 * 0.8 / found.requests) ** 0.5
     assert found.failed / found.requests == pytest.approx(0.2, abs=4 * error)
+
+
+def test_a_span_of_time_has_its_beginning_and_not_its_end() -> None:
+    topology = spec(a=[fail(0.5)])
+    topology["traffic"][0]["arrivals"] = {"trace": {"times": ["500ms", "1s", "1s", "1500ms", "2s"]}}
+    result = run(topology, replications=1)
+    of = [result.propagation(start_s=a, end_s=b).requests for a, b in ((0.5, 1.0), (1.0, 2.0), (2.0, 3.0))]
+    assert of == [1, 3, 1]
 
 
 def test_mistakes() -> None:

@@ -162,6 +162,19 @@ def test_quantiles_are_those_of_the_requests() -> None:
     )
 
 
+def test_who_was_never_answered_is_infinitely_slow_and_who_failed_is_not_among_the_good() -> None:
+    """From 6 to 10 s nobody who needs the stock hears anything, or all fail at once."""
+    silent = DOWN | {"fault": {"blackhole": {"service": "stock"}}}
+    for fault, median in ((silent, np.inf), (DOWN, None)):
+        spec = load(shop(fault))
+        result = ms.run(shop(fault, replications=1, drain="0s"), quiet=True)
+        web = told(result).by_tenant["web"]
+        assert np.isnan(web.latency_s["p50"][13:18]).all()
+        assert spec.run.duration_s == 20.0
+        all_of_them = web.latency_all_s["p50"][13:18]
+        assert np.isinf(all_of_them).all() if median is not None else (all_of_them < 0.05).all()
+
+
 def test_the_interval_is_students() -> None:
     records = [mm1_record(seed, failing=0.3) for seed in range(8)]
     line = timeline(queue_plane(), records, 0).total
@@ -254,6 +267,20 @@ def test_recovered_by_hand(failed: dict[int, int], recovered_s: float | None, ba
     assert (found.bad_from_s, found.bad_until_s) == (bad or (None, None))
 
 
+def test_alarms_before_and_what_was_worse_before_are_about_something_else() -> None:
+    """Half of the requests of the batch from 2 s on failed without an event, and people were alarmed at 2.5 s."""
+    found = moments([*run((2.5, "people", "alarm")), *FAULT], {1: 20, 2: 50, 4: 40})
+    assert found is not None
+    assert (found.began_s, found.detected_s, found.worst_error_share) == (3.2, 4.0, pytest.approx(0.4))
+
+
+def test_what_begins_and_ends_at_edges_is_of_the_batches_between_them() -> None:
+    found = moments(run((3.0, "a", "begins"), (5.0, "a", "ends")), {3: 50, 4: 50})
+    assert found is not None
+    assert (found.mitigated_s, found.recovered_s) == (5.0, 5.0)
+    assert (found.bad_from_s, found.bad_until_s) == (3.0, 5.0)
+
+
 def test_what_has_not_ended_is_not_mitigated() -> None:
     found = moments(run((3.2, "a", "begins"), (4.0, "b", "begins"), (5.5, "a", "ends")), {3: 10})
     assert found is not None
@@ -320,6 +347,13 @@ def test_how_far_a_push_had_come() -> None:
     found = spreads([went, rejected, run((1.0, "f", "begins"), detail="crash")])["p"]
     assert found.at_s == (1e-9, 2e-9, 4e-9, 6e-9)
     assert found.share == pytest.approx((0.0, 0.25 / 3, 1 / 3, 0.0), abs=1e-9)
+
+
+def test_what_changes_in_all_replications_at_once_is_one_step() -> None:
+    went = [Happening(1, "p", "begins", "", 4), Happening(3, "p", "is out", "", 4)]
+    later = [Happening(1, "p", "begins", "", 8), Happening(3, "p", "is out", "", 4), Happening(5, "p", "is out", "", 8)]
+    found = spreads([went, later])["p"]
+    assert (found.at_s, found.share) == ((1e-9, 3e-9, 5e-9), (0.0, 0.75, 1.0))
 
 
 def test_words_are_those_of_the_control_processes() -> None:
