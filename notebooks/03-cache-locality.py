@@ -67,7 +67,7 @@ for replicas in (2, 4, 8):
 
 # %%
 COUNTS = (1, 2, 4, 5, 8)
-short = {"duration_s": 30, "replications": 4, "jobs": 1, "quiet": True}  # of which the topology gives 15 s to the caches to fill
+short = {"duration_s": 30, "replications": 4, "jobs": 1, "quiet": True}  # 15 s of it are for the caches to fill
 found = {n: ms.compare("cache-locality", ["gateway", "sidecar-only"], overrides=sized(n), **short) for n in COUNTS}
 
 

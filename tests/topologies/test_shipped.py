@@ -27,7 +27,7 @@ NAMES = (
     "online-boutique", "online-boutique-scaled", "otel-demo", "sock-shop", "social-network", "twitter-mix",
 )  # fmt: skip
 INCIDENTS = ("incidents/cloudflare-2019-07-02", "incidents/fastly-2021-06-08", "incidents/google-2025-06-12")
-SHORT = {"hotel-reservation": 1, "social-network": 1, "metastable": 1, "twitter-mix": 1}  # seconds; 300 requests or more in each
+SHORT = {"hotel-reservation": 1, "social-network": 1, "metastable": 1, "twitter-mix": 1}  # s: 300 requests or more
 LONG = 10  # of incidents, which have little traffic; without their events
 #: Warm-ups in seconds that are given, for caches to fill; latencies alone do not show when they have.
 FILLING = {"cache-locality": 15.0, "twitter-mix": 15.0}
