@@ -92,7 +92,7 @@ def matrix_cell(one: Cell) -> str:
     """The ratio of p99 and its interval, and what a reader must not miss."""
     if one.untouched:
         return "1 exactly"
-    told = amount(one.p99_ratio, "").strip() if one.p99_ratio.value is not None else "no p99"
+    told = ratio(one.p99_ratio) if one.p99_ratio.value is not None else "no p99"
     marks = " unstable" if "with" in one.unstable else ""
     return f"{told} {one.word}{marks}" if one.word != "not told" else f"{told} ?{marks}"
 
@@ -119,10 +119,15 @@ def _harm_row(one: Cell) -> list[str]:
         one.word,
         duration(one.absent_s["p99"].value),
         duration(one.present_s["p99"].value),
-        amount(one.ratios["p50"], "").strip(),
+        ratio(one.ratios["p50"]),
         points(one.shed_share),
         loss,
     ]
+
+
+def ratio(estimate: Estimate) -> str:
+    """A factor with its interval, or a question mark where that is unknown."""
+    return amount(estimate, "").strip().replace("  ", " ").replace("(± unknown)", "± ?")
 
 
 def points(estimate: Estimate) -> str:
@@ -157,7 +162,7 @@ def breach(check: Check) -> str:
     """Who was harmed, and what was not kept."""
     value = check.estimate.value
     if check.quantity == "availability":
-        return f"{check.victim} availability {percent(value)} < {percent(check.limit)}"
+        return f"{check.victim} availability {number(100 * (value or 0.0), 4)} % < {percent(check.limit)}"
     if check.quantity == "p99_ratio":
         return f"{check.victim} p99 {number(value or 0.0)} times > {check.limit:g} (assumed)"
     if check.quantity == "shed_share":
@@ -170,7 +175,7 @@ def sentences(found: Interference) -> Iterator[str]:
     yield (
         "harmed: misses an objective with the aggressor and not without it (who has none: p99 surely above "
         f"{HARMED_RATIO:g} times, or {100 * HARMED_SHARE:g} % more without a good answer; assumed); worse, better: "
-        "surely so, but no objective is lost; ?: no difference that can be told; 1 exactly: the victim met the very same"
+        "surely so, but no objective is lost; ?: no difference told; 1 exactly: the victim met the very same"
     )
     yield from _lost(found)
     yield from _chance(found)
