@@ -25,7 +25,7 @@ _COLUMNS: Final = ["architecture", "isolation", "aggressor", "victim", "word", "
 _SHED: Final = ["shed_share", "shed_share_low", "shed_share_high"]
 _MOST_TENANTS: Final = 20  # along an axis: numbers in more cannot be read
 _MOST_ACROSS: Final = 2  # panels beside each other
-_LEAST_TOP: Final = 2.0  # ratio of the brightest colour at least, so that 1.01 is not alarming (assumed)
+_LEAST_TOP: Final = 1.5  # ratio of the brightest colour at least, so that 1.01 is not alarming (assumed)
 _CELL_INCHES = (1.0, 0.62)
 _DARK: Final = 0.45  # luminance of a cell below which its number is white
 

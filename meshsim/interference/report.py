@@ -93,8 +93,10 @@ def matrix_cell(one: Cell) -> str:
     if one.untouched:
         return "1 exactly"
     told = ratio(one.p99_ratio) if one.p99_ratio.value is not None else "no p99"
-    marks = " unstable" if "with" in one.unstable else ""
-    return f"{told} {one.word}{marks}" if one.word != "not told" else f"{told} ?{marks}"
+    low, high = one.p99_ratio.low, one.p99_ratio.high
+    unsure = low is None or high is None or low <= 1.0 <= high
+    marks = ["?"] * unsure + [one.word] * (one.word != "not told") + ["unstable"] * ("with" in one.unstable)
+    return " ".join([told, *marks])
 
 
 def harm_rows(found: Interference, most: int | None = None) -> list[list[str]]:
@@ -175,7 +177,7 @@ def sentences(found: Interference) -> Iterator[str]:
     yield (
         "harmed: misses an objective with the aggressor and not without it (who has none: p99 surely above "
         f"{HARMED_RATIO:g} times, or {100 * HARMED_SHARE:g} % more without a good answer; assumed); worse, better: "
-        "surely so, but no objective is lost; ?: no difference told; 1 exactly: the victim met the very same"
+        "p99, p50, mean or what is shed surely are; ?: that of p99 is not sure; 1 exactly: the victim met the very same"
     )
     yield from _lost(found)
     yield from _chance(found)
