@@ -57,8 +57,7 @@ def interference_heatmap(cells: pd.DataFrame, ax: Axes | None = None, **look: Un
         A column is missing, there are no cells, or too many tenants.
     """
     frames.check(cells, [*_COLUMNS, *_SHED], ("architecture", "isolation", "aggressor", "victim"))
-    if not len(cells):
-        raise UsageError("there is no cell to draw")
+    cells = cells.astype(dict.fromkeys(["p99_ratio", *_ENDS, *_SHED], float))  # where all are unknown there are objects
     aggressors, victims = sorted(cells["aggressor"].unique()), sorted({*cells["victim"], *cells["aggressor"]})
     if len(victims) > _MOST_TENANTS:
         raise UsageError(f"{len(victims)} tenants are more than a matrix shows ({_MOST_TENANTS}): keep fewer rows")
@@ -107,7 +106,7 @@ def _panel(
 
 def _cell(found: Canvas, ax: Axes, at: tuple[int, int], row: dict[Any, Any], norm: LogNorm) -> None:
     ratio, word = row["p99_ratio"], row["word"]
-    known = ratio is not None and math.isfinite(ratio)
+    known = math.isfinite(ratio)
     plain = word == "untouched" or not known
     fill = found.theme.grid if plain else mpl.colormaps[COLOUR_MAP](norm(min(max(ratio, norm.vmin), norm.vmax)))
     ax.add_patch(Rectangle(at, 1, 1, fc=fill, ec=found.theme.paper, lw=1.5, gid=word))
@@ -128,10 +127,10 @@ def _below(row: dict[Any, Any]) -> list[str]:
     if row["word"] == "untouched":
         return ["untouched"]
     low, high = (row[name] for name in _ENDS)
-    unknown = any(end is None or not math.isfinite(end) for end in (low, high))
+    unknown = not (math.isfinite(low) and math.isfinite(high))
     lines = ["± ?" if unknown else f"{number(low)}–{number(high)}"]
     shed, least, most = (row[name] for name in _SHED)
-    if shed is not None and math.isfinite(shed) and not (least <= 0.0 <= most):
+    if least > 0.0 or most < 0.0:  # neither where it is not known
         lines.append(f"{100 * shed:+.3g} % shed")
     if "with" in row["unstable"]:
         lines.append("unstable")

@@ -145,7 +145,7 @@ def room_rows(found: Interference) -> list[list[str]]:
 
 
 def _room_row(one: Headroom) -> list[str]:
-    held = "-" if one.held is None else f"{one.held:g}"
+    held = "-" if one.held is None else f"{one.held:g} ({100 * (one.held - 1.0):+.3g} %)"
     if one.ended == "ceiling":
         held = f"more than {one.held:g} times"
     first = "-" if one.first is None else breach(one.first)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 SCHEMA_VERSION: Final = 1
+_TEXTS: Final = ("architecture", "isolation", "aggressor", "victim", "word", "unstable")
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -133,7 +134,10 @@ class Interference:
             room = rooms.get((one.architecture, one.isolation, one.aggressor))
             ends = {"held": None, "broke": None} if room is None else {"held": room.held, "broke": room.broke}
             rows.append({**one.row(), **ends})
-        return pd.DataFrame(rows)
+        frame = pd.DataFrame(rows)
+        return frame.astype(
+            {name: float for name in frame.columns if name not in _TEXTS}
+        )  # unknown in all is no object
 
     def summary(self) -> str:
         """One screen of text: the matrices, who is harmed, and headroom."""
