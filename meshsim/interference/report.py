@@ -200,7 +200,7 @@ def _lost(found: Interference) -> Iterator[str]:
         if kept.present.judgement == kept.absent.judgement == "missed"
     }
     if anyway:
-        yield f"missed without a single other tenant, too: {', '.join(sorted(anyway))}"
+        yield f"missed with and without each of the others: {', '.join(sorted(anyway))}"
 
 
 def _chance(found: Interference) -> Iterator[str]:

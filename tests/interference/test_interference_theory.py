@@ -53,6 +53,15 @@ def test_a_breaker_turns_away_the_same_share_of_both() -> None:
     assert found.cell("loud", "quiet").word == "harmed"
 
 
+def test_both_tenants_lose_the_same_share() -> None:
+    """What envoyproxy/envoy#14550 says: the loud one is why, and the same percentage of both is turned away."""
+    result = ms.run("two-tenants", "gateway")
+    shares = [result.by_tenant[name].availability.estimate for name in ("loud", "quiet")]
+    assert shares[0].low < shares[1].high and shares[1].low < shares[0].high  # type: ignore[operator]
+    assert shares[0].value == pytest.approx(shares[1].value, abs=0.005)
+    assert result.by_tenant["loud"].requests > 8 * result.by_tenant["quiet"].requests
+
+
 @pytest.mark.parametrize("rate", [100, 300])
 def test_a_cache_that_two_share(rate: int) -> None:
     """Che's approximation of one catalogue alone, and of both mixed by their rates."""
