@@ -27,13 +27,23 @@ if TYPE_CHECKING:
 
 EXAMPLES = (
     "meshsim tenants two-tenants --dry-run",
-    "meshsim tenants two-tenants --arch sidecar --duration 20s --replications 4 --no-headroom",
+    "meshsim tenants two-tenants --arch gateway --aggressor loud --duration 20s --replications 4",
     "meshsim tenants two-tenants --arch gateway,sidecar-only --push 2 --duration 20s --replications 4 --no-headroom "
     "--chart matrix.png",
-    "meshsim tenants two-tenants --arch sidecar --duration 20s --replications 4 "
-    "--isolation 'wider=policies.server.circuit_breaker.max_requests=20' -o json",
+    "meshsim tenants two-tenants --arch gateway --duration 20s --replications 4 --no-headroom "
+    "--isolation 'wider=policies.server.circuit_breaker.max_requests=40' -o json",
 )
 
+Architectures = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--arch",
+        metavar="ARCH,...",
+        help="Architectures, with commas or as several options; '{ingress: gateway, cells: per_tenant}' divides the "
+        r"gateway. \[default: none,gateway,sidecar,ambient]",
+        show_default=False,
+    ),
+]
 Isolations = Annotated[
     list[str] | None,
     typer.Option(
@@ -81,7 +91,7 @@ Strict = Annotated[bool, typer.Option("--strict", help="Exit 1 if a tenant is ha
 
 def tenants(
     topology: options.Topology,
-    arch: options.Architectures = None,
+    arch: Architectures = None,
     isolation: Isolations = None,
     push: Push = 1.0,
     aggressor: Aggressors = None,
@@ -157,7 +167,7 @@ def tenants(
 
 
 def _isolations(texts: Sequence[str] | None) -> dict[str, Sequence[str]]:
-    found = parse_variants("--isolation", texts or (), "quota=policies.server.local_rate_limit=100/s")
+    found = parse_variants("--isolation", texts or (), "bigger=services.cart.replicas=4")
     empty = [name for name, changes in found.items() if not changes]
     if empty:
         raise UsageError(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from meshsim.interference.sides import Side, same
+from meshsim.interference.sides import Side
 from meshsim.interference.words import HARMED_RATIO, HARMED_SHARE, Word
 from meshsim.results.intervals import Estimate, Statistic, factor, share, share_difference
 from meshsim.results.traffic import Judged, Traffic
@@ -161,7 +161,7 @@ def cell(architecture: str, isolation: str, aggressor: str, victim: str, present
     Both met the same arrivals, keys and demands of the victim, so that what batches have in common cancels.
     """
     sides = present.by_tenant[victim], absent.by_tenant[victim]
-    untouched = same(present, absent, victim)
+    untouched = present.met[victim] == absent.met[victim]
     losses = _losses(aggressor, victim, present, absent)
     return Cell(
         architecture=architecture,
@@ -174,7 +174,7 @@ def cell(architecture: str, isolation: str, aggressor: str, victim: str, present
         shed_share=_exact(0.0, sides[0].requests) if untouched else shed(*sides),
         rejected_share=_exact(0.0, sides[0].requests)
         if untouched
-        else share_difference(present.rejected(victim), absent.rejected(victim)),
+        else share_difference(present.rejected[victim], absent.rejected[victim]),
         hit_ratio_loss=_together(aggressor, victim, present, absent) if losses else None,
         losses=losses,
         objectives=tuple(

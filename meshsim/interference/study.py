@@ -329,7 +329,7 @@ def _headroom(runs: _Runs, ceiling: float, deadline: _Deadline) -> list[Headroom
     for aggressor in group.aggressors:
         simulate = _prober(runs, aggressor, deadline)
         one = search(group.plane.architecture, group.isolation, aggressor, simulate, ceiling=ceiling)
-        runs.tell.searched(len(one.probes))
+        runs.tell.searched(len(one.probes) - sum(probe.factor in (0.0, 1.0) for probe in one.probes))
         found.append(one)
     return found
 

@@ -18,7 +18,7 @@ def test_the_examples_print_what_the_page_says(capsys: pytest.CaptureFixture[str
         exec(code, names)
     printed = capsys.readouterr().out
     shown = re.findall(r"```\n(.*?)```", re.sub(r"```python\n.*?```", "", TEXT, flags=re.DOTALL), re.DOTALL)
-    assert len(shown) == 2
+    assert len(shown) == 3
     assert printed == "".join(shown)
 
 
