@@ -7,7 +7,8 @@
 The functions in the order in which they are used: `load` and `validate` read a topology, `lower` shows what an
 architecture makes of it, `run` simulates one architecture, `compare` several, `sweep` many points (`open_store` reads
 them again), `snapshot` several futures of one past, `blast` everything that can go wrong, `metastability` what stays
-when a trigger is gone. A name is imported when it is first used, so that ``import meshsim`` costs milliseconds.
+when a trigger is gone, `tenants` who harms whom. A name is imported when it is first used, so that ``import meshsim``
+costs milliseconds.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     )
     from meshsim.futures import Snapshot, snapshot
     from meshsim.hit_ratios import cache_curve, cache_study
+    from meshsim.interference.result import Interference
+    from meshsim.interference.study import tenants
     from meshsim.metastable.result import Metastability
     from meshsim.metastable.study import metastability
     from meshsim.model.load import load, validate
@@ -56,6 +59,7 @@ __all__ = [
     "Diagnostic",
     "EngineLimit",
     "ExitCode",
+    "Interference",
     "InternalError",
     "MeshsimError",
     "Metastability",
@@ -81,6 +85,7 @@ __all__ = [
     "run",
     "snapshot",
     "sweep",
+    "tenants",
     "validate",
 ]
 
@@ -96,6 +101,7 @@ _HOME = {
     "Blast": "meshsim.blasts.result",
     "Comparison": "meshsim.results.comparison",
     **dict.fromkeys(("Control", "TrafficWindow", "Window", "WorkWindow"), "meshsim.control"),
+    "Interference": "meshsim.interference.result",
     "Metastability": "meshsim.metastable.result",
     "metastability": "meshsim.metastable.study",
     "Result": "meshsim.results.result",
@@ -104,6 +110,7 @@ _HOME = {
     "blast": "meshsim.blasts.blasting",
     "open_store": "meshsim.sweeps.opening",
     "sweep": "meshsim.sweeps.sweeping",
+    "tenants": "meshsim.interference.study",
 }
 
 

@@ -9,6 +9,7 @@ from meshsim.charts.difference import difference_forest
 from meshsim.charts.heatmap import sweep_heatmap
 from meshsim.charts.hit_ratio import cache_curve
 from meshsim.charts.incident import incident_timeline
+from meshsim.charts.interference import interference_heatmap
 from meshsim.charts.latency import latency_cdf
 from meshsim.charts.load import knee, knee_range, load_curve
 from meshsim.charts.propagation import propagation_graph
@@ -27,6 +28,7 @@ __all__ = [
     "cache_heatmap",
     "difference_forest",
     "incident_timeline",
+    "interference_heatmap",
     "knee",
     "knee_range",
     "latency_cdf",

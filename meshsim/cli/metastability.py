@@ -15,6 +15,7 @@ from meshsim.cli.output import as_json, as_markdown, write
 from meshsim.cli.pictures import check_picture, save_picture, use_files_only
 from meshsim.cli.reading import read_topology, readable
 from meshsim.cli.terminal import progress, say
+from meshsim.cli.variants import parse_variants
 from meshsim.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def metastability(
     del debug
     if chart is not None:
         check_picture("--chart", chart)
-    loads, changes, counts = _loads(load), _policies(policy or ()), _proxies(proxies)
+    loads, changes, counts = _loads(load), _policies(policy), _proxies(proxies)
     for_s, recovery_s = _seconds("--for", for_), _seconds("--recovery", recovery)
 
     import meshsim
@@ -154,20 +155,8 @@ def _loads(text: str) -> list[float]:
         raise UsageError(f"--load {text}: write numbers, e.g. 0.5,0.7,0.9") from None
 
 
-def _policies(texts: Sequence[str]) -> Mapping[str, Sequence[str]]:
-    """Read ``NAME`` and ``NAME=PATH=VALUE;PATH=VALUE``."""
-    found: dict[str, Sequence[str]] = {}
-    for text in texts:
-        name, equals, changes = text.partition("=")
-        several = [change.strip() for change in changes.split(";") if change.strip()]
-        if not name.strip() or any("=" not in change for change in several) or (equals and not several):
-            raise UsageError(
-                f"--policy '{text}': write a name, or NAME=PATH=VALUE, e.g. 'budget=policies.store.retries.budget=10%'"
-            )
-        if name.strip() in found:
-            raise UsageError(f"--policy {name.strip()} is given twice; write what it changes with ; between")
-        found[name.strip()] = several
-    return found or {"as written": ()}
+def _policies(texts: Sequence[str] | None) -> Mapping[str, Sequence[str]]:
+    return parse_variants("--policy", texts or (), "budget=policies.store.retries.budget=10%") or {"as written": ()}
 
 
 def _proxies(text: str | None) -> Mapping[str, Sequence[str]] | None:

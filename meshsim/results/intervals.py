@@ -37,6 +37,7 @@ LEAST_EXACT: Final = 10  # requests with a property, or without it: fewer need t
 FEW_EVENTS: Final = 50  # the same for differences of shares, whose batches differ in a handful of requests (assumed)
 _NOISE: Final = 1.0  # lag-1 autocorrelations up to this many standard errors count as none (assumed)
 _HALVINGS: Final = 40  # of a step, until the end of an interval is found to its last digits
+_LONGEST: Final = 700.0  # logarithm of the largest factor that is told: e to the 709 is no number
 _STRONGEST: Final = 0.8  # autocorrelation beyond which the autoregressive correction explodes (assumed, as Skart)
 
 
@@ -335,6 +336,36 @@ def difference(side: Statistic, baseline: Statistic, *, level: float = 0.95) -> 
         return Estimate(b - a, None, None, n, next(s.estimate.method for s in (side, baseline) if s.influence is None))
     estimate = interval(b - a, left - right, n, level, side.resolution + baseline.resolution)
     return Estimate(estimate.value, estimate.low, estimate.high, n, f"paired, {estimate.method}")
+
+
+def factor(side: Statistic, baseline: Statistic, *, level: float = 0.95) -> Estimate:
+    """Paired ratio ``side / baseline`` of two positive statistics over the same batches, such as latencies.
+
+    The interval is that of the difference of logarithms, whose influences are relative: what both sides have in common
+    cancels as in `difference`, and no end is ever negative.
+
+    Examples
+    --------
+    >>> one, other = ratio([[2.0, 4.0, 6.0]], [[1, 1, 1]]), ratio([[1.0, 2.0, 3.0]], [[1, 1, 1]])
+    >>> twice = factor(one, other)
+    >>> round(twice.value, 9), round(twice.low, 9), round(twice.high, 9)
+    (2.0, 2.0, 2.0)
+    """
+    a, b = baseline.estimate.value, side.estimate.value
+    n = min(side.estimate.n, baseline.estimate.n)
+    if a is None or b is None or not (math.isfinite(a) and math.isfinite(b)):
+        return Estimate(None, None, None, n, "a side has no finite value")
+    if a <= 0.0 or b <= 0.0:
+        return Estimate(None, None, None, n, "a side is zero")
+    left, right = side.influence, baseline.influence
+    if left is None or right is None:
+        return Estimate(b / a, None, None, n, next(s.estimate.method for s in (side, baseline) if s.influence is None))
+    resolution = side.resolution / b + baseline.resolution / a
+    logs = interval(math.log(b / a), left / b - right / a, n, level, resolution)
+    if logs.low is None or logs.high is None:
+        return Estimate(b / a, None, None, n, logs.method)
+    low, high = math.exp(logs.low), math.exp(min(logs.high, _LONGEST))
+    return Estimate(b / a, low, high, n, f"paired, {logs.method}")
 
 
 def quotient(over: Sides, under: Sides, *, level: float = 0.95) -> Estimate:

@@ -22,6 +22,7 @@ COMMANDS = (
     "results",
     "blast",
     "metastability",
+    "tenants",
     "cache",
     "chart",
     "trace",

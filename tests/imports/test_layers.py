@@ -41,14 +41,17 @@ ALLOWED = {
     "metastable": BELOW_ALL
     | {"model", "architectures", "engines", "control", "results", "charts", "workers", "notebook", "settings"}
     | {"simulate"},
+    "interference": BELOW_ALL
+    | {"model", "architectures", "engines", "control", "results", "charts", "workers", "notebook", "settings"}
+    | {"simulate"},
     "__init__": BELOW_ALL
     | {"model", "architectures", "engines", "control", "results", "simulate", "futures", "sweeps", "hit_ratios"}
-    | {"blasts", "metastable"},
+    | {"blasts", "interference", "metastable"},
     "bench": BELOW_ALL | {"model", "architectures", "engines"},
     "lab": BELOW_ALL | {"model", "architectures", "engines", "results", "__init__"},
     "cli": BELOW_ALL
     | {"importers", "model", "architectures", "engines", "results", "charts", "simulate"}
-    | {"bench", "blasts", "caches", "lab", "settings", "sweeps", "metastable", "__init__"},
+    | {"bench", "blasts", "caches", "interference", "lab", "settings", "sweeps", "metastable", "__init__"},
     "__main__": {"cli"},
 }
 

@@ -13,6 +13,7 @@ from meshsim.results.intervals import (
     Estimate,
     Statistic,
     difference,
+    factor,
     interval,
     merge_batches,
     per_batch,
@@ -323,3 +324,28 @@ def test_from_eight_replications_on_the_batches_do_not_lengthen_the_interval() -
     rows += np.linspace(-0.1, 0.1, 8)[:, None] - rows.mean(axis=1, keepdims=True)
     estimate = per_batch(rows).estimate
     assert estimate.half == pytest.approx(stats.t.ppf(0.975, 7) * stats.sem(np.linspace(-0.1, 0.1, 8)), rel=0.05)
+
+
+def test_a_factor_is_paired() -> None:
+    """Batches that are slow on both sides cancel; the interval holds the ratio as often as it claims."""
+    held, widths = [], []
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        common, own = rng.gamma(4.0, size=(8, 40)), rng.gamma(400.0, 1.0 / 400.0, size=(8, 40))
+        one, other = (ratio(sums, np.ones_like(common)) for sums in (3.0 * common * own, common))
+        found = factor(one, other)
+        assert found.value is not None and found.low is not None and found.high is not None
+        widths.append((found.high - found.low) / 2 / (one.estimate.half or 0.0))
+        held.append(found.low < 3.0 < found.high)
+    assert 0.91 < np.mean(held) < 0.985
+    assert np.mean(widths) < 0.2
+    turned = factor(other, one)
+    assert turned.low == pytest.approx(1.0 / found.high) and turned.high == pytest.approx(1.0 / found.low)
+
+
+def test_a_factor_needs_two_sides() -> None:
+    zero, one = ratio([[0.0, 0.0]], [[1, 1]]), ratio([[1.0, 2.0]], [[1, 1]])
+    assert factor(zero, one).value is None and factor(one, zero).method == "a side is zero"
+    assert factor(ratio([[0.0]], [[0]]), one).value is None
+    single = ratio([[3.0]], [[1]])
+    assert factor(single, single) == Estimate(1.0, None, None, 1, "too short: a single batch")

@@ -1,0 +1,176 @@
+"""Who harms whom: aggressors in rows, victims in columns, a panel for each architecture and isolation."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Final, Unpack
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LogNorm
+from matplotlib.patches import Patch, Rectangle
+
+from meshsim.charts import frames
+from meshsim.charts.style import COLOUR_MAP, Canvas, Look, canvas, folded
+from meshsim.errors import UsageError
+from meshsim.results.text import number
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_ENDS: Final = ("p99_ratio_low", "p99_ratio_high")
+_COLUMNS: Final = ["architecture", "isolation", "aggressor", "victim", "word", "p99_ratio", *_ENDS, "unstable"]
+_SHED: Final = ["shed_share", "shed_share_low", "shed_share_high"]
+_MOST_TENANTS: Final = 20  # along an axis: numbers in more cannot be read
+_MOST_ACROSS: Final = 2  # panels beside each other
+_LEAST_TOP: Final = 1.5  # ratio of the brightest colour at least, so that 1.01 is not alarming (assumed)
+_CELL_INCHES = (1.0, 0.62)
+_DARK: Final = 0.45  # luminance of a cell below which its number is white
+
+
+def interference_heatmap(cells: pd.DataFrame, ax: Axes | None = None, **look: Unpack[Look]) -> Axes:
+    """Draw what each tenant does to the p99 of each other one.
+
+    Cells have the ratio of the victim's p99 with the aggressor over that without it, and its interval; below, how many
+    more percent of its requests had no good answer, where that is sure. Hatched cells show no difference that can be
+    told: their interval includes 1. Plain ones were not touched at all. Harmed victims have a frame.
+
+    Parameters
+    ----------
+    cells
+        A row a cell, as `meshsim.Interference.frame` has them.
+    ax
+        Axes whose place is taken; None for a new figure.
+    look
+        See `meshsim.charts.style.Look`.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The first panel; the others follow in its figure.
+
+    Raises
+    ------
+    UsageError
+        A column is missing, there are no cells, or too many tenants.
+    """
+    frames.check(cells, [*_COLUMNS, *_SHED], ("architecture", "isolation", "aggressor", "victim"))
+    cells = cells.astype(dict.fromkeys(["p99_ratio", *_ENDS, *_SHED], float))  # where all are unknown there are objects
+    aggressors, victims = sorted(cells["aggressor"].unique()), sorted({*cells["victim"], *cells["aggressor"]})
+    if len(victims) > _MOST_TENANTS:
+        raise UsageError(f"{len(victims)} tenants are more than a matrix shows ({_MOST_TENANTS}): keep fewer rows")
+    panels = list(cells.groupby(["architecture", "isolation"], sort=False))
+    across = min(_MOST_ACROSS, len(panels))
+    down = math.ceil(len(panels) / across)
+    width, height = _CELL_INCHES
+    inches = (max(5.4, 2.2 + across * (0.5 + width * len(victims))), 1.9 + down * (0.5 + height * len(aggressors)))
+    norm = _norm(cells)
+    with canvas(ax, look, inches, shape=(down, across), sharex=True, sharey=True) as found:
+        for place, (at, rows) in zip(found.axes, panels, strict=False):
+            _panel(found, place, rows, aggressors, victims, norm)
+            architecture, isolation = (str(part) for part in at)
+            several = cells["isolation"].nunique() > 1
+            place.set_title(folded(f"{architecture}, {isolation}" if several else architecture), fontsize=9, loc="left")
+        for place in found.axes[len(panels) :]:
+            place.set_visible(False)
+        _label(found, norm, found.axes[: len(panels)], across)
+    return found.axes[0]
+
+
+def _norm(cells: pd.DataFrame) -> LogNorm:
+    """Colours from no difference up to the largest ratio; what is faster has the colour of no difference."""
+    known = cells[cells["unstable"] == ""]["p99_ratio"].dropna()
+    known = known if len(known) else cells["p99_ratio"].dropna()
+    return LogNorm(1.0, max(_LEAST_TOP, float(known.max()) if len(known) else _LEAST_TOP))
+
+
+def _panel(
+    found: Canvas, ax: Axes, rows: pd.DataFrame, aggressors: list[str], victims: list[str], norm: LogNorm
+) -> None:
+    ax.set_facecolor(found.theme.paper)
+    for name in aggressors:
+        at = victims.index(name), aggressors.index(name)
+        ax.text(at[0] + 0.5, at[1] + 0.5, "·", ha="center", va="center", color=found.theme.muted, gid="itself")
+    for row in rows.to_dict("records"):
+        _cell(found, ax, (victims.index(row["victim"]), aggressors.index(row["aggressor"])), row, norm)
+    ax.set_xlim(0, len(victims))
+    ax.set_ylim(len(aggressors), 0)
+    ax.set_xticks(np.arange(len(victims)) + 0.5, labels=[folded(name, 14) for name in victims])
+    ax.set_yticks(np.arange(len(aggressors)) + 0.5, labels=[folded(name, 14) for name in aggressors])
+    ax.tick_params(length=0)
+    ax.grid(visible=False)
+    ax.spines[:].set_visible(False)
+
+
+def _cell(found: Canvas, ax: Axes, at: tuple[int, int], row: dict[Any, Any], norm: LogNorm) -> None:
+    ratio, word = row["p99_ratio"], row["word"]
+    known = math.isfinite(ratio)
+    plain = word == "untouched" or not known
+    fill = found.theme.grid if plain else mpl.colormaps[COLOUR_MAP](norm(min(max(ratio, norm.vmin), norm.vmax)))
+    ax.add_patch(Rectangle(at, 1, 1, fc=fill, ec=found.theme.paper, lw=1.5, gid=word))
+    colour = found.theme.ink if plain else _readable(fill)
+    if not plain and _includes_one(row):
+        ax.add_patch(Rectangle(at, 1, 1, fill=False, hatch="////", ec=colour, lw=0, alpha=0.45, gid="includes 1"))
+    if word == "harmed":
+        frame = Rectangle((at[0] + 0.04, at[1] + 0.05), 0.92, 0.9, fill=False, ec=colour, lw=2.0, gid="frame")
+        ax.add_patch(frame)
+    lines = [number(ratio) if known and word != "untouched" else "1" if known else "no p99", *_below(row)]
+    behind = {} if plain else {"bbox": {"fc": fill, "ec": "none", "pad": 1.0}}
+    ax.text(at[0] + 0.5, at[1] + 0.5, "\n".join(lines), ha="center", va="center", fontsize=7, color=colour,
+            linespacing=1.15, gid="number", **behind)  # fmt: skip
+
+
+def _below(row: dict[Any, Any]) -> list[str]:
+    """The interval, and what else is sure."""
+    if row["word"] == "untouched":
+        return ["untouched"]
+    low, high = (row[name] for name in _ENDS)
+    unknown = not (math.isfinite(low) and math.isfinite(high))
+    lines = ["± ?" if unknown else f"{number(low)}–{number(high)}"]
+    shed, least, most = (row[name] for name in _SHED)
+    if least > 0.0 or most < 0.0:  # neither where it is not known
+        lines.append(f"{100 * shed:+.3g} % shed")
+    if "with" in row["unstable"]:
+        lines.append("unstable")
+    return lines
+
+
+def _includes_one(row: dict[Any, Any]) -> bool:
+    low, high = (row[name] for name in _ENDS)
+    return not (low > 1.0 or high < 1.0)  # an interval that is not known excludes nothing
+
+
+def _readable(fill: Any) -> str:
+    red, green, blue, _ = fill
+    return "white" if 0.2126 * red + 0.7152 * green + 0.0722 * blue < _DARK else "black"
+
+
+def _label(found: Canvas, norm: LogNorm, panels: list[Axes], across: int) -> None:
+    bar = found.part.colorbar(ScalarMappable(norm, COLOUR_MAP), ax=found.axes, aspect=30, pad=0.02)
+    bar.set_label("p99 with the aggressor / without")
+    bar.outline.set_visible(False)
+    ticks = _ticks(float(norm.vmax or 2.0))
+    bar.set_ticks(ticks, labels=[number(tick, 2) for tick in ticks])
+    bar.minorticks_off()
+    for ax in panels[-across:]:
+        ax.tick_params(labelbottom=True)
+    found.part.supxlabel("victim", fontsize=9)
+    found.part.supylabel("aggressor", fontsize=9)
+    own = "Who slows whom down"
+    found.part.suptitle(
+        found.title if found.title is not None else own, x=0.01, ha="left", fontsize=10, fontweight="bold"
+    )
+    handles = [
+        Patch(fc="none", ec=found.theme.ink, lw=2.0, label="harmed"),
+        Patch(fc="none", ec=found.theme.muted, hatch="////", lw=0, label="interval includes 1"),
+        Patch(fc=found.theme.grid, label="untouched"),
+    ]
+    found.part.legend(handles=handles, loc="outside upper right", ncols=3, fontsize=7)
+
+
+def _ticks(top: float) -> list[float]:
+    """From 1 to the largest ratio, evenly on the scale."""
+    steps = 4
+    return [top ** (i / steps) for i in range(steps + 1)]
