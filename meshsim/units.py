@@ -82,7 +82,7 @@ class UnitError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """An amount of money (`currency` is a three-letter code) for one `per`: core_hour, gib_hour, gib, hour or lcu_hour."""
+    """An amount of money (`currency`: three letters) for a core_hour, gib_hour, gib, hour or lcu_hour (`per`)."""
 
     amount: float
     currency: str
@@ -209,7 +209,7 @@ def format_share(share: float) -> str:
 
 
 def parse_price(text: str) -> Price:
-    """Price per core and hour, GiB and hour, GiB, hour, or unit and hour: ``$0.03/core/h``, ``0.01 EUR/GiB``, ``$0.10/h``.
+    """Price per core and hour, GiB and hour, GiB, or hour: ``$0.03/core/h``, ``0.01 EUR/GiB``, ``$0.10/h``.
 
     Examples
     --------

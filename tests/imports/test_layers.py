@@ -23,7 +23,7 @@ ALLOWED = {
     "engines": BELOW_ALL | {"model", "architectures"},
     "control": BELOW_ALL | {"model", "architectures", "engines"},
     "results": BELOW_ALL | {"caches", "model", "architectures", "engines", "charts"},  # only within plot_* methods
-    "charts": BELOW_ALL | {"model", "architectures", "engines", "results", "metastable"},
+    "charts": BELOW_ALL | {"model", "architectures", "engines", "results", "costs", "metastable"},
     "workers": BELOW_ALL | {"engines"},
     "notebook": set(),
     "settings": BELOW_ALL | {"model", "engines", "control", "results"},
@@ -41,14 +41,16 @@ ALLOWED = {
     "metastable": BELOW_ALL
     | {"model", "architectures", "engines", "control", "results", "charts", "workers", "notebook", "settings"}
     | {"simulate"},
+    "costs": BELOW_ALL
+    | {"model", "architectures", "engines", "results", "charts", "simulate"},  # charts only within plot_* methods
     "__init__": BELOW_ALL
     | {"model", "architectures", "engines", "control", "results", "simulate", "futures", "sweeps", "hit_ratios"}
-    | {"blasts", "metastable"},
+    | {"blasts", "costs", "metastable"},
     "bench": BELOW_ALL | {"model", "architectures", "engines"},
     "lab": BELOW_ALL | {"model", "architectures", "engines", "results", "__init__"},
     "cli": BELOW_ALL
     | {"importers", "model", "architectures", "engines", "results", "charts", "simulate"}
-    | {"bench", "blasts", "caches", "lab", "settings", "sweeps", "metastable", "__init__"},
+    | {"bench", "blasts", "caches", "costs", "lab", "settings", "sweeps", "metastable", "__init__"},
     "__main__": {"cli"},
 }
 

@@ -11,7 +11,7 @@ What a tenant uses by itself is its own under every rule. The rest of each line 
     as the most that each tenant's use of its cores was in any replication;
 ``shapley``
     so that a tenant's part of the line, own use and rest together, is its Shapley value in the game of what coalitions
-    would need (`meshsim.cost.needs`).
+    would need (`meshsim.costs.needs`).
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from typing import Final, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from meshsim.cost.bill import Bill
-from meshsim.cost.shapley import MOST_PLAYERS, all_coalitions, shapley
+from meshsim.costs.bill import Bill
+from meshsim.costs.shapley import MOST_PLAYERS, all_coalitions, shapley
 from meshsim.errors import UsageError
 
 Rule = Literal["even", "proportional", "peak", "shapley"]

@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from meshsim.architectures.plane import PlaneService
 from meshsim.architectures.rewrites import ZTUNNEL, beside_whom, is_sidecar, sidecar_of
-from meshsim.cost.lines import GIB
-from meshsim.cost.needs import Fixed, Needs, Whole
-from meshsim.cost.use import Rates
+from meshsim.costs.lines import GIB
+from meshsim.costs.needs import Fixed, Needs, Whole
+from meshsim.costs.use import Rates
 from meshsim.model.topology import Topology
 from meshsim.results.result import Result
 

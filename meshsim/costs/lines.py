@@ -9,8 +9,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from meshsim.cost.needs import Fixed, Linear, Needs
-from meshsim.cost.packing import NodeType
+from meshsim.costs.needs import Fixed, Linear, Needs
+from meshsim.costs.packing import NodeType
 
 Floats = npt.NDArray[np.float64]
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from meshsim.architectures.rewrites import sidecar_of
-from meshsim.cost.deployed import Istiod, Station
-from meshsim.cost.lines import GIB
-from meshsim.cost.needs import Linear, counts
-from meshsim.cost.packing import NodeType, Pod, first_fit_decreasing
+from meshsim.costs.deployed import Istiod, Station
+from meshsim.costs.lines import GIB
+from meshsim.costs.needs import Linear, counts
+from meshsim.costs.packing import NodeType, Pod, first_fit_decreasing
 
 _ISTIOD = "istiod"
 

@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from meshsim.cost.lcu import BalancerLoad
+from meshsim.costs.lcu import BalancerLoad
 
 Floats = npt.NDArray[np.float64]
 Members = npt.NDArray[np.bool_]

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from meshsim.cost.deployed import Istiod, Station, istiod_of, station_of
-from meshsim.cost.lines import (
+from meshsim.costs.deployed import Istiod, Station, istiod_of, station_of
+from meshsim.costs.lines import (
     APP_CORES,
     APP_MEMORY,
     CONTROL_CORES,
@@ -23,10 +23,10 @@ from meshsim.cost.lines import (
     Line,
     shared_by_all,
 )
-from meshsim.cost.needs import EachByItself, Linear, Needs, Sum
-from meshsim.cost.network import balancer_lines, network_lines
-from meshsim.cost.nodes import Packed
-from meshsim.cost.use import Rates
+from meshsim.costs.needs import EachByItself, Linear, Needs, Sum
+from meshsim.costs.network import balancer_lines, network_lines
+from meshsim.costs.nodes import Packed
+from meshsim.costs.use import Rates
 from meshsim.model.topology import Topology
 from meshsim.results.result import Result
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from meshsim.cost.book import NodePrice, PriceBook, Row, currency_of
-from meshsim.cost.lines import GIB, HOURS_PER_MONTH, ITEMS, Line
-from meshsim.cost.money import apportion, whole_cents
-from meshsim.cost.packing import NodeType
+from meshsim.costs.book import NodePrice, PriceBook, Row, currency_of
+from meshsim.costs.lines import GIB, HOURS_PER_MONTH, ITEMS, Line
+from meshsim.costs.money import apportion, whole_cents
+from meshsim.costs.packing import NodeType
 
 Floats = npt.NDArray[np.float64]
 

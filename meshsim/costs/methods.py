@@ -15,17 +15,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from meshsim.architectures.rewrites import beside_whom
-from meshsim.cost.bill import Bill
-from meshsim.cost.lines import APP_CORES, PROXY_CORES
-from meshsim.cost.network import rate_per_s
-from meshsim.cost.use import Rates
+from meshsim.costs.bill import Bill
+from meshsim.costs.lines import APP_CORES, PROXY_CORES
+from meshsim.costs.network import rate_per_s
+from meshsim.costs.use import Rates
 from meshsim.model.topology import Topology
 
 Floats = npt.NDArray[np.float64]
@@ -48,13 +48,15 @@ def owners(topology: Topology, rates: Rates) -> dict[str, int]:
     return {service: int(np.argmax(rate)) for service, rate in entering.items()}
 
 
-def shares(method: str, bill: Bill, rates: Rates, owner: Mapping[str, int]) -> Floats:
-    """(n,) of a bill that each tenant pays by one of `METHODS`; they add up to 1.
+def shares(method: str, bill: Bill, items: Sequence[str], rates: Rates, owner: Mapping[str, int]) -> Floats:
+    """(n,) of some items of a bill that each tenant pays by one of `METHODS`; they add up to 1.
 
     Parameters
     ----------
     bill
-        All of its lines, or some.
+        All of it.
+    items
+        That are split.
     rates
         What a bill could see of what tenants used.
     owner
@@ -64,15 +66,23 @@ def shares(method: str, bill: Bill, rates: Rates, owner: Mapping[str, int]) -> F
         "requests": lambda: rates.requests_per_s,
         "bytes": lambda: rates.everywhere("client_bytes_in") + rates.everywhere("client_bytes_out"),
         "even": lambda: np.ones(len(rates.tenants)),
-        "pods-even": lambda: _pods(bill, rates, owner, evenly=True),
-        "pods-proportional": lambda: _pods(bill, rates, owner, evenly=False),
+        "pods-even": lambda: _pods(bill, items, rates, owner, evenly=True),
+        "pods-proportional": lambda: _pods(bill, items, rates, owner, evenly=False),
     }
     amounts = found[method]()
     total = amounts.sum()
     return amounts / total if total > 0 else np.full(len(rates.tenants), 1.0 / len(rates.tenants))
 
 
-def _pods(bill: Bill, rates: Rates, owner: Mapping[str, int], *, evenly: bool) -> Floats:
+def _pods(bill: Bill, items: Sequence[str], rates: Rates, owner: Mapping[str, int], *, evenly: bool) -> Floats:
+    owned, nobodys = _owned(bill.of_items(items), rates, owner)
+    weights = np.zeros(len(owned)) if evenly else _owned(bill, rates, owner)[0]  # in proportion to all that is owned
+    weights = weights if weights.any() else np.ones(len(owned))
+    return owned + nobodys * weights / weights.sum()
+
+
+def _owned(bill: Bill, rates: Rates, owner: Mapping[str, int]) -> tuple[Floats, float]:
+    """(n,) money for what tenants own, and for what nobody does."""
     owned, nobodys = np.zeros(len(rates.tenants)), 0.0
     for line, price in zip(bill.lines, bill.prices.tolist(), strict=True):
         amount = line.amount
@@ -83,8 +93,4 @@ def _pods(bill: Bill, rates: Rates, owner: Mapping[str, int], *, evenly: bool) -
             nobodys += amount * price
         else:
             owned[whose] += amount * price
-    if evenly or not owned.any():
-        owned += nobodys / len(owned)
-    else:
-        owned *= 1.0 + nobodys / owned.sum()
-    return owned
+    return owned, nobodys

@@ -59,7 +59,8 @@ class BalancerLoad:
     def together(self, members: npt.NDArray[np.bool_]) -> Floats:
         """(m,) units of coalitions (m, tenants): of each the dimension that is largest for it."""
         mask = members.astype(np.float64)
-        return np.max([mask @ units for units in self.units().values()], axis=0)
+        largest: Floats = np.max([mask @ units for units in self.units().values()], axis=0)
+        return largest
 
 
 def rule_evaluations_per_s(requests_per_s: float, rules: int) -> float:

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from meshsim.cost.lcu import BalancerLoad, rule_evaluations_per_s
-from meshsim.cost.lines import (
+from meshsim.costs.lcu import BalancerLoad, rule_evaluations_per_s
+from meshsim.costs.lines import (
     BALANCER_UNITS,
     BALANCERS,
     EGRESS,
@@ -21,8 +21,8 @@ from meshsim.cost.lines import (
     moved,
     shared_by_all,
 )
-from meshsim.cost.needs import LargestDimension
-from meshsim.cost.use import Rates
+from meshsim.costs.needs import LargestDimension
+from meshsim.costs.use import Rates
 from meshsim.model.graph import stream_rate_per_s
 from meshsim.model.topology import Topology
 from meshsim.model.traffic import Stream

@@ -1,0 +1,1 @@
+"""Usage for results that have none."""
