@@ -45,6 +45,17 @@ ITEMS: Final = (
     PEOPLE,
 )
 
+#: Items that charts draw together.
+GROUPS: Final[dict[str, tuple[str, ...]]] = {
+    "applications": (APP_CORES, APP_MEMORY),
+    "proxies": (PROXY_CORES, PROXY_MEMORY),
+    "control plane": (CONTROL_CORES, CONTROL_MEMORY),
+    "idle nodes": (IDLE_NODES,),
+    "load balancers": (BALANCERS, BALANCER_UNITS),
+    "traffic": (ZONE_REQUESTS, ZONE_ANSWERS, EGRESS, NAT_GATEWAYS, NAT_BYTES),
+    "fees and people": (FEE, PEOPLE),
+}
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Line:

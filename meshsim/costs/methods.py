@@ -78,7 +78,8 @@ def _pods(bill: Bill, items: Sequence[str], rates: Rates, owner: Mapping[str, in
     owned, nobodys = _owned(bill.of_items(items), rates, owner)
     weights = np.zeros(len(owned)) if evenly else _owned(bill, rates, owner)[0]  # in proportion to all that is owned
     weights = weights if weights.any() else np.ones(len(owned))
-    return owned + nobodys * weights / weights.sum()
+    owned += nobodys * weights / weights.sum()
+    return owned
 
 
 def _owned(bill: Bill, rates: Rates, owner: Mapping[str, int]) -> tuple[Floats, float]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final, Unpack
 
 from meshsim.costs import report
-from meshsim.costs.analysis import Analysis, SplitError, TenantCost
+from meshsim.costs.analysis import Analysis, SplitError, TenantCost, over_replications
 from meshsim.costs.book import Row
-from meshsim.costs.lines import HOURS_PER_MONTH
+from meshsim.costs.lines import GROUPS, HOURS_PER_MONTH
 from meshsim.costs.rules import Rule
 from meshsim.costs.tax import Tax
 from meshsim.results import html
@@ -72,6 +73,26 @@ class Cost:
     def per_hour(self) -> float:
         """Money an hour, not rounded."""
         return self.analysis.mean.bill.per_hour
+
+    @property
+    def money(self) -> Estimate:
+        """The bill of a month, not rounded, with its interval over replications."""
+        return self._monthly(self.per_hour, [one.bill.per_hour for one in self.analysis.each])
+
+    @property
+    def groups(self) -> dict[str, Estimate]:
+        """Money a month of groups of items that are bought; see `meshsim.costs.lines.GROUPS`."""
+        mean, each = self.analysis.mean.by_item, [one.by_item for one in self.analysis.each]
+        sums = {name: math.fsum(mean[item] for item in items) for name, items in GROUPS.items()}
+        return {
+            name: self._monthly(value, [math.fsum(one[item] for item in GROUPS[name]) for one in each])
+            for name, value in sums.items()
+            if value
+        }
+
+    def _monthly(self, value: float, each: list[float]) -> Estimate:
+        level = self.result.manifest.level
+        return over_replications(value * HOURS_PER_MONTH, [one * HOURS_PER_MONTH for one in each], level)
 
     def errors(self, method: str | None = None, scope: str | None = None) -> list[SplitError]:
         """How far methods of splitting are off, of all or some methods and scopes."""

@@ -23,7 +23,7 @@ ALLOWED = {
     "engines": BELOW_ALL | {"model", "architectures"},
     "control": BELOW_ALL | {"model", "architectures", "engines"},
     "results": BELOW_ALL | {"caches", "model", "architectures", "engines", "charts"},  # only within plot_* methods
-    "charts": BELOW_ALL | {"model", "architectures", "engines", "results", "costs", "metastable"},
+    "charts": BELOW_ALL | {"model", "architectures", "engines", "results", "metastable"},
     "workers": BELOW_ALL | {"engines"},
     "notebook": set(),
     "settings": BELOW_ALL | {"model", "engines", "control", "results"},
