@@ -52,7 +52,7 @@ def cost_objective(found: Costs, ax: Axes | None = None, **look: Unpack[Look]) -
     unit = time_unit(max((_finite(one.high) for _, one in of.values()), default=0.0))
     scale = 1.0 if is_share else unit.scale
     got = {name: _scaled(estimate, scale) for name, (_, estimate) in of.items()}
-    with canvas(ax, look, (7.0, 4.6)) as drawn:
+    with canvas(ax, look, (7.8, 4.4)) as drawn:
         main = drawn.axes[0]
         top = max([_finite(one.high) or _finite(one.value) for one in got.values()] + [_JUST_KEPT * is_share]) * 1.2
         _front(drawn, costs, got)
@@ -64,7 +64,8 @@ def cost_objective(found: Costs, ax: Axes | None = None, **look: Unpack[Look]) -
         else:
             main.set_ylabel(f"p99 latency of answered requests ({unit.name})")
         main.set_ylim(0, top or 1.0)
-        main.margins(x=0.16)
+        main.margins(x=0.12)
+        main.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), labelspacing=0.9)
         money_axis(main.xaxis, f"cost a month ({found.currency})")
         drawn.set_title(f"{found.name}: cost against {'the objective that is hardest to keep' if is_share else 'p99'}")
         drawn.note("line: no other is lower in both; bars: 95 % intervals")
@@ -83,8 +84,14 @@ def _scaled(one: Estimate, scale: float) -> Estimate:
 def _point(drawn: Canvas, name: str, cost: Estimate, got: Estimate, top: float, what: str) -> None:
     main, mark, x = drawn.axes[0], mark_of(name), cost.value or 0.0
     is_known = got.value is not None and math.isfinite(got.value)
+    label = folded(name, 24) + (f"\n({what})" if what else "") + ("" if is_known else "\n∞: requests fail")
     y = _finite(got.value) if is_known else top * 0.97  # requests failed: infinitely slow
-    style: dict[str, Any] = {"color": mark.colour, "marker": mark.marker if is_known else "x", "markersize": 7}
+    style: dict[str, Any] = {
+        "color": mark.colour,
+        "marker": mark.marker if is_known else "x",
+        "markersize": 7,
+        "label": label,
+    }
     main.errorbar(
         x,
         y,
@@ -95,8 +102,6 @@ def _point(drawn: Canvas, name: str, cost: Estimate, got: Estimate, top: float, 
         elinewidth=1.2,
         **style,
     )
-    label = folded(name, 24) + (f"\n{what}" if what else "") + ("" if is_known else " (∞: requests fail)")
-    main.annotate(label, (x, y), (8, 6), textcoords="offset points", fontsize=8, gid="label")
 
 
 def _arms(one: Estimate) -> list[list[float]] | None:

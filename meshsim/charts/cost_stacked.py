@@ -11,7 +11,6 @@ from meshsim.charts.money import money_axis
 from meshsim.charts.style import SERIES, Canvas, Look, canvas, folded
 from meshsim.errors import UsageError
 from meshsim.results.intervals import Estimate
-from meshsim.results.text import number
 
 if TYPE_CHECKING:
     from meshsim.costs.result import Cost, Costs
@@ -61,7 +60,8 @@ def cost_stacked(found: Costs, ax: Axes | None = None, *, by: str = "tenant", **
     if by not in ("tenant", "item"):
         raise UsageError(f"bills have no parts by {by!r}: write tenant or item")
     rows = {name: _by_tenant(one) if by == "tenant" else one.groups for name, one in found.costs.items()}
-    names = list(dict.fromkeys(name for parts in rows.values() for name in parts))
+    there = list(dict.fromkeys(name for parts in rows.values() for name in parts))
+    names = there if by == "tenant" else [name for name in GROUP_COLOURS if name in there]
     looks = _tenant_looks(names) if by == "tenant" else {name: {"facecolor": GROUP_COLOURS[name]} for name in names}
     longest = max(one.money.value or 0.0 for one in found.costs.values()) or 1.0
     with canvas(ax, look, (8.0, 1.7 + 0.5 * len(rows))) as drawn:
@@ -69,7 +69,7 @@ def cost_stacked(found: Costs, ax: Axes | None = None, *, by: str = "tenant", **
         for row, (name, parts) in enumerate(rows.items()):
             _draw(drawn, row, parts, looks, longest)
             total = found.costs[name].money
-            main.text(_end(total), row, f"  {number(total.value or 0.0)}", va="center", fontsize=8, gid="total")
+            main.text(_end(total), row, f"  {total.value or 0.0:,.0f}", va="center", fontsize=8, gid="total")
         main.set_yticks(range(len(rows)), labels=[folded(name, 24) for name in rows])
         main.set_ylim(len(rows) - 0.4, -0.6)
         main.set_xlim(0, longest * 1.14)
@@ -104,10 +104,10 @@ def _by_tenant(one: Cost) -> _Parts:
 def _tenant_looks(names: list[str]) -> dict[str, dict[str, Any]]:
     """Colours in the order of names, then the same with a pattern."""
     looks: dict[str, dict[str, Any]] = {}
-    for number_, name in enumerate(sorted(name for name in names if name != _OTHERS)):
+    for number, name in enumerate(sorted(name for name in names if name != _OTHERS)):
         looks[name] = {
-            "facecolor": SERIES[number_ % len(SERIES)].colour,
-            "hatch": _HATCHES[number_ // len(SERIES) % len(_HATCHES)],
+            "facecolor": SERIES[number % len(SERIES)].colour,
+            "hatch": _HATCHES[number // len(SERIES) % len(_HATCHES)],
         }
     return {**looks, _OTHERS: {"facecolor": "#BBBBBB"}}
 

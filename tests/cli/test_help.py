@@ -22,6 +22,7 @@ COMMANDS = (
     "results",
     "blast",
     "metastability",
+    "cost",
     "cache",
     "chart",
     "trace",
