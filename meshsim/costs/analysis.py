@@ -13,7 +13,7 @@ from meshsim.costs.bought import buy
 from meshsim.costs.lines import HOURS_PER_MONTH, ITEMS, PROXY_CORES, PROXY_MEMORY, Buying
 from meshsim.costs.methods import METHODS, owners, shares
 from meshsim.costs.rules import Rule, alone, divide, marginal
-from meshsim.costs.use import Rates, peak_cores, rates_of
+from meshsim.costs.use import Rates, peaks_of, rates_of
 from meshsim.model.topology import Topology
 from meshsim.results.intervals import Estimate, interval
 from meshsim.results.result import Result
@@ -147,7 +147,7 @@ class Analysis:
 def analyse(topology: Topology, result: Result, tariff: Tariff, how: Buying, rule: Rule) -> Analysis:
     """Make out the bill of an architecture, divide it, and judge other ways to divide it."""
     mean, each = rates_of(result)
-    peaks = peak_cores(each)
+    peaks = peaks_of(result)
 
     def split(rates: Rates) -> Split:
         bill = price(rates.tenants, buy(topology, result, rates, how), tariff)

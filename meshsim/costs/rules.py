@@ -8,7 +8,8 @@ What a tenant uses by itself is its own under every rule. The rest of each line 
     as the tenants' own use of the same service or proxy is, in money; where there is none, as that of everything
     (OpenCost's "proportionate");
 ``peak``
-    as the most that each tenant's use of its cores was in any replication;
+    as the most cores of it that each tenant asked for in any batch (a fortieth of the run) of any replication, whether
+    or not the others did then;
 ``shapley``
     so that a tenant's part of the line, own use and rest together, is its Shapley value in the game of what coalitions
     would need (`meshsim.costs.needs`).
@@ -58,7 +59,7 @@ def divide(bill: Bill, rule: Rule, peak_cores: Mapping[str, Floats]) -> Floats:
     rule
         One of `RULES`.
     peak_cores
-        By service or proxy, and for all together under ``""``: (n,) cores that each tenant used at most.
+        By service or proxy, and for all together under ``""``: (n,) cores that each tenant asked for at most.
     """
     check_rule(rule, len(bill.tenants))
     if rule == "shapley":

@@ -98,7 +98,7 @@ def cost(
     costs = {}
     for result in results:
         one = found[result.architecture]
-        notes = tuple(_notes(spec, result, one, rule))
+        notes = tuple(_notes(spec, result, one))
         costs[result.architecture] = Cost(result.architecture, one, tax(result, one, none), result, currency, notes)
     return Costs(
         name=spec.name,
@@ -160,7 +160,7 @@ def _command(
     return f"meshsim.cost({source}, {[str(one) for one in architectures]!r}, {words})"
 
 
-def _notes(spec: Topology, result: Result, found: Analysis, rule: Rule) -> list[str]:
+def _notes(spec: Topology, result: Result, found: Analysis) -> list[str]:
     word = result.verdict.word
     notes = [f"the run is {word}: what is used is that of no steady state"] if word in (*UNSTEADY, *HOPELESS) else []
     over = _over(found)
@@ -170,8 +170,6 @@ def _notes(spec: Topology, result: Result, found: Analysis, rule: Rule) -> list[
     several = [name for name, tenant in found.tenants.items() if len(tenant.entries) > 1]
     if several:
         notes.append(f"{', '.join(several)} call several endpoints: cost per million requests is the mean of these")
-    if rule == "peak" and result.manifest.replications < 2:
-        notes.append("peak is the most of any replication, and there is one: give more")
     if spec.events:
         notes.append("the topology has events: what is used is the mean of the whole run")
     return notes

@@ -8,7 +8,6 @@ from dataclasses import dataclass, fields
 import numpy as np
 import numpy.typing as npt
 
-from meshsim.errors import UsageError
 from meshsim.results.result import Result
 from meshsim.results.usage import Use
 
@@ -53,15 +52,7 @@ def measured_s(result: Result) -> float:
 
 
 def rates_of(result: Result) -> tuple[Rates, list[Rates]]:
-    """Give the mean of all replications, and each of them.
-
-    Raises
-    ------
-    UsageError
-        The result does not know what tenants used.
-    """
-    if not result.usage:
-        raise UsageError("this result does not say what tenants used: it was stored, or made by hand; run it again")
+    """Give the mean of all replications, and each of them."""
     tenants = tuple(sorted(result.by_tenant))
     span_s, replications = measured_s(result), result.manifest.replications
     each = [
@@ -92,11 +83,9 @@ def _column(uses: Mapping[str, Use], quantity: str, tenants: Sequence[str], repl
     return np.array(values, dtype=np.float64)
 
 
-def peak_cores(each: Sequence[Rates]) -> dict[str, Floats]:
-    """Cores that each tenant used of each station at most: in the replication in which it used most.
-
-    The key ``""`` is for all stations together.
-    """
-    found = {station: np.max([one.of(station, "cpu_s") for one in each], axis=0) for station in each[0].stations}
-    found[""] = np.max([one.everywhere("cpu_s") for one in each], axis=0)
-    return found
+def peaks_of(result: Result) -> dict[str, Floats]:
+    """(n,) cores that tenants asked for at most, by service or proxy, and of all together under ``""``."""
+    tenants = sorted(result.by_tenant)
+    return {
+        station: np.array([peaks.get(name, 0.0) for name in tenants]) for station, peaks in result.peak_cores.items()
+    }

@@ -1,4 +1,4 @@
-"""Studies whose results have usage."""
+"""Figures are drawn without a display and closed after each test."""
 
 from __future__ import annotations
 
@@ -6,17 +6,12 @@ from collections.abc import Iterator
 
 import matplotlib as mpl
 import pytest
-from counted import with_usage
-
-from meshsim.costs import study
 
 
 @pytest.fixture(autouse=True)
-def usage(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    simulated = study._simulated
-    monkeypatch.setattr(study, "_simulated", lambda *given: [with_usage(one) for one in simulated(*given)])
-    mpl.use("agg")
-    yield
+def closed_figures() -> Iterator[None]:
     import matplotlib.pyplot as plt
 
+    mpl.use("agg")
+    yield
     plt.close("all")

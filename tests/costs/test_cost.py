@@ -102,9 +102,9 @@ def test_every_method_is_judged_of_bill_and_proxies(shop: Path) -> None:
 
 
 def test_one_replication_has_no_intervals(shop: Path) -> None:
-    one = ms.cost(shop, ["none"], replications=1, rule="peak", quiet=True)["none"]
+    one = ms.cost(shop, ["none"], replications=1, quiet=True)["none"]
     assert one.tenants["mail"].money.low is None
-    assert any("peak is the most of any replication" in note for note in one.notes)
+    assert one.errors("bytes", "bill")[0].error.method == "one replication: give more"
 
 
 def test_people_and_nat_are_off_by_default(shop: Path) -> None:

@@ -7,11 +7,9 @@ Mail's requests and answers have 1 KiB each, those of maps 1 and 9 KiB.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from used import use
 
 import meshsim as ms
 from meshsim.costs.analysis import Analysis, analyse
@@ -36,8 +34,6 @@ traffic:
 prices: {cpu: $1/core/h}
 run: {duration: 10s, warmup: 2s, replications: 2}
 """
-SPAN_S = 8.0
-KIB = 1024.0
 _UNITS = {"gib_hour": "GiB/h", "gib": "GiB", "hour": "h", "lcu_hour": "LCU/h"}
 FREE = "prices:\n" + "".join(f"  {key}: $0/{_UNITS[per]}\n" for key, per in ROWS.items() if per in _UNITS)
 TRUTH = {"mail": 0.28, "maps": 0.72}
@@ -50,17 +46,6 @@ def analysed(tmp_path: Path):
     (tmp_path / "free.yaml").write_text(FREE, encoding="utf-8")
     spec = ms.load(tmp_path / "shop.yaml")
     result = ms.run(spec, quiet=True)
-    own = {
-        name: use(
-            2,
-            requests=rate * SPAN_S,
-            cpu_s=cores * SPAN_S,
-            client_bytes_in=rate * KIB * SPAN_S,
-            client_bytes_out=rate * answer * SPAN_S,
-        )
-        for name, rate, cores, answer in (("mail", 70, 0.07, KIB), ("maps", 30, 0.18, 9 * KIB))
-    }
-    result = replace(result, usage={"shop": own})
     tariff = tariff_of(spec, tmp_path / "free.yaml", None)
     return lambda rule: analyse(spec, result, tariff, Buying(), rule)
 
@@ -78,14 +63,14 @@ def test_the_truth_of_every_rule(analysed, rule: Rule, mails: float) -> None:
     found: Analysis = analysed(rule)
     assert found.cents.total == 2 * 730 * 100
     shares = {name: tenant.cents / found.cents.total for name, tenant in found.tenants.items()}
-    assert shares == pytest.approx({"mail": mails, "maps": 1 - mails}, abs=1e-5)
+    assert shares == pytest.approx({"mail": mails, "maps": 1 - mails}, abs=2e-3)  # arrivals at the edges of the span
 
 
 def test_the_error_of_every_method(analysed) -> None:
     found: Analysis = analysed("proportional")
     errors = {(one.method, one.tenant): one for one in found.errors if one.scope == "bill"}
     for method, off in MAILS_ERROR.items():
-        assert errors[method, "mail"].truth == pytest.approx(TRUTH["mail"])
+        assert errors[method, "mail"].truth == pytest.approx(TRUTH["mail"], abs=2e-3)
         assert errors[method, "mail"].error.value == pytest.approx(off, abs=2e-3)  # arrivals at the edges of the span
         assert errors[method, "maps"].error.value == pytest.approx(-off, abs=2e-3)
         assert errors[method, "mail"].money == pytest.approx(off * 1460, rel=0.01)

@@ -1,22 +1,13 @@
-"""Usage by hand, and bills made from it."""
+"""Bills made by hand."""
 
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from meshsim.costs.bill import Bill
 from meshsim.costs.lcu import BalancerLoad
 from meshsim.costs.lines import APP_CORES, APP_MEMORY, BALANCER_UNITS, EGRESS, FEE, Line, moved, shared_by_all
 from meshsim.costs.needs import LargestDimension, Linear, Needs, Sum, Whole
-from meshsim.costs.use import QUANTITIES
-from meshsim.results.usage import Use
-
-
-def use(replications: int = 1, **given: npt.ArrayLike) -> Use:
-    """Nothing but what is given, the same in every replication unless there is a number for each."""
-    columns = {name: np.broadcast_to(np.asarray(given.get(name, 0.0), float), replications) for name in QUANTITIES}
-    return Use(**columns)
 
 
 def bill(cores: np.ndarray, held: np.ndarray, moved_bytes: np.ndarray, opened: np.ndarray, replicas: int = 3) -> Bill:
