@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,7 @@ from meshsim.costs.methods import METHODS, owners, shares
 from meshsim.costs.rules import Rule, alone, divide, marginal
 from meshsim.costs.use import Rates, peaks_of, rates_of
 from meshsim.model.topology import Topology
-from meshsim.results.intervals import Estimate, interval
+from meshsim.results.intervals import Estimate, t_quantile
 from meshsim.results.result import Result
 
 Floats = npt.NDArray[np.float64]
@@ -166,13 +167,16 @@ def analyse(topology: Topology, result: Result, tariff: Tariff, how: Buying, rul
 
 
 def over_replications(value: float, each: Sequence[float] | Floats, level: float) -> Estimate:
-    """A number with its interval from what each replication says of it."""
+    """A number with its interval from what each replication, which is independent of the others, says of it.
+
+    Student's t: with the handful of replications that there are, their skewness is not known.
+    """
     values = np.asarray(each, dtype=np.float64)
-    if len(values) < 2:
-        return Estimate(value, None, None, len(values), "one replication: give more")
-    influence = ((values - values.mean()) / len(values))[:, None]
-    found = interval(value, influence, len(values), level)
-    return replace(found, method=f"{len(values)} replications")
+    n = len(values)
+    if n < 2:
+        return Estimate(value, None, None, n, "one replication: give more")
+    half = t_quantile(0.5 + level / 2, n - 1) * float(values.std(ddof=1)) / math.sqrt(n)
+    return Estimate(value, value - half, value + half, n, f"{n} replications")
 
 
 def _tenants(

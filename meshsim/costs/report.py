@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from meshsim.costs.lines import HOURS_PER_MONTH, ITEMS
+from meshsim.costs.methods import METHODS
 from meshsim.costs.money import format_cents
 from meshsim.results.intervals import Estimate
 from meshsim.results.text import amount, duration_interval, number, points_interval, table
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from meshsim.costs.result import Cost, Costs
 
 Table = list[list[str]]
+
+_MOST_ENTRIES = 2
+_OF = {"bill": "the bill", "proxies": "what the proxies cost"}
 
 
 def summary(found: Costs) -> Iterator[str]:
@@ -46,11 +50,19 @@ def tables(found: Costs) -> Iterator[tuple[str, Table]]:
     rows = mesh_tax(found)
     if len(rows) > 1:
         yield "Mesh tax (proxies and control plane)", rows
-    for name, one in found.costs.items():
-        if len(one.tenants) > 1:
-            for scope in dict.fromkeys(error.scope for error in one.analysis.errors):
-                of = "the bill" if scope == "bill" else "what the proxies cost"
-                yield f"How far other ways of splitting {of} are off, {name} (percentage points)", errors(one, scope)
+    yield from _error_tables(found)
+
+
+def _error_tables(found: Costs) -> Iterator[tuple[str, Table]]:
+    """All tenants of one architecture; of several, the tenant that each method wrongs most."""
+    if all(len(one.tenants) < 2 for one in found.costs.values()):
+        return
+    if len(found.costs) > 1:
+        yield "How far other ways of splitting are off, for whom most (percentage points)", worst_errors(found)
+        return
+    for one in found.costs.values():
+        for scope in dict.fromkeys(error.scope for error in one.analysis.errors):
+            yield f"How far other ways of splitting {_OF[scope]} are off (percentage points)", errors(one, scope)
 
 
 def items(found: Costs) -> Table:
@@ -77,11 +89,16 @@ def tenants(one: Cost) -> Table:
                 money(tenant.per_million, one.currency),
                 format_cents(-round(tenant.marginal * 100), one.currency),
                 format_cents(round(tenant.alone * 100), one.currency),
-                ", ".join(tenant.entries),
+                _few(tenant.entries),
             ]
         )
     rows.append(["total", format_cents(one.total_cents, one.currency), *[""] * 5])
     return rows
+
+
+def _few(entries: tuple[str, ...]) -> str:
+    more = len(entries) - _MOST_ENTRIES
+    return ", ".join(entries[:_MOST_ENTRIES]) + (f" and {more} more" if more > 0 else "")
 
 
 def money(estimate: Estimate, currency: str) -> str:
@@ -134,6 +151,19 @@ def errors(one: Cost, scope: str) -> Table:
     rows.append(
         ["(truth, per cent)", *(number(truth[tenant] * 100) if truth[tenant] else "0" for tenant in one.tenants)]
     )
+    return rows
+
+
+def worst_errors(found: Costs) -> Table:
+    """A row a method, a column an architecture and what of it is split."""
+    columns = [(name, scope) for name, one in found.costs.items() for scope in _OF if one.errors(scope=scope)]
+    rows = [["method", *(name if scope == "bill" else f"its {scope}" for name, scope in columns)]]
+    for method in METHODS:
+        row = [method]
+        for name, scope in columns:
+            of = max(found[name].errors(method, scope), key=lambda error: (abs(error.error.value or 0.0), error.tenant))
+            row.append(f"{of.tenant} {points_interval(of.error).removesuffix(' percentage points')}")
+        rows.append(row)
     return rows
 
 
