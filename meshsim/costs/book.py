@@ -139,7 +139,7 @@ class PriceBook:
         }
         nodes = {}
         if prices.node_per_hour is not None:
-            row = _of_topology(topology, "node", "hour", prices.node_per_hour)
+            row = replace(_of_topology(topology, "node", "hour", prices.node_per_hour), key=OWN_NODE)
             nodes[OWN_NODE] = NodePrice(row, topology.nodes.cpu, topology.nodes.memory_bytes)
         return replace(self, rows={**self.rows, **rows}, nodes={**self.nodes, **nodes})
 

@@ -73,7 +73,7 @@ def test_the_error_of_every_method(analysed) -> None:
     errors = {(one.method, one.tenant): one for one in found.errors if one.scope == "bill"}
     for method, off in MAILS_ERROR.items():
         assert errors[method, "mail"].truth == pytest.approx(TRUTH["mail"], abs=EDGES)
-        assert errors[method, "mail"].error.value == pytest.approx(off, abs=5e-3 if rule == "peak" else EDGES)
+        assert errors[method, "mail"].error.value == pytest.approx(off, abs=EDGES)
         assert errors[method, "maps"].error.value == pytest.approx(-off, abs=EDGES)
         assert errors[method, "mail"].money == pytest.approx(off * 1460, rel=2 * EDGES)
 
