@@ -7,8 +7,8 @@
 The functions in the order in which they are used: `load` and `validate` read a topology, `lower` shows what an
 architecture makes of it, `run` simulates one architecture, `compare` several, `sweep` many points (`open_store` reads
 them again), `snapshot` several futures of one past, `blast` everything that can go wrong, `metastability` what stays
-when a trigger is gone, `tenants` who harms whom. A name is imported when it is first used, so that ``import meshsim``
-costs milliseconds.
+when a trigger is gone, `tenants` who harms whom, `cost` what it costs, and for whom. A name is imported when it is
+first used, so that ``import meshsim`` costs milliseconds.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from meshsim.blasts.blasting import blast
     from meshsim.blasts.result import Blast
     from meshsim.control import Control, TrafficWindow, Window, WorkWindow
+    from meshsim.costs.result import Costs
+    from meshsim.costs.study import cost
     from meshsim.errors import (
         Diagnostic,
         EngineLimit,
@@ -56,6 +58,7 @@ __all__ = [
     "CacheStudy",
     "Comparison",
     "Control",
+    "Costs",
     "Diagnostic",
     "EngineLimit",
     "ExitCode",
@@ -78,6 +81,7 @@ __all__ = [
     "cache_curve",
     "cache_study",
     "compare",
+    "cost",
     "load",
     "lower",
     "metastability",
@@ -107,7 +111,9 @@ _HOME = {
     "Result": "meshsim.results.result",
     "SweepResult": "meshsim.sweeps.result",
     "Topology": "meshsim.model.topology",
+    "Costs": "meshsim.costs.result",
     "blast": "meshsim.blasts.blasting",
+    "cost": "meshsim.costs.study",
     "open_store": "meshsim.sweeps.opening",
     "sweep": "meshsim.sweeps.sweeping",
     "tenants": "meshsim.interference.study",

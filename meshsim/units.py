@@ -58,6 +58,8 @@ _PER = {  # what a price is for -> (base unit, factor to one of it)
     "GB/h": ("gib_hour", Fraction(1024**3, 10**9)),
     "GiB": ("gib", Fraction(1)),
     "GB": ("gib", Fraction(1024**3, 10**9)),
+    "h": ("hour", Fraction(1)),
+    "LCU/h": ("lcu_hour", Fraction(1)),
 }
 
 
@@ -80,7 +82,7 @@ class UnitError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """An amount of money (`currency` is a three-letter code) for one `per`: core_hour, gib_hour or gib."""
+    """An amount of money (`currency`: three letters) for a core_hour, gib_hour, gib, hour or lcu_hour (`per`)."""
 
     amount: float
     currency: str
@@ -207,7 +209,7 @@ def format_share(share: float) -> str:
 
 
 def parse_price(text: str) -> Price:
-    """Price per core and hour, per GiB and hour, or per GiB: ``$0.03/core/h``, ``0.01 EUR/GiB``.
+    """Price per core and hour, GiB and hour, GiB, or hour: ``$0.03/core/h``, ``0.01 EUR/GiB``, ``$0.10/h``.
 
     Examples
     --------
@@ -215,7 +217,7 @@ def parse_price(text: str) -> Price:
     Price(amount=0.0316, currency='USD', per='core_hour')
     """
     match = _PRICE.fullmatch(_short(text))
-    hint = "write e.g. $0.03/core/h, $0.0042/GiB/h, $0.01/GiB or 0.03 EUR/core/h"
+    hint = "write e.g. $0.03/core/h, $0.0042/GiB/h, $0.01/GiB, $0.10/h or 0.03 EUR/core/h"
     if match is None or bool(match["symbol"]) == bool(match["code"]):
         raise UnitError(f"'{text}' is not a price", hint)
     if match["per"] not in _PER:
@@ -233,7 +235,7 @@ def format_price(price: Price) -> str:
     >>> format_price(Price(0.03, "EUR", "core_hour"))
     '0.03 EUR/core/h'
     """
-    per = {"core_hour": "core/h", "gib_hour": "GiB/h", "gib": "GiB"}[price.per]
+    per = {"core_hour": "core/h", "gib_hour": "GiB/h", "gib": "GiB", "hour": "h", "lcu_hour": "LCU/h"}[price.per]
     amount = _plain(price.amount)
     return f"${amount}/{per}" if price.currency == "USD" else f"{amount} {price.currency}/{per}"
 

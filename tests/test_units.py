@@ -86,6 +86,8 @@ def test_other_quantities(parse, text: str, value: float) -> None:
         ("0.03 EUR/core/h", units.Price(0.03, "EUR", "core_hour")),
         ("€0.03/core/h", units.Price(0.03, "EUR", "core_hour")),
         ("$1/GB", units.Price(1.073741824, "USD", "gib")),
+        ("$0.10/h", units.Price(0.1, "USD", "hour")),
+        ("0.008 EUR/LCU/h", units.Price(0.008, "EUR", "lcu_hour")),
     ],
 )
 def test_prices(text: str, price: units.Price) -> None:
@@ -145,7 +147,11 @@ def test_bytes_round_trip(count: int) -> None:
     assert units.parse_bytes(units.format_bytes(count)) == count
 
 
-@given(POSITIVE, st.sampled_from(["USD", "EUR", "JPY"]), st.sampled_from(["core_hour", "gib_hour", "gib"]))
+@given(
+    POSITIVE,
+    st.sampled_from(["USD", "EUR", "JPY"]),
+    st.sampled_from(["core_hour", "gib_hour", "gib", "hour", "lcu_hour"]),
+)
 def test_prices_round_trip(amount: float, currency: str, per: str) -> None:
     price = units.Price(amount, currency, per)
     assert units.parse_price(units.format_price(price)) == price

@@ -5,6 +5,9 @@ See ``docs/charts.md``. Results draw themselves too: ``result.plot_latency()`` a
 
 from meshsim.charts.cache_cost import cache_cost
 from meshsim.charts.cache_heatmap import cache_heatmap
+from meshsim.charts.cost_objective import cost_objective
+from meshsim.charts.cost_stacked import cost_stacked
+from meshsim.charts.cost_waterfall import cost_waterfall
 from meshsim.charts.difference import difference_forest
 from meshsim.charts.heatmap import sweep_heatmap
 from meshsim.charts.hit_ratio import cache_curve
@@ -26,6 +29,9 @@ __all__ = [
     "cache_cost",
     "cache_curve",
     "cache_heatmap",
+    "cost_objective",
+    "cost_stacked",
+    "cost_waterfall",
     "difference_forest",
     "incident_timeline",
     "interference_heatmap",

@@ -133,7 +133,7 @@ CODES: dict[str, Code] = {
         "Not a quantity of this kind",
         "Quantities are a number (0 or more) and a unit. "
         "Durations: ns us ms s m h d. Sizes: B KiB MiB GiB Ki Mi Gi kB MB GB. Rates: /s /m /h /d. CPU: cores or 250m. "
-        "Prices: $0.03/core/h, $0.0042/GiB/h, $0.01/GiB, 0.03 EUR/core/h.",
+        "Prices: $0.03/core/h, $0.0042/GiB/h, $0.01/GiB, $0.10/h, 0.03 EUR/core/h.",
         "timeout: 100 msec",
         "timeout: 100ms",
     ),

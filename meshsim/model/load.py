@@ -14,7 +14,7 @@ from meshsim.model.changes import changed_topology
 from meshsim.model.checks import check_cycles, check_topology
 from meshsim.model.diagnostics import Report, TooManyErrors, render_all, suggestion
 from meshsim.model.faults import Event
-from meshsim.model.read import events, keys, platform, policies, references, rollouts, routes, services, traffic
+from meshsim.model.read import events, keys, platform, policies, prices, references, rollouts, routes, services, traffic
 from meshsim.model.read.cursor import NAME, Cursor, Reading
 from meshsim.model.read.foreign import translate
 from meshsim.model.read.merge import Override, merge
@@ -282,7 +282,7 @@ def _read_system(found: dict[str, Cursor], name: str, reading: Reading) -> Topol
         policies=policies.read_policies(found.get("policies"), defaults),
         policy_defaults=defaults,
         routes=described_routes,
-        prices=platform.read_prices(found.get("prices")),
+        prices=prices.read_prices(found.get("prices")),
         call_depth=found["call_depth"].integer(1, MAX_CALL_DEPTH) if "call_depth" in found else 32,
         run=platform.read_run(found.get("run")),
         rollouts=rollouts.read_rollouts(found.get("rollouts")),

@@ -83,7 +83,7 @@ def _quantities() -> Schema:
         "cores": {**bare_or, "pattern": f"{_NUMBER}m?\\s*$", "minimum": 0, "examples": [2, "250m"]},
         "share": {**bare_or, "pattern": f"{_NUMBER}%?\\s*$", "minimum": 0, "maximum": 1, "examples": ["5%", 0.05]},
         "weight": {**bare_or, "pattern": f"{_NUMBER}%?\\s*$", "minimum": 0, "examples": [90, "90%"]},
-        "price": {"type": "string", "pattern": "/(core/h|GiB/h|GB/h|GiB|GB)\\s*$", "examples": ["$0.0316/core/h"]},
+        "price": {"type": "string", "pattern": "/(core/h|GiB/h|GB/h|GiB|GB|h)\\s*$", "examples": ["$0.0316/core/h"]},
         "name": {"type": "string", "pattern": NAME},
         "cpu": {
             "description": "Cores of a replica: an amount, or request and limit.",

@@ -96,7 +96,11 @@ class Prices(_Frozen):
     currency: str = "USD"
     cpu_per_core_hour: float | None = None
     memory_per_gib_hour: float | None = None
-    cross_zone_per_gib: float | None = None
+    cross_zone_per_gib: float | None = None  # charged where bytes leave a zone, and again where they come into one
+    egress_per_gib: float | None = None  # answers to clients
+    node_per_hour: float | None = None  # of `nodes`
+    load_balancer_per_hour: float | None = None  # each, without its units
+    control_plane_per_hour: float | None = None  # the provider's fee for a cluster
 
 
 class Run(_Frozen):
@@ -146,6 +150,7 @@ class Topology(_Frozen):
             for one in content[part].values():
                 _drop_defaults(one, defaults)
         _drop_buckets(content["policies"])
+        _drop_defaults(content["prices"], _OF_PRICES)
         for event in content.get("events", ()):
             if event["push"] and event["push"]["changed"]:
                 _drop_buckets(event["push"]["changed"][0])
@@ -160,6 +165,12 @@ _OF_SERVICES = {"line": "fifo", "bulkhead": None}
 _OF_TENANTS = {"weight": 1.0, "priority": 0}
 _OF_PROXIES = {"discipline": "fifo", "bulkhead": None}
 _OF_BUCKETS = {"per_tenant": False, "own": ()}
+_OF_PRICES = {
+    "egress_per_gib": None,
+    "node_per_hour": None,
+    "load_balancer_per_hour": None,
+    "control_plane_per_hour": None,
+}
 
 
 def _drop_defaults(content: dict[str, Any], defaults: dict[str, Any]) -> None:

@@ -27,7 +27,7 @@ from meshsim.results.services import ServiceResult, Totals, service_results, tot
 from meshsim.results.text import duration_interval
 from meshsim.results.timeline import Timeline, timeline
 from meshsim.results.traffic import Traffic, traffic
-from meshsim.results.usage import Use, usage
+from meshsim.results.usage import Use, peak_cores, usage
 from meshsim.results.verdict import UNSTEADY, Verdict, chance_notes, judge
 
 if TYPE_CHECKING:
@@ -63,6 +63,8 @@ class Result:
         The service graph that was simulated.
     usage
         What each tenant used, by service or proxy and by tenant; see `meshsim.results.usage.Use`.
+    peak_cores
+        Cores that each tenant asked for at most; see `meshsim.results.usage.peak_cores`.
     request_rows
         By replication, rows of ``REQUESTS`` (see `meshsim.engines.record`), when they were asked for.
     sampled
@@ -84,6 +86,7 @@ class Result:
     manifest: Manifest
     plane: Plane
     usage: Mapping[str, Mapping[str, Use]]
+    peak_cores: Mapping[str, Mapping[str, float]]
     request_rows: tuple[npt.NDArray[np.void], ...] = ()
     sampled: traces.Sampled | None = None
     check: Check | None = None
@@ -391,6 +394,7 @@ def build(topology: Topology, plane: Plane, records: Sequence[Record], cut: int,
         manifest=_manifest(topology, plane, records, cut, origin),
         plane=plane,
         usage=usage(plane, records, cut),
+        peak_cores=peak_cores(plane, records, cut),
         request_rows=_request_rows(records) if origin.record_requests else (),
         sampled=traces.keep(plane, records, cut, origin.seed) if origin.record_traces else None,
         check=check(plane, measured, unsteady=unsteady, controlled=controlled) if origin.check else None,

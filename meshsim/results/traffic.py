@@ -84,6 +84,8 @@ class Traffic:
         Tries of application calls made for them, and retries of enforcers.
     objectives
         Judged one by one.
+    requests_by_replication
+        `requests` of each.
     """
 
     requests: int
@@ -95,6 +97,7 @@ class Traffic:
     goodput: Statistic
     tries: int
     objectives: tuple[Judged, ...] = ()
+    requests_by_replication: tuple[int, ...] = ()
 
     @property
     def latency_s(self) -> dict[str, Estimate]:
@@ -167,6 +170,7 @@ def traffic(
         goodput=per_batch(answered / measured.batch_s, level=level),
         tries=int(measured.tries[rows].sum()),
         objectives=tuple(_judge(measured, rows, objective, means, level) for objective in objectives),
+        requests_by_replication=tuple(everything.sum(axis=1).tolist()),
     )
 
 

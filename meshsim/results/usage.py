@@ -84,6 +84,23 @@ def usage(plane: Plane, records: Sequence[Record], cut: int) -> Mapping[str, Map
     }
 
 
+def peak_cores(plane: Plane, records: Sequence[Record], cut: int) -> Mapping[str, Mapping[str, float]]:
+    """Cores that each tenant asked for at most, in any batch of the measured time of any replication.
+
+    Returns
+    -------
+    Mapping
+        By service or proxy, and under ``""`` of all together, whose peak is not the sum of theirs; then by tenant.
+    """
+    batch_ns = records[0].duration_ns / BATCHES
+    asked = np.stack([record.tenants["demand_ns"][:, :, cut:BATCHES] for record in records], axis=2) / batch_ns
+    by_service = {service.name: asked[number] for number, service in enumerate(plane.services)}
+    return {
+        name: {tenant.name: float(cores[at].max()) for at, tenant in enumerate(plane.tenants)}
+        for name, cores in {**by_service, "": asked.sum(axis=0)}.items()
+    }
+
+
 def _use(counted: npt.NDArray[np.void], cache_byte_s: Floats) -> Use:
     sums = {name: counted[name].sum(axis=1).astype(np.float64) for name in _COUNTED}
     return Use(

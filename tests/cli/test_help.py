@@ -23,6 +23,7 @@ COMMANDS = (
     "blast",
     "metastability",
     "tenants",
+    "cost",
     "cache",
     "chart",
     "trace",

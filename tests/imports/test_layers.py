@@ -44,14 +44,16 @@ ALLOWED = {
     "interference": BELOW_ALL
     | {"model", "architectures", "engines", "control", "results", "charts", "workers", "notebook", "settings"}
     | {"simulate"},
+    "costs": BELOW_ALL
+    | {"model", "architectures", "engines", "results", "charts", "simulate"},  # charts only within plot_* methods
     "__init__": BELOW_ALL
     | {"model", "architectures", "engines", "control", "results", "simulate", "futures", "sweeps", "hit_ratios"}
-    | {"blasts", "interference", "metastable"},
+    | {"blasts", "costs", "interference", "metastable"},
     "bench": BELOW_ALL | {"model", "architectures", "engines"},
     "lab": BELOW_ALL | {"model", "architectures", "engines", "results", "__init__"},
     "cli": BELOW_ALL
     | {"importers", "model", "architectures", "engines", "results", "charts", "simulate"}
-    | {"bench", "blasts", "caches", "interference", "lab", "settings", "sweeps", "metastable", "__init__"},
+    | {"bench", "blasts", "caches", "costs", "interference", "lab", "settings", "sweeps", "metastable", "__init__"},
     "__main__": {"cli"},
 }
 

@@ -60,7 +60,7 @@ mesh:
   ambient: {profile: istio-1.24, waypoint: {replicas: 3}, ztunnel: {memory: 64Mi}}
 policies:
   - {name: geo, to: geo.lookup, from: maps, load_balancer: round_robin, in_app: true, cancellation: on}
-prices: {cpu: $0.0316/core/h, memory: $0.0042/GiB/h, cross_zone: $0.01/GiB}
+prices: {cpu: $0.0316/core/h, memory: $0.0042/GiB/h, cross_zone: $0.01/GiB, egress: $0.09/GiB, node: $0.2/h}
 run: {load: 1.0, duration: 120s, warmup: 10s, seed: 1}
 call_depth: 12
 """
@@ -105,6 +105,7 @@ def test_every_part_of_the_language(tmp_path: Path) -> None:
     policy = topology.policies[0]
     assert (policy.to, policy.from_, policy.cancellation, policy.in_app) == ("geo.lookup", "maps", True, True)
     assert (topology.prices.currency, topology.prices.memory_per_gib_hour) == ("USD", 0.0042)
+    assert (topology.prices.egress_per_gib, topology.prices.node_per_hour) == (0.09, 0.2)
     assert (topology.run.duration_s, topology.run.warmup_s, topology.call_depth) == (120.0, 10.0, 12)
     assert topology.origins["services.maps.endpoints.tile.1"].endswith("front.yaml:18")
 

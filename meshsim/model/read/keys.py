@@ -131,7 +131,7 @@ BEHIND = ("nothing", "gateway")
 KNOWS = ("all", "called")
 DOWN = ("from", "to")
 PEOPLE = ("monitoring", "threshold", "detect", "diagnose")
-PRICES = ("cpu", "memory", "cross_zone")
+PRICES = ("cpu", "memory", "cross_zone", "egress", "node", "load_balancer", "control_plane")
 RUN = ("load", "duration", "warmup", "drain", "seed", "replications")
 DISTRIBUTIONS = (
     "constant", "exp", "lognormal", "gamma", "erlang", "hyperexp", "pareto", "weibull", "uniform", "geometric",
@@ -159,7 +159,6 @@ LATER_STREAM = frozenset({"priority"})
 LATER_PROXY = frozenset({"filters"})
 LATER_POLICY = frozenset({"adaptive_concurrency", "admission_control", "codel", "slow_start"})
 LATER_OUTLIER = frozenset({"success_rate", "failure_percentage"})
-LATER_PRICES = frozenset({"node", "load_balancer", "control_plane", "egress"})
 LATER_RUN = frozenset({"until", "confidence"})
 
 # What other tools call a key, or where they have it: their users get a hint.
@@ -237,6 +236,15 @@ ELSEWHERE_OUTLIER = {
     **dict.fromkeys(("base_ejection_time", "baseEjectionTime"), "write base_ejection: 30s"),
     "max_ejection_time": "write max_ejection: 300s",
     **dict.fromkeys(("max_ejection_percent", "maxEjectionPercent"), "write max_ejected: 10%"),
+}
+_BOOK = "that is a row of a price book: meshsim cost --prices FILE"
+ELSEWHERE_PRICES = {
+    **dict.fromkeys(("lcu", "nat", "nat_gateway", "people", "cross_zone_in", "cross_zone_out", "nodes"), _BOOK),
+    **dict.fromkeys(("cores", "vcpu", "CPU"), "write cpu: $0.03/core/h"),
+    **dict.fromkeys(("ram", "RAM", "mem"), "write memory: $0.0042/GiB/h"),
+    **dict.fromkeys(("internet", "internet_egress", "internetNetworkEgress"), "write egress: $0.09/GB"),
+    **dict.fromkeys(("zone_egress", "zoneNetworkEgress", "cross_az"), "write cross_zone: $0.01/GB"),
+    **dict.fromkeys(("fee", "cluster", "managed"), "write control_plane: $0.10/h"),
 }
 ELSEWHERE_ROUTE = dict.fromkeys(("timeout", "retries"), "that belongs to policies:")
 ELSEWHERE_SHARE = dict.fromkeys(("percentage", "percent"), "write share: 10%")

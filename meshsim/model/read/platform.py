@@ -1,4 +1,4 @@
-"""What the services stand on: nodes, network, proxies, prices, and how to run."""
+"""What the services stand on: nodes, network, proxies, and how to run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from meshsim.model.read.caches import read_proxy_cache
 from meshsim.model.read.cursor import NAME, Cursor
 from meshsim.model.read.distributions import DURATION, distribution
 from meshsim.model.read.policies import read_load_balancer
-from meshsim.model.topology import PROFILES, Cores, Mesh, Network, Nodes, Prices, ProxyConfig, Run
+from meshsim.model.topology import PROFILES, Cores, Mesh, Network, Nodes, ProxyConfig, Run
 
 _GIB = 1024**3
 _NETWORK_S = {  # one way; assumed, of the order that clouds have within a region
@@ -145,40 +145,6 @@ def _both_ways(at: Cursor) -> tuple[float, float]:
     found = at.fields(("request", "response"), required=("request", "response"), example="request: 2us, response: 2us")
     values = [quantities.duration(found[key]) if key in found else 0.0 for key in ("request", "response")]
     return values[0], values[1]
-
-
-def read_prices(at: Cursor | None) -> Prices:
-    """Read `prices`: per core and hour, per GiB and hour, per GiB; one currency."""
-    found = at.fields(keys.PRICES, later=keys.LATER_PRICES, example="cpu: $0.03/core/h") if at else {}
-    per = {"cpu": "core_hour", "memory": "gib_hour", "cross_zone": "gib"}
-    prices = {key: _price(found[key], per[key]) for key in found}
-    currencies = {price.currency for price in prices.values() if price}
-    if len(currencies) > 1 and at:
-        at.error("M108", f"prices are in {' and '.join(sorted(currencies))}", "use one currency", at.key_mark)
-    amounts = {key: price.amount for key, price in prices.items() if price}
-    return Prices(
-        currency=min(currencies, default="USD"),
-        cpu_per_core_hour=amounts.get("cpu"),
-        memory_per_gib_hour=amounts.get("memory"),
-        cross_zone_per_gib=amounts.get("cross_zone"),
-    )
-
-
-def _price(at: Cursor, per: str) -> units.Price | None:
-    example = {"core_hour": "$0.03/core/h", "gib_hour": "$0.0042/GiB/h", "gib": "$0.01/GiB"}[per]
-    node = at.scalar("a price", at.write(example))
-    if node is None:
-        return None
-    try:
-        price = units.parse_price(node.text)
-    except units.UnitError as error:
-        bare = isinstance(node.value, (int, float))
-        at.error("M106" if bare else "M107", f"{at.name}: {error}", at.write(example) if bare else error.hint)
-        return None
-    if price.per != per or price.amount > 1e6:
-        at.error("M107", f"{at.name}: {node.text} is not a price of this kind", at.write(example))
-        return None
-    return price
 
 
 def read_run(at: Cursor | None) -> Run:

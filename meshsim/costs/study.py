@@ -1,0 +1,182 @@
+"""Making out bills: simulates architectures, and says what they cost and for whom."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from meshsim.architectures import Architecture
+from meshsim.costs.analysis import Analysis, analyse
+from meshsim.costs.bill import Tariff
+from meshsim.costs.book import PriceBook, read_book, shipped_book
+from meshsim.costs.lines import APP_CORES, PROXY_CORES, Buying
+from meshsim.costs.result import Cost, Costs
+from meshsim.costs.rules import Rule, check_rule
+from meshsim.costs.tax import BASELINE, tax
+from meshsim.engines import EngineName
+from meshsim.errors import UsageError
+from meshsim.model.load import load
+from meshsim.model.topology import Topology
+from meshsim.numbers import real_number
+from meshsim.results.manifest import Timing
+from meshsim.results.result import Result
+from meshsim.results.verdict import HOPELESS, UNSTEADY
+from meshsim.simulate import Progress, Source, compare, run
+
+
+def cost(
+    topology: Source,
+    architectures: Sequence[str | Architecture] = (BASELINE,),
+    *,
+    rule: Rule = "proportional",
+    prices: str | Path | PriceBook | None = None,
+    nodes: str | None = None,
+    nat: bool = False,
+    people_hours: float = 0.0,
+    engine: EngineName = "compiled",
+    seed: int | None = None,
+    replications: int | None = None,
+    duration_s: float | None = None,
+    jobs: int = 1,
+    overrides: Sequence[str] = (),
+    progress: Progress | None = None,
+    quiet: bool = False,
+) -> Costs:
+    """Say what architectures cost a month, which tenant causes how much of it, and how far usual splits are off.
+
+    What is deployed is billed by a price book. What tenants use by themselves (CPU, cache bytes, traffic) was counted
+    in the simulation; what is idle or shared is divided by a rule. Intervals are over replications.
+
+    Parameters
+    ----------
+    topology
+        As of `meshsim.run`.
+    architectures
+        One or several; with ``none`` among them, the others are told as differences to it too.
+    rule
+        How idle and shared cost is divided: ``even``, ``proportional``, ``peak`` or ``shapley`` (exact, up to ten
+        tenants); see `meshsim.costs.rules`.
+    prices
+        A file (or a book) whose rows replace those of the shipped price book. What the topology says under ``prices``
+        goes before both.
+    nodes
+        Bill nodes of this type of the price book (``own``: the topology's ``nodes``, at ``prices: {node: …}``), packed
+        first-fit decreasing; None: requested cores and GiB.
+    nat
+        Answers to clients leave through NAT gateways, one a zone.
+    people_hours
+        That people work on it a month.
+    engine, seed, replications, duration_s, jobs, overrides, progress, quiet
+        As of `meshsim.run`.
+
+    Returns
+    -------
+    Costs
+
+    Raises
+    ------
+    SpecError, UsageError, EngineLimit
+        As `meshsim.run`, or the prices are wrong, or a rule or a type of node does not fit.
+    """
+    started = time.perf_counter()
+    spec = load(topology, overrides=overrides)
+    check_rule(rule, len({stream.tenant for stream in spec.traffic}))
+    hours = real_number(people_hours, "people_hours")
+    if not 0.0 <= hours < 1e6:
+        raise UsageError(f"people_hours are hours a month, 0 or more, not {people_hours}")
+    tariff = tariff_of(spec, prices, nodes)
+    how = Buying(tariff.node_type, tariff.core_weight, nat, hours)
+    results = _simulated(spec, architectures, {
+        "engine": engine, "seed": seed, "replications": replications, "duration_s": duration_s, "jobs": jobs,
+        "progress": progress, "quiet": quiet,
+    })  # fmt: skip
+    found = {result.architecture: analyse(spec, result, tariff, how, rule) for result in results}
+    lines = [line for one in found.values() for line in one.mean.bill.lines]
+    currency = tariff.currency(lines)
+    none = next(((result, found[BASELINE]) for result in results if result.architecture == BASELINE), None)
+    costs = {}
+    for result in results:
+        one = found[result.architecture]
+        notes = tuple(_notes(spec, result, one))
+        costs[result.architecture] = Cost(result.architecture, one, tax(result, one, none), result, currency, notes)
+    return Costs(
+        name=spec.name,
+        digest=spec.digest,
+        costs=costs,
+        rule=rule,
+        node=nodes,
+        book=tariff.book.name,
+        prices=tuple(tariff.rows(lines)),
+        command=_command(topology, architectures, rule, prices, nodes, results[0]),
+        timing=Timing(round(time.perf_counter() - started, 3), jobs),
+    )
+
+
+def tariff_of(spec: Topology, prices: str | Path | PriceBook | None, nodes: str | None) -> Tariff:
+    """The prices that a topology is billed by.
+
+    Raises
+    ------
+    SpecError, UsageError
+        As `cost`.
+    """
+    book = shipped_book()
+    if prices is not None:
+        book = book.replaced(prices if isinstance(prices, PriceBook) else read_book(prices))
+    book = book.for_topology(spec)
+    return Tariff(book, None if nodes is None else book.node(nodes))
+
+
+def _simulated(
+    spec: Topology, architectures: Sequence[str | Architecture], keywords: dict[str, object]
+) -> list[Result]:
+    if not architectures:
+        raise UsageError("there are no architectures: give one at least, e.g. sidecar")
+    if len(architectures) == 1:
+        return [run(spec, architectures[0], **keywords)]  # type: ignore[arg-type]
+    found = compare(spec, architectures, **keywords)  # type: ignore[arg-type]
+    return list(found.results.values())
+
+
+def _command(
+    topology: Source,
+    architectures: Sequence[str | Architecture],
+    rule: Rule,
+    prices: str | Path | PriceBook | None,
+    nodes: str | None,
+    result: Result,
+) -> str:
+    """The call that repeats it, for those who did not come from the command line."""
+    source = repr(str(topology)) if isinstance(topology, str | Path) else "topology"
+    given: dict[str, object] = {
+        "rule": rule,
+        "seed": result.manifest.seed,
+        "replications": result.manifest.replications,
+    }
+    given |= {} if prices is None else {"prices": prices.name if isinstance(prices, PriceBook) else str(prices)}
+    given |= {} if nodes is None else {"nodes": nodes}
+    words = ", ".join(f"{name}={value!r}" for name, value in given.items())
+    return f"meshsim.cost({source}, {[str(one) for one in architectures]!r}, {words})"
+
+
+def _notes(spec: Topology, result: Result, found: Analysis) -> list[str]:
+    word = result.verdict.word
+    notes = [f"the run is {word}: what is used is that of no steady state"] if word in (*UNSTEADY, *HOPELESS) else []
+    over = _over(found)
+    if over:
+        few = ", ".join(over[:3]) + (f" and {len(over) - 3} more" if len(over) > 3 else "")
+        notes.append(f"{few} use more CPU than they request: what is billed is what they request")
+    several = [name for name, tenant in found.tenants.items() if len(tenant.entries) > 1]
+    if several:
+        notes.append(f"{', '.join(several)} call several endpoints: cost per million requests is the mean of these")
+    if spec.events:
+        notes.append("the topology has events: what is used is the mean of the whole run")
+    return notes
+
+
+def _over(found: Analysis) -> list[str]:
+    """Services and proxies that use more cores than they request."""
+    rates = found.mean.rates
+    lines = [line for line in found.mean.bill.lines if line.item in (APP_CORES, PROXY_CORES)]
+    return [line.station for line in lines if rates.of(line.station, "cpu_s").sum() > line.amount * (1 + 1e-9)]

@@ -1,0 +1,176 @@
+"""`meshsim.cost`: bills of whole topologies, in every way in which they can be asked for."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import meshsim as ms
+from meshsim.costs.bill import Cents
+from meshsim.costs.lines import ITEMS
+from meshsim.costs.methods import METHODS
+from meshsim.costs.rules import RULES, Rule
+from meshsim.errors import SpecError, UsageError
+
+SHOP = """\
+meshsim: 1
+name: shop
+services:
+  shop:
+    replicas: 3
+    cpu: 500m
+    memory: 512MiB
+    endpoints: {buy: [{work: {exp: 2ms}}, {call: stock.take}], look: [{work: {exp: 1ms}}]}
+  stock:
+    replicas: 2
+    endpoints: {take: [{work: {exp: 1ms}}]}
+tenants: {mail: {slo: {p99: 100ms}}, maps: {slo: {p99: 1ms}}}
+traffic:
+  - {name: mail, tenant: mail, entry: shop.buy, arrivals: {poisson: 60/s}, request: 2KiB, response: 8KiB}
+  - {name: maps, tenant: maps, entry: shop.look, arrivals: {poisson: 40/s}, request: 1KiB, response: 64KiB}
+nodes: {cpu: 4, memory: 16GiB, zones: [a, b]}
+prices: {node: $0.25/h}
+run: {duration: 4s, warmup: 1s, replications: 3, seed: 5}
+"""
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    file = tmp_path / "shop.yaml"
+    file.write_text(SHOP, encoding="utf-8")
+    return file
+
+
+def adds_up(cents: Cents) -> None:
+    assert cents.total == sum(cents.items.values()) == sum(cents.tenants.values())
+    for item, amount in cents.items.items():
+        assert amount == sum(cents.by_tenant[item].values())
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("nodes", [None, "m5.xlarge", "own"])
+def test_every_bill_adds_up(shop: Path, rule: Rule, nodes: str | None) -> None:
+    found = ms.cost(shop, ["none", "gateway", "sidecar", "ambient"], rule=rule, nodes=nodes, quiet=True)
+    for one in found.costs.values():
+        adds_up(one.analysis.cents)
+        for split in (one.analysis.mean, *one.analysis.each):
+            assert split.divided.sum() == pytest.approx(split.bill.per_hour)
+            assert all(line.shared >= 0.0 for line in split.bill.lines)
+    rules = {name: one.total_cents for name, one in found.costs.items()}
+    assert rules["none"] < rules["gateway"] and rules["none"] < rules["sidecar"]
+
+
+def test_rules_divide_one_bill(shop: Path) -> None:
+    totals = {ms.cost(shop, ["sidecar"], rule=rule, quiet=True)["sidecar"].total_cents for rule in RULES}
+    assert len(totals) == 1
+
+
+def test_nodes_are_whole(shop: Path) -> None:
+    """What pods request, the control plane and what is idle are so many nodes at their price."""
+    for arch in ("none", "sidecar", "ambient"):
+        bill = ms.cost(shop, [arch], nodes="own", quiet=True)[arch].analysis.mean.bill
+        nodes = bill.of_items(ITEMS[:7]).per_hour / 0.25
+        assert nodes == pytest.approx(round(nodes)) and round(nodes) >= 1
+
+
+def test_the_mesh_tax_is_told_beside_none(shop: Path) -> None:
+    found = ms.cost(shop, ["none", "sidecar"], quiet=True)
+    tax = found["sidecar"].tax
+    assert set(tax.latency_s) == {"p50", "p99"}
+    assert tax.latency_s["p50"].value is not None and tax.latency_s["p50"].value > 0
+    assert tax.added == pytest.approx((found["sidecar"].total_cents - found["none"].total_cents) / 100, abs=0.02)
+    requested = 2 * 2.0 + 5 * 0.1  # gateways of two cores, sidecars of 100m
+    assert tax.items["proxies, cores"].value == pytest.approx(requested * 0.031611 * 730)
+    assert tax.cores_requested == pytest.approx(requested + 1.0)  # and an istiod
+    assert tax.cents > 0 and tax.memory_gib > 0 and tax.cores_requested > 0
+    none = found["none"].tax
+    assert (none.cents, none.latency_s, none.items, none.added) == (0, {}, {}, None)
+    assert ms.cost(shop, ["sidecar"], quiet=True)["sidecar"].tax.latency_s == {}
+
+
+def test_every_method_is_judged_of_bill_and_proxies(shop: Path) -> None:
+    one = ms.cost(shop, ["gateway"], quiet=True)["gateway"]
+    for scope in ("bill", "proxies"):
+        for method in METHODS:
+            found = one.errors(method, scope)
+            assert [error.tenant for error in found] == ["mail", "maps"]
+            assert sum(error.share for error in found) == pytest.approx(1.0)
+            assert sum(error.error.value or 0.0 for error in found) == pytest.approx(0.0, abs=1e-12)
+            assert all(error.error.low is not None for error in found)
+
+
+def test_one_replication_has_no_intervals(shop: Path) -> None:
+    one = ms.cost(shop, ["none"], replications=1, quiet=True)["none"]
+    assert one.tenants["mail"].money.low is None
+    assert one.errors("bytes", "bill")[0].error.method == "one replication: give more"
+
+
+def test_people_and_nat_are_off_by_default(shop: Path) -> None:
+    plain, more = (
+        ms.cost(shop, ["none"], nat=nat, people_hours=hours, quiet=True)["none"].analysis.cents.items
+        for nat, hours in ((False, 0.0), (True, 10.0))
+    )
+    assert not {"people", "NAT gateways", "NAT bytes"} & set(plain)
+    assert more["people"] == 10 * 100 * 100
+    assert more["NAT gateways"] == round(2 * 0.045 * 730 * 100)
+
+
+def test_json_and_frame_say_the_same(shop: Path) -> None:
+    found = ms.cost(shop, ["none", "sidecar"], quiet=True)
+    told = json.loads(json.dumps(found.to_dict(), allow_nan=False))
+    assert told["schema_version"] == 1 and told["currency"] == "USD" and told["period_hours"] == 730
+    frame = found.frame()
+    for name, one in found.costs.items():
+        cost = told["architectures"][name]["cost"]
+        assert cost == {"total": one.total_cents, "by_tenant": one.cents_by_tenant, "currency": "USD"}
+        assert all(isinstance(amount, int) for amount in (cost["total"], *cost["by_tenant"].values()))
+        cents = frame[(frame.architecture == name) & (frame.quantity == "cents")]
+        assert cents[cents.scope == "total"].value.item() == one.total_cents
+        by_tenant = cents[cents.scope == "tenant"].set_index("tenant").value
+        assert by_tenant.to_dict() == one.cents_by_tenant
+    assert {row["key"] for row in told["prices"]["rows"]} >= {"cpu", "memory", "egress"}
+
+
+def test_the_same_seed_gives_the_same_bytes(shop: Path) -> None:
+    one, other = (ms.cost(shop, ["none", "sidecar"], jobs=jobs, quiet=True).to_dict() for jobs in (1, 2))
+    for told in (one, other):
+        told["manifest"].pop("timing")
+    assert json.dumps(one) == json.dumps(other)
+
+
+def test_the_summary_tells_what_matters(shop: Path) -> None:
+    text = ms.cost(shop, ["none", "sidecar"], quiet=True).summary()
+    for words in (
+        "The bill",
+        "Tenants, sidecar",
+        "Mesh tax",
+        "pods-proportional",
+        "prices that are assumed:",
+        "repeat:",
+    ):
+        assert words in text
+
+
+def test_pictures_are_drawn(shop: Path) -> None:
+    found = ms.cost(shop, ["none", "sidecar"], quiet=True)
+    for ax in (found.plot_stacked(), found.plot_stacked(by="item"), found.plot_waterfall(), found.plot_objective()):
+        assert ax.get_title(loc="left").startswith("shop: ")
+    assert "<table>" in found._repr_html_()
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        ({"rule": "fair"}, UsageError, "there is no rule 'fair'"),
+        ({"nodes": "m5"}, UsageError, "no node type 'm5'"),
+        ({"prices": "none.yaml"}, SpecError, "cannot read the prices in none.yaml"),
+        ({"people_hours": -1}, UsageError, "people_hours are hours a month"),
+        ({"architectures": []}, UsageError, "there are no architectures"),
+        ({"overrides": ["prices.cpu=0.03 EUR/core/h", "prices.node=0.3 EUR/h"]}, UsageError, "several currencies"),
+    ],
+)
+def test_mistakes(shop: Path, given: dict, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        ms.cost(shop, **{"quiet": True, **given})
