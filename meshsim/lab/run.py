@@ -8,7 +8,7 @@ import difflib
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
 from meshsim.errors import UsageError
@@ -37,9 +37,6 @@ AGAIN = 2.0
 
 ENOUGH = 0.9
 """Share of rows that must agree."""
-
-_LEAST = 19
-"""Niceness of whoever gives way to all others."""
 
 Say = Callable[[str], None]
 Measured = Mapping[str, Sequence[Observed]]
@@ -126,12 +123,9 @@ def conform(names: Sequence[str] = (), *, full: bool = False, say: Say = lambda 
     scenarios = chosen(names)
     path = binary.find()
     start, scale = time.perf_counter(), FULL if full else 1.0
-    with _Simulating(scenarios) as simulating, binary.termination_unwinds(), binary.Envoys(path) as envoys:
-        first = asyncio.run(_measure(envoys, [one for one in scenarios if one.setup.timed], PARALLEL_TIMED, scale, say))
-        simulating.begin()
-        others = [one for one in scenarios if not one.setup.timed]
-        first |= asyncio.run(_measure(envoys, others, PARALLEL, scale, say))
-        simulated, differing = simulating.found(say)
+    simulated, differing = _simulate(scenarios, say)
+    with binary.termination_unwinds(), binary.Envoys(path) as envoys:
+        first = asyncio.run(_measure(envoys, scenarios, scale, say))
         doubtful = [one for one in scenarios if any(_is_doubtful(row) for row in rows(one, first, simulated))]
         again = asyncio.run(_measure_again(envoys, doubtful, scale * AGAIN, say))
     measured = {**first, **again}
@@ -171,41 +165,18 @@ def _is_doubtful(row: compare.Row) -> bool:
     return not row.agree and (row.scenario, row.quantity) not in KNOWN
 
 
-class _Simulating:
-    """Simulates scenarios beside the measurement of those whose times do not matter, which mostly waits.
-
-    Processes begin before there are Envoys, so that they hold nothing of theirs open; they give way to all others, and
-    one processor is left to those.
-    """
-
-    def __init__(self, scenarios: Sequence[Scenario]) -> None:
-        self._scenarios = scenarios
-        self._both: list[Future[tuple[Sequence[Observed], Observed]]] = []
-        most = max(1, (os.cpu_count() or 1) - 1)
-        self._pool = ProcessPoolExecutor(min(len(scenarios), most), initializer=os.nice, initargs=(_LEAST,))
-
-    def __enter__(self) -> _Simulating:
-        self._pool.submit(os.getpid).result()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._pool.shutdown(cancel_futures=True)
-
-    def begin(self) -> None:
-        """Simulate all scenarios."""
+def _simulate(scenarios: Sequence[Scenario], say: Say) -> tuple[Measured, set[str]]:
+    """All replications of the compiled engine, and the scenarios in whose first one the other engine differs."""
+    found, differing = {}, set()
+    with ProcessPoolExecutor(min(len(scenarios), os.cpu_count() or 1)) as pool:
         # by name: functions of scenarios cannot be sent to another process
-        self._both = [self._pool.submit(_simulate_both, scenario.name) for scenario in self._scenarios]
-
-    def found(self, say: Say) -> tuple[Measured, set[str]]:
-        """All replications of the compiled engine, and the scenarios in whose first one the other engine differs."""
-        found, differing = {}, set()
-        for number, (scenario, both) in enumerate(zip(self._scenarios, self._both, strict=True), 1):
-            runs, other = both.result()
-            say(f"simulated {number}/{len(self._scenarios)}: {scenario.name}")
+        both = pool.map(_simulate_both, [scenario.name for scenario in scenarios])
+        for number, (scenario, (runs, other)) in enumerate(zip(scenarios, both, strict=True), 1):
+            say(f"simulated {number}/{len(scenarios)}: {scenario.name}")
             found[scenario.name] = runs
             if not _same(runs[0], other):
                 differing.add(scenario.name)
-        return found, differing
+    return found, differing
 
 
 def _simulate_both(name: str) -> tuple[Sequence[Observed], Observed]:
@@ -220,27 +191,21 @@ def _same(one: Observed, other: Observed) -> bool:
     return [str(request) for request in one] == [str(request) for request in other]
 
 
-async def _measure(
-    envoys: binary.Envoys, scenarios: Sequence[Scenario], at_once: int, scale: float, say: Say
-) -> dict[str, Sequence[Observed]]:
-    """Measure scenarios, so many at once; those that take longest first, so that few are left alone at the end."""
+async def _measure(envoys: binary.Envoys, scenarios: Sequence[Scenario], scale: float, say: Say) -> Measured:
+    """Measure: first the scenarios whose times matter, a few at once, then the others, more at once."""
     found: dict[str, Sequence[Observed]] = {}
-    room = asyncio.Semaphore(at_once)
 
-    async def one(scenario: Scenario) -> None:
+    async def one(scenario: Scenario, room: asyncio.Semaphore) -> None:
         async with room:
             found[scenario.name] = await observe(envoys, scenario, scale=scale)
         say(f"measured {len(found)}/{len(scenarios)}: {scenario.name}")
 
-    async with asyncio.TaskGroup() as group:
-        for scenario in sorted(scenarios, key=_load_s, reverse=True):
-            group.create_task(one(scenario))
+    for timed, at_once in ((True, PARALLEL_TIMED), (False, PARALLEL)):
+        room = asyncio.Semaphore(at_once)
+        async with asyncio.TaskGroup() as group:
+            for scenario in (scenario for scenario in scenarios if scenario.setup.timed is timed):
+                group.create_task(one(scenario, room))
     return found
-
-
-def _load_s(scenario: Scenario) -> float:
-    """How long the load of a scenario takes, about."""
-    return scenario.setup.repetitions * max(stream.duration_s for stream in scenario.setup.streams)
 
 
 async def _measure_again(envoys: binary.Envoys, scenarios: Sequence[Scenario], scale: float, say: Say) -> Measured:
