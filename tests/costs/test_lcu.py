@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import meshsim as ms
 from meshsim.costs.lcu import BalancerLoad, rule_evaluations_per_s
+from meshsim.costs.network import balancer_load
 
 
 def one(**given: float) -> BalancerLoad:
@@ -53,3 +55,23 @@ def test_coalitions_have_their_own_largest() -> None:
     )
     members = np.array([[True, False], [False, True], [True, True]])
     assert load.together(members).tolist() == pytest.approx([2.0, 3.0, 3.5])
+
+
+def test_what_passes_the_load_balancer_of_a_topology() -> None:
+    """Twelve entry endpoints are twelve rules; every tenth request opens a connection, and eight are kept besides."""
+    endpoints = {f"e{number}": [{"work": "1ms"}] for number in range(12)}
+    traffic = [
+        {"name": name, "tenant": "web", "entry": f"shop.{name}", "arrivals": {"constant": "10/s"}, "request": "1KiB",
+         "response": "3KiB", "connections": 8 if name == "e0" else {"requests": 10}}
+        for name in endpoints
+    ]  # fmt: skip
+    shop = {"meshsim": 1, "services": {"shop": {"replicas": 2, "endpoints": endpoints}}, "traffic": traffic}
+    shop |= {"run": {"duration": "8s", "warmup": "2s", "replications": 2}, "network": {"client": "45ms"}}
+    one = ms.cost(shop, ["none"], quiet=True)["none"]
+    load = balancer_load(ms.load(shop), one.result, one.analysis.mean.rates)
+    assert load.new_connections_per_s.tolist() == pytest.approx([11.0], rel=0.01)
+    assert load.rule_evaluations_per_s.tolist() == pytest.approx([240.0], rel=0.01)
+    assert load.bytes_per_s.tolist() == pytest.approx([120 * 4096.0], rel=0.01)
+    latency_s = one.result.latency_s["mean"].value
+    assert latency_s is not None and latency_s > 0.09
+    assert load.active_connections.tolist() == pytest.approx([8 + 11.0 * latency_s], rel=0.01)

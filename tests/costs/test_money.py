@@ -29,6 +29,10 @@ def test_order_does_not_matter(parts: dict[str, float], total: int, chance: rand
     assert apportion(total, {name: parts[name] for name in names}) == apportion(total, parts)
 
 
+def test_the_largest_remainders_get_the_cents() -> None:
+    assert apportion(10, {"a": 1.4, "b": 2.7, "c": 5.9}) == {"a": 1, "b": 3, "c": 6}
+
+
 def test_equal_remainders_go_by_name() -> None:
     assert apportion(5, {"c": 1.0, "a": 1.0, "b": 1.0}) == {"c": 1, "a": 2, "b": 2}
     assert apportion(2, {"y": 0.0, "x": 0.0, "z": 0.0}) == {"y": 1, "x": 1, "z": 0}

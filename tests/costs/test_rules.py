@@ -130,6 +130,15 @@ def test_what_coalitions_need(used: Used) -> None:
     np.testing.assert_allclose(marginal(found), needs[-1] - needs[-1 - (1 << np.arange(len(found.tenants)))])
 
 
+def test_idle_cores_go_by_the_use_of_the_same_service() -> None:
+    """Half of the cores of each service are idle: s0's are used 1 : 3, s1's by one tenant alone."""
+    cores, nothing = np.array([[1.0, 3.0], [0.0, 2.0]]), np.zeros(2)
+    found = bill(cores, nothing, nothing, nothing).of_items(["applications, cores"])
+    expected = 2 * cores * 0.03
+    np.testing.assert_allclose(divide(found, "proportional", {}), expected)
+    np.testing.assert_allclose(divide(found, "peak", {"s0": np.array([1.0, 1.0])})[0], [0.03 * 3, 0.03 * 5])
+
+
 def test_whole_replicas_by_hand() -> None:
     """Three replicas of two thirds of a core for a, one third for b: a needs two, b one; Shapley gives 2 : 1."""
     cores = np.array([[2.0, 1.0]])
