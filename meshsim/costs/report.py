@@ -38,7 +38,7 @@ def headline(found: Costs) -> str:
     manifest = next(iter(found.costs.values())).result.manifest
     return (
         f"{found.name}: a month of {HOURS_PER_MONTH:g} h, {billed}, prices {found.book}; idle and shared cost by rule "
-        f"{found.rule}; {manifest.replications} replications, seed {manifest.seed}"
+        f"{found.rule}; {manifest.replications} replication{'s' * (manifest.replications != 1)}, seed {manifest.seed}"
     )
 
 
@@ -104,7 +104,7 @@ def _few(entries: tuple[str, ...]) -> str:
 def money(estimate: Estimate, currency: str) -> str:
     """Money with its interval."""
     unit = "" if currency == "USD" else currency
-    text = amount(estimate, unit).strip()
+    text = amount(estimate, unit).replace("  ", " ").strip()
     return f"${text}" if currency == "USD" and estimate.value is not None else text
 
 
