@@ -45,6 +45,7 @@ class Kind(StrEnum):
     TOPOLOGY = "topology"
     DIFFERENCE = "difference"
     TIMELINE = "timeline"
+    PROPAGATION = "propagation"
     LOAD = "load"
     HEATMAP = "heatmap"
     SCATTER = "scatter"
@@ -61,6 +62,8 @@ class Theme(StrEnum):
 
 
 _OF_CACHES: Final = (Kind.CACHE_CURVE, Kind.CACHE_HEATMAP, Kind.CACHE_COST)
+_ALONE: Final = (Kind.TIME, Kind.TOPOLOGY, Kind.TIMELINE, Kind.PROPAGATION)
+_OF_PLANES: Final = (Kind.TOPOLOGY, Kind.PROPAGATION)  # drawn of what was simulated, not of its numbers alone
 _OF_SWEEPS: Final = (Kind.LOAD, Kind.HEATMAP, Kind.SCATTER, *_OF_CACHES)
 #: Kinds that an option of the command is for.
 _OWNERS: Final = {
@@ -70,7 +73,7 @@ _OWNERS: Final = {
     "--objective": (Kind.LOAD,),
     "--where": _OF_SWEEPS,
 }
-_SIMULATING = "Simulating: latency, time, topology, difference, timeline"
+_SIMULATING = "Simulating: latency, time, topology, difference, timeline, propagation"
 _SWEEPING = "Rows of a sweep: load, heatmap, scatter, and caches"
 _PICTURE = "The picture"
 
@@ -80,7 +83,8 @@ What = Annotated[
         metavar="KIND",
         help="latency: its distribution. time: where it goes, by hop. topology: services and how busy they are. "
         "difference: paired differences from the first architecture. "
-        "timeline: a run with events over time, and what happened. load: p99 and goodput against load. "
+        "timeline: a run with events over time, and what happened. propagation: where failures began, and whom they "
+        "reached. load: p99 and goodput against load. "
         "heatmap: a quantity over two axes of a sweep. scatter: a quantity against each axis, for Latin hypercubes. "
         "cache-curve: hit ratios along a curve of meshsim cache, and latency against them. "
         "cache-heatmap: hit ratios over two axes. cache-cost: memory of the next percentage point of hit ratio, and "
@@ -92,10 +96,10 @@ Source = Annotated[
     str,
     typer.Argument(
         metavar="SOURCE",
-        help="latency, time, topology, difference, timeline: a topology to simulate, or (not for topology) a .json "
-        "file that `meshsim run` or `meshsim compare` wrote with -o json. load, heatmap, scatter: the store of a "
-        "sweep, or a .csv or .parquet file with a row a point. cache-…: what meshsim cache --curve wrote with -o csv. "
-        "Or - for stdin.",
+        help="latency, time, topology, difference, timeline, propagation: a topology to simulate, or (not for topology "
+        "and propagation) a .json file that `meshsim run` or `meshsim compare` wrote with -o json. load, heatmap, "
+        "scatter: the store of a sweep, or a .csv or .parquet file with a row a point. cache-…: what meshsim cache "
+        "--curve wrote with -o csv. Or - for stdin.",
         show_default=False,
     ),
 ]
@@ -156,9 +160,9 @@ Arch = Annotated[
     typer.Option(
         "--arch",
         metavar="ARCH,...",
-        help="Architectures, with commas or as several options; time, topology and timeline take one, difference has "
-        "the first as baseline. Of numbers that are there: which of them to draw. "
-        r"\[default: none for time, topology and timeline, else none,gateway,sidecar,ambient]",
+        help="Architectures, with commas or as several options; time, topology, timeline and propagation take one, "
+        "difference has the first as baseline. Of numbers that are there: which of them to draw. "
+        r"\[default: none for those that take one, else none,gateway,sidecar,ambient]",
         show_default=False,
         rich_help_panel=_SIMULATING,
     ),
@@ -271,10 +275,10 @@ def _found(asked: _Asked) -> Result | Comparison | Told | ToldComparison:
         raise UsageError(
             f"{given[0]} does nothing: {shown_source(asked.source)} holds numbers that are there already; leave it out"
         )
-    if asked.kind is Kind.TOPOLOGY:
+    if asked.kind in _OF_PLANES:
         raise UsageError(
             f"{shown_source(asked.source)} holds numbers without the graph that they belong to: give the topology "
-            "itself to meshsim chart topology"
+            f"itself to meshsim chart {asked.kind.value}"
         )
     return _chosen(read_json(text, shown_source(asked.source)), asked)
 
@@ -321,7 +325,7 @@ def _simulate(asked: _Asked) -> Result | Comparison:
     import meshsim
     from meshsim.simulate import DEFAULT_ARCHITECTURES
 
-    alone = asked.kind in (Kind.TIME, Kind.TOPOLOGY, Kind.TIMELINE)
+    alone = asked.kind in _ALONE
     names = asked.architectures or (["none"] if alone else list(DEFAULT_ARCHITECTURES))
     if alone and len(names) > 1:
         raise UsageError(f"{asked.kind.value} is drawn of one architecture: give --arch one of {', '.join(names)}")
@@ -335,7 +339,8 @@ def _simulate(asked: _Asked) -> Result | Comparison:
     keywords = simulation.keywords(spec, jobs, quiet=asked.quiet)
     with progress(asked.quiet) as shown:
         if len(names) == 1:
-            found: Result | Comparison = meshsim.run(spec, names[0], progress=shown, **keywords)
+            traced = asked.kind is Kind.PROPAGATION
+            found: Result | Comparison = meshsim.run(spec, names[0], progress=shown, record_traces=traced, **keywords)
         else:
             found = meshsim.compare(spec, names, progress=shown, **keywords)
     results = list(found.results.values()) if isinstance(found, meshsim.Comparison) else [found]
@@ -372,6 +377,12 @@ def _difference(found: Any, look: Mapping[str, Any]) -> Axes:
     return difference_forest(found, **look)
 
 
+def _propagation(found: Any, look: Mapping[str, Any]) -> Axes:
+    from meshsim.charts import propagation_graph
+
+    return propagation_graph(found.propagation(), **look)
+
+
 def _timeline(found: Any, look: Mapping[str, Any]) -> Axes:
     from meshsim.charts import incident_timeline
 
@@ -383,6 +394,7 @@ _DRAWN: Final[Mapping[Kind, Callable[[Any, Mapping[str, Any]], Axes]]] = {
     Kind.TIME: _time,
     Kind.TOPOLOGY: _topology,
     Kind.DIFFERENCE: _difference,
+    Kind.PROPAGATION: _propagation,
     Kind.TIMELINE: _timeline,
 }
 

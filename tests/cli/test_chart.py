@@ -44,6 +44,7 @@ def results(shell, shop, tmp_path: Path) -> dict[str, str]:
         ("time", ["--arch", "sidecar"], ".svg"),
         ("topology", ["--arch", "ambient", "--theme", "dark"], ".pdf"),
         ("difference", ["--arch", "none,sidecar", "--set", "run.load=1.1", "--title", "x"], ".png"),
+        ("propagation", ["--arch", "gateway"], ".svg"),
     ],
 )
 def test_it_simulates_and_draws(shell, shop, tmp_path: Path, kind: str, options: list[str], ending: str) -> None:
