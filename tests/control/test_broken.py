@@ -241,6 +241,7 @@ def test_who_crashes_its_replica_falls_with_all_that_work_there() -> None:
     plane = crashing(lowered(spec(0, 1, 4, 11)), "a")
     record, _ = run(plane, [], 0.2)
     assert ends(record) == [(12, RESET), (12, RESET), (12, RESET), (13, CONNECT_FAILURE)]
+    assert float(record.services[0]["working_ns"].sum()) == 11e6
 
 
 def test_each_restart_lives_until_the_next_request_that_crashes_it() -> None:

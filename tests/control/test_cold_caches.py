@@ -75,6 +75,15 @@ def test_all_entries_go_and_come_again() -> None:
     assert kept == pytest.approx(misses_after(0.5), abs=4 * math.sqrt(misses_after(0.5)))
 
 
+def test_a_replica_that_falls_empties_its_own_cache_alone() -> None:
+    """The second of two, at 6 s: half a second later it has what it was asked for since, and the first one all."""
+    fall = at(6.0, lambda c: (c.take_down("web", [1]), c.bring_up("web", [1])))
+    record, _ = run(lowered(shop()), [fall], 6.5, seed=3)
+    first, second = (int(((record.kept["cache"] == 1) & (record.kept["store"] == n)).sum()) for n in (0, 1))
+    assert first > ITEMS - 5
+    assert second == pytest.approx(misses_after(0.5) / 2, abs=4 * math.sqrt(misses_after(0.5) / 2))
+
+
 @pytest.mark.parametrize("policy", ["lru", "fifo", "random", "lfu", "sieve"])
 def test_every_policy_begins_anew(policy: str) -> None:
     """Full of 100 of 200 items, emptied at 5 s: for want of room none leaves until 100 have come again."""

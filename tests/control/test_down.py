@@ -104,6 +104,19 @@ def test_a_sidecar_falls_with_its_replica() -> None:
     assert ends(record) == [(9, RESET)]
 
 
+def test_replicas_that_get_no_requests_are_not_at_work() -> None:
+    """Room for three, of which one gets requests, and is down from 0.5 to 0.75 s; two from 0.8 s on."""
+    record, _ = run(
+        lowered(one_by_one(0, replicas=3)),
+        [at(0.5, lambda c: c.take_down("a", [0])), at(0.75, lambda c: c.bring_up("a", [0])),
+         at(0.8, lambda c: c.scale("a", 2))],
+        1.0,
+        active={"a": 1},
+    )  # fmt: skip
+    working_s = record.services[0]["working_ns"][:40].reshape(20, 2).sum(axis=1) / 50e6
+    assert working_s.tolist() == [1.0] * 10 + [0.0] * 5 + [1.0] + [2.0] * 4
+
+
 @pytest.mark.parametrize("replicas", [[2], [-1], ["x"]])
 def test_mistakes(replicas: list[Any]) -> None:
     with pytest.raises(UsageError, match="replica"):

@@ -143,6 +143,7 @@ def test_room_costs_nothing_until_it_is_used() -> None:
     )
     assert roomy.by_service["sidecar@details"].replicas == plain.by_service["sidecar@details"].replicas == 1
     assert roomy.proxies.replicas == plain.proxies.replicas
+    assert roomy.proxies.memory_bytes == plain.proxies.memory_bytes  # each sidecar knows all replicas that there are
 
 
 def test_runs_with_controllers_need_a_warm_up() -> None:
