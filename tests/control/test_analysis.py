@@ -257,14 +257,14 @@ def test_all_of_them_together_keep_the_promise() -> None:
         none *= 1 - 8 / (3.0 ** (n + 2) - 1)
     assert 1 - none <= EVEN.false_alarm
     rng, alarms = np.random.default_rng(24), 0
-    for _ in range(2000):
+    for _ in range(1000):
         looks, failures = Looks(EVEN), 0
-        for requests, fails in enumerate(rng.random(400) < EVEN.baseline, 1):
+        for requests, fails in enumerate(rng.random(200) < EVEN.baseline, 1):
             failures += int(fails)
             if looks.decide(requests, failures) == "alarm":
                 alarms += 1
                 break
-    assert stats.binomtest(alarms, 2000, 1 - none).pvalue > UNLIKELY
+    assert stats.binomtest(alarms, 1000, 1 - none).pvalue > UNLIKELY
 
 
 # Mistakes

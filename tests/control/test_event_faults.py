@@ -287,6 +287,17 @@ def test_a_crash_resets_refuses_leaves_and_comes_back() -> None:
     assert found.notes("f") == [(1.0, "begins"), (11.0, "ends")]
 
 
+def test_a_crash_empties_the_caches_of_the_replica_and_not_those_that_all_share() -> None:
+    """A hit takes 2 ms; in a shared cache, 1 ms away each way, 4 ms."""
+    crash = fault(0.25, crash={"service": "a", "restart": "100ms"})
+    assert play(cached(0.1, 0.2, 0.4, 0.5), crash).took == [WELL, (2, OK), WELL, (2, OK)]
+    shared = play(cached(0.1, 0.2, 0.4, 0.5, shared="2ms"), crash)
+    assert [took for took, _ in shared.took][1:] == [4.0] * 3
+    spec = cached(*np.arange(0.1, 0.2, 0.01), 0.4, 0.41) | BY_TURNS
+    spec["services"]["a"]["replicas"] = 2
+    assert sorted(play(spec, crash).took[-2:]) == [(2, OK), WELL]  # the other one has kept its own
+
+
 def test_who_is_back_before_it_was_noticed_never_left() -> None:
     found = play(case(1.0, 1.5), fault(1.0, crash={"service": "a", "restart": "500ms"}))
     assert found.took == [REFUSED, WELL]
@@ -352,6 +363,13 @@ def test_draining_that_is_too_short_resets_what_takes_longer() -> None:
     found = play(case(0.5, step={"wait": "10s"}), fault(1.0, shutdown={"service": "a", "drain": "5s"}))
     assert found.ends == [(6001, RESET)]
     assert [what for _, what in found.notes("f")] == ["begins", "stops"]  # it does not come back
+
+
+def test_who_is_stopped_when_the_fault_is_over_comes_back_at_once() -> None:
+    """Drained from 1 s until 6 s, for a fault of 2 s."""
+    found = play(case(8.0), fault(1.0, 2.0, shutdown={"service": "a", "drain": "5s"}))
+    assert (found.when("take_down"), found.when("bring_up")) == ([6000], [6000])
+    assert found.took == [WELL]
 
 
 def test_a_herd_comes_back_together_or_spread() -> None:

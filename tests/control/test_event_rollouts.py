@@ -314,6 +314,15 @@ def test_a_proxy_that_is_down_is_an_alarm_whatever_it_answered() -> None:
     assert found.details("alarm") == ["1 of 1 proxies with it are down"]
 
 
+def test_a_proxy_that_refuses_new_connections_alone_is_not_down() -> None:
+    rollout = {"steps": ["50%", "100%"], "bake": "10s", "analysis": {"sequential": SEQUENTIAL}}
+    spec = gateways(2, rollout, 0.5)
+    found = play(
+        spec, fault(0.8, dns={"service": "gateway"}), push(1.0, rollout="r", **HARMLESS), architecture="gateway"
+    )
+    assert [what for _, what in found.notes("p")] == ["begins", "is out", "is out"]
+
+
 @pytest.mark.parametrize("rollback", ["human", "none"])
 def test_without_automatic_rollback_an_analysis_stops_nothing(rollback: str) -> None:
     rollout = {"steps": ["50%", "100%"], "bake": "10s", "analysis": FIXED, "rollback": rollback}
@@ -416,6 +425,17 @@ def test_people_are_cut_short_and_what_is_left_out_is_written_down() -> None:
         assert [float(one.removesuffix(" s")) for one in cut.details("skipped")] == pytest.approx(
             [float(one) for one in beyond], abs=2e-3
         )
+
+
+def test_what_an_analysis_may_still_decide_is_not_cut_short() -> None:
+    """People are alarmed at 4 s and would take 200 s, of which 2 are simulated; the analysis stops it at 11.1 s."""
+    analysis = {"fixed": {**FIXED["fixed"], "requests": 251}}
+    spec = failing(1.0, {"steps": ["100%"], "bake": "30s", "analysis": analysis})
+    spec["people"] = {"monitoring": "4s", "detect": "100s", "diagnose": "100s"}
+    given = prepared(spec, push(1.0, rollout="r", **HARMLESS), architecture="gateway")
+    found = play_again(*given, people_most_s=2.0)
+    assert found.notes("people") == [(4.0, "alarm")]
+    assert found.notes("p")[2:4] == [(11.11502, "alarm"), (11.11502, "goes back")]
 
 
 def test_both_engines_wait_for_the_same_people() -> None:
