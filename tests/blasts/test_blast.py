@@ -262,13 +262,16 @@ def test_a_service_is_harmed_whose_messages_fail_or_do_not_come() -> None:
 
 
 def test_beyond_objective_are_those_who_failed_and_those_who_took_too_long() -> None:
-    """x has a limit of 100 ms, y none: of x those of 101 ms count as well, those of 100 ms do not."""
+    """x has a limit of 70 ms on most of its requests, y none on how long they take."""
     case = spec()
     times = [f"{10 * n}ms" for n in range(40)]
     for stream in case["traffic"]:
         stream["arrivals"] = {"trace": {"times": times}}
         stream["connections"] = 8
-    case["tenants"]["x"] = {"slo": {"p99": "100ms", "p50": "70ms", "mean": "1ms"}}
+    case["tenants"] = {
+        "x": {"slo": {"p99": "100ms", "p50": "70ms", "mean": "1ms"}},
+        "y": {"slo": {"availability": "1%"}},
+    }
     case["run"] = {"warmup": "0s"}
     case["services"]["a"]["endpoints"]["e"] = [{"wait": {"empirical": {"values": ["20ms", "50ms", "90ms"]}}}]
     case["network"] = dict.fromkeys(("loopback", "same_node", "same_zone", "cross_zone", "client"), "5ms")
@@ -345,6 +348,27 @@ def test_what_is_the_same_push_is_the_same_harm() -> None:
     found = cells("crash_on_request at mesh", "crash_on_request at gateway", architectures=("gateway",))
     one, other = (found[f"crash_on_request at {place}", "gateway"] for place in ("mesh", "gateway"))
     assert one.harm == other.harm
+
+
+def test_different_rollouts_are_different_runs() -> None:
+    """All sidecars at once until somebody finds it, or the first ones until an analysis stops it."""
+    found = ms.blast(
+        spec(), ["sidecar"], only=["expired_certificate at mesh*"], rollouts=["all-at-once", "canary"], quiet=True
+    )
+    by_rollout = {cell.rollout: cell for cell in found.cells}
+    assert by_rollout["all-at-once"].harm.by_tenant["x"] > 0.99  # of all but 115 ms
+    assert 0.0 < by_rollout["canary"].harm.by_tenant["x"] < 0.9
+    assert {cell.harm.detect_s is not None for cell in found.cells} == {True}
+
+
+def test_a_run_is_as_long_as_its_last_wave_bakes() -> None:
+    """Three zones, two at a time, are two waves of 20 s: 36 s before, 40 s, one and a half looks of 30 s, and 10 s are
+    131 s; the first that is as long and has the beginning at an edge is 40 / 10 of 36 s.
+    """
+    topology = ms.load(spec(nodes={"zones": ["z1", "z2", "z3"]}, rollouts={"r": {"by": "zone", "batch": 2}}))
+    (push, *_) = (strike for strike in strikes(topology) if strike.push is not None)
+    (task,) = plan(topology, ["sidecar"], [push], chosen_rollouts(topology, ["r"], exhaustive=False, own=False))
+    assert task.horizon_s == 144.0
 
 
 def test_different_faults_are_different_runs() -> None:
