@@ -127,6 +127,13 @@ def test_connections_counted_by_hand() -> None:
     assert knowledge(plane)["gateway"].connections == (inbound + outbound) // 2
 
 
+def test_connections_that_cannot_be_divided_are_rounded_up() -> None:
+    """Eight of the only replica of a, and of three gateways with two threads each one to a and one to b: 20 / 3."""
+    config = ProxyConfig(profile="envoy", replicas=3, threads=2)
+    system = topology(service("a", 1, steps=(call("b.x"),)), service("b", 1), mesh=mesh(gateway=config))
+    assert knowledge(lower(system, "central"))["gateway"].connections == 7
+
+
 def test_memory_is_the_sum_of_its_parts() -> None:
     config = ProxyConfig(
         profile="zero",

@@ -12,7 +12,9 @@ import meshsim as ms
 from meshsim.engines.record import BATCHES
 from meshsim.errors import SpecError, UsageError
 from meshsim.metastable.goodput import Goodput, Seen, majority
+from meshsim.metastable.remedies import Remedy
 from meshsim.metastable.result import Point, Setting
+from meshsim.metastable.words import SHED
 
 # -- the words -----------------------------------------------------------------------------------------------------
 
@@ -97,6 +99,17 @@ def test_arrivals_with_a_rhythm_of_their_own_are_not_shed() -> None:
     found = study((1.0,), policies={"closed": closed}, for_s=4.0)
     tried = [kind for kind, _ in found.points[0].tried]
     assert tried and "load shed to 50 %" not in tried
+
+
+def test_load_is_shed_for_a_time() -> None:
+    """100/s, and half of that from 10 to 20 s."""
+    spec = ms.load("metastable", overrides=["traffic.web.arrivals={constant: 100/s}", "run.load=1"])
+    calm = spec.model_copy(update={"events": ()})
+    shed = Remedy(SHED, 10.0, 10.0)
+    result = ms.run(calm, "none", controllers=[shed], replications=1, duration_s=40.0, warmup_s=0, quiet=True)
+    assert result.timeline is not None
+    by_ten_s = np.array(result.timeline.total.requests).reshape(4, 10).sum(axis=1)
+    assert by_ten_s.tolist() == pytest.approx([1000, 500, 1000, 1000], abs=1)
 
 
 # -- triggers ------------------------------------------------------------------------------------------------------

@@ -314,6 +314,14 @@ def test_who_is_slow_itself_is_the_origin() -> None:
     assert edge(found, "b", "c").passed_on == 0
 
 
+@pytest.mark.parametrize(("wait", "origin"), [("26999us", "b"), ("27ms", "b"), ("27001us", "c")])
+def test_an_answer_in_the_instant_in_which_somebody_gives_up_has_come(wait: str, origin: str) -> None:
+    """`a` gives up 30 ms after it called `b`; `c` has the message 2 ms after that, and its answer takes 1 ms."""
+    topology = spec(a=[call("b", timeout="30ms")], b=[call("c")], c=[{"wait": wait}])
+    found = run(ending_in_time(topology), replications=1).propagation()
+    assert origins(found) == {(origin, "timeout"): found.requests}
+
+
 def test_a_timeout_in_the_middle_is_not_the_one_above() -> None:
     """`b` gives up first, and answers that: `a` hears a failure in time."""
     topology = spec(a=[call("b", timeout="50ms")], b=[call("c", timeout="30ms")], c=[call("d")], d=[SLOW])
