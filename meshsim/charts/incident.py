@@ -330,7 +330,7 @@ def _pushes(scene: _Scene, ax: Axes) -> None:
         ax.fill_between(at, 0.0, share, step="post", color=look["color"], alpha=0.12, lw=0)
         ax.plot(at, share, drawstyle="steps-post", label=folded(name, 22), **look)
     ax.set_ylim(0.0, 103.0)
-    ax.set_ylabel("push at\nproxies (%)", fontsize=_LABEL)
+    ax.set_ylabel("pushed\n(%)", fontsize=_LABEL)
     scene.legend(ax)
 
 
@@ -341,7 +341,7 @@ def _capacity(scene: _Scene, ax: Axes) -> None:
         scene.line(ax, share * 100, folded(name, 22), **look)
         highest = max(highest, float(share.max()))
     ax.set_ylim(0.0, 103.0 * highest)
-    ax.set_ylabel("replicas at\nwork (%)", fontsize=_LABEL)
+    ax.set_ylabel("at work\n(%)", fontsize=_LABEL)
     scene.legend(ax)
 
 
