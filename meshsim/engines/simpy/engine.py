@@ -393,7 +393,7 @@ class SimpyRun:
             histogram_failed=self.histogram_failed,
             tries=self.tries[:, :BATCHES],
             services=np.stack([meter.array() for meter in self.meters]),
-            tenants=np.stack([use.counted for use in self.uses]),
+            tenants=np.stack([use.array() for use in self.uses]),
             service_histogram=np.stack([meter.histogram for meter in self.meters]),
             caches=caches,
             kept=kept,

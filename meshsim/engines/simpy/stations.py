@@ -116,38 +116,67 @@ class Meter:
         return array
 
 
+_USED: tuple[str, ...] = TENANT_COUNTERS.names or ()
+(
+    _REQUESTS, _DEMAND, _BYTES_IN, _BYTES_OUT, _ZONE_IN, _ZONE_OUT, _CLIENT_IN, _CLIENT_OUT, _PRESENT,
+) = range(len(_USED))  # fmt: skip
+
+
 class Use:
-    """What each tenant used of a service, by batch (rule M5): rows of `TENANT_COUNTERS`."""
+    """What each tenant used of a service (rule M5): plain numbers, written down as a column when a batch ends."""
 
     def __init__(self, clock: Clock, plant: Plant) -> None:
         self.clock = clock
-        self.plant = plant
-        self.counted = np.zeros((len(plant.program.tenants), BATCHES + 1), dtype=TENANT_COUNTERS)
+        self.tenants = len(plant.program.tenants)
+        self.columns = np.zeros((self.tenants, BATCHES + 1), dtype=TENANT_COUNTERS)
+        self._start()
 
-    def add(self, tenant: int, **amounts: int) -> None:
-        """Count it in the present batch."""
-        row = self.counted[tenant, self.clock.batch]
-        for name, amount in amounts.items():
-            row[name] += amount
+    def _start(self) -> None:
+        self.batch = self.clock.batch
+        self.rows = [[0] * len(_USED) for _ in range(self.tenants)]
+
+    def _row(self, tenant: int) -> list[int]:
+        """Numbers of the present batch."""
+        if self.batch != self.clock.batch:
+            self._write_down()
+            self._start()
+        return self.rows[tenant]
+
+    def _write_down(self) -> None:
+        for tenant, row in enumerate(self.rows):
+            self.columns[tenant, self.batch] = tuple(row)
+
+    def demands(self, tenant: int, demand_ns: int) -> None:
+        """Count a demand for CPU."""
+        self._row(tenant)[_DEMAND] += demand_ns
 
     def reached(self, tenant: int, exchange: Exchange) -> None:
         """Count a message that reached a replica."""
-        found = exchange.request_bytes
-        self.add(tenant, requests=1, bytes_in=found, **{f"{way}_bytes_in": found for way in self._ways(exchange)})
+        row, found = self._row(tenant), exchange.request_bytes
+        row[_REQUESTS] += 1
+        row[_BYTES_IN] += found
+        if exchange.caller is None:
+            row[_CLIENT_IN] += found
+        elif exchange.caller.exchange.replica.zone != exchange.replica.zone:
+            row[_ZONE_IN] += found
 
     def left(self, tenant: int, exchange: Exchange, present_ns: int, *, answers: bool) -> None:
         """Count a message that leaves its replica."""
-        self.add(tenant, present_ns=present_ns)
-        if answers:
-            found = exchange.response_bytes
-            self.add(tenant, bytes_out=found, **{f"{way}_bytes_out": found for way in self._ways(exchange)})
-
-    def _ways(self, exchange: Exchange) -> tuple[str, ...]:
-        """What is counted of its bytes besides: those from and to clients, and other zones."""
+        row = self._row(tenant)
+        row[_PRESENT] += present_ns
+        if not answers:
+            return
+        found = exchange.response_bytes
+        row[_BYTES_OUT] += found
         if exchange.caller is None:
-            return ("client",)
-        caller = exchange.caller.exchange.replica
-        return ("zone",) if caller.zone != exchange.replica.zone else ()
+            row[_CLIENT_OUT] += found
+        elif exchange.caller.exchange.replica.zone != exchange.replica.zone:
+            row[_ZONE_OUT] += found
+
+    def array(self) -> npt.NDArray[np.void]:
+        """(tenants, batches + 1) of TENANT_COUNTERS."""
+        self._write_down()
+        return self.columns
 
 
 class Station:
