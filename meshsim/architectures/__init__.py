@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from meshsim.architectures.architecture import NAMED, Architecture, parse_architecture
+from meshsim.architectures.architecture import NAMED, Architecture, labels_of, parse_architecture
 from meshsim.architectures.describe import describe, to_dict
 from meshsim.architectures.lower import lower
 
-__all__ = ["NAMED", "Architecture", "describe", "lower", "parse_architecture", "to_dict"]
+__all__ = ["NAMED", "Architecture", "describe", "labels_of", "lower", "parse_architecture", "to_dict"]

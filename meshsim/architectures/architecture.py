@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal, cast, get_args
 
@@ -181,6 +181,24 @@ def parse_architecture(value: str | Mapping[str, Any] | Architecture) -> Archite
     if "{" in text or ":" in text:
         return _from_mapping(_inline(text))
     raise UsageError(_not_allowed("architecture", text, tuple(NAMED)) + f"; or an inline value such as '{_EXAMPLE}'")
+
+
+def labels_of(architectures: Sequence[str | Architecture]) -> list[str]:
+    """Labels of the architectures that somebody asked for, each once.
+
+    Raises
+    ------
+    UsageError
+        There is none, or one cannot be read.
+
+    Examples
+    --------
+    >>> labels_of(["gateway", "none", "gateway"])
+    ['gateway', 'none']
+    """
+    if not architectures:
+        raise UsageError("there is no architecture: give one at least, e.g. gateway")
+    return list(dict.fromkeys(parse_architecture(one).label for one in architectures))
 
 
 def _inline(text: str) -> Mapping[str, Any]:

@@ -126,6 +126,7 @@ def _cores_text(service: PlaneService) -> str:
 def _queue_text(service: PlaneService) -> str:
     threads = "" if service.threads == 1 else f" x{'unlimited' if service.threads is None else service.threads} threads"
     held = "" if service.concurrency is None else f", {service.concurrency} at once"
+    held += "" if service.line == "fifo" else f" ({service.line} line)"
     queue = "" if service.queue is None else f" + {service.queue} queued"
     apart = f", {service.bulkhead} of a tenant at most" if service.bulkhead is not None else ""
     return f"{service.discipline}{threads}{held}{queue}{apart}"

@@ -392,7 +392,7 @@ class _Lowering:
     def divided(self, gateway: PlaneService) -> PlaneService:
         """Give each tenant the gateways of its cell, or a subset of its own."""
         architecture, replicas = self.wiring.architecture, len(gateway.replicas)
-        tenants = sorted({stream.tenant for stream in self.topology.traffic})
+        tenants = self.topology.senders
         if architecture.shuffle is not None:
             return replace(gateway, shards=shuffle_shards(tenants, replicas, architecture.shuffle))
         if architecture.cells:

@@ -327,8 +327,12 @@ class Plane:
     def tenants(self) -> tuple[Tenant, ...]:
         """Those with traffic, by name."""
         known = {tenant.name: tenant for tenant in self.described}
-        names = sorted({stream.tenant for stream, _ in self.entries})
-        return tuple(known.get(name, Tenant(name=name)) for name in names)
+        return tuple(known.get(name, Tenant(name=name)) for name in self.senders)
+
+    @property
+    def senders(self) -> tuple[str, ...]:
+        """Their names."""
+        return tuple(sorted({stream.tenant for stream, _ in self.entries}))
 
     def service(self, name: str) -> PlaneService:
         """The service of that name (KeyError if there is none)."""

@@ -10,7 +10,7 @@ from fnmatch import fnmatch
 from functools import cache, partial
 from typing import TYPE_CHECKING, Final
 
-from meshsim.architectures import Architecture, lower, parse_architecture
+from meshsim.architectures import Architecture, labels_of, lower, parse_architecture
 from meshsim.architectures.plane import Plane
 from meshsim.blasts.harm import Beyond, Harm, beyond_objective, harm
 from meshsim.blasts.result import Blast, Cell
@@ -110,7 +110,7 @@ def blast(
     if from_warm and engine != "compiled":
         raise UsageError("from_warm copies the state of a run, which the compiled engine alone can")
     given = load(topology, overrides=overrides)
-    names = _labels(architectures)
+    names = labels_of(architectures)
     chosen = chosen_strikes(given, only, exhaustive=exhaustive, own=own)
     tasks = plan(given, names, chosen, chosen_rollouts(given, rollouts, exhaustive=exhaustive, own=own))
     spec = given.model_copy(update={"events": ()})
@@ -123,13 +123,6 @@ def blast(
         found = _simulate(planes, tasks, lambda *what: submit(*what), shown)
     timing = Timing(round(time.perf_counter() - started, 3), jobs)
     return Blast(given, tuple(names), tuple(_cells(planes, tasks, found)), settings.seed, engine, timing)
-
-
-def _labels(architectures: Sequence[str | Architecture]) -> list[str]:
-    """Names of architectures, each once (UsageError if there are none)."""
-    if not architectures:
-        raise UsageError("there is no architecture to strike: give one at least, e.g. gateway")
-    return list(dict.fromkeys(parse_architecture(one).label for one in architectures))
 
 
 def chosen_strikes(spec: Topology, only: Sequence[str], *, exhaustive: bool, own: bool) -> list[Strike]:
@@ -193,7 +186,7 @@ def count_runs(
     spec: Topology, architectures: Sequence[str | Architecture], chosen: Sequence[Strike], rollouts: Sequence[Rollout]
 ) -> tuple[int, float]:
     """How many runs a blast makes, those in which nothing happens too, and how many seconds they simulate."""
-    names = _labels(architectures)
+    names = labels_of(architectures)
     tasks = plan(spec, names, chosen, rollouts)
     settings = settings_of(
         spec, engine="compiled", seed=None, replications=1, duration_s=None, warmup_s=begins_s(spec), jobs=1
@@ -206,7 +199,7 @@ def _baking_s(spec: Topology, architecture: str, rollout: Rollout) -> float:
     """How long a rollout takes until it is everywhere, at most."""
     if rollout.by == "all":
         return 0.0
-    tenants, cells = len({stream.tenant for stream in spec.traffic}), parse_architecture(architecture).cells
+    tenants, cells = len(spec.senders), parse_architecture(architecture).cells
     groups = {
         "share": len(rollout.steps) * rollout.batch,
         "zone": len(spec.nodes.zones),
@@ -403,6 +396,5 @@ def _cells(planes: _Planes, tasks: Sequence[_Task], found: dict[object, _Found])
 
 
 def _no_harm(spec: Topology) -> Harm:
-    tenants = sorted({stream.tenant for stream in spec.traffic})
-    nothing = dict.fromkeys(tenants, 0.0)
+    nothing = dict.fromkeys(spec.senders, 0.0)
     return Harm(0.0, nothing, nothing, (), (), nothing, None, None, 0.0, 0.0)

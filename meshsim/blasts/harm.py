@@ -38,7 +38,7 @@ class Beyond:
 
 def beyond_objective(topology: Topology, plane: Plane, record: Record) -> Beyond:
     """Count the requests of one run."""
-    tenants = tuple(sorted({stream.tenant for stream, _ in plane.entries}))
+    tenants = plane.senders
     shape = (len(tenants), BATCHES)
     requests, beyond = (np.zeros(shape, dtype=np.int64) for _ in range(2))
     for number, (stream, _) in enumerate(plane.entries):

@@ -107,7 +107,7 @@ class Blast:
     @property
     def tenants(self) -> tuple[str, ...]:
         """Everybody who may be harmed."""
-        return tuple(sorted({stream.tenant for stream in self.topology.traffic}))
+        return self.topology.senders
 
     def matrix(self, architecture: str, rollout: str | None = None) -> Mapping[str, Mapping[str, float]]:
         """Shared fate: by fault, by tenant, share of requests beyond objective that were not without it.

@@ -65,7 +65,7 @@ def strikes(topology: Topology, *, exhaustive: bool = False) -> list[Strike]:
     """
     services = sorted(topology.services) if exhaustive else _entries_by_rate(topology)[:1]
     versioned = services if exhaustive else _versioned(topology)[:1]
-    tenants = sorted({stream.tenant for stream in topology.traffic}) if exhaustive else _tenants_by_rate(topology)[:1]
+    tenants = topology.senders if exhaustive else _tenants_by_rate(topology)[:1]
     shared = sorted(topology.services) if exhaustive else _by_waiting(topology)[:1]
     pushes = [
         strike

@@ -13,7 +13,7 @@ import typer
 
 from meshsim.cli import options
 from meshsim.cli.options import Engine, Format, help_text, split_architectures
-from meshsim.cli.output import as_csv, as_json, as_markdown, write
+from meshsim.cli.output import as_csv, as_json, as_markdown, in_format, write
 from meshsim.cli.pictures import check_picture, save_picture, use_files_only
 from meshsim.cli.reading import read_topology
 from meshsim.cli.terminal import progress, say
@@ -121,7 +121,7 @@ def blast(
     flags = {"--all": everything, "--events": own, "--from-warm": from_warm}
     words = {"--arch": arch, "--rollout": rollout, "--only": only, "--set": overrides}
     found = replace(found, command=_command(topology, flags, words, engine, found.seed))
-    write(_text(found, output))
+    write(in_format(found, output, _markdown))
     if matrix is not None:
         save_picture(found.plot_matrix(), matrix)
         if not quiet:
@@ -179,14 +179,7 @@ def _plan(
     return "\n".join([counts, *(f"  {strike.name}" for strike in chosen)])
 
 
-def _text(found: Blast, output: Format) -> str:
-    if output is Format.JSON:
-        return as_json(found.to_dict())
-    if output is Format.CSV:
-        text: str = found.frame().to_csv(index=False, lineterminator="\n")
-        return text
-    if output is Format.TABLE:
-        return found.summary()
+def _markdown(found: Blast) -> str:
     from meshsim.blasts import report
 
     tables = [report.reach_rows(found), report.worst_rows(found, report.WORST)]

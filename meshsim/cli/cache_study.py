@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from meshsim.cli.objectives import conclude
 from meshsim.cli.options import Format
-from meshsim.cli.output import as_json, as_markdown, write
+from meshsim.cli.output import as_markdown, in_format, write
 from meshsim.cli.reading import read_topology, readable
 from meshsim.cli.simulation import Simulation
 from meshsim.cli.terminal import progress
@@ -57,7 +57,7 @@ def study_caches(
                 )
             else:
                 found = meshsim.cache_study(spec, architectures, progress=shown, **keywords)
-    write(_text(found, output))
+    write(in_format(found, output, _markdown))
     studies = [found] if isinstance(found, meshsim.CacheStudy) else found.studies
     results = [(_point(study, name), result) for study in studies for name, result in study.results.items()]
     conclude([result for _, result in results], {}, strict=strict, quiet=quiet, names=[where for where, _ in results])
@@ -66,15 +66,6 @@ def study_caches(
 def _point(study: CacheStudy, architecture: str) -> str:
     """An architecture, and where on the curve."""
     return " ".join([architecture, *(f"{axis}={value}" for axis, value in study.point.items())])
-
-
-def _text(found: CacheStudy | CacheCurve, output: Format) -> str:
-    if output is Format.JSON:
-        return as_json(found.to_dict())
-    if output is Format.CSV:
-        text: str = found.frame().to_csv(index=False, lineterminator="\n")
-        return text
-    return found.summary() if output is Format.TABLE else _markdown(found)
 
 
 def _markdown(found: CacheStudy | CacheCurve) -> str:

@@ -14,7 +14,7 @@ import typer
 
 from meshsim.cli import options
 from meshsim.cli.options import Engine, Format, help_text, split_architectures
-from meshsim.cli.output import as_json, as_markdown, write
+from meshsim.cli.output import as_markdown, in_format, write
 from meshsim.cli.pictures import check_picture, save_picture, use_files_only
 from meshsim.cli.reading import read_topology
 from meshsim.cli.simulation import check_duration
@@ -173,7 +173,7 @@ def cost(
         "--engine": [engine.value] if engine is not Engine.COMPILED else [],
     }
     found = replace(found, command=_command(topology, found, given, nat=nat))
-    write(_text(found, output))
+    write(in_format(found, output, _markdown))
     _write_files(found, chart, kind, file, quiet=quiet)
     _conclude(found, strict)
 
@@ -222,16 +222,6 @@ def _draw(found: Costs, kind: Kind) -> Axes:
     if kind is Kind.OBJECTIVE:
         return found.plot_objective()
     return found.plot_stacked(by="item" if kind is Kind.ITEMS else "tenant")
-
-
-def _text(found: Costs, output: Format) -> str:
-    if output is Format.JSON:
-        return as_json(found.to_dict())
-    if output is Format.CSV:
-        from meshsim.sweeps.export import as_csv_text
-
-        return as_csv_text(found.frame())
-    return found.summary() if output is Format.TABLE else _markdown(found)
 
 
 def _markdown(found: Costs) -> str:

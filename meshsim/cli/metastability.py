@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from meshsim.cli import options
+from meshsim.cli.durations import seconds
 from meshsim.cli.options import Engine, Format, help_text, split_architectures
-from meshsim.cli.output import as_json, as_markdown, write
+from meshsim.cli.output import as_markdown, in_format, write
 from meshsim.cli.pictures import check_picture, save_picture, use_files_only
 from meshsim.cli.reading import read_topology, readable
 from meshsim.cli.terminal import progress, say
@@ -109,7 +110,7 @@ def metastability(
     if chart is not None:
         check_picture("--chart", chart)
     loads, changes, counts = _loads(load), _policies(policy), _proxies(proxies)
-    for_s, recovery_s = _seconds("--for", for_), _seconds("--recovery", recovery)
+    for_s, recovery_s = seconds("--for", for_), seconds("--recovery", recovery)
 
     import meshsim
 
@@ -133,7 +134,7 @@ def metastability(
             progress=shown,
             quiet=quiet,
         )
-    write(_text(found, output))
+    write(in_format(found, output, _markdown))
     if chart is not None:
         use_files_only()
         save_picture(found.plot_map(), chart)
@@ -172,24 +173,6 @@ def _proxies(text: str | None) -> Mapping[str, Sequence[str]] | None:
     if not isinstance(axis, Axis):
         raise UsageError(f"--proxies {text}: a map has fixed values, e.g. {axis.path}=1,10,40")
     return {axis.path: axis.values}
-
-
-def _seconds(option: str, text: str) -> float:
-    from meshsim.units import UnitError, parse_duration_s
-
-    try:
-        return parse_duration_s(text)
-    except UnitError as error:
-        raise UsageError(f"{option} {text}: {error}" + (f"; {error.hint}" if error.hint else "")) from None
-
-
-def _text(found: Metastability, output: Format) -> str:
-    if output is Format.JSON:
-        return as_json(found.to_dict())
-    if output is Format.CSV:
-        text: str = found.frame().to_csv(index=False, lineterminator="\n")
-        return text
-    return found.summary() if output is Format.TABLE else _markdown(found)
 
 
 def _markdown(found: Metastability) -> str:

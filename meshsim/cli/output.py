@@ -6,8 +6,8 @@ import csv
 import io
 import json
 import sys
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from meshsim.cli.options import Format
 
@@ -38,6 +38,33 @@ def frame_as_csv(frame: pd.DataFrame) -> str:
     plain.loc[counts, "value"] = frame.loc[counts, "value"].map(lambda value: f"{value:.0f}")
     text: str = plain.to_csv(index=False, lineterminator="\n")
     return text
+
+
+class Study(Protocol):
+    """What can be told in every format."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give it as JSON's types."""
+
+    def frame(self) -> pd.DataFrame:
+        """Tidy table."""
+
+    def summary(self) -> str:
+        """One screen of text."""
+
+
+_Study = TypeVar("_Study", bound=Study)
+
+
+def in_format(found: _Study, output: Format, markdown: Callable[[_Study], str]) -> str:
+    """What a study found, as it was asked for; `markdown` makes that of it."""
+    if output is Format.JSON:
+        return as_json(found.to_dict())
+    if output is Format.CSV:
+        from meshsim.sweeps.export import as_csv_text
+
+        return as_csv_text(found.frame())
+    return found.summary() if output is Format.TABLE else markdown(found)
 
 
 def as_csv(header: Sequence[str], rows: Rows) -> str:

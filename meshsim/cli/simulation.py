@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from meshsim.cli.durations import seconds
 from meshsim.cli.options import Engine
 from meshsim.errors import UsageError
 
@@ -81,13 +82,7 @@ class Simulation:
 
 def check_duration(text: str, overrides: Sequence[str]) -> None:
     """Refuse a wrong --duration under its own name; within the topology it is one more override."""
-    from meshsim.units import UnitError, parse_duration_s
-
     if any(override.partition("=")[0].strip() == "run.duration" for override in overrides):
         raise UsageError(f"--duration {text} and --set run.duration say the same twice: leave one of them out")
-    try:
-        duration_s = parse_duration_s(text)
-    except UnitError as error:
-        raise UsageError(f"--duration {text}: {error}" + (f"; {error.hint}" if error.hint else "")) from None
-    if duration_s < SHORTEST_S:
+    if seconds("--duration", text) < SHORTEST_S:
         raise UsageError(f"--duration {text}: a run must last 1ms or longer; most need seconds, e.g. 20s")

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from meshsim.cli.durations import seconds
 from meshsim.cli.reading import read_source, shown_source
 from meshsim.cli.terminal import say
 from meshsim.errors import UsageError
@@ -79,7 +80,7 @@ def draw_sweep(kind: str, frame: pd.DataFrame, words: Mapping[str, str | None], 
         return cache_cost(frame, **look)
     if kind == "load":
         objective = words["objective"]
-        return load_curve(frame, objective_s=None if objective is None else _objective_s(objective), **look)
+        return load_curve(frame, objective_s=None if objective is None else seconds("--objective", objective), **look)
     value = _value(frame, words["value"] or "p99")
     if kind == "scatter":
         return sweep_scatter(frame, value, axes=[] if words["x"] is None else [words["x"]], **look)
@@ -150,12 +151,3 @@ def _only(frame: pd.DataFrame, architectures: Sequence[str]) -> pd.DataFrame:
         if name not in known:
             raise UsageError(f"--arch {name}: the sweep has {', '.join(map(str, known))}")
     return frame[frame["architecture"].isin(architectures)]
-
-
-def _objective_s(text: str) -> float:
-    from meshsim.units import UnitError, parse_duration_s
-
-    try:
-        return parse_duration_s(text)
-    except UnitError as error:
-        raise UsageError(f"--objective {text}: {error}" + (f"; {error.hint}" if error.hint else "")) from None

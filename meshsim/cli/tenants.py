@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from meshsim.cli import options
+from meshsim.cli.durations import seconds
 from meshsim.cli.options import Engine, Format, help_text, split_architectures
-from meshsim.cli.output import as_csv, as_json, as_markdown, write
+from meshsim.cli.output import as_csv, as_json, as_markdown, in_format, write
 from meshsim.cli.pictures import check_picture, save_picture, use_files_only
 from meshsim.cli.reading import read_topology, readable
 from meshsim.cli.simulation import check_duration
@@ -121,7 +122,7 @@ def tenants(
     changes = [*(overrides or ()), *([] if duration is None else [f"run.duration={duration}"])]
     isolations = _isolations(isolation)
     aggressors = [name.strip() for text in aggressor or () for name in text.split(",") if name.strip()]
-    budget_s = _budget_s(budget)
+    budget_s = seconds("--budget", budget)
 
     import meshsim
     from meshsim.simulate import DEFAULT_ARCHITECTURES
@@ -158,7 +159,7 @@ def tenants(
     words += _headroom_words(headroom, ceiling, budget)
     words += [] if duration is None else ["--duration", duration]
     found = replace(found, command=_command(topology, words, engine, found))
-    write(_text(found, output))
+    write(in_format(found, output, _markdown))
     if chart is not None:
         save_picture(found.plot_matrix(), chart)
         if not quiet:
@@ -177,15 +178,6 @@ def _isolations(texts: Sequence[str] | None) -> dict[str, Sequence[str]]:
     if "as written" in found:
         raise UsageError("--isolation 'as written': that is the name of the topology as it is; give another one")
     return found
-
-
-def _budget_s(text: str) -> float:
-    from meshsim.units import UnitError, parse_duration_s
-
-    try:
-        return parse_duration_s(text)
-    except UnitError as error:
-        raise UsageError(f"--budget {text}: {error}" + (f"; {error.hint}" if error.hint else "")) from None
 
 
 def _headroom_words(headroom: bool, ceiling: float, budget: str) -> list[str]:
@@ -241,15 +233,6 @@ def _plan(
 def _told(loads: object) -> list[str]:
     assert isinstance(loads, dict)
     return [f"{part}" for name, factor in loads.items() for part in (name, f"{factor:g}")] or ["everybody", "1"]
-
-
-def _text(found: Interference, output: Format) -> str:
-    if output is Format.JSON:
-        return as_json(found.to_dict())
-    if output is Format.CSV:
-        text: str = found.frame().to_csv(index=False, lineterminator="\n")
-        return text
-    return found.summary() if output is Format.TABLE else _markdown(found)
 
 
 def _markdown(found: Interference) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -107,7 +108,7 @@ def trace(
         "trace", topology, architectures, overrides or (), duration, seed, 1, None, same_policies, engine
     )
     spec = read_topology(topology, simulation.changes, quiet=quiet)
-    tenants = sorted({stream.tenant for stream in spec.traffic})
+    tenants = spec.senders
     _check(outcome, tenant, tenants)
     keywords = simulation.keywords(spec, 1, quiet=quiet)
 
@@ -123,7 +124,7 @@ def trace(
     write(_otlp(found) if output is TraceFormat.JSON else _table(result, found))
 
 
-def _check(outcome: str | None, tenant: str | None, tenants: list[str]) -> None:
+def _check(outcome: str | None, tenant: str | None, tenants: Sequence[str]) -> None:
     """Refuse wishes that nothing can meet before anything runs."""
     from meshsim.results.traces import outcomes_like
 

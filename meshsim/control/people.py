@@ -57,7 +57,7 @@ class _Monitoring:
         self.control = control
         self.spec = spec
         self.overlaps = overlaps
-        self.tenants = sorted({stream.tenant for stream, _ in control.plane.entries})
+        self.tenants = control.plane.senders
         self.begins()
 
     def begins(self) -> None:

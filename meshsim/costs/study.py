@@ -81,7 +81,7 @@ def cost(
     """
     started = time.perf_counter()
     spec = load(topology, overrides=overrides)
-    check_rule(rule, len({stream.tenant for stream in spec.traffic}))
+    check_rule(rule, len(spec.senders))
     hours = real_number(people_hours, "people_hours")
     if not 0.0 <= hours < 1e6:
         raise UsageError(f"people_hours are hours a month, 0 or more, not {people_hours}")

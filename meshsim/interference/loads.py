@@ -18,8 +18,9 @@ SILENT: Final = Arrivals(kind="trace", times_s=())
 
 def tenants_of(plane: Plane) -> dict[str, tuple[int, ...]]:
     """Numbers of each tenant's streams, tenants in the order of their names."""
-    names = sorted({stream.tenant for stream, _ in plane.entries})
-    return {name: tuple(i for i, (stream, _) in enumerate(plane.entries) if stream.tenant == name) for name in names}
+    return {
+        name: tuple(i for i, (stream, _) in enumerate(plane.entries) if stream.tenant == name) for name in plane.senders
+    }
 
 
 def with_loads(plane: Plane, factors: Mapping[str, float]) -> Plane:

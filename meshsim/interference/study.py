@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Final
 
-from meshsim.architectures import Architecture, lower, parse_architecture
+from meshsim.architectures import Architecture, labels_of, lower
 from meshsim.architectures.plane import Plane
 from meshsim.control import drive
 from meshsim.engines import EngineName
@@ -95,7 +95,7 @@ def tenants(
     """
     started = time.perf_counter()
     push, ceiling, budget_s = _checked(push, ceiling, budget_s)
-    labels = _labels(architectures)
+    labels = labels_of(architectures)
     variants = {AS_WRITTEN: (), **{name: tuple(changes) for name, changes in (isolations or {}).items()}}
     specs = {name: calm(load(topology, overrides=[*overrides, *changes])) for name, changes in variants.items()}
     first = specs[AS_WRITTEN]
@@ -159,12 +159,6 @@ def _checked(push: float, ceiling: float, budget_s: float) -> tuple[float, float
     return push, ceiling, budget_s
 
 
-def _labels(architectures: Sequence[str | Architecture]) -> list[str]:
-    if not architectures:
-        raise UsageError("there is no architecture: give one at least, e.g. gateway")
-    return list(dict.fromkeys(parse_architecture(one).label for one in architectures))
-
-
 def calm(spec: Topology) -> Topology:
     """Leave the events out."""
     return spec.model_copy(update={"events": ()})
@@ -178,7 +172,7 @@ def chosen(spec: Topology, aggressors: Sequence[str]) -> tuple[str, ...]:
     UsageError
         There are fewer than two tenants that send something, too many, or there is none of that name.
     """
-    names = sorted({stream.tenant for stream in spec.traffic})
+    names = spec.senders
     if len(names) < 2:
         raise UsageError(
             f"interference needs two tenants, and {spec.name} has traffic of {names[0] if names else 'nobody'} alone: "
@@ -189,7 +183,7 @@ def chosen(spec: Topology, aggressors: Sequence[str]) -> tuple[str, ...]:
     unknown = [name for name in aggressors if name not in names]
     if unknown:
         raise UsageError(f"there is no traffic of tenant '{unknown[0]}'; there is of {', '.join(names)}")
-    return tuple(name for name in names if name in aggressors) if aggressors else tuple(names)
+    return tuple(name for name in names if name in aggressors) if aggressors else names
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from meshsim.model.policy_advice import Warnings, about
 from meshsim.model.read.cursor import Reading
 from meshsim.model.read.services import MAX_REPLICAS
 from meshsim.model.steps import Call
-from meshsim.model.topology import Topology, Version
+from meshsim.model.topology import Mesh, Topology, Version
 from meshsim.units import format_bytes, format_duration
 
 MAX_REQUESTS = 1e9  # of one run: beyond it, simulating takes hours and more
@@ -19,12 +19,24 @@ MAX_PEAKS = 16  # instants at which the load is computed
 _REQUESTS_PER_S = 100_000  # that the faster engine simulates, in order of magnitude
 _FULL = 1.0
 _SILENT = 0.1  # share of a run without requests of a trace of keys that is told (assumed)
+_SERVED = {"fair": "shared fairly", "priority": "served by priority"}
 _MORE = 1.05  # than a trace has, on average: a random number of requests is no mistake (assumed)
 
 
 def advise(topology: Topology, reading: Reading) -> None:
     """Give all warnings about a topology without errors."""
-    own = (_load, _unused, _idle_tenants, _timeouts, _traces, _repeated_traces, _ended_traces, _requests, _nodes)
+    own = (
+        _load,
+        _unused,
+        _idle_tenants,
+        _idle_shares,
+        _timeouts,
+        _traces,
+        _repeated_traces,
+        _ended_traces,
+        _requests,
+        _nodes,
+    )
     for warn in (*own, *policy_advice.WARNINGS, *cache_advice.WARNINGS):
         for code, message, hint, path in warn(topology, reading):
             reading.report.warning(code, message, hint, reading.mark(path), path)
@@ -189,6 +201,19 @@ def _idle_tenants(topology: Topology, reading: Reading) -> Warnings:
         if name not in busy:
             hint = f"add an entry with tenant: {name} to traffic, or remove the tenant"
             yield "M206", f"tenant '{name}' sends no traffic", hint, f"tenants.{name}"
+
+
+def _idle_shares(topology: Topology, reading: Reading) -> Warnings:
+    """Warn of weights and priorities that no line looks at."""
+    services = topology.services.values()
+    words = {word for one in services for word in (one.discipline, one.line)}
+    words |= {getattr(topology.mesh, kind).discipline for kind in Mesh.model_fields}
+    for name, tenant in topology.tenants.items():
+        for field, default, word in (("weight", 1.0, "fair"), ("priority", 0, "priority")):
+            if getattr(tenant, field) != default and word not in words:
+                message = f"the {field} of tenant '{name}' has no effect: nothing is {_SERVED[word]}"
+                hint = f"write discipline: {word} into a service or a proxy, or line: {word} before slots"
+                yield "M230", message, hint, f"tenants.{name}.{field}"
 
 
 # -- timeouts ----------------------------------------------------------------------------------------------------

@@ -387,6 +387,13 @@ CODES: dict[str, Code] = {
         "arrivals: {trace: {keys: item}}   # the last at 296s, and run.duration is 1000s",
         "run: {duration: 297s}",
     ),
+    "M230": Code(
+        "A weight or a priority that nothing looks at",
+        "Tenants have shares where a CPU or a line for slots is `fair`, and precedence where it is by `priority`. "
+        "Everywhere else it does not matter whose a request is.",
+        "tenants: {maps: {weight: 3}}   # and no discipline or line is fair",
+        "services: {store: {discipline: fair, …}}",
+    ),
 }  # fmt: skip
 
 

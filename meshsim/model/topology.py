@@ -137,6 +137,11 @@ class Topology(_Frozen):
     origins: dict[str, str] = {}  # dotted path -> 'file:line', for messages; no part of the digest
 
     @property
+    def senders(self) -> tuple[str, ...]:
+        """Tenants with traffic, by name."""
+        return tuple(sorted({stream.tenant for stream in self.traffic}))
+
+    @property
     def digest(self) -> str:
         """Sha256 of the canonical JSON: `name` (a label) and `origins` (places in files) are no part of it.
 

@@ -259,8 +259,7 @@ def propagation(sampled: Sampled, *, start_s: float | None = None, end_s: float 
     share = facts.requests.size / sampled.arrived
     tenants = np.array([stream.tenant for stream, _ in sampled.plane.entries])[facts.requests["stream"]]
     by_tenant = {
-        name: _summed(sampled.plane, facts, window & (tenants == name), share, {})
-        for name in sorted({stream.tenant for stream, _ in sampled.plane.entries})
+        name: _summed(sampled.plane, facts, window & (tenants == name), share, {}) for name in sampled.plane.senders
     }
     return _summed(sampled.plane, facts, window, share, by_tenant)
 

@@ -383,7 +383,7 @@ def build(topology: Topology, plane: Plane, records: Sequence[Record], cut: int,
                 _objectives(topology, name, origin.objectives),
                 level=level,
             )
-            for name in sorted({stream.tenant for stream in streams})
+            for name in plane.senders
         },
         by_service=services,
         applications=totals(plane, measured, "app", level=level),

@@ -74,6 +74,8 @@ def incident_line(timeline: Timeline) -> str:
     found = timeline.incident
     if found is None:
         return ""
+    if found.bad_from_s is None:
+        return f"incident: {_errors(found, timeline.total.error_minutes).removeprefix('errors: ')}"
     return f"incident: {percent(found.worst_error_share)} failed at worst, {_took('recovered', found, found.recovered)}"
 
 

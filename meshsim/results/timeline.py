@@ -272,10 +272,7 @@ def timeline(plane: Plane, records: Sequence[Record], cut: int, *, level: float 
     """
     edges_s: Floats = np.arange(BATCHES + 1) * records[0].duration_ns / BATCHES / 1e9
     streams = [stream for stream, _ in plane.entries]
-    rows = {
-        name: [number for number, stream in enumerate(streams) if stream.tenant == name]
-        for name in sorted({stream.tenant for stream in streams})
-    }
+    rows = {name: [number for number, stream in enumerate(streams) if stream.tenant == name] for name in plane.senders}
     runs = [record.happenings for record in records]
     counts = np.stack([record.counts.sum(axis=0) for record in records])
     good = counts[..., [OK, DEGRADED]].sum(axis=2)

@@ -52,8 +52,10 @@ def test_what_did_not_come_about_is_said(shell, incident) -> None:
 
 def test_a_fault_that_nobody_notices(shell, incident) -> None:
     share = "events.down.fault.dependency_down.share=0.01%"
-    (*_, line) = _section(shell("run", incident, "--set", share, "--replications", "1").stdout)
+    answer = shell("run", incident, "--set", share, "--replications", "1")
+    (*_, line) = _section(answer.stdout)
     assert "never 1 % fewer good answers than before; not detected until the end" in line
+    assert "\nincident: 0 % at worst, never 1 % fewer good answers than before\n" in answer.stdout
 
 
 def test_many_happenings_are_counted(shell, incident) -> None:

@@ -232,7 +232,7 @@ def in_scope_of(spec: dict[str, Any], fields: dict[str, Any], architecture: Any)
         ({"fault": {"expired_certificate": {"to": "b"}}}, set()),  # of what it says of b, nothing is of calls to a
         ({"fault": {"crash_on_load": {}}}, set()),
         ({"fault": {"slow_filter": {}}}, set()),
-        ({"set": {"mesh.sidecar.threads": 3}}, set()),
+        ({"set": {"mesh.sidecar.tls_handshake": "3us"}}, set()),
     ],
 )
 def test_what_is_about_calls_to_a_service_is_known_to_the_sidecars_of_its_callers(

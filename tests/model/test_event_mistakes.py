@@ -169,6 +169,10 @@ IN_PUSHES = [
     ("M127", "{scope: §tenant/web, set: {policies.geo.timeout: 5ms}}", "match"),
     ("M127", "{match: §{tenant: web}, fault: {crash_on_load: {}}}", "remove the tenant"),
     ("M127", "{match: §{tenant: web}, fault: {cache_key: {key: item}}}", "remove the tenant"),
+    ("M127", "{§set: {mesh.gateway.cpu: 100m}}", "write cpu into mesh"),
+    ("M127", "{§set: {mesh.sidecar.bulkhead: 3}}", "write bulkhead into mesh"),
+    ("M127", "{§set: {mesh.gateway.memory: 1GiB}}", "write memory into mesh"),
+    ("M127", "{§set: {mesh.gateway.cache.capacity: 3}}", "its only, or its key"),
 ]
 
 # (code, what stands at the top level, part of the hint)

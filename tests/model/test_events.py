@@ -163,7 +163,8 @@ def test_what_is_set_is_read_with_the_rest(whole: Topology) -> None:
 @pytest.mark.parametrize(
     "changes",
     ["policies.geo.timeout: 5ms", "routes.all: {name: all, to: reviews, split: {v1: 1, v2: '50%'}}",
-     "mesh.gateway.cache.capacity: 64, mesh.sidecar.threads: 2", "policies: [{name: a, panic: 0%, in_app: on}]",
+     "mesh.gateway.cpu_per_request: 64us, mesh.sidecar.tls_handshake: 2us",
+     "policies: [{name: a, panic: 0%, in_app: on}]",
      "policies.geo: null", "mesh.gateway.profile: zero, policies.geo.circuit_breaker: {max_requests: 1}"],
 )  # fmt: skip
 def test_set_does_what_the_command_line_does(changes: str, tmp_path: Path) -> None:

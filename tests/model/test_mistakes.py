@@ -158,6 +158,8 @@ WARNINGS = [
     ("M205", "  - {name: put, entry: cart.put, arrivals: {poisson: 1/s}}\n", "", "traffic"),
     ("M206", "{web: {}}\ntraffic:\n  - {name: web,",
      "{web: {}, §app: {}}\ntraffic:\n  - {name: web, tenant: web,", "app"),
+    ("M230", "{web: {}}", "{web: {weight: §3}}", "discipline: fair"),
+    ("M230", "{web: {}}", "{web: {priority: §1}}", "line: priority"),
     ("M208", REPLICAS, "    §replicas: 2\n    versions: {v1: {}, v2: {}}\n", "2 of its own"),
     ("M203", END, "run: {duration: 30s, warmup: 0s, load: 4.5}\n", "it fits from 3 replicas"),
     ("M203", "    replicas: 2\n", "    concurrency: 1\n    queue: 9\n    replicas: 2\n", ""),

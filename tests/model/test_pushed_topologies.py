@@ -312,7 +312,11 @@ def test_pushes_that_set_something_add_up() -> None:
         "routes": [{"name": "r", "to": "a", "fault": {"abort": {"as": 503, "share": "1%"}}}],
         "run": {"warmup": "1s", "duration": "20s"},
         "events": [
-            {"name": "one", "at": "2s", "push": {"set": {"policies.a.timeout": "5ms", "mesh.gateway.threads": 3}}},
+            {
+                "name": "one",
+                "at": "2s",
+                "push": {"set": {"policies.a.timeout": "5ms", "mesh.gateway.tls_handshake": "3us"}},
+            },
             {"name": "two", "at": "3s", "push": {"set": {"policies.b.timeout": "7ms", "routes.r": None}}},
             {"name": "three", "at": "4s", "push": {"fault": {"expired_certificate": {"to": "b"}}}},
         ],
@@ -322,6 +326,6 @@ def test_pushes_that_set_something_add_up() -> None:
     for number, topology in enumerate(found, 1):
         timeouts = {policy.name: policy.timeout_s for policy in topology.policies}
         assert timeouts == {"a": 0.005 if number & 1 else 1.0, "b": 0.007 if number & 2 else 1.0}
-        assert topology.mesh.gateway.threads == (3 if number & 1 else None)
+        assert topology.mesh.gateway.tls_handshake_s == (3e-6 if number & 1 else None)
         routes = [route.name for route in topology.routes]
         assert routes == (["fault:three"] if number & 4 else []) + ([] if number & 2 else ["r"])

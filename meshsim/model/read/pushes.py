@@ -11,7 +11,7 @@ from meshsim.model import faults
 from meshsim.model.distributions import constant
 from meshsim.model.faults import FILTERS, OF_POLICIES, PUSH_FAULTS, ROUTED, TEMPLATES, Push, PushFault, Scope
 from meshsim.model.policies import Policy, Route
-from meshsim.model.proxies import Mesh
+from meshsim.model.proxies import Mesh, ProxyConfig
 from meshsim.model.read import keys, quantities
 from meshsim.model.read.caches import read_key
 from meshsim.model.read.cursor import Cursor
@@ -69,7 +69,7 @@ def read_push(name: str, at: Cursor, topology: Topology, read_changed: ReadChang
     texts = tuple((path, _text(node)) for path, node, _ in changes)
     changed = read_changed(changes, found["set"])
     if changed is not None:
-        _check_new_caches(changed[2], topology.mesh, found["set"])
+        _check_mesh(changed[2], topology.mesh, found["set"])
     return push.model_copy(update={"set": texts, "changed": changed})
 
 
@@ -273,9 +273,25 @@ def _check_caches(push: Push, at: Cursor, topology: Topology) -> None:
         at.error("M120", "cache_key has no meaning: none of these proxies has a cache", hint, at.key_mark)
 
 
-def _check_new_caches(changed: Mesh, before: Mesh, at: Cursor) -> None:
-    """Report a cache where there was none: its memory is there from a proxy's start on, or not at all."""
-    for name in ("gateway", "sidecar", "waypoint"):
-        if getattr(changed, name).cache is not None and getattr(before, name).cache is None:
-            hint = f"give the {name} its cache in mesh, and push what it is for: its only, or its key"
-            at.error("M127", f"a push cannot give a {name} a cache", hint, at.key_mark)
+#: What a proxy has from its start on, by field of `ProxyConfig`: no push changes it.
+_FROM_THE_START = {
+    **{field: field.removesuffix("_bytes") for field in ProxyConfig.model_fields if field.startswith("memory_")},
+    **{field: field for field in ("replicas", "cpu", "threads", "load_balancer", "discipline", "bulkhead", "knows")},
+}
+
+
+def _check_mesh(changed: Mesh, before: Mesh, at: Cursor) -> None:
+    """Report what is set and would do nothing: what proxies have from their start on, their caches' memory too."""
+    for kind in Mesh.model_fields:
+        new, old = getattr(changed, kind), getattr(before, kind)
+        for field, key in _FROM_THE_START.items():
+            if getattr(new, field) != getattr(old, field):
+                message = f"a push cannot change {key} of a {kind}, which it has from its start on"
+                hint = f"write {key} into mesh: a push changes what a {kind} does with requests"
+                at.error("M127", message, hint, at.key_mark)
+        if new.cache is not None and old.cache is None:
+            hint = f"give the {kind} its cache in mesh, and push what it is for: its only, or its key"
+            at.error("M127", f"a push cannot give a {kind} a cache", hint, at.key_mark)
+        elif new.cache is not None and old.cache is not None and new.cache.cache != old.cache.cache:
+            hint = "a push changes what a cache is for: its only, or its key"
+            at.error("M127", f"a push cannot change how the cache of a {kind} works", hint, at.key_mark)
