@@ -35,7 +35,7 @@ def interference_heatmap(cells: pd.DataFrame, ax: Axes | None = None, **look: Un
 
     Cells have the ratio of the victim's p99 with the aggressor over that without it, and its interval; below, how many
     more percent of its requests had no good answer, where that is sure. Hatched cells show no difference that can be
-    told: their interval includes 1. Plain ones were not touched at all. Harmed victims have a frame.
+    told: their interval includes 1, or is not known. Plain ones were not touched at all. Harmed victims have a frame.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ def _below(row: dict[Any, Any]) -> list[str]:
     lines = ["± ?" if unknown else f"{number(low)}–{number(high)}"]
     shed, least, most = (row[name] for name in _SHED)
     if least > 0.0 or most < 0.0:  # neither where it is not known
-        lines.append(f"{100 * shed:+.3g} % shed")
+        lines.append(f"{100 * shed:+.3g} pp shed")
     if "with" in row["unstable"]:
         lines.append("unstable")
     return lines
@@ -164,7 +164,7 @@ def _label(found: Canvas, norm: LogNorm, panels: list[Axes], across: int) -> Non
     )
     handles = [
         Patch(fc="none", ec=found.theme.ink, lw=2.0, label="harmed"),
-        Patch(fc="none", ec=found.theme.muted, hatch="////", lw=0, label="interval includes 1"),
+        Patch(fc="none", ec=found.theme.muted, hatch="////", lw=0, label="no difference that can be told"),
         Patch(fc=found.theme.grid, label="untouched"),
     ]
     found.part.legend(handles=handles, loc="outside upper right", ncols=3, fontsize=7)

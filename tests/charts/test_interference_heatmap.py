@@ -41,7 +41,7 @@ def test_every_pair_has_its_numbers() -> None:
     assert [text.get_text() for text in panels[0].get_yticklabels()] == ["a", "b", "c"]
     for panel in panels:
         told = {text.get_text() for text in panel.texts if text.get_gid() == "number"}
-        assert told == {"2.50\n2.20–2.90\n+6.1 % shed", "1.02\n0.970–1.08", "1\nuntouched", "0.800\n0.700–0.900"}
+        assert told == {"2.50\n2.20–2.90\n+6.1 pp shed", "1.02\n0.970–1.08", "1\nuntouched", "0.800\n0.700–0.900"}
         places = {patch.get_gid(): (patch.get_x(), patch.get_y()) for patch in panel.patches}
         assert places["harmed"] == (1, 0) and places["untouched"] == (2, 0) and places["better"] == (0, 2)
 
