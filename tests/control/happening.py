@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from unittest.mock import patch
 
+import numpy as np
 from builders import assert_same
 
 import meshsim as ms
@@ -153,3 +154,35 @@ def _noted() -> Iterator[list[tuple[int, str, tuple[Any, ...]]]]:
         for name in ACTS:
             stack.enter_context(patch.object(Control, name, noted(name)))
         yield acts
+
+
+#: People who never look within a run.
+BLIND = {"people": {"monitoring": "99s"}}
+
+
+def arrivals(found: Any) -> list[float]:
+    return [float(row["arrival_ns"]) / 1e9 for row in found.record.requests]
+
+
+def behind_gateway(*times_s: float, gateways: int = 1, **more: Any) -> dict[str, Any]:
+    gateway = {"profile": "zero", "replicas": gateways, **more.pop("gateway", {})}
+    return case(*times_s, **more) | BLIND | {"mesh": {"gateway": gateway, "sidecar": {"profile": "zero"}}}
+
+
+def constant(per_s: int, duration: str) -> dict[str, Any]:
+    spec = case(stream={"arrivals": {"constant": f"{per_s}/s"}})
+    return spec | {"run": {"warmup": "0s", "duration": duration}}
+
+
+def counts(found: Any, *edges_s: float) -> list[int]:
+    return [int(n) for n in np.histogram(arrivals(found), bins=edges_s)[0]]
+
+
+def tenants_x_and_y(of_x: list[float], of_y: list[float], **more: Any) -> dict[str, Any]:
+    spec = behind_gateway(**more) | {"tenants": {"x": {}, "y": {}}}
+    stream = spec["traffic"][0]
+    spec["traffic"] = [
+        {**stream, "name": t, "tenant": t, "arrivals": {"trace": {"times": [f"{one:.9f}s" for one in when]}}}
+        for t, when in (("x", of_x), ("y", of_y))
+    ]
+    return spec
