@@ -41,6 +41,10 @@ BYTES = {
     **{unit: Fraction(1024**power) for power, unit in enumerate(("Ki", "Mi", "Gi", "Ti"), 1)},
 }
 RATES = {f"/{unit}": 1 / DURATIONS[unit] for unit in ("s", "m", "h", "d")}
+BANDWIDTHS = {  # bytes per second
+    **{f"{unit}/s": factor for unit, factor in BYTES.items() if unit.endswith("B")},
+    **{f"{unit}bit/s": Fraction(1000**power, 8) for power, unit in enumerate(("", "k", "M", "G", "T"))},
+}
 CORES = {"": Fraction(1), "m": Fraction(1, 1000)}
 SHARES = {"": Fraction(1), "%": Fraction(1, 100)}
 _WORDS = {  # spellings of other tools and of prose -> ours
@@ -50,6 +54,7 @@ _WORDS = {  # spellings of other tools and of prose -> ours
     **dict.fromkeys(("day", "days"), "d"),
     **dict.fromkeys(("byte", "bytes"), "B"),
     **dict.fromkeys(("rps", "qps", "hz", "req/s"), "/s"),
+    **{f"{power.lower()}{rest}": f"{power}bit/s" for power in "kMG" for rest in ("b/s", "bps", "bit")},
 }
 _CURRENCIES = {"$": "USD", "€": "EUR", "£": "GBP"}
 _PER = {  # what a price is for -> (base unit, factor to one of it)
@@ -184,6 +189,29 @@ def format_rate(per_s: float) -> str:
     '1200/s'
     """
     return _spelling(per_s, ("/s",), RATES, parse_rate_per_s, least=0.0) or f"{per_s!r}/s"
+
+
+def parse_bandwidth_bytes_per_s(text: str) -> float:
+    """Bytes per second of ``1Gbit/s`` or ``125MB/s``.
+
+    Examples
+    --------
+    >>> parse_bandwidth_bytes_per_s("1Gbit/s"), parse_bandwidth_bytes_per_s("125MB/s")
+    (125000000.0, 125000000.0)
+    """
+    return _number(text, BANDWIDTHS, "a bandwidth", lambda number: f"{number}Gbit/s or {number}MB/s")
+
+
+def format_bandwidth(bytes_per_s: float) -> str:
+    """A bandwidth in bits, as `parse_bandwidth_bytes_per_s` reads it back exactly.
+
+    Examples
+    --------
+    >>> format_bandwidth(1.25e8)
+    '1Gbit/s'
+    """
+    units = ("Tbit/s", "Gbit/s", "Mbit/s", "kbit/s", "bit/s")
+    return _spelling(bytes_per_s, units, BANDWIDTHS, parse_bandwidth_bytes_per_s) or f"{bytes_per_s!r}B/s"
 
 
 def parse_share(text: str) -> float:

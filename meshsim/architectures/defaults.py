@@ -146,6 +146,7 @@ def cluster(
         budget_share=budget.share if budget else None,
         budget_floor=(BUDGET_FLOOR if budget.floor is None else budget.floor) if budget else 0,
         outlier=_outlier(outlier) if isinstance(outlier, Outlier) else None,
+        per_tenant=limits is not None and limits.per_tenant,
     )
 
 

@@ -26,7 +26,7 @@ from meshsim.architectures.plane import (
 )
 from meshsim.architectures.walk import Message, calls_in, chain_of
 from meshsim.model.steps import Fail, Wait
-from meshsim.units import format_duration
+from meshsim.units import format_bandwidth, format_bytes, format_duration
 
 _WIDTH = 100
 _INDENT = " " * 46  # of what follows the target of a message
@@ -129,6 +129,9 @@ def _queue_text(service: PlaneService) -> str:
     held += "" if service.line == "fifo" else f" ({service.line} line)"
     queue = "" if service.queue is None else f" + {service.queue} queued"
     apart = f", {service.bulkhead} of a tenant at most" if service.bulkhead is not None else ""
+    apart += f", {format_bytes(service.buffers_bytes)} of buffers" if service.buffers_bytes is not None else ""
+    if service.bandwidth_bytes_per_s is not None:
+        apart += f", sends {format_bandwidth(service.bandwidth_bytes_per_s)}"
     return f"{service.discipline}{threads}{held}{queue}{apart}"
 
 
@@ -238,6 +241,7 @@ def _policies(hop: Hop) -> str:
         "hedges" if trying.hedge else "",
         "zone aware" if cluster.zone_aware else "",
         *(f"{name} {limit}" for name in _BREAKERS if (limit := getattr(cluster, name)) is not None),
+        "each tenant apart" if cluster.per_tenant else "",
         f"retry budget {cluster.budget_share:.0%}" if cluster.budget_share is not None else "",
         f"ejects up to {cluster.outlier.max_ejected:.3g} of them" if cluster.outlier is not None else "",
         f"panic below {cluster.panic:.3g}" if cluster.outlier is not None and cluster.panic else "",

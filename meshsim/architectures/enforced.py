@@ -45,6 +45,8 @@ class Cluster:
         Circuit breakers; None: no limit.
     budget_share, budget_floor
         Retry budget, in the place of `max_retries`; None: no budget.
+    per_tenant
+        Connections, limits, budget and ejections are of each tenant.
     """
 
     balancer: BalancerKind
@@ -60,6 +62,7 @@ class Cluster:
     budget_share: float | None = None
     budget_floor: int = 0
     outlier: OutlierRule | None = None
+    per_tenant: bool = False
 
     @property
     def is_tracked(self) -> bool:

@@ -181,6 +181,8 @@ class _Lowering:
             discipline=service.discipline,
             line=service.line,
             bulkhead=service.bulkhead,
+            buffers_bytes=service.buffers_bytes,
+            bandwidth_bytes_per_s=service.bandwidth_bytes_per_s,
             threads=1,
             concurrency=service.concurrency,
             queue=service.queue,

@@ -265,6 +265,10 @@ class PlaneService:
         Who of those that wait for a slot is next.
     bulkhead
         Messages of one tenant that a replica has at once; None: no limit.
+    buffers_bytes
+        Bytes of requests and answers that a replica holds at once; None: no limit.
+    bandwidth_bytes_per_s
+        At which a replica sends what leaves its pod; None: no limit.
     """
 
     name: str
@@ -289,6 +293,8 @@ class PlaneService:
     is_scoped: bool = False
     line: Line = "fifo"
     bulkhead: int | None = None
+    buffers_bytes: int | None = None
+    bandwidth_bytes_per_s: float | None = None
 
     @property
     def cores(self) -> float:

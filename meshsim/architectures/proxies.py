@@ -42,6 +42,8 @@ class ProxySettings:
     is_scoped: bool
     discipline: Line
     bulkhead: int | None
+    buffers_bytes: int | None
+    bandwidth_bytes_per_s: float | None
 
     def steps(self, inner: tuple[PlaneStep, ...]) -> tuple[PlaneStep, ...]:
         """Work, do what there is to do with the request, work on the answer."""
@@ -85,6 +87,8 @@ def proxy_settings(config: ProxyConfig, kind: ProxyKind) -> ProxySettings:
         is_scoped=config.knows == "called",
         discipline=config.discipline,
         bulkhead=config.bulkhead,
+        buffers_bytes=config.buffers_bytes,
+        bandwidth_bytes_per_s=config.bandwidth_bytes_per_s,
     )
 
 
@@ -110,6 +114,8 @@ def proxy_service(
         split=None,
         discipline=settings.discipline,
         bulkhead=settings.bulkhead,
+        buffers_bytes=settings.buffers_bytes,
+        bandwidth_bytes_per_s=settings.bandwidth_bytes_per_s,
         threads=settings.threads,
         concurrency=None,
         queue=None,

@@ -197,6 +197,8 @@ class _Packer:
                 discipline=_DISCIPLINES[service.discipline],
                 line=_DISCIPLINES[service.line],
                 bulkhead=-1 if service.bulkhead is None else service.bulkhead,
+                buffers=-1 if service.buffers_bytes is None else service.buffers_bytes,
+                ns_per_byte=0.0 if service.bandwidth_bytes_per_s is None else _NS / service.bandwidth_bytes_per_s,
                 threads=threads,
                 concurrency=-1 if service.concurrency is None else service.concurrency,
                 queue=-1 if service.queue is None else service.queue,

@@ -137,6 +137,7 @@ class PolicyRows:
         callers = len(self.by_name[caller].replicas) if caller else 1
         cursors, counts = callers * len(among.versions), callers * len(among.replicas)
         tracked = cluster.is_tracked
+        apart = len(self.plane.tenants) if cluster.per_tenant else 1
         is_hashed = cluster.hash_on in self.dimensions and cluster.balancer in ("ring_hash", "maglev")
         is_weighted = _is_weighted(among, cluster, split)
         number = self.views.add(
@@ -154,6 +155,7 @@ class PolicyRows:
             zone_aware=int(cluster.zone_aware),
             panic=cluster.panic,
             tracked=int(tracked),
+            apart=apart,
             first_host=self.hosts,
             first_group=self.groups,
             max_connections=_limit(cluster.max_connections),
@@ -167,8 +169,8 @@ class PolicyRows:
         self.cursors += cursors
         self.counts += counts
         self.dues += counts + callers if is_weighted else 0
-        self.hosts += counts if tracked else 0
-        self.groups += cursors if tracked else 0
+        self.hosts += counts * apart if tracked else 0
+        self.groups += cursors * apart if tracked else 0
         return number
 
     def _rings(self, among: PlaneService, cluster: Cluster) -> int:

@@ -150,6 +150,8 @@ SERVICES = np.dtype(
         ("discipline", "i4"),
         ("line", "i4"),  # who of those that wait for a slot is next: FIFO, FAIR or PRIORITY
         ("bulkhead", "i4"),  # messages of one tenant that a replica has at once; -1: no limit
+        ("buffers", "i8"),  # bytes of messages and their answers that a replica holds at once; -1: no limit
+        ("ns_per_byte", "f8"),  # how long its link takes to send one; 0: no time
         ("threads", "i4"),  # CPU queues of a replica; 0: no work ever waits
         ("concurrency", "i4"),  # -1: no limit
         ("queue", "i4"),  # -1: unbounded
@@ -193,6 +195,7 @@ VIEWS = np.dtype(
         ("zone_aware", "i1"),
         ("panic", "f8"),
         ("tracked", "i1"),  # there are hosts and groups; their rows count on from the next two as cursors and counts do
+        ("apart", "i4"),  # for how many tenants each caller has a group and hosts of their own; 1: for all together
         ("first_host", "i4"),
         ("first_group", "i4"),
         ("max_connections", "i8"),  # of here on: -1: no limit

@@ -57,6 +57,9 @@ SERVICE_COUNTERS = np.dtype(
         ("working_ns", "i8"),  # the same of those that are up and whose CPU does not stand still
         ("bytes_in", "i8"),
         ("bytes_out", "i8"),
+        ("sent", "i8"),  # messages that a replica sent over a link of limited bandwidth
+        ("link_ns", "i8"),  # how long they took there
+        ("link_wait_ns", "i8"),  # and how long they waited for those before them
         # as an enforcer of policies:
         ("retries", "i8"),  # tries after the first
         ("retries_refused", "i8"),  # by a circuit breaker or a budget

@@ -75,12 +75,13 @@ class Retries(_Frozen):
 
 
 class CircuitBreaker(_Frozen):
-    """Limits of one caller for one upstream; None inside: no limit is written."""
+    """Limits of one caller for one upstream, or for each tenant there; None inside: no limit is written."""
 
     max_connections: int | None = None
     max_pending: int | None = None
     max_requests: int | None = None
     max_retries: int | None = None
+    per_tenant: bool = False
 
 
 class Outlier(_Frozen):

@@ -55,6 +55,8 @@ class ProxyConfig(_Frozen):
     filters: tuple[Filter, ...] = ()  # what pushes have put there
     discipline: Line = "fifo"  # of each thread: who is next
     bulkhead: int | None = None  # requests of one tenant that an instance has at once; None: no limit
+    buffers_bytes: int | None = None  # of requests and answers that an instance holds at once; None: no limit
+    bandwidth_bytes_per_s: float | None = None  # at which an instance sends; None: no limit
     knows: Literal["all", "called"] = "all"  # of a sidecar: all services, or those that its service calls
 
 

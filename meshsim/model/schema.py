@@ -80,6 +80,7 @@ def _quantities() -> Schema:
         "duration": _unit("ns|us|µs|μs|ms|s|m|h|d", "250ms"),
         "size": _unit("B|[kK]B?|[MGT]B?|[KMGT]iB?", "64MiB"),
         "rate": _unit("/[smhd]", "1200/s"),
+        "bandwidth": _unit("([kKMGT]i?B|B|[kMGT]?bit)/s", "1Gbit/s"),
         "cores": {**bare_or, "pattern": f"{_NUMBER}m?\\s*$", "minimum": 0, "examples": [2, "250m"]},
         "share": {**bare_or, "pattern": f"{_NUMBER}%?\\s*$", "minimum": 0, "maximum": 1, "examples": ["5%", 0.05]},
         "weight": {**bare_or, "pattern": f"{_NUMBER}%?\\s*$", "minimum": 0, "examples": [90, "90%"]},
@@ -209,6 +210,8 @@ def _platform() -> Schema:
         **{key: size for key in keys.PROXY if key.startswith("memory_")},
         "discipline": {"enum": [*keys.LINES], "description": "of each thread: who is next; fifo if absent"},
         "bulkhead": integer(1, "requests of one tenant that an instance has at once; no limit if absent"),
+        "buffers": ref("size", "of requests and answers that an instance holds at once; no limit if absent"),
+        "bandwidth": ref("bandwidth", "at which an instance sends; no limit if absent"),
     }
     found = {}
     for kind in ("gateway", "sidecar", "ztunnel", "waypoint"):
@@ -246,6 +249,8 @@ def _service() -> Schema:
         "discipline": {"enum": [*keys.DISCIPLINES], "description": "of the CPU"},
         "line": {"enum": [*keys.LINES], "description": "who of those that wait for a slot is next; fifo if absent"},
         "bulkhead": integer(1, "requests of one tenant that a replica has at once; no limit if absent"),
+        "buffers": ref("size", "of requests and answers that a replica holds at once; no limit if absent"),
+        "bandwidth": ref("bandwidth", "at which a replica sends; no limit if absent"),
         "connections": ref("connections"),
         "caches": map_of(ref("cache"), "what steps look into, by name"),
         "versions": map_of(object_of(keys.VERSION, version), "overrides by version"),

@@ -66,7 +66,8 @@ def load_balancer() -> Schema:
 
 
 def _limits() -> Schema:
-    return {key: integer(0) for key in keys.CIRCUIT_BREAKER}
+    per = {"enum": list(keys.PER), "description": "limits for all, or connections of its own for each tenant"}
+    return {**{key: integer(0) for key in keys.BREAKER_LIMITS}, "per": per}
 
 
 def _outlier() -> Schema:
@@ -82,7 +83,7 @@ def _outlier() -> Schema:
 def _rate_limit() -> Schema:
     one = {"rate": ref("rate"), "burst": integer(1)}
     own = map_of(form(one), "tenants with a rate and burst of their own")
-    per = {"enum": list(keys.BUCKET_PER), "description": "one bucket for all, or one for each tenant; all if absent"}
+    per = {"enum": list(keys.PER), "description": "one bucket for all, or one for each tenant; all if absent"}
     bucket = one
     more = {"per": per, "tenants": own}
     delay = {"delay": ref("duration_distribution", "until it has answered")}

@@ -67,6 +67,8 @@ class Service(_Frozen):
     discipline: Discipline = "ps"
     line: Line = "fifo"  # who of those that wait for a slot is next
     bulkhead: int | None = None  # requests of one tenant that a replica has at once; None: no limit
+    buffers_bytes: int | None = None  # of requests and answers that a replica holds at once; None: no limit
+    bandwidth_bytes_per_s: float | None = None  # at which a replica sends; None: no limit
     caches: dict[str, Cache] = {}
     connections: Connections  # of each replica, as a caller, to each of its upstreams
 
@@ -154,11 +156,11 @@ class Topology(_Frozen):
         for part, defaults in (("services", _OF_SERVICES), ("tenants", _OF_TENANTS)):
             for one in content[part].values():
                 _drop_defaults(one, defaults)
-        _drop_buckets(content["policies"])
+        _drop_tenants(content["policies"])
         _drop_defaults(content["prices"], _OF_PRICES)
         for event in content.get("events", ()):
             if event["push"] and event["push"]["changed"]:
-                _drop_buckets(event["push"]["changed"][0])
+                _drop_tenants(event["push"]["changed"][0])
                 _drop_unwritten(event["push"]["changed"][2])
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
@@ -166,9 +168,10 @@ class Topology(_Frozen):
 
 _OF_FAILURES = ("events", "rollouts", "control_plane", "people")
 # What the language has learned since digests were first written down; without it a topology has the same one still.
-_OF_SERVICES = {"line": "fifo", "bulkhead": None}
+_OF_SERVICES = {"line": "fifo", "bulkhead": None, "buffers_bytes": None, "bandwidth_bytes_per_s": None}
 _OF_TENANTS = {"weight": 1.0, "priority": 0}
-_OF_PROXIES = {"discipline": "fifo", "bulkhead": None}
+_OF_PROXIES = {"discipline": "fifo", "bulkhead": None, "buffers_bytes": None, "bandwidth_bytes_per_s": None}
+_OF_BREAKERS = {"per_tenant": False}
 _OF_BUCKETS = {"per_tenant": False, "own": ()}
 _OF_PRICES = {
     "egress_per_gib": None,
@@ -184,8 +187,10 @@ def _drop_defaults(content: dict[str, Any], defaults: dict[str, Any]) -> None:
             del content[key]
 
 
-def _drop_buckets(policies: Sequence[dict[str, Any]]) -> None:
+def _drop_tenants(policies: Sequence[dict[str, Any]]) -> None:
     for policy in policies:
+        if isinstance(policy["circuit_breaker"], dict):
+            _drop_defaults(policy["circuit_breaker"], _OF_BREAKERS)
         limit = policy["rate_limit"]
         for bucket in (limit["local"], limit["shared"]) if isinstance(limit, dict) else ():
             if bucket is not None:

@@ -275,7 +275,7 @@ class _Station:
         why = why or next(iter(flow.unlike_poisson), "") or ("calls waited for connections" if self.kept_back else "")
         why = why or ("it works in several branches at once" if flow.branches else "")
         why = why or ("tenants wait apart" if service.discipline in ("fair", "priority") else "")
-        why = why or self._bulkhead()
+        why = why or self._turned_away()
         if self.counters["waited"].any():
             why = why or f"concurrency {service.concurrency} limits who is at the CPU"
         unlike = "" if service.concurrency is None else "nobody waited for a slot: as if their number had no limit"
@@ -287,9 +287,10 @@ class _Station:
         ]
         return self.wait(row, queues, "cpu_wait_ns", why, unlike)
 
-    def _bulkhead(self) -> str:
-        n = self.service.bulkhead
-        return "" if n is None else f"a bulkhead of {n} for each tenant"
+    def _turned_away(self) -> str:
+        if self.service.bulkhead is not None:
+            return f"a bulkhead of {self.service.bulkhead} for each tenant"
+        return "" if self.service.buffers_bytes is None else "buffers limit who is there"
 
     def wait_for_slot(self, why: str) -> Claim | Row:
         """Slots as servers, where each is held for one CPU demand that waits for nothing."""
@@ -299,7 +300,7 @@ class _Station:
         once = np.allclose(sum((demand.rates for demand in flow.demands), np.zeros_like(flow.visits)), flow.visits)
         why = why or next(iter(flow.unlike_poisson), "") or ("calls waited for connections" if self.kept_back else "")
         why = why or (f"a queue of {service.queue} at most" if service.queue is not None else "")
-        why = why or ("tenants wait apart" if service.line != "fifo" else "") or self._bulkhead()
+        why = why or ("tenants wait apart" if service.line != "fifo" else "") or self._turned_away()
         why = why or ("slots are held while the CPU is waited for" if self.may_wait_for_cpu() else "")
         why = why or ("slots are held for more than one piece of work" if flow.pauses or not once else "")
         queues = [

@@ -203,9 +203,11 @@ class _Equations:
     def send(self, sender: str, first: Hop, coming: _Stream, request: Distribution, response: Distribution) -> None:
         """Carry messages from the replicas of `sender` through all proxies to the application that they are for."""
         at, chosen, picks, versions = coming.visits, coming.visits, coming.picks, dict[str, None]()
-        unknown = dict(coming.unknown)
+        unknown, linked = dict(coming.unknown), dict[str, None]()
         for hop in chain_of(self.plane, first):
             here = picks  # of an instance that stands with the caller
+            if sender != CLIENT and self.services[sender].bandwidth_bytes_per_s is not None:
+                linked[f"{sender} sends one message after the other over its link"] = None
             if hop.pick in ("balance", "connection"):
                 assert hop.among is not None
                 among = self.services[hop.among]
@@ -220,7 +222,7 @@ class _Equations:
             flow, service = self.flows[hop.to], self.services[hop.to]
             flow.visits = flow.visits + at
             flow.senders.add(sender)
-            flow.unlike_poisson |= coming.origin | here | dict.fromkeys(_pinned_threads(service, hop))
+            flow.unlike_poisson |= coming.origin | linked | here | dict.fromkeys(_pinned_threads(service, hop))
             flow.unknown |= unknown
             if service.role != "app":
                 steps = service.endpoints[hop.endpoint][0]
@@ -232,7 +234,7 @@ class _Equations:
             sender = hop.to
         found = self.streams.setdefault((hop.to, hop.endpoint), _Stream(np.zeros_like(at)))
         found.visits = found.visits + at
-        found.origin |= coming.origin
+        found.origin |= coming.origin | linked
         found.picks |= picks
         found.unknown |= unknown
         found.versions |= versions

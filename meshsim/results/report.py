@@ -56,6 +56,7 @@ def summary(result: Result) -> list[str]:
         *_tenants(result.by_tenant),
         "",
         *_services(result.by_service),
+        *_links(result.by_service),
         *_policies(result.by_service),
         *_caches(result.by_service),
         "",
@@ -140,6 +141,16 @@ def _services(services: dict[str, ServiceResult]) -> list[str]:
             ]
         )
     return table(rows, indent="")
+
+
+def _links(services: dict[str, ServiceResult]) -> list[str]:
+    """How full the links of limited bandwidth were."""
+    rows = [
+        [name, percent_interval(service.link.utilization), duration_interval(service.link.wait_s)]
+        for name, service in services.items()
+        if service.link is not None
+    ]
+    return ["", *table([["links", "utilization", "wait of a message"], *rows], indent="")] if rows else []
 
 
 def _policies(services: dict[str, ServiceResult]) -> list[str]:

@@ -300,6 +300,8 @@ def _service_rows(
         estimates["policies.retries_per_request"] = policies.retries_per_request
         estimates["policies.limited_share"] = policies.limited_share
         estimates["policies.pending_s"] = policies.pending_s
+    if service.link is not None:
+        estimates |= {"link.utilization": service.link.utilization, "link.wait_s": service.link.wait_s}
     for cache, found in service.caches.items():
         estimates |= {f"caches.{cache}.{key}": estimate for key, estimate in found.estimates.items()}
     exact = ("requests", "rejected", "replicas", "cores", "cpu_s", "memory_bytes", "memory_requested_bytes")

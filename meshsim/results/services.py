@@ -14,6 +14,7 @@ from meshsim.architectures.plane import Plane, PlaneService
 from meshsim.results.caching import CacheResult, Room, cache_result
 from meshsim.results.enforcement import Enforcement, enforcement
 from meshsim.results.intervals import Estimate, Statistic, finite, per_batch, ratio, share
+from meshsim.results.links import LinkResult, link_result
 from meshsim.results.measured import Measured
 from meshsim.results.quantiles import quantile, quantile_share
 from meshsim.results.traffic import QUANTITIES
@@ -61,6 +62,8 @@ class ServiceResult:
         What it did as an enforcer of policies; None of applications, which enforce none.
     caches
         By name: those that were asked.
+    link
+        What replicas sent; None where their bandwidth has no limit.
     utilization_by_replication
         As of `meshsim.results.intervals.Statistic.by_replication`.
     """
@@ -81,6 +84,7 @@ class ServiceResult:
     memory_requested_bytes: int
     policies: Enforcement | None = None
     caches: Mapping[str, CacheResult] = field(default_factory=dict)
+    link: LinkResult | None = None
     utilization_by_replication: tuple[float, ...] | None = None
 
     def to_dict(self) -> dict[str, object]:
@@ -101,6 +105,7 @@ class ServiceResult:
             "intervals": {name: {"low": e["low"], "high": e["high"]} for name, e in estimates.items()},
             **({} if self.policies is None else {"policies": self.policies.to_dict()}),
             **({"caches": {name: cache.to_dict() for name, cache in self.caches.items()}} if self.caches else {}),
+            **({} if self.link is None else {"link": self.link.to_dict()}),
             "by_replication": {"utilization": self.utilization_by_replication},
         }
 
@@ -171,6 +176,7 @@ def _service(
     slots = math.inf if service.concurrency is None else service.concurrency * active
     waits = counters["slot_wait_ns"] + counters["cpu_wait_ns"]
     refused = rejected if service.concurrency is None else rejected + counters["cancelled"]
+    is_limited = service.bandwidth_bytes_per_s is not None
     used = _used(counters["busy_ns"] / batch_ns, service.cores / len(service.replicas) * active, level)
     each = used.by_replication()
     return ServiceResult(
@@ -190,6 +196,7 @@ def _service(
         memory_requested_bytes=round(_memory(service, used=False) * scaled + held),
         policies=None if service.role == "app" else enforcement(counters, measured.batch_s, level=level),
         caches=caches,
+        link=link_result(counters, active, measured.batch_s, level=level) if is_limited else None,
         utilization_by_replication=None if each is None else tuple(each),
     )
 

@@ -121,11 +121,11 @@ def judge(
     span_s = measured.batch_s * measured.batches
     grows = growth(measured.occupancy, span_s, total.requests / measured.replications)
     unfinished = total.outcomes[OUTCOMES[UNFINISHED]]
-    name, busiest = _busiest(services)
+    name, busiest, what = _busiest(services)
     full = busiest >= 0.99 and unfinished > 0
     notes = (*((EVENTFUL,) if eventful else ()), *_unfinished_note(unfinished, total.requests))
     if not bounded and not eventful and (grows.growing or full):
-        where = f"; the busiest station is {name} at {percent(busiest)} of its CPU" if name else ""
+        where = f"; the busiest station is {name} at {percent(busiest)} of its {what}" if name else ""
         rate = f"requests pile up by {number(grows.per_s)} per second" if grows.growing else "requests pile up"
         return Verdict(UNSTEADY[0], (f"{rate} (t = {number(grows.t)}){where}; latencies grow with the run", *notes))
     if unsettled:
@@ -133,7 +133,7 @@ def judge(
         return Verdict(UNSTEADY[1], (f"{why}; make run.duration longer or give run.warmup", *notes))
     if total.requests and not (total.outcomes[OUTCOMES[OK]] or total.outcomes[OUTCOMES[DEGRADED]]):
         mostly = max(total.outcomes, key=lambda outcome: total.outcomes[outcome])
-        where = f"; the busiest station is {name} at {percent(busiest)} of its CPU" if name else ""
+        where = f"; the busiest station is {name} at {percent(busiest)} of its {what}" if name else ""
         why = f"none of {number(total.requests)} requests was answered as it should be, most ended with {mostly}{where}"
         return Verdict(NOTHING_ANSWERED, (f"{why}: there are no latencies, however long the run", *notes))
     short = [name for name, estimate in total.latency_s.items() if estimate.low is None]
@@ -150,9 +150,12 @@ def _has_too_few(name: str, estimate: Estimate) -> bool:
     return name != "mean" and estimate.n * (1 - quantile_share(name)) < LEAST_BEYOND
 
 
-def _busiest(services: Mapping[str, ServiceResult]) -> tuple[str, float]:
-    used = {name: service.utilization.value or 0.0 for name, service in services.items()}
-    return max(used.items(), key=lambda item: item[1], default=("", 0.0))
+def _busiest(services: Mapping[str, ServiceResult]) -> tuple[str, float, str]:
+    """Name of the station of which most is in use, its share, and of what."""
+    used = [(name, service.utilization.value or 0.0, "CPU") for name, service in services.items()]
+    links = ((name, service.link) for name, service in services.items())
+    used += [(name, link.utilization.value or 0.0, "link") for name, link in links if link is not None]
+    return max(used, key=lambda one: one[1], default=("", 0.0, ""))
 
 
 def _unfinished_note(unfinished: int, requests: int) -> tuple[str, ...]:

@@ -274,6 +274,8 @@ def tally(case: Case, answer: Answer) -> Counter[str]:
     for name in ("timeouts", "overflows", "limited", "pending", "ejections", "panics", "retries_refused"):
         found[f"policies: {name}"] = int(record.services[name].sum())
     found["policies: retries"] = int(record.services["retries"].sum())
+    found["links: sent"] = int(record.services["sent"].sum())
+    found["links: waited"] = int(record.services["link_wait_ns"].sum() > 0)
     found["waited for a slot"] = int(record.services["waited"].sum())
     found["rejected at the door"] = outcomes[QUEUE_FULL]
     found["degraded"] = outcomes[DEGRADED]

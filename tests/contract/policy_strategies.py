@@ -60,6 +60,7 @@ breakers = some_of(
         "max_pending": st.integers(0, 2),
         "max_requests": st.integers(1, 3),
         "max_retries": st.integers(0, 2),
+        "per": st.sampled_from(["tenant", "tenant", "all"]),
     }
 )
 outliers = some_of(

@@ -203,6 +203,7 @@ def fill_lists(kernel: Kernel, program: Program) -> None:
     scalars["zones"] = 1 + int(program.replicas["zone"].max())
     scalars["writes"] = int((program.instructions["op"] == OUTDATE).any())
     scalars["deadlines"] = int(program.calls["deadline"].any())
+    scalars["linked"] = int(program.services["ns_per_byte"].any())
     scalars["first_count"] = int(
         (program.views["callers"] * program.services["versions"][program.views["among"]]).sum()
     )
@@ -222,12 +223,12 @@ def _tracked(program: Program) -> npt.NDArray[np.void]:
 
 def _rows_of_hosts(program: Program) -> int:
     views = _tracked(program)
-    return int((views["callers"] * program.services["most"][views["among"]]).sum())
+    return int((views["callers"] * views["apart"] * program.services["most"][views["among"]]).sum())
 
 
 def _rows_of_groups(program: Program) -> int:
     views = _tracked(program)
-    return int((views["callers"] * program.services["versions"][views["among"]]).sum())
+    return int((views["callers"] * views["apart"] * program.services["versions"][views["among"]]).sum())
 
 
 def _rows_of_dues(program: Program) -> int:
@@ -245,14 +246,14 @@ def _fill_groups(kernel: Kernel, program: Program) -> None:
     for number in np.flatnonzero(program.views["tracked"]):
         view = program.views[number]
         service = program.services[view["among"]]
-        for mine in range(int(view["callers"])):
+        for block in range(int(view["callers"]) * int(view["apart"])):
             for version in range(int(service["versions"])):
                 row = program.versions[int(service["first_version"]) + version]
                 first, n = (int(row["first_replica"]), int(row["replicas"])) if view["split"] else (0, service["most"])
-                group = kernel.groups[int(view["first_group"]) + mine * int(service["versions"]) + version]
+                group = kernel.groups[int(view["first_group"]) + block * int(service["versions"]) + version]
                 group["return_ns"] = NEVER_NS
                 group["of_view"] = number
-                group["first_host"] = int(view["first_host"]) + mine * int(service["most"]) + first
+                group["first_host"] = int(view["first_host"]) + block * int(service["most"]) + first
                 group["hosts"] = n
                 group["service"] = view["caller"]
 

@@ -63,8 +63,11 @@ def _carefully(k: Kernel, frame: int, caller: int, mine: int, version: int, firs
     panics = False
     if view.tracked:
         k.forwards[frame].choices = there
-        f.group = view.first_group + mine * service.versions + version
-        k.forwards[frame].host = view.first_host + mine * service.most
+        block = mine
+        if view.apart > 1:
+            block = mine * view.apart + k.streams[k.live[f.request].stream].of
+        f.group = view.first_group + block * service.versions + version
+        k.forwards[frame].host = view.first_host + block * service.most
         refresh(k, f.group)
         if k.groups[f.group].ejected:
             left = _healthy(k, frame, first, n)

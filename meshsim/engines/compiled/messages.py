@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from meshsim.engines import keyed, order
-from meshsim.engines.compiled import cpu, fetches, stations, upstreams
+from meshsim.engines.compiled import cpu, fetches, links, stations, upstreams
 from meshsim.engines.compiled.counters import begin_span, has_span, leaves, span_left
 from meshsim.engines.compiled.heap import CANCELLED, event_key, push
 from meshsim.engines.compiled.lanes import travel
@@ -133,7 +133,7 @@ def dispatch(k: Kernel, frame: int) -> None:
     note(k, f.request, f.replica)
     note(k, f.request, k.scalars[0].now_ns)
     place = place_of(k, f.call, f.origin, f.replica)
-    if f.state == NOWHERE or k.scalars[0].impaired:
+    if f.state == NOWHERE or k.scalars[0].impaired or k.scalars[0].linked:
         _dispatch_amiss(k, frame, place)
     else:
         f.delay_ns = delay_ns(k, f.call, place, f.key, keyed.DELAY)
@@ -151,7 +151,7 @@ def dispatch(k: Kernel, frame: int) -> None:
 
 @compiled(inline=False)
 def _dispatch_amiss(k: Kernel, frame: int, place: int) -> None:
-    """Send what has nobody to go to, which its caller hears at once, or goes over an impaired network."""
+    """Send what has nobody to go to, which its caller hears at once, or goes over an impaired network or a link."""
     f = k.frames[frame]
     if f.state == NOWHERE:
         f.delay_ns = 0
@@ -161,7 +161,7 @@ def _dispatch_amiss(k: Kernel, frame: int, place: int) -> None:
         return
     handshakes = 1 + 2 * f.fresh
     late_ns = way_ns(k, f.call, f.origin, f.replica)
-    again_ns = again(k, frame, 0)
+    again_ns = again(k, frame, 0) + links.sends(k, f.call, f.origin, f.request_bytes)
     f.delay_ns = (delay_ns(k, f.call, place, f.key, keyed.DELAY) + late_ns) * handshakes + again_ns
     if is_cut(k, f.origin, f.replica, place):
         f.state = LOST
@@ -177,11 +177,13 @@ def answer(k: Kernel, frame: int, outcome: int) -> None:
     f.state = ENDED
     place = place_of(k, f.call, f.origin, f.replica)
     late_ns = 0
+    if k.scalars[0].linked and outcome <= DEGRADED:
+        late_ns = links.sends(k, f.call, f.replica, f.response_bytes)
     if k.scalars[0].impaired:
         if is_cut(k, f.origin, f.replica, place):
             forget(k, frame)
             return
-        late_ns = way_ns(k, f.call, f.origin, f.replica) + again(k, frame, 1)
+        late_ns += way_ns(k, f.call, f.origin, f.replica) + again(k, frame, 1)
     travel(k, frame, place, delay_ns(k, f.call, place, f.key, keyed.DELAY_BACK) + late_ns, late_ns == 0)
 
 

@@ -73,6 +73,7 @@ SCALARS = np.dtype(
         ("first_count", "i8"),  # where the outstanding counters begin in `seen`
         ("culprit", "i8"),  # frame or call that met a limit
         ("impaired", "i8"),  # 1 if `impairments` or `cuts` say anything
+        ("linked", "i8"),  # 1 if any service has links of limited bandwidth
         ("crashed", "i8"),  # replica that CRASHED is about
         ("crashing", "i8"),  # replicas in the line of consequences that are to go down
         ("scalings", "i8"),  # changes of replicas written
@@ -301,6 +302,8 @@ STATIONS = np.dtype(
         ("condition", "i4"),
         ("failed", "i4"),  # messages answered since the run began, those that failed
         ("answered", "i8"),  # and the others
+        ("buffered", "i8"),  # bytes of the messages that are there and of their answers, where they are limited
+        ("link_free_ns", "i8"),  # when everything will have been sent
     ]
 )
 #: What the network does to messages from and to a replica, and a fault of its disks to its waits.

@@ -94,6 +94,8 @@ def reached(k: Kernel, frame: int) -> None:
     tenant = tenant_of(k, frame)
     c = k.tenant_counters[k.scalars[0].batch, k.replicas[f.replica].service, tenant]
     k.presence[f.replica, tenant] += 1
+    if k.services[k.replicas[f.replica].service].buffers >= 0:
+        k.stations[f.replica].buffered += f.request_bytes + f.response_bytes
     c.requests += 1
     c.bytes_in += f.request_bytes
     if f.origin == NONE:
@@ -104,10 +106,12 @@ def reached(k: Kernel, frame: int) -> None:
 
 @compiled()
 def fits(k: Kernel, frame: int) -> bool:
-    """Whether there are no more messages of its tenant, with this one, than a bulkhead admits (rule S9)."""
+    """Whether there are no more messages of its tenant, with this one, and no more bytes than may be (S9, S10)."""
     replica = k.frames[frame].replica
-    bulkhead = k.services[k.replicas[replica].service].bulkhead
-    return bulkhead < 0 or k.presence[replica, tenant_of(k, frame)] <= bulkhead
+    service = k.services[k.replicas[replica].service]
+    if service.bulkhead >= 0 and k.presence[replica, tenant_of(k, frame)] > service.bulkhead:
+        return False
+    return service.buffers < 0 or k.stations[replica].buffered <= service.buffers
 
 
 @compiled()
@@ -117,6 +121,8 @@ def left(k: Kernel, frame: int, answers: bool) -> None:
     tenant = tenant_of(k, frame)
     c = k.tenant_counters[k.scalars[0].batch, k.replicas[f.replica].service, tenant]
     k.presence[f.replica, tenant] -= 1
+    if k.services[k.replicas[f.replica].service].buffers >= 0:
+        k.stations[f.replica].buffered -= f.request_bytes + f.response_bytes
     c.present_ns += k.scalars[0].now_ns - f.reached_ns
     if not answers:
         return

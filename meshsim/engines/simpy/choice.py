@@ -76,7 +76,7 @@ class Chooser:
         n = len(hosts)
         if view.tracked and hosts:
             assert caller is not None
-            group = self.upstreams.group(call.view, caller, version)
+            group = self.upstreams.group(call.view, caller, version, request.tenant)
             hosts, panics = self._considered(group, hosts)
         if not hosts:
             return None

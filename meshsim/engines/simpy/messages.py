@@ -18,7 +18,6 @@ from meshsim.errors import EngineLimit
 
 if TYPE_CHECKING:
     from meshsim.engines.simpy.engine import SimpyRun
-    from meshsim.engines.simpy.network import Route
     from meshsim.engines.simpy.plant import Replica
 
 
@@ -115,7 +114,7 @@ class Messages:
             self.network.chooser.outstanding[exchange.counted] += 1
         exchange.span = self.spans.begin(exchange)
         at = None if exchange.caller is None else exchange.caller.exchange.replica
-        exchange.delay_ns = 0 if exchange.is_nowhere else self._request_delay_ns(call, at, exchange.route, exchange.key)
+        exchange.delay_ns = 0 if exchange.is_nowhere else self._request_delay_ns(exchange, at)
         request.note(call.endpoint, exchange.replica.index, env.now_ns)
         if exchange.is_nowhere:  # nobody to send it to, which its caller hears at once (rule G11)
             key = order.event_key(request.number, order.RESPONSE, exchange.serial)
@@ -126,12 +125,20 @@ class Messages:
         if exchange.on_sent is not None:
             exchange.on_sent()
 
-    def _request_delay_ns(self, call: Any, at: Replica | None, route: Route, key: int) -> int:
+    def _request_delay_ns(self, exchange: Exchange, at: Replica | None) -> int:
         """A fresh connection costs a round trip more, and another one for TLS 1.3 (rule N3)."""
+        call, route, key = exchange.call, exchange.route, exchange.key
         delay = self.network.delay_ns(call, at, route.replica, key, 0)
         late_ns, again_ns = self.network.impairment_ns(call, at, route.replica, key, 0)
         delay += late_ns
-        return (delay * (1 + 2 * (1 + call.tls)) if route.fresh else delay) + again_ns
+        link_ns = self._link_ns(call, at, exchange.request_bytes)
+        return (delay * (1 + 2 * (1 + call.tls)) if route.fresh else delay) + again_ns + link_ns
+
+    def _link_ns(self, call: Any, sender: Replica | None, size_bytes: int) -> int:
+        """How long a message takes to leave the pod of its sender (rule N5)."""
+        if sender is None or call.pod:
+            return 0
+        return self.engine.stations[sender.index].sends(size_bytes)
 
     def _depth(self, caller: Frame | None, call: Any) -> int:
         """Calls of applications above this one; proxies add none (rule S8)."""
@@ -164,9 +171,11 @@ class Messages:
         """Send the response message (rule N2)."""
         caller = None if exchange.caller is None else exchange.caller.exchange.replica
         way = exchange.call, caller, exchange.replica
+        link_ns = self._link_ns(exchange.call, exchange.replica, exchange.response_bytes) if outcome <= DEGRADED else 0
         if self.network.is_cut(*way):
             return
         delay = self.network.delay_ns(*way, exchange.key, 1) + sum(self.network.impairment_ns(*way, exchange.key, 1))
+        delay += link_ns
         key = order.event_key(exchange.request.number, order.RESPONSE, exchange.serial)
         self.env.at(self.env.now_ns + delay, key, lambda _: self._answered(exchange, outcome))
 

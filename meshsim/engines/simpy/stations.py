@@ -15,6 +15,7 @@ from meshsim.engines.buckets import COARSE_BUCKETS
 from meshsim.engines.jit import compiled
 from meshsim.engines.record import BATCHES, DEGRADED, SERVICE_COUNTERS, TENANT_COUNTERS
 from meshsim.engines.running import UP
+from meshsim.engines.sampler import whole
 
 if TYPE_CHECKING:
     from meshsim.engines.simpy.clock import Clock
@@ -54,6 +55,9 @@ class Meter:
     working_ns: int
     bytes_in: int
     bytes_out: int
+    sent: int
+    link_ns: int
+    link_wait_ns: int
     retries: int
     retries_refused: int
     timeouts: int
@@ -196,6 +200,10 @@ class Station:
         self.use = use
         self.concurrency: int = service.concurrency
         self.bulkhead: int = service.bulkhead
+        self.buffers: int = service.buffers
+        self.buffered = 0  # bytes of the messages that are here and of their answers
+        self.ns_per_byte: float = service.ns_per_byte
+        self.link_free_ns = 0  # when everything will have been sent
         self.slow = 1.0  # factor on CPU demands (rule G6)
         self.slow_waits = 1.0
         self.queue: int = service.queue
@@ -231,8 +239,22 @@ class Station:
         return 0 <= self.queue <= len(self.waiting) and self.taken
 
     def fits(self, frame: Frame) -> bool:
-        """There are no more messages of its tenant, with this one, than a bulkhead admits (rule S9)."""
-        return self.bulkhead < 0 or self.present[frame.request.tenant] <= self.bulkhead
+        """There are no more messages of its tenant, with this one, and no more bytes than may be (rules S9, S10)."""
+        if 0 <= self.bulkhead < self.present[frame.request.tenant]:
+            return False
+        return not 0 <= self.buffers < self.buffered
+
+    def sends(self, size_bytes: int) -> int:
+        """How long a message takes that is put on the replica's link now, the line before it included (rule N5)."""
+        if self.ns_per_byte == 0.0:
+            return 0
+        now_ns, meter = self.env.now_ns, self.meter
+        begins_ns = max(now_ns, self.link_free_ns)
+        self.link_free_ns = begins_ns + whole(size_bytes * self.ns_per_byte)
+        meter.sent += 1
+        meter.link_ns += self.link_free_ns - begins_ns
+        meter.link_wait_ns += begins_ns - now_ns
+        return self.link_free_ns - now_ns
 
     def enters(self, frame: Frame) -> None:
         """Count a message that reached the replica."""
@@ -243,6 +265,7 @@ class Station:
         meter.bytes_in += frame.exchange.request_bytes
         frame.reached_ns = self.env.now_ns
         self.present[frame.request.tenant] += 1
+        self.buffered += frame.exchange.request_bytes + frame.exchange.response_bytes
         self.use.reached(frame.request.tenant, frame.exchange)
         if frame.span is not None:
             frame.span.reached_ns = self.env.now_ns
@@ -324,6 +347,7 @@ class Station:
             meter.bytes_out += frame.exchange.response_bytes
             meter.sojourn(self.env.now_ns - frame.reached_ns)
         self.present[frame.request.tenant] -= 1
+        self.buffered -= frame.exchange.request_bytes + frame.exchange.response_bytes
         self.use.left(frame.request.tenant, frame.exchange, self.env.now_ns - frame.reached_ns, answers=outcome >= 0)
         if frame.span is not None:
             frame.span.left(self.env.now_ns, outcome)

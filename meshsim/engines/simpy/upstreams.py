@@ -161,13 +161,13 @@ class Upstreams:
         self.env = env
         self.plant = plant
         self.meters = meters
-        self.groups: dict[tuple[int, int, int], Group] = {}
+        self.groups: dict[tuple[int, int, int, int], Group] = {}
 
-    def group(self, number: int, caller: Replica, version: int) -> Group:
-        """What `caller` remembers of a version (0 without a split) of the upstream of a view."""
-        key = number, caller.number, version
+    def group(self, number: int, caller: Replica, version: int, tenant: int) -> Group:
+        """What `caller` remembers of a version (0 without a split) of the upstream of a view, for a tenant."""
+        view = self.plant.views[number]
+        key = number, caller.number, version, tenant if view.apart > 1 else 0
         if key not in self.groups:
-            view = self.plant.views[number]
             service = self.plant.services[view.among]
             first, n = 0, service.most
             if view.split:

@@ -8,7 +8,7 @@ TOP = (
 )  # fmt: skip
 SERVICE = (
     "namespace", "replicas", "cpu", "memory", "concurrency", "queue", "max_wait", "discipline", "line", "bulkhead",
-    "connections", "caches", "versions", "split", "endpoints",
+    "buffers", "bandwidth", "connections", "caches", "versions", "split", "endpoints",
 )  # fmt: skip
 VERSION = ("replicas", "cpu", "load_balancing_weight", "endpoints")
 STEPS = ("work", "wait", "call", "parallel", "choose", "fail", "cache", "invalidate")
@@ -45,6 +45,7 @@ AMBIENT = ("profile", "ztunnel", "waypoint")
 PROXY = (
     "profile", "cpu", "memory", "threads", "cpu_per_request", "cpu_per_kib", "tls_handshake", "memory_base",
     "memory_per_cluster", "memory_per_endpoint", "memory_per_connection", "discipline", "bulkhead",
+    "buffers", "bandwidth",
 )  # fmt: skip
 PROXY_MORE = {
     "gateway": ("replicas", "load_balancer", "cache"),
@@ -62,7 +63,8 @@ RETRIES = (
 BUDGET = ("share", "min")
 LOAD_BALANCERS = ("random", "round_robin", "least_request")
 LOAD_BALANCER_MAPS = {"least_request": ("choices",), "ring_hash": ("on", "min_size"), "maglev": ("on",)}
-CIRCUIT_BREAKER = ("max_connections", "max_pending", "max_requests", "max_retries")
+BREAKER_LIMITS = ("max_connections", "max_pending", "max_requests", "max_retries")
+CIRCUIT_BREAKER = (*BREAKER_LIMITS, "per")
 OUTLIER = (
     "consecutive_5xx", "consecutive_gateway", "consecutive_local_origin", "interval", "base_ejection", "max_ejection",
     "max_ejected", "always_eject_one_host",
@@ -70,7 +72,7 @@ OUTLIER = (
 RATE_LIMIT = ("local", "global")
 BUCKET = ("rate", "burst")
 BUCKET_MORE = ("per", "tenants")
-BUCKET_PER = ("all", "tenant")
+PER = ("all", "tenant")  # who shares a bucket, or the limits of a circuit breaker
 ROUTE = ("name", "to", "from", "match", "split", "mirror", "rewrite", "fault")
 MATCH = ("tenant", "headers")
 MIRROR = ("version", "share")
@@ -151,7 +153,10 @@ FORMS = {  # sets of parameters that exclude each other
 LATER_TOP = frozenset({"autoscale"})
 LATER_SERVICE = frozenset({"autoscale", "priority", "slow", "shared"})
 LATER_VERSION = frozenset(
-    {"memory", "concurrency", "queue", "discipline", "line", "bulkhead", "connections", "max_wait"}
+    {
+        *("memory", "concurrency", "queue", "discipline", "line", "bulkhead", "connections", "max_wait"),
+        *("buffers", "bandwidth"),
+    }
 )
 LATER_CALL = frozenset({"backoff", "per_try", "hedge", "deadline", "retry_on", "key"})
 LATER_TENANT = frozenset({"isolation", "budget"})

@@ -125,6 +125,8 @@ def _proxy(at: Cursor | None, kind: str, default: ProxyConfig) -> ProxyConfig:
         cache=read_proxy_cache(found["cache"], kind) if "cache" in found else None,
         discipline=cast("Line", found["discipline"].choice(keys.LINES) or "fifo") if "discipline" in found else "fifo",
         bulkhead=found["bulkhead"].integer(1, 1_000_000) if "bulkhead" in found else None,
+        buffers_bytes=quantities.memory(found["buffers"]) if "buffers" in found else None,
+        bandwidth_bytes_per_s=quantities.bandwidth(found["bandwidth"]) if "bandwidth" in found else None,
         knows="called" if "knows" in found and found["knows"].choice(keys.KNOWS) == "called" else "all",
     )
 

@@ -150,7 +150,12 @@ def _circuit_breaker(at: Cursor) -> CircuitBreaker | Literal["none"]:
     if is_none(at):
         return "none"
     found = at.fields(keys.CIRCUIT_BREAKER, example="max_requests: 1024", elsewhere=keys.ELSEWHERE_BREAKER)
-    return CircuitBreaker(**{key: limit.integer(0, MAX_LIMIT) for key, limit in found.items()})
+    limits = {key: found[key].integer(0, MAX_LIMIT) for key in keys.BREAKER_LIMITS if key in found}
+    return CircuitBreaker(**limits, per_tenant=_is_per_tenant(found))
+
+
+def _is_per_tenant(found: dict[str, Cursor]) -> bool:
+    return "per" in found and found["per"].choice(keys.PER) == "tenant"
 
 
 def _outlier(at: Cursor) -> Outlier | Literal["none"]:
@@ -211,7 +216,7 @@ def _bucket(found: dict[str, Cursor]) -> Bucket:
     return Bucket(
         rate_per_s=quantities.rate(found["rate"]) if "rate" in found else 1.0,
         burst=found["burst"].integer(1, MAX_LIMIT) if "burst" in found else 1,
-        per_tenant="per" in found and found["per"].choice(keys.BUCKET_PER) == "tenant",
+        per_tenant=_is_per_tenant(found),
         own=_own_buckets(found["tenants"], found) if "tenants" in found else (),
     )
 

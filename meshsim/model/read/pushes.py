@@ -276,6 +276,8 @@ def _check_caches(push: Push, at: Cursor, topology: Topology) -> None:
 #: What a proxy has from its start on, by field of `ProxyConfig`: no push changes it.
 _FROM_THE_START = {
     **{field: field.removesuffix("_bytes") for field in ProxyConfig.model_fields if field.startswith("memory_")},
+    "buffers_bytes": "buffers",
+    "bandwidth_bytes_per_s": "bandwidth",
     **{field: field for field in ("replicas", "cpu", "threads", "load_balancer", "discipline", "bulkhead", "knows")},
 }
 

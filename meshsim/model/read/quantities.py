@@ -12,6 +12,7 @@ from meshsim.model.topology import Cores
 MAX_DURATION_S = 100 * 365.25 * 86400.0  # time is int64 nanoseconds, which ends after 292 years
 MAX_BYTES = 2**50
 MAX_RATE_PER_S = 1e9
+MAX_BANDWIDTH_BYTES_PER_S = 1.25e14
 MAX_CORES = 10_000.0
 MAX_COUNT = 1_000_000
 
@@ -34,6 +35,15 @@ def memory(at: Cursor) -> int:
     """Bytes of memory: more than none, at most 1 PiB."""
     value = _quantity(at, units.parse_bytes, 1, "an amount of memory", "512MiB")
     return int(_bounded(at, value, MAX_BYTES, 1, True, "1 PiB"))
+
+
+def bandwidth(at: Cursor) -> float:
+    """Bytes per second, from 1 to 1000 Tbit/s."""
+    value = _quantity(at, units.parse_bandwidth_bytes_per_s, 1.0, "a bandwidth", "1Gbit/s")
+    if 0.0 < value < 1.0:
+        at.error("M108", f"{at.name} is {at.text()}, and must be at least 1B/s", "")
+        return 1.0
+    return _bounded(at, value, MAX_BANDWIDTH_BYTES_PER_S, 1.0, True, "1000Tbit/s")
 
 
 def rate(at: Cursor, *, positive: bool = True) -> float:

@@ -59,6 +59,8 @@ def _service(name: str, at: Cursor) -> Service:
         discipline=_discipline(found.get("discipline")),
         line=_line(found, concurrency),
         bulkhead=found["bulkhead"].integer(1, 1_000_000) if "bulkhead" in found else None,
+        buffers_bytes=quantities.memory(found["buffers"]) if "buffers" in found else None,
+        bandwidth_bytes_per_s=quantities.bandwidth(found["bandwidth"]) if "bandwidth" in found else None,
         caches=read_caches(found["caches"]) if "caches" in found else {},
         connections=read_connections(found["connections"]) if "connections" in found else SERVICE_CONNECTIONS,
     )
