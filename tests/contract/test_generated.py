@@ -41,6 +41,8 @@ FLOORS = {
     "caches: stale": 20,
     "caches: evictions": 80,
     "caches: kept": 45,
+    "links: sent": 1500,
+    "links: waited": 20,
     "controlled": 20,
     "branched": 15,
 }
