@@ -348,7 +348,7 @@ def build_results(
         check=settings.check,
     )
     return [
-        build(spec, plane, runs, cut, replace(origin, unsettled=automatic and unsettled(runs)))
+        build(spec, plane, runs, cut, replace(origin, unsettled=automatic and unsettled(plane, runs)))
         for plane, runs in zip(planes, records, strict=True)
     ]
 

@@ -1,4 +1,4 @@
-"""Where the warm-up ends: MSER-5 on the number of requests in the plane, and MSER on what its caches hit.
+"""Where the warm-up ends: MSER-5 on the requests in the plane, and MSER on what caches hit and what sessions send.
 
 MSER cuts where the standard error of the mean of what is left is least; MSER-5 does so on averages of five
 observations. K. P. White, M. J. Cobb and S. C. Spratt, "A comparison of five steady-state truncation heuristics for
@@ -10,6 +10,10 @@ Caches start empty, and fill long after the queues have settled. Their hits are 
 the observations of MSER are the 40 batches themselves, each an average over many lookups already. With so few of them
 noise alone makes MSER cut, of a third of all steady caches, and of ten beside each other nearly always; so a cut counts
 only where the hit ratio before it is `SURE` standard errors from that behind it.
+
+Sessions do not start in the middle either: what they send has come to its rate only when the longest that are under way
+have begun. Requests in the plane, few beside users who think, do not show that, and what sessions send comes in bursts
+that MSER takes for a transient; so their warm-up is worked out from the topology.
 """
 
 from __future__ import annotations
@@ -23,10 +27,11 @@ import numpy.typing as npt
 from meshsim.architectures.plane import Plane
 from meshsim.engines.record import BATCHES, Record
 from meshsim.errors import UsageError
-from meshsim.model.traffic import STATIONARY
+from meshsim.model.traffic import STATIONARY, Sessions
 
 #: Standard errors by which hit ratios must differ to be a transient: one in a thousand cuts of noise does (assumed).
 SURE = 4.0
+_SETTLED = 0.99  # of what sessions send, when their warm-up is over (assumed)
 
 
 def mser(observations: npt.ArrayLike) -> int:
@@ -77,7 +82,8 @@ def automatic_cut(plane: Plane, records: Sequence[Record]) -> int:
             "give the warm-up yourself, e.g. run.warmup: 0s to measure everything (--set run.warmup=0s)"
         )
     occupancy = np.mean([record.occupancy_ns for record in records], axis=0)
-    return max(math.ceil(mser_5(occupancy) * BATCHES / len(occupancy)), cut_of_caches(records))
+    of_queues = math.ceil(mser_5(occupancy) * BATCHES / len(occupancy))
+    return max(of_queues, cut_of_caches(records), cut_of_sessions(plane, records[0].duration_ns * 1e-9))
 
 
 def cut_of_caches(records: Sequence[Record]) -> int:
@@ -97,16 +103,48 @@ def cut_of_caches(records: Sequence[Record]) -> int:
     return longest
 
 
+def settling_s(sessions: Sessions) -> float:
+    """Seconds until sessions send 99 % of what they will, without the time that answers take.
+
+    Request number i of a session comes after i gaps, so that a part of the rate is missing for so long: that of the
+    requests with higher numbers. Of distributions other than the usual ones as if they were geometric (assumed).
+
+    Examples
+    --------
+    >>> from meshsim.model.distributions import Distribution, constant
+    >>> round(settling_s(Sessions(requests=Distribution(kind="geometric", params=(8.0,)), gap=constant(0.1))), 2)
+    3.45
+    >>> settling_s(Sessions(requests=constant(3.0), gap=constant(0.5)))
+    1.0
+    """
+    requests = sessions.requests
+    mean = requests.mean()
+    if mean <= 1.0:
+        return 0.0
+    later = mean - 1.0 if requests.kind == "constant" else math.log(1.0 - _SETTLED) / math.log(1.0 - 1.0 / mean)
+    return later * sessions.gap.mean()
+
+
+def _sessions_settle_s(plane: Plane) -> float:
+    return max((settling_s(stream.sessions) for stream, _ in plane.entries if stream.sessions), default=0.0)
+
+
+def cut_of_sessions(plane: Plane, duration_s: float) -> int:
+    """Batches until sessions send what they will; half of the run at most."""
+    return min(BATCHES // 2, math.ceil(_sessions_settle_s(plane) / duration_s * BATCHES - 1e-9))
+
+
 def _differ(before: npt.NDArray[np.float64], after: npt.NDArray[np.float64]) -> bool:
     """Whether means differ by more than the scatter of what is steady would make them."""
     error = float(after.std(ddof=1)) * math.sqrt(1.0 / before.size + 1.0 / after.size) if after.size > 1 else math.inf
     return abs(float(before.mean() - after.mean())) > SURE * error
 
 
-def unsettled(records: Sequence[Record]) -> bool:
+def unsettled(plane: Plane, records: Sequence[Record]) -> bool:
     """Whether MSER would cut as much as it may: its minimum is at the bound, so the transient may well be longer."""
     occupancy = np.mean([record.occupancy_ns for record in records], axis=0)
-    return bool(mser_5(occupancy) == occupancy.size // 5 // 2 * 5) or cut_of_caches(records) >= BATCHES // 2
+    longest = max(cut_of_caches(records), cut_of_sessions(plane, records[0].duration_ns * 1e-9))
+    return bool(mser_5(occupancy) == occupancy.size // 5 // 2 * 5) or longest >= BATCHES // 2
 
 
 def given_cut(warmup_s: float, duration_s: float, first_event_s: float = math.inf) -> int:

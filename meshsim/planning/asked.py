@@ -1,0 +1,82 @@
+"""What a plan is asked for: who is to keep what, how long is simulated, and which choices there are."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from meshsim.errors import UsageError
+from meshsim.model.graph import stream_rate_per_s
+from meshsim.model.topology import Topology
+from meshsim.model.traffic import Objective
+from meshsim.results.quantiles import quantile_share
+
+_LEAST_REQUESTS: Final = 5_000  # of a replication (assumed)
+_MOST_REQUESTS: Final = 100_000
+_BEYOND: Final = 50.0  # requests of a replication that are expected beyond a limit (assumed)
+_LEAST_S: Final = 5.0  # of a replication, for what is slow to settle (assumed)
+_MOST_CHOICES: Final = 200
+
+
+def objectives_asked(spec: Topology, more: Sequence[Objective]) -> dict[str, tuple[Objective, ...]]:
+    """By tenant: its own objectives, and those that everybody is to keep; of two for one quantity the given one.
+
+    Raises
+    ------
+    UsageError
+        Nobody has any.
+    """
+    given = {one.quantity: one for one in more}
+    found = {}
+    for name in spec.senders:
+        own = spec.tenants[name].objectives if name in spec.tenants else ()
+        mine = {**{one.quantity: one for one in own}, **given}
+        if mine:
+            found[name] = tuple(mine.values())
+    if not found:
+        raise UsageError(
+            "a plan needs objectives: give --slo 'p99<250ms' (objectives in Python), or tenants objectives in the "
+            "topology, e.g. tenants: {web: {slo: {p99: 250ms}}}"
+        )
+    return found
+
+
+def duration_asked(spec: Topology, objectives: Mapping[str, Sequence[Objective]]) -> float:
+    """Seconds of a replication: as many as the rarest thing that is asked about needs, no more than are written."""
+    rarest = min(_rarity(one) for several in objectives.values() for one in several)
+    wanted = min(_MOST_REQUESTS, max(_LEAST_REQUESTS, _BEYOND / rarest))
+    rate_per_s = sum(
+        stream_rate_per_s(stream, spec.run.duration_s) * spec.run.load
+        for stream in spec.traffic
+        if stream.arrivals.kind != "closed"
+    )
+    if rate_per_s <= 0.0:
+        return spec.run.duration_s
+    return min(spec.run.duration_s, max(_LEAST_S, wanted / rate_per_s))
+
+
+def _rarity(objective: Objective) -> float:
+    if objective.quantity == "mean":
+        return 0.1
+    share = objective.limit if objective.quantity == "availability" else quantile_share(objective.quantity)
+    return max(1.0 - share, 1e-6)
+
+
+def choices_asked(choices: Mapping[str, Sequence[str]]) -> Iterator[dict[str, str]]:
+    """Every combination of what can be chosen, by dotted path; one empty one where there is no choice.
+
+    Raises
+    ------
+    UsageError
+        There are too many, or a path has no values.
+    """
+    count = 1
+    for path, values in choices.items():
+        if not values:
+            raise UsageError(f"choice {path}: give its values, e.g. {path}=1,2,4")
+        count *= len(values)
+    if count > _MOST_CHOICES:
+        raise UsageError(f"{count} combinations of choices are more than {_MOST_CHOICES}: each is planned by itself")
+    for values in itertools.product(*choices.values()):
+        yield dict(zip(choices, values, strict=True))

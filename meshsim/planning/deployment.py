@@ -1,0 +1,86 @@
+"""What a plan may change: the replicas of each service, the gateway and the waypoints, and what one more costs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from meshsim.architectures.plane import Plane, PlaneService
+from meshsim.architectures.rewrites import GATEWAY, is_waypoint, sidecar_of
+from meshsim.costs.bill import Tariff
+from meshsim.costs.lines import GIB
+from meshsim.model.topology import Topology
+
+WAYPOINT: Final = "waypoint"  # all waypoints have equally many replicas
+
+#: Replicas by service; `gateway` and `waypoint` are those of the proxies of that name.
+Counts = Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Something that has replicas.
+
+    Attributes
+    ----------
+    name
+        Of the service; ``gateway``, or ``waypoint``.
+    written
+        Replicas that the topology gives it.
+    per_hour
+        Money for one replica and an hour: what it requests, and its sidecar beside it.
+    stations
+        Services of the plane whose number of replicas it is: every waypoint, for `WAYPOINT`.
+    """
+
+    name: str
+    written: int
+    per_hour: float
+    stations: tuple[str, ...]
+
+
+def parts_of(spec: Topology, plane: Plane, tariff: Tariff) -> tuple[Part, ...]:
+    """Everything whose replicas are planned: services by name, then proxies.
+
+    Services with several versions keep the replicas that they have: how many each version gets is decided by whoever
+    rolls it out.
+    """
+    stations = {service.name: service for service in plane.services}
+    found = []
+    for name, service in sorted(spec.services.items()):
+        if len(service.versions) == 1 and name in stations:
+            money = _per_hour(stations[name], tariff)
+            beside = stations.get(sidecar_of(name))
+            money += 0.0 if beside is None else _per_hour(beside, tariff)
+            found.append(Part(name, service.versions[0].replicas, money, (name,)))
+    if GATEWAY in stations:
+        one = stations[GATEWAY]
+        found.append(Part(GATEWAY, len(one.replicas), _per_hour(one, tariff), (GATEWAY,)))
+    waypoints = tuple(name for name in stations if is_waypoint(name))
+    if waypoints:
+        money = math.fsum(_per_hour(stations[name], tariff) for name in waypoints)
+        found.append(Part(WAYPOINT, len(stations[waypoints[0]].replicas), money, waypoints))
+    return tuple(found)
+
+
+def _per_hour(service: PlaneService, tariff: Tariff) -> float:
+    cores = math.fsum(replica.cores_requested for replica in service.replicas) / len(service.replicas)
+    return cores * tariff.unit_price(("cpu",)) + service.memory_bytes / GIB * tariff.unit_price(("memory",))
+
+
+def deployed(spec: Topology, counts: Counts) -> Topology:
+    """Give services and proxies so many replicas."""
+    services, mesh = dict(spec.services), spec.mesh
+    for name, count in counts.items():
+        if name == GATEWAY:
+            mesh = mesh.model_copy(update={"gateway": mesh.gateway.model_copy(update={"replicas": count})})
+        elif name == WAYPOINT:
+            ambient = mesh.waypoint.model_copy(update={"replicas": count})
+            mesh = mesh.model_copy(update={"waypoint": ambient})
+        else:
+            (version,) = services[name].versions
+            changed = (version.model_copy(update={"replicas": count}),)
+            services[name] = services[name].model_copy(update={"versions": changed})
+    return spec.model_copy(update={"services": services, "mesh": mesh})

@@ -1,0 +1,48 @@
+"""The load that a plan is for: arrivals that change with time as they are when they are at their most."""
+
+from __future__ import annotations
+
+from meshsim.errors import UsageError
+from meshsim.model.topology import Topology
+from meshsim.model.traffic import Arrivals, Stream
+
+_CHANGING = ("rate", "spike")
+
+
+def at_peak(spec: Topology, load: float = 1.0) -> tuple[Topology, tuple[str, ...]]:
+    """Hold every stream at the most that it ever sends, times `load`; and sentences that say what was changed.
+
+    What changes with time (``rate``, ``spike``) becomes a Poisson process of its highest rate; what only scatters
+    (``mmpp``, batches, sessions) stays as it is, and closed loops keep their users: those have no peak of their own.
+    Events are left out.
+
+    Raises
+    ------
+    UsageError
+        A stream is a trace of times, which has no rate that could be held.
+    """
+    streams, notes = [], []
+    for stream in spec.traffic:
+        kind = stream.arrivals.kind
+        if kind == "trace":
+            raise UsageError(
+                f"traffic.{stream.name} is a trace: a plan is for a rate that is held; give it arrivals such as "
+                "{poisson: 400/s} at the rate of its busiest minute"
+            )
+        held = _held(stream)
+        if held is not stream:
+            notes.append(f"{stream.name} is held at its peak of {held.arrivals.rate_per_s:g}/s")
+        streams.append(held)
+    if spec.events:
+        notes.append("the topology's events are left out")
+    run = spec.run.model_copy(update={"load": spec.run.load * load})
+    return spec.model_copy(update={"traffic": tuple(streams), "run": run, "events": ()}), tuple(notes)
+
+
+def _held(stream: Stream) -> Stream:
+    arrivals = stream.arrivals
+    if arrivals.kind not in _CHANGING:
+        return stream
+    rates = [rate_per_s for _, rate_per_s in arrivals.points]
+    most = max(rates) if arrivals.diurnal is None else arrivals.diurnal[1]
+    return stream.model_copy(update={"arrivals": Arrivals(kind="poisson", rate_per_s=most)})

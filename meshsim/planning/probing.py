@@ -1,0 +1,278 @@
+"""What a deployment does at peak load: simulated on the same seeds as all others, until it is decided what it keeps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from meshsim.architectures import Architecture, lower
+from meshsim.architectures.plane import Plane
+from meshsim.control import drive
+from meshsim.engines.record import Record
+from meshsim.model.topology import Topology
+from meshsim.model.traffic import Objective
+from meshsim.planning.deployment import Counts, deployed
+from meshsim.results.intervals import Estimate
+from meshsim.results.measured import Measured, pool
+from meshsim.results.services import ServiceResult, service_results
+from meshsim.results.traffic import Judged, Judgement, traffic
+from meshsim.results.verdict import judge
+from meshsim.results.warmup import cut_batches
+from meshsim.settings import Settings
+from meshsim.simulate import begin_replication, pauses
+from meshsim.workers import Stop, Submit
+
+LEVEL: Final = 0.98  # of two-sided intervals, so that either end is a bound at 99 %
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One thing that a deployment has to keep.
+
+    Attributes
+    ----------
+    whose
+        Tenant, or service or proxy of a ``utilization``.
+    quantity, limit
+        The objective; ``utilization``: share of its CPU (or of its link) at most.
+    judgement
+        By the bound at 99 %: ``met``, ``missed`` or ``undecided``.
+    estimate
+        What was measured, with bounds at 99 % each.
+    within
+        Of a latency quantile: share of requests answered within the limit, which decides.
+    """
+
+    whose: str
+    quantity: str
+    limit: float
+    judgement: Judgement
+    estimate: Estimate
+    within: Estimate | None = None
+
+    def to_dict(self) -> dict[str, object]:
+        """For JSON."""
+        return {
+            "whose": self.whose,
+            "quantity": self.quantity,
+            "limit": self.limit,
+            "judgement": self.judgement,
+            **self.estimate.to_dict(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What a service or proxy was asked for, as the next guess needs it.
+
+    Attributes
+    ----------
+    visits
+        Messages for each request of a client.
+    cores
+        CPU cores that would just suffice.
+    servers, speed
+        Of one replica: how many pieces of work it does at once, each at so many cores.
+    """
+
+    visits: float
+    cores: float
+    servers: int
+    speed: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Probe:
+    """A deployment that was simulated.
+
+    Attributes
+    ----------
+    counts
+        Replicas that were up.
+    kept
+        What it was judged by, objectives first.
+    unstable
+        Why requests piled up; empty if they did not.
+    loads
+        By service or proxy of the plane.
+    requests, replications
+        How much was simulated.
+    """
+
+    counts: Mapping[str, int]
+    kept: tuple[Kept, ...]
+    unstable: str
+    loads: Mapping[str, Load]
+    requests: int
+    replications: int
+
+    @property
+    def judgement(self) -> Judgement:
+        """Whether everything is surely kept, or something surely not."""
+        words = {one.judgement for one in self.kept}
+        if self.unstable or "missed" in words:
+            return "missed"
+        return "undecided" if "undecided" in words else "met"
+
+    @property
+    def holds(self) -> bool:
+        """Everything is kept, at 99 % each."""
+        return self.judgement == "met"
+
+    @property
+    def broken(self) -> tuple[Kept, ...]:
+        """What is not surely kept, what is surely missed first."""
+        found = (one for one in self.kept if one.judgement != "met")
+        return tuple(sorted(found, key=lambda one: one.judgement != "missed"))
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What has to be kept.
+
+    Attributes
+    ----------
+    objectives
+        By tenant.
+    ceiling
+        Largest utilization of every service's and proxy's CPU, and of its link.
+    most_replications
+        Simulated of a deployment that stays undecided.
+    """
+
+    objectives: Mapping[str, tuple[Objective, ...]]
+    ceiling: float
+    most_replications: int
+
+
+class Prober:
+    """Simulates deployments of one topology under one architecture; each once."""
+
+    def __init__(
+        self, spec: Topology, architecture: str | Architecture, settings: Settings, question: Question, submit: Submit
+    ) -> None:
+        self.spec = spec
+        self.architecture = architecture
+        self.settings = settings
+        self.question = question
+        self.submit = submit
+        self.found: dict[tuple[tuple[str, int], ...], Probe] = {}
+
+    @property
+    def requests(self) -> int:
+        """Of all simulations so far."""
+        return sum(probe.requests for probe in self.found.values())
+
+    def plane(self, counts: Counts) -> Plane:
+        """The deployment, lowered."""
+        return lower(deployed(self.spec, counts), self.architecture)
+
+    def probe(self, counts: Counts) -> Probe:
+        """Simulate a deployment, twice as long as long as something is undecided."""
+        key = tuple(sorted(counts.items()))
+        if key not in self.found:
+            self.found[key] = self._probe(dict(counts))
+        return self.found[key]
+
+    def _probe(self, counts: Counts) -> Probe:
+        plane = self.plane(counts)
+        records: list[Record] = []
+        wanted = self.settings.replications
+        while True:
+            records += self._simulate(plane, range(len(records), wanted))
+            probe = self._judged(plane, counts, records)
+            if probe.judgement != "undecided" or 2 * wanted > self.question.most_replications:
+                return probe
+            wanted *= 2
+
+    def _simulate(self, plane: Plane, numbers: range) -> list[Record]:
+        futures: list[Future[Record]] = [self.submit(_replication, plane, self.settings, n) for n in numbers]
+        return [future.result() for future in futures]
+
+    def _judged(self, plane: Plane, counts: Counts, records: Sequence[Record]) -> Probe:
+        measured = pool(records, cut_batches(plane, records, self.settings.warmup_s))
+        everybody = traffic(measured, range(len(plane.entries)), level=LEVEL)
+        services = service_results(plane, measured, level=LEVEL)
+        bounded = all(stream.arrivals.kind == "closed" for stream, _ in plane.entries)
+        verdict = judge(everybody, services, measured, bounded=bounded)
+        kept = (*self._objectives(plane, measured), *self._utilizations(services))
+        return Probe(
+            counts=counts,
+            kept=kept,
+            unstable="; ".join(verdict.notes) if verdict.word == "unstable" else "",
+            loads=_loads(plane, services, everybody.requests),
+            requests=everybody.requests,
+            replications=len(records),
+        )
+
+    def _objectives(self, plane: Plane, measured: Measured) -> Iterator[Kept]:
+        for tenant, objectives in self.question.objectives.items():
+            rows = [i for i, (stream, _) in enumerate(plane.entries) if stream.tenant == tenant]
+            for one in traffic(measured, rows, objectives, level=LEVEL).objectives:
+                yield _kept(tenant, one)
+
+    def _utilizations(self, services: Mapping[str, ServiceResult]) -> Iterator[Kept]:
+        for name, service in services.items():
+            used = [service.utilization] if service.link is None else [service.utilization, service.link.utilization]
+            for estimate in used:
+                if estimate.value is not None:
+                    yield Kept(name, "utilization", self.question.ceiling, self._below(estimate), estimate)
+
+    def _below(self, estimate: Estimate) -> Judgement:
+        """By the point: a mean over the whole run, whose scatter is that of the load, and the load is given."""
+        assert estimate.value is not None
+        return "met" if estimate.value <= self.question.ceiling else "missed"
+
+
+def _kept(tenant: str, judged: Judged) -> Kept:
+    return Kept(tenant, judged.quantity, judged.limit, judged.judgement, judged.estimate, judged.within)
+
+
+def _loads(plane: Plane, services: Mapping[str, ServiceResult], requests: int) -> dict[str, Load]:
+    found = {}
+    for service in plane.services:
+        one = services[service.name]
+        cores = service.replicas[0].cores
+        if service.role == "library" or math.isinf(cores):
+            continue
+        servers = max(1, math.ceil(cores))
+        visits = one.requests / requests if requests else 0.0
+        found[service.name] = Load(visits, one.offered_load.value or 0.0, servers, cores / servers)
+    return found
+
+
+def _replication(plane: Plane, settings: Settings, replication: int, *, stop: Stop | None) -> Record:
+    """One replication; at module level, so that another process can be told to do it."""
+    run = begin_replication(plane, settings, replication)
+    return drive(run, plane, (), pauses=pauses(settings), stop=stop)
+
+
+def probing(settings: Settings) -> Settings:
+    """Settings of probes: nothing is kept of single requests."""
+    return replace(settings, sampled=0, events=None)
+
+
+def busiest(probe: Probe) -> str:
+    """Service or proxy with the largest share of its CPU in use."""
+    used = {one.whose: one.estimate.value or 0.0 for one in probe.kept if one.quantity == "utilization"}
+    return max(used, key=lambda name: used[name], default="")
+
+
+def wait_share(load: Load, replicas: int) -> float:
+    """CPU waits of one request at a service, in units of its work: Erlang's C with each replica as a queue of its own.
+
+    A. K. Erlang (1917). It only says in which order deployments are looked at: what is accepted was simulated.
+    """
+    a = load.cores / replicas / load.speed
+    c = load.servers
+    if a >= c:
+        return math.inf
+    terms = np.cumprod([1.0, *(a / n for n in range(1, c))])
+    last = terms[-1] * a / c / (1.0 - a / c)
+    waits = last / (terms.sum() + last)
+    return float(waits / (c - a))

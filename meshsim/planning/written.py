@@ -1,0 +1,102 @@
+"""Plans as JSON and as rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from meshsim.planning.probing import Probe
+from meshsim.planning.result import SCHEMA_VERSION, Deployment, Growing, Infeasible, Plan, Verified
+
+HEAD = ("architecture", "service", "needed", "bought")
+
+
+def to_dict(plan: Plan) -> dict[str, Any]:
+    """Everything, with documented keys (docs/plan.md)."""
+    best = plan.best
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "topology": plan.name,
+        "feasible": plan.feasible,
+        "best": best,
+        "services": {} if best is None else dict(plan[best].bought),
+        "verify": None if not plan.verified else {"passed": all(one.passed for one in plan.verified.values())},
+        "architectures": {
+            **{name: _deployment(one, plan.verified.get(name)) for name, one in plan.deployments.items()},
+            **{name: _infeasible(one) for name, one in plan.infeasible.items()},
+        },
+        "asked": {
+            "lose": str(plan.loss),
+            "utilization": plan.ceiling,
+            "load": plan.load,
+            "most_replicas": plan.most_replicas,
+        },
+        "notes": list(plan.notes),
+        "manifest": {
+            "digest": plan.digest,
+            "seed": plan.seed,
+            "engine": plan.engine,
+            "duration_s": plan.duration_s,
+            "command": plan.command,
+            "timing": plan.timing.to_dict(),
+        },
+    }
+
+
+def _deployment(one: Deployment, verified: Verified | None) -> dict[str, Any]:
+    return {
+        "feasible": True,
+        "choice": dict(one.choice),
+        "needed": dict(one.needed),
+        "bought": dict(one.bought),
+        "cost": {"total": one.cents.total, "items": dict(one.cents.items), "currency": one.currency},
+        "kept": _probe(one.probe),
+        "kept_with_all": _probe(one.full),
+        "sensitivity": {
+            step.name: {
+                "one_less": None if step.less is None else _probe(step.less),
+                "one_more": None if step.more is None else _probe(step.more),
+            }
+            for step in one.steps
+        },
+        "next_cheaper": None if one.cheaper is None else _probe(one.cheaper),
+        "growth": {"with_loss": _growing(one.growing), "with_all": _growing(one.growing_full)},
+        "not_monotone": [_probe(probe) for probe in one.odd],
+        "simulated": {"deployments": one.probes, "requests": one.requests},
+        "verify": None
+        if verified is None
+        else {"passed": verified.passed, "seed": verified.seed, **_probe(verified.probe)},
+    }
+
+
+def _growing(growing: Growing | None) -> dict[str, Any] | None:
+    return None if growing is None else growing.to_dict()
+
+
+def _infeasible(one: Infeasible) -> dict[str, Any]:
+    return {
+        "feasible": False,
+        "why": one.why,
+        "largest": _probe(one.best),
+        "nearest": [kept.to_dict() for kept in one.nearest],
+        "simulated": {"deployments": one.probes, "requests": one.requests},
+    }
+
+
+def _probe(probe: Probe) -> dict[str, Any]:
+    return {
+        "counts": dict(probe.counts),
+        "judgement": probe.judgement,
+        "unstable": probe.unstable,
+        "requests": probe.requests,
+        "replications": probe.replications,
+        "kept": [one.to_dict() for one in probe.kept],
+    }
+
+
+def rows(plan: Plan) -> list[list[Any]]:
+    """A row for each architecture and service."""
+    return [
+        [name, part, one.needed[part], one.bought[part]]
+        for name, one in plan.deployments.items()
+        for part in one.bought
+    ]
