@@ -116,8 +116,8 @@ def test_noise_of_many_steady_caches_is_not_cut() -> None:
 
 
 def test_a_cache_that_never_settles_is_unsettled() -> None:
-    assert unsettled([cached_record(np.arange(BATCHES)[None] * 20)])
-    assert not unsettled([cached_record(np.full((1, BATCHES), 500))])
+    assert unsettled(queue_plane(), [cached_record(np.arange(BATCHES)[None] * 20)])
+    assert not unsettled(queue_plane(), [cached_record(np.full((1, BATCHES), 500))])
 
 
 def test_a_cache_that_starts_cold_has_a_longer_warmup_than_its_queue() -> None:
