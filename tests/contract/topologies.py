@@ -203,6 +203,14 @@ shares = st.builds(
 )
 
 
+#: Held between 1 ms and 10 ms, between the profiles' bounds, and hardly ever held.
+FALLS = (
+    {"exponent": 0.5, "at": "200/s", "from": "100/s", "to": "1000/s"},
+    {"exponent": 0.2},
+    {"exponent": 0.9, "from": "0.1/s", "to": "1e8/s"},
+)
+
+
 @st.composite
 def topologies(draw: st.DrawFn) -> dict[str, Any]:
     delay = draw(st.one_of(ties, ties, times))
@@ -213,6 +221,8 @@ def topologies(draw: st.DrawFn) -> dict[str, Any]:
     if draw(st.booleans()):
         proxy |= {"discipline": draw(st.sampled_from(["fifo", "fair", "priority"]))}
         proxy |= {"cpu_per_request": draw(times), "threads": draw(st.sampled_from([1, 2, "unlimited"]))}
+    if draw(st.integers(0, 2)) == 0:
+        proxy["cpu_falls"] = draw(st.sampled_from(FALLS))
     if draw(st.integers(0, 3)) == 0:
         proxy["bulkhead"] = draw(st.integers(1, 6))
     traffic = draw(streams())

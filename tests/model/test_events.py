@@ -288,6 +288,7 @@ def test_the_digest_of_a_system_without_failures_is_what_it_was(tmp_path: Path) 
     content = bare.model_dump(mode="python", exclude={"name", "origins", *failures})
     for proxy in content["mesh"].values():
         assert (proxy.pop("filters"), proxy.pop("knows")) == ((), "all")
+        assert proxy.pop("cpu_falls") is None
         assert (proxy.pop("discipline"), proxy.pop("bulkhead")) == ("fifo", None)
     for service in content["services"].values():
         assert (service.pop("line"), service.pop("bulkhead")) == ("fifo", None)
