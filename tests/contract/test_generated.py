@@ -41,6 +41,7 @@ FLOORS = {
     "caches: stale": 20,
     "caches: evictions": 80,
     "caches: kept": 45,
+    "cheaper when busy": 20,
     "controlled": 20,
     "branched": 15,
 }

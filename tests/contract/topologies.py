@@ -221,10 +221,10 @@ def topologies(draw: st.DrawFn) -> dict[str, Any]:
     if draw(st.booleans()):
         proxy |= {"discipline": draw(st.sampled_from(["fifo", "fair", "priority"]))}
         proxy |= {"cpu_per_request": draw(times), "threads": draw(st.sampled_from([1, 2, "unlimited"]))}
-    if draw(st.integers(0, 2)) == 0:
-        proxy["cpu_falls"] = draw(st.sampled_from(FALLS))
     if draw(st.integers(0, 3)) == 0:
         proxy["bulkhead"] = draw(st.integers(1, 6))
+    if fall := draw(st.sampled_from([None, None, *FALLS])):
+        proxy["cpu_falls"] = fall
     traffic = draw(streams())
     keys = {key for stream in traffic for key in stream.get("keys", {})}
     mine = draw(services(keys))

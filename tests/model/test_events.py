@@ -164,6 +164,7 @@ def test_what_is_set_is_read_with_the_rest(whole: Topology) -> None:
     "changes",
     ["policies.geo.timeout: 5ms", "routes.all: {name: all, to: reviews, split: {v1: 1, v2: '50%'}}",
      "mesh.gateway.cpu_per_request: 64us, mesh.sidecar.tls_handshake: 2us",
+     "mesh.gateway.cpu_falls: {exponent: 0.2}, mesh.sidecar.cpu_falls.exponent: 0.3",
      "policies: [{name: a, panic: 0%, in_app: on}]",
      "policies.geo: null", "mesh.gateway.profile: zero, policies.geo.circuit_breaker: {max_requests: 1}"],
 )  # fmt: skip
