@@ -99,13 +99,13 @@ def mean_factor(law: CpuFall, rate_per_s: float, arrivals: Arrivals = "constant"
     """
     least_s, most_s, a = 1.0 / law.to_per_s, 1.0 / law.from_per_s, law.exponent
     if arrivals == "constant":
-        return (min(max(1.0 / rate_per_s, least_s), most_s) * law.at_per_s) ** a
+        return math.pow(min(max(1.0 / rate_per_s, least_s), most_s) * law.at_per_s, a)
     # Gauss and Legendre's rule over ln g, up to where exp(-rate g) is nothing
     low, high = math.log(least_s), math.log(max(least_s, min(most_s, 50.0 / rate_per_s)))
     nodes, weights = np.polynomial.legendre.leggauss(200)
     gaps_s = np.exp(low + (high - low) * (nodes + 1.0) / 2.0)
     integral = float(np.sum(weights * a * gaps_s**a * np.exp(-rate_per_s * gaps_s))) * (high - low) / 2.0
-    return (least_s**a + integral) * law.at_per_s**a
+    return (math.pow(least_s, a) + integral) * math.pow(law.at_per_s, a)
 
 
 def read_benchmark(path: Path | str) -> list[BenchmarkRow]:

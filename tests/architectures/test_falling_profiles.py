@@ -21,6 +21,7 @@ from meshsim.architectures.profile_check import (
 from meshsim.architectures.profiles import PROFILES
 from meshsim.architectures.proxies import proxy_settings
 from meshsim.engines import simulate
+from meshsim.engines.pack import pack
 from meshsim.model.distributions import constant
 from meshsim.model.load import load
 from meshsim.model.proxies import CpuFall, Mesh, ProxyConfig
@@ -71,6 +72,24 @@ def test_checks_say_that_the_work_is_unknown() -> None:
     (why,) = flows(sidecars(cpu_falls=HALF))["sidecar@a"].work_unknown
     assert why == "sidecar@a needs less CPU for a request the busier it is"
     assert not flows(sidecars())["sidecar@a"].work_unknown
+
+
+def test_a_push_may_bring_the_law() -> None:
+    """A proxy knows from the start when it was reached last, if some configuration of it will ask for that."""
+    push = {"push": {"set": {"mesh.sidecar.cpu_falls": {"exponent": 0.5}}}}
+    spec = {
+        "meshsim": 1,
+        "services": {"a": {"endpoints": {"x": [{"work": "1ms"}]}}},
+        "traffic": [{"name": "load", "entry": "a.x", "arrivals": {"poisson": "50/s"}}],
+        "events": [{"name": "law", "at": "10s", **push}],
+    }
+    program = pack(lower(load(spec), "sidecar"))
+    assert dict(zip(program.service_names, program.services["falls"], strict=True)) == {
+        "a": 0,
+        "gateway": 0,
+        "sidecar@a": 1,
+    }
+    assert [row.tolist() for row in program.falls] == [(0.5, 1e6, pytest.approx(1e9 / 3_000), 1e8)]
 
 
 # -- what the law comes to ---------------------------------------------------------------------------------------

@@ -58,7 +58,8 @@ makes a profile's cost constant.
 What is simulated goes by each gap: a request costs more the longer no other has reached that replica of the proxy
 ([semantics.md](semantics.md), P3). So a burst is cheap. Random arrivals cost 8 % less than even ones at the same rate
 from 50 to 300 requests/s, 13 % less at 10, and 5 % more at 3,000, as their gaps are held at the bounds. `cpu_per_kib`
-and `tls_handshake` do not fall. `meshsim check` has no theory for the CPU of such a proxy.
+and `tls_handshake` do not fall. [Checks against theory](check.md) have none for the CPU of such a
+proxy.
 
 ## CPU and memory
 
