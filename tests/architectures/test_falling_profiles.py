@@ -81,6 +81,7 @@ def test_a_push_may_bring_the_law() -> None:
         "meshsim": 1,
         "services": {"a": {"endpoints": {"x": [{"work": "1ms"}]}}},
         "traffic": [{"name": "load", "entry": "a.x", "arrivals": {"poisson": "50/s"}}],
+        "run": {"warmup": "1s"},
         "events": [{"name": "law", "at": "10s", **push}],
     }
     program = pack(lower(load(spec), "sidecar"))
