@@ -22,9 +22,11 @@ from meshsim.architectures.plane import (
     PlaneChoose,
     PlaneService,
     PlaneStep,
+    ProxyWork,
     Routed,
 )
 from meshsim.architectures.walk import Message, calls_in, chain_of
+from meshsim.model.proxies import CpuFall
 from meshsim.model.steps import Fail, Wait
 from meshsim.units import format_bandwidth, format_bytes, format_duration
 
@@ -93,10 +95,27 @@ def _services(plane: Plane) -> Iterator[str]:
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADER))]
     for row in rows:
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+    for fall, names in _falls(plane).items():
+        more = f" and {len(names) - _SHOWN_EDGES} more" if len(names) > _SHOWN_EDGES else ""
+        rates = f"{fall.from_per_s:g}/s to {fall.to_per_s:g}/s"
+        text = (
+            f"CPU for a request falls as rate^-{fall.exponent:.3g} ({rates}): {', '.join(names[:_SHOWN_EDGES])}{more}"
+        )
+        yield from textwrap.wrap(text, _WIDTH, subsequent_indent="  ")
     for service in plane.services:
         for tenant, shard in service.shards.items():
             numbers = ", ".join(map(str, shard))
             yield f"{tenant} is served by {service.name} {numbers} of {len(service.replicas)}"
+
+
+def _falls(plane: Plane) -> dict[CpuFall, list[str]]:
+    """Proxies that need less CPU for a request the busier they are."""
+    found: dict[CpuFall, list[str]] = {}
+    for service in plane.services:
+        steps = (step for versions in service.endpoints.values() for steps in versions for step in steps)
+        for fall in {step.falls for step in steps if isinstance(step, ProxyWork) and step.falls}:
+            found.setdefault(fall, []).append(service.name)
+    return found
 
 
 def _row(service: PlaneService) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from meshsim.architectures.enforced import RANDOM, Cluster, Limit, Trying
 from meshsim.model.caches import Cache
 from meshsim.model.disciplines import Discipline, Line
 from meshsim.model.distributions import Distribution
+from meshsim.model.proxies import CpuFall
 from meshsim.model.steps import Call, Fail, Invalidate, Wait, Work
 from meshsim.model.topology import Network
 from meshsim.model.traffic import Connections, Stream, Tenant
@@ -122,12 +123,15 @@ class PlaneChoose:
 class ProxyWork:
     """CPU of a proxy for one message: `base` (seconds), per KiB of its size, and a handshake (request
     direction, when the message came over a fresh TLS connection).
+
+    `falls`: the base falls with the rate of messages; a step of that kind is no part of a branch.
     """
 
     base: Distribution
     per_kib_s: float
     handshake_s: float
     direction: Literal["request", "response"]
+    falls: CpuFall | None = None
 
 
 @dataclass(frozen=True, slots=True)

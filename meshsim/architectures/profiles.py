@@ -6,7 +6,8 @@ profile_check` sets them against loads that were not used to make them. Sources,
 - [P24] istio.io, "Performance and Scalability", Istio 1.24: at 1,000 HTTP requests/s of 1 kB, one sidecar takes 0.20
   vCPU and 60 MB, one waypoint 0.25 vCPU and 60 MB (both with 2 worker threads), one ztunnel 0.06 vCPU and 12 MB.
 - [B20] istio/tools, perf/benchmark/graph_plotter/example_plot/benchmark.csv at 0f2e902f (August 2020, Istio 1.7): CPU
-  and memory of client and server proxy at 10 to 3,000 requests/s, 16 connections, 1 kB.
+  and memory of client and server proxy at 10 to 3,000 requests/s, 16 connections, 1 kB. It names no version of Envoy;
+  1.15, of July 2020, was the latest.
 - [N16] NGINX, "Testing the Performance of NGINX" and its sizing guide (2016): more than 2,000 full TLS handshakes/s on
   a core with ECDSA P-256, and on one core 40,207, 23,308 and 4,830 HTTPS requests/s of 1, 10 and 100 KB: 1.84 us a KB.
 - [E21] envoyproxy/envoy pull request 15231 (2021): one EDS cluster takes 44 kB with its statistics, 24 kB without, and
@@ -18,10 +19,12 @@ profile_check` sets them against loads that were not used to make them. Sources,
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from meshsim.errors import UsageError
+from meshsim.model.proxies import CpuFall
 
 ProxyKind = Literal["gateway", "sidecar", "ztunnel", "waypoint"]
 KINDS: tuple[ProxyKind, ...] = get_args(ProxyKind)
@@ -43,6 +46,8 @@ class ProxyProfile:
     ----------
     cpu_per_request_s
         CPU of one request and its answer, without the part that depends on size.
+    cpu_falls
+        How `cpu_per_request_s` falls with the rate of requests (rule P3); None: it is the same at any rate.
     cpu_per_kib_s
         CPU for each KiB of the request, of the answer.
     tls_handshake_s
@@ -74,11 +79,26 @@ class ProxyProfile:
     memory_per_endpoint_bytes: int
     memory_per_connection_bytes: int
     replicas: int = 2  # assumed: the least that survives the loss of one
+    cpu_falls: CpuFall | None = None
 
 
 def _per_request_s(cores: float, rate_per_s: float, idle_cores: float, per_kib_s: float) -> float:
     """Split what was measured at a rate into its part by request; the rest is idle and by size."""
     return (cores - idle_cores) / rate_per_s - 2 * PAYLOAD_KIB * per_kib_s
+
+
+def _falling(
+    measured: tuple[tuple[float, float], tuple[float, float]], idle_cores: float, per_kib_s: float
+) -> tuple[float, CpuFall]:
+    """Draw the power law through two points (requests/s, cores): CPU of a request at `CpuFall.at_per_s`, and the law.
+
+    Beyond 10 and 3,000 requests/s nothing is published: there the cost of a request stays what it is (assumed).
+    """
+    (low_per_s, low_s), (high_per_s, high_s) = (
+        (rate_per_s, _per_request_s(cores, rate_per_s, idle_cores, per_kib_s)) for rate_per_s, cores in measured
+    )
+    law = CpuFall(exponent=math.log(low_s / high_s) / math.log(high_per_s / low_per_s), from_per_s=10, to_per_s=3_000)
+    return low_s * (low_per_s / law.at_per_s) ** law.exponent, law
 
 
 # 1.84 us a KB for TLS [N16] and 0.17 us for a plain copy (the same guide's HTTP runs): one side of a sidecar is plain.
@@ -120,10 +140,12 @@ _ZTUNNEL_24 = ProxyProfile(
     memory_per_endpoint_bytes=_KB,  # assumed: a workload's addresses, identity and services
     memory_per_connection_bytes=_CONNECTION_BYTES,
 )
+# [B20], "v2-stats-nullvm": 42.2 and 45.4 mcpu at 100 requests/s, 447.4 and 463.3 at 2,000 (client, server)
+_REQUEST_17_S, _FALLS_17 = _falling(((100, 0.043824), (2_000, 0.455340)), _IDLE_CORES, _PER_KIB_S)
 _SIDECAR_17 = replace(
     _SIDECAR_24,
-    # [B20], "v2-stats-nullvm": 253.5, 279.1, 276.9 and 290.4 mcpu at 1,000 requests/s (client, server, two runs)
-    cpu_per_request_s=_per_request_s(0.2750, 1_000, _IDLE_CORES, _PER_KIB_S),
+    cpu_per_request_s=_REQUEST_17_S,
+    cpu_falls=_FALLS_17,
     memory_base_bytes=66 * _MIB,  # [B20], client proxy of "v2-stats-nullvm" at 10 requests/s: 66.96 MiB
 )
 _ENVOY = replace(
@@ -133,6 +155,9 @@ _ENVOY = replace(
     memory_base_bytes=64 * _MIB,  # [B20], the same at 10 requests/s: 64.7 MiB (client)
     memory_per_cluster_bytes=ENVOY_CLUSTER_BYTES + ENVOY_CLUSTER_WORKER_BYTES,  # statistics on
 )
+# [B20], "none_mtls": 30.8 and 32.1 mcpu at 100 requests/s, 286.3 and 346.8 at 2,000 (client, server)
+_REQUEST_115_S, _FALLS_115 = _falling(((100, 0.031420), (2_000, 0.316554)), _IDLE_CORES, _PER_KIB_S)
+_ENVOY_115 = replace(_ENVOY, cpu_per_request_s=_REQUEST_115_S, cpu_falls=_FALLS_115)
 _LINKERD = ProxyProfile(
     # [L21] 0.11 and 0.54 of Istio's, whose page said 0.35 vCPU at 1,000 requests/s then: 0.04 and 0.19, geometric mean
     # 0.087. Good to a factor of two at best.
@@ -167,6 +192,7 @@ _ZERO = ProxyProfile(
 #: By profile, the kinds of proxy that it has. Istio's gateways cost what its sidecars do (assumed: same filters).
 PROFILES: dict[str, dict[ProxyKind, ProxyProfile]] = {
     "envoy": {"gateway": _ENVOY, "sidecar": _ENVOY, "waypoint": _ENVOY},
+    "envoy-1.15": {"gateway": _ENVOY_115, "sidecar": _ENVOY_115, "waypoint": _ENVOY_115},
     "istio-1.24": {
         "gateway": _SIDECAR_24,
         "sidecar": _SIDECAR_24,

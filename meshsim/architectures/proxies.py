@@ -11,7 +11,7 @@ from meshsim.architectures.profiles import ProxyKind, ProxyProfile, find_profile
 from meshsim.model.caches import ProxyCache
 from meshsim.model.disciplines import Line
 from meshsim.model.distributions import Distribution, constant
-from meshsim.model.proxies import Filter, ProxyConfig
+from meshsim.model.proxies import CpuFall, Filter, ProxyConfig
 
 T = TypeVar("T")
 
@@ -25,6 +25,7 @@ class ProxySettings:
     """
 
     cpu_one_way: Distribution
+    cpu_falls: CpuFall | None
     cpu_per_kib_s: tuple[float, float]
     tls_handshake_s: float
     idle_cores: float
@@ -49,9 +50,9 @@ class ProxySettings:
         """Work, do what there is to do with the request, work on the answer."""
         request_kib_s, response_kib_s = self.cpu_per_kib_s
         return (
-            ProxyWork(self.cpu_one_way, request_kib_s, self.tls_handshake_s, "request"),
+            ProxyWork(self.cpu_one_way, request_kib_s, self.tls_handshake_s, "request", self.cpu_falls),
             *inner,
-            ProxyWork(self.cpu_one_way, response_kib_s, 0.0, "response"),
+            ProxyWork(self.cpu_one_way, response_kib_s, 0.0, "response", self.cpu_falls),
         )
 
 
@@ -67,9 +68,11 @@ def proxy_settings(config: ProxyConfig, kind: ProxyKind) -> ProxySettings:
     threads = _threads(config, profile)
     limit = config.cpu.limit if config.cpu else profile.cpu_limit
     usable = math.inf if threads is None else float(threads)
+    falls = _or(config.cpu_falls, profile.cpu_falls)
     per_request = config.cpu_per_request or constant(profile.cpu_per_request_s)
     return ProxySettings(
         cpu_one_way=per_request.scaled(0.5),  # each way draws for itself: the mean is that of one whole draw
+        cpu_falls=falls if falls is not None and falls.exponent else None,
         cpu_per_kib_s=_or(config.cpu_per_kib_s, profile.cpu_per_kib_s),
         tls_handshake_s=_or(config.tls_handshake_s, profile.tls_handshake_s),
         idle_cores=profile.idle_cores,

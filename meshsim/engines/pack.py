@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 
 import numpy as np
 
@@ -34,6 +35,7 @@ from meshsim.engines.streams import pack_streams
 from meshsim.engines.tables import Distributions, Rows
 from meshsim.model.caches import Cache
 from meshsim.model.distributions import Distribution
+from meshsim.model.proxies import CpuFall
 from meshsim.model.steps import Call, Fail, Invalidate, Wait, Work
 
 _NS = 1e9
@@ -87,6 +89,8 @@ class _Packer:
         self.calls = Rows(p.CALLS)
         self.calls_at: dict[str, tuple[int, ...]] = {}
         self.targets = Rows(p.TARGETS)
+        self.falls = Rows(p.FALLS)
+        self.fall_number: dict[CpuFall, int] = {}
         self.endpoints = Rows(p.ENDPOINTS)
         self.entries: list[int] = []
         self.service_number = {service.name: i for i, service in enumerate(plane.services)}
@@ -135,6 +139,7 @@ class _Packer:
             points=points,
             distributions=self.distributions.array(),
             table=self.distributions.table(),
+            falls=self.falls.array(),
             policies=self.policies.policies.array(),
             limits=self.policies.limits.array(),
             shares=np.array(self.policies.shares, dtype=np.float64),
@@ -199,6 +204,7 @@ class _Packer:
                 bulkhead=-1 if service.bulkhead is None else service.bulkhead,
                 buffers=-1 if service.buffers_bytes is None else service.buffers_bytes,
                 ns_per_byte=0.0 if service.bandwidth_bytes_per_s is None else _NS / service.bandwidth_bytes_per_s,
+                falls=int(any(isinstance(step, ProxyWork) and step.falls for step in _outer_steps(service))),
                 threads=threads,
                 concurrency=-1 if service.concurrency is None else service.concurrency,
                 queue=-1 if service.queue is None else service.queue,
@@ -267,6 +273,7 @@ class _Packer:
                     op=p.PROXY_WORK,
                     a=self.distributions.add(step.base, _NS),
                     b=int(step.direction == "response"),
+                    c=-1 if step.falls is None else self._fall(step.falls),
                     p=step.per_kib_s * _NS,
                     d=round(step.handshake_s * _NS),
                     position=name_hash(f"{address.partition('/')[0]}/{step.direction}"),
@@ -294,6 +301,16 @@ class _Packer:
                 self._fork(caller, step, address, position)
             case PlaneChoose():
                 self._choose(caller, step, address, position)
+
+    def _fall(self, fall: CpuFall) -> int:
+        if fall not in self.fall_number:
+            self.fall_number[fall] = self.falls.add(
+                exponent=fall.exponent,
+                at_ns=_NS / fall.at_per_s,
+                least_ns=_NS / fall.to_per_s,
+                most_ns=_NS / fall.from_per_s,
+            )
+        return self.fall_number[fall]
 
     def _cached(self, caller: str, step: PlaneCached, address: str, position: int) -> None:
         """LOOK, then what gets it, FILL and its work; where stale answers are given, the same once more to renew it."""
@@ -445,3 +462,11 @@ class _Packer:
             "pool": hop.connections.pool,
             "fresh": hop.connections.fresh,
         }
+
+
+def _outer_steps(service: PlaneService) -> Iterator[PlaneStep]:
+    """Steps of all endpoints, those that may be pushed too, but not what is within others."""
+    for codes in service.endpoints.values():
+        yield from chain.from_iterable(codes)
+    for pushed in service.pushed:
+        yield from chain.from_iterable(pushed.values())

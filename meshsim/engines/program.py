@@ -24,7 +24,8 @@ INSTRUCTION = np.dtype(
         #               branch begins; MATCH: first case; LOOK, FILL, OUTDATE, PURGE: cache
         ("b", "i4"),  # FORK: branches; CHOOSE: options; MATCH: cases; PROXY_WORK: direction (0 request, 1 response);
         #               LOOK and the like: first dimension of the key, in `parts`
-        ("c", "i4"),  # FORK: how many must succeed; LOOK and the like: dimensions of the key
+        ("c", "i4"),  # FORK: how many must succeed; LOOK and the like: dimensions of the key;
+        #               PROXY_WORK: row of `falls`; -1: it costs the same at any rate
         ("p", "f8"),  # FAIL: probability; PROXY_WORK: nanoseconds per KiB; LOOK, FILL: 1 if of a proxy
         ("d", "i8"),  # PROXY_WORK: handshake nanoseconds; FORK: 1 if branches that are not needed are stopped;
         #               LOOK: the first of two targets: what follows a hit, and the branch that renews (-1: none);
@@ -96,6 +97,9 @@ POLICIES = np.dtype(
 #: Where tenants have buckets of their own, their rows follow each other in the order of their names.
 LIMITS = np.dtype([("period_ns", "i8"), ("burst", "i8"), ("shared", "i1"), ("per_tenant", "i1"), ("first", "i4")])
 
+#: How the base of a proxy's CPU falls with the rate of messages (rule P3). Times in nanoseconds.
+FALLS = np.dtype([("exponent", "f8"), ("at_ns", "f8"), ("least_ns", "f8"), ("most_ns", "f8")])
+
 # -- caches ----------------------------------------------------------------------------------------------------
 LRU, FIFO_CACHE, RANDOM_CACHE, LFU, SIEVE = range(5)
 TRACED = -2  # in the place of the distribution of an object's bytes
@@ -152,6 +156,7 @@ SERVICES = np.dtype(
         ("bulkhead", "i4"),  # messages of one tenant that a replica has at once; -1: no limit
         ("buffers", "i8"),  # bytes of messages and their answers that a replica holds at once; -1: no limit
         ("ns_per_byte", "f8"),  # how long its link takes to send one; 0: no time
+        ("falls", "i4"),  # 1: its CPU for a message depends on when the one before it came
         ("threads", "i4"),  # CPU queues of a replica; 0: no work ever waits
         ("concurrency", "i4"),  # -1: no limit
         ("queue", "i4"),  # -1: unbounded
@@ -302,6 +307,8 @@ class Program:
         Parameters in base units of their use (nanoseconds, bytes, counts), and the numbers that some of them need.
     network
         Six distributions: loopback, same node, same zone, cross zone, client, inside (none).
+    falls
+        How proxies' CPU falls with the rate of messages.
     policies, limits, shares, takes
         What enforcers do; dtypes above. ``takes`` (uint8) has a row of all streams for each case, ``shards``
         (uint8) a row of replicas for each stream of a service whose replicas are not for everybody.
@@ -335,6 +342,7 @@ class Program:
     points: npt.NDArray[np.void]
     distributions: npt.NDArray[np.void]
     table: npt.NDArray[np.float64]
+    falls: npt.NDArray[np.void]
     policies: npt.NDArray[np.void]
     limits: npt.NDArray[np.void]
     shares: npt.NDArray[np.float64]

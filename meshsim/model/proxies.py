@@ -35,6 +35,19 @@ class Filter(_Frozen):
     tenant: str | None = None
 
 
+class CpuFall(_Frozen):
+    """A proxy needs less CPU for a request the busier it is (rule P3).
+
+    What is said of its CPU for a request holds where messages reach an instance `at_per_s`, evenly; at another rate it
+    is (at/rate)^exponent of that. It no longer changes below `from_per_s` and above `to_per_s`.
+    """
+
+    exponent: float  # 0: it does not fall
+    at_per_s: float = 1_000.0
+    from_per_s: float = 10.0  # assumed, as `to_per_s`: nothing is published beyond these (docs/profiles.md)
+    to_per_s: float = 3_000.0
+
+
 class ProxyConfig(_Frozen):
     """A proxy as the user wants it: a profile by name, and fields that replace the profile's."""
 
@@ -44,6 +57,7 @@ class ProxyConfig(_Frozen):
     memory_bytes: int | None = None  # requested
     threads: int | Literal["unlimited"] | None = None
     cpu_per_request: Distribution | None = None  # seconds; half before forwarding, half on the way back
+    cpu_falls: CpuFall | None = None  # with the rate of requests
     cpu_per_kib_s: tuple[float, float] | None = None  # request, response direction
     tls_handshake_s: float | None = None  # CPU per accepted new connection
     memory_base_bytes: int | None = None

@@ -205,6 +205,14 @@ def _platform() -> Schema:
         "memory": size,
         "threads": {"anyOf": [integer(1), {"const": "unlimited"}]},
         "cpu_per_request": ref("duration_distribution"),
+        "cpu_falls": form(
+            {"exponent": {"type": "number", "minimum": 0, "maximum": 1}},
+            {
+                "at": ref("rate", "where cpu_per_request holds; 1000/s if absent"),
+                "from": ref("rate", "below, it rises no more; 10/s if absent"),
+                "to": ref("rate", "above, it falls no more; 3000/s if absent"),
+            },
+        ),
         "cpu_per_kib": {"anyOf": [duration, form({"request": duration, "response": duration})]},
         "tls_handshake": duration,
         **{key: size for key in keys.PROXY if key.startswith("memory_")},

@@ -15,6 +15,7 @@ from meshsim.model.distributions import Distribution
 from meshsim.model.faults import Event
 from meshsim.model.policies import DefaultSet, Policy, Route
 from meshsim.model.proxies import Cores as Cores
+from meshsim.model.proxies import CpuFall as CpuFall
 from meshsim.model.proxies import Filter as Filter
 from meshsim.model.proxies import Mesh as Mesh
 from meshsim.model.proxies import ProxyConfig as ProxyConfig
@@ -24,6 +25,7 @@ from meshsim.model.traffic import Connections, Stream, Tenant
 
 PROFILES: dict[str, tuple[str, ...]] = {
     "envoy": ("gateway", "sidecar", "waypoint"),
+    "envoy-1.15": ("gateway", "sidecar", "waypoint"),
     "istio-1.24": ("gateway", "sidecar", "ztunnel", "waypoint"),
     "istio-1.7": ("gateway", "sidecar"),
     "linkerd": ("sidecar",),
@@ -170,7 +172,13 @@ _OF_FAILURES = ("events", "rollouts", "control_plane", "people")
 # What the language has learned since digests were first written down; without it a topology has the same one still.
 _OF_SERVICES = {"line": "fifo", "bulkhead": None, "buffers_bytes": None, "bandwidth_bytes_per_s": None}
 _OF_TENANTS = {"weight": 1.0, "priority": 0}
-_OF_PROXIES = {"discipline": "fifo", "bulkhead": None, "buffers_bytes": None, "bandwidth_bytes_per_s": None}
+_OF_PROXIES = {
+    "discipline": "fifo",
+    "bulkhead": None,
+    "buffers_bytes": None,
+    "bandwidth_bytes_per_s": None,
+    "cpu_falls": None,
+}
 _OF_BREAKERS = {"per_tenant": False}
 _OF_BUCKETS = {"per_tenant": False, "own": ()}
 _OF_PRICES = {

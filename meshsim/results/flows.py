@@ -228,6 +228,8 @@ class _Equations:
                 steps = service.endpoints[hop.endpoint][0]
                 flow.pauses = True
                 flow.demands.extend(_proxy_demands(steps, hop, at, request, response))
+                if any(isinstance(step, ProxyWork) and step.falls for step in steps):
+                    flow.work_unknown[f"{service.name} needs less CPU for a request the busier it is"] = None
                 for cached in (step for step in steps if isinstance(step, PlaneCached)):
                     unknown |= _behind(service, cached)
                     flow.work_unknown |= _filling(service, cached)

@@ -84,7 +84,9 @@ def test_each_way_costs_half_on_average(whole: Distribution) -> None:
 
 
 def test_unknown_profiles_are_refused() -> None:
-    with pytest.raises(UsageError, match=r"'istio' is unknown; for a waypoint there are envoy, istio-1\.24, zero"):
+    with pytest.raises(
+        UsageError, match=r"'istio' is unknown; for a waypoint there are envoy, envoy-1\.15, istio-1\.24, zero"
+    ):
         find_profile("istio", "waypoint")
 
 
@@ -170,44 +172,46 @@ def test_the_benchmark_is_read_whole() -> None:
 
 def test_profiles_meet_what_set_them() -> None:
     used = [check for check in (*check_benchmark(BENCHMARK), *check_page()) if not check.held_out]
-    assert len(used) == 5
+    assert len(used) == 3 + 2 + 2 + 1  # three of the page; two each of the curves; one of the constant cost
     for check in used:
         assert abs(check.error_percent) < 0.1, check
 
 
 def test_held_out_loads_are_told_with_their_error() -> None:
-    checks = [check for check in check_benchmark(BENCHMARK) if check.held_out]
-    assert len(checks) == 5 + 5 + 6
+    held_out = [check for check in check_benchmark(BENCHMARK) if check.held_out]
+    assert len(held_out) == 4 + 4 + 5 + 6
     # A constant cost cannot follow a real proxy, which is dearer by request when idle. The bounds are what is known of
     # the error (see the table in the documentation), so that a change to a profile shows.
-    for check in checks:
+    for check in (check for check in held_out if check.profile in ("envoy", "istio-1.24")):
         assert -50.0 < check.error_percent < 35.0, check
 
 
-def test_the_error_changes_sign_at_the_load_that_set_the_profile() -> None:
-    for name in ("envoy", "istio-1.7"):
-        for check in check_benchmark(BENCHMARK):
-            if check.profile == name and check.held_out:
-                rate = int(check.case.split(", ")[2].split()[0])
-                assert (check.error_percent < 0) == (rate < SETTING_RATE)
+def test_the_error_of_a_constant_cost_changes_sign_at_the_load_that_set_it() -> None:
+    for check in check_benchmark(BENCHMARK):
+        if check.profile == "envoy" and check.held_out:
+            rate = int(check.case.split(", ")[2].split()[0])
+            assert (check.error_percent < 0) == (rate < SETTING_RATE)
 
 
 def test_whole_mesh_figures_worked_out_by_hand() -> None:
-    cpu, memory, large, clusters = check_whole_mesh()
-    # 140,000 passages a second at 0.272 ms, and 2,000 idle proxies at 3 mcpu
-    assert cpu.predicted == pytest.approx(140_000 * 0.272e-3 + 2_000 * 0.003)
-    assert cpu.published == 70.0
-    assert memory.predicted == pytest.approx(66 * 2**20 / 1e6)
+    even, random, memory, large, clusters = check_whole_mesh()
+    # 140,000 passages a second at 0.25517 ms times (1000/70)^0.19981, and 4 us by size; 2,000 idle proxies at 3 mcpu
+    base_s = 0.25517e-3 * (1_000 / 70) ** 0.19981
+    assert even.predicted == pytest.approx(140_000 * (base_s + 4e-6) + 2_000 * 0.003, rel=1e-4)
+    poisson = 140_000 * (base_s * math.gamma(1.19981) + 4e-6) + 2_000 * 0.003
+    assert random.predicted == pytest.approx(poisson, rel=2e-3)  # the bounds matter little at 70/s
+    assert even.published == random.published == 70.0
+    assert memory.predicted == pytest.approx(66 * 2**20 / 1e6 + 20 * 0.0262 + 40 * 0.001283)
     assert large.predicted == pytest.approx(60 + 536 * 0.0262 + 15_000 * 0.001283)
     assert clusters.predicted == pytest.approx(64 * 2**20 / 1e6 + 2_500 * (0.044 + 31 * 0.0022))
-    assert all(check.held_out for check in (cpu, memory, large, clusters))
+    assert all(check.held_out for check in (even, random, memory, large, clusters))
 
 
 def test_the_table_has_a_line_for_each_check() -> None:
     checks = check_whole_mesh()
     lines = format_checks(checks).splitlines()
     assert len(lines) == 2 + len(checks)
-    assert "-37 %" in lines[2]
+    assert "-4 %" in lines[2]
 
 
 def test_published_latencies_have_sources() -> None:

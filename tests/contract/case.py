@@ -259,6 +259,8 @@ def tally(case: Case, answer: Answer) -> Counter[str]:
     if answer.record is None:
         return found
     record = answer.record
+    mesh = case.topology.get("mesh", {})
+    found["cheaper when busy"] = case.architecture != "none" and "cpu_falls" in mesh.get("gateway", {})
     rows, spans = record.requests, record.spans
     assert rows is not None
     ends = rows["end_ns"][rows["end_ns"] >= 0]

@@ -43,6 +43,7 @@ FLOORS = {
     "caches: kept": 45,
     "links: sent": 1500,
     "links: waited": 20,
+    "cheaper when busy": 20,
     "controlled": 20,
     "branched": 15,
 }

@@ -209,6 +209,14 @@ shares = st.builds(
 )
 
 
+#: Held between 1 ms and 10 ms, between the profiles' bounds, and hardly ever held.
+FALLS = (
+    {"exponent": 0.5, "at": "200/s", "from": "100/s", "to": "1000/s"},
+    {"exponent": 0.2},
+    {"exponent": 0.9, "from": "0.1/s", "to": "1e8/s"},
+)
+
+
 @st.composite
 def topologies(draw: st.DrawFn) -> dict[str, Any]:
     delay = draw(st.one_of(ties, ties, times))
@@ -223,6 +231,8 @@ def topologies(draw: st.DrawFn) -> dict[str, Any]:
         proxy["bulkhead"] = draw(st.integers(1, 6))
     if draw(st.integers(0, 3)) == 0:
         proxy |= {"buffers": draw(buffers), "bandwidth": draw(bandwidths)}
+    if fall := draw(st.sampled_from([None, None, *FALLS])):
+        proxy["cpu_falls"] = fall
     traffic = draw(streams())
     keys = {key for stream in traffic for key in stream.get("keys", {})}
     mine = draw(services(keys))

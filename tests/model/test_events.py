@@ -164,6 +164,7 @@ def test_what_is_set_is_read_with_the_rest(whole: Topology) -> None:
     "changes",
     ["policies.geo.timeout: 5ms", "routes.all: {name: all, to: reviews, split: {v1: 1, v2: '50%'}}",
      "mesh.gateway.cpu_per_request: 64us, mesh.sidecar.tls_handshake: 2us",
+     "mesh.gateway.cpu_falls: {exponent: 0.2}, mesh.sidecar.cpu_falls.exponent: 0.3",
      "policies: [{name: a, panic: 0%, in_app: on}]",
      "policies.geo: null", "mesh.gateway.profile: zero, policies.geo.circuit_breaker: {max_requests: 1}"],
 )  # fmt: skip
@@ -290,6 +291,7 @@ def test_the_digest_of_a_system_without_failures_is_what_it_was(tmp_path: Path) 
         assert (one.pop("buffers_bytes"), one.pop("bandwidth_bytes_per_s")) == (None, None)
     for proxy in content["mesh"].values():
         assert (proxy.pop("filters"), proxy.pop("knows")) == ((), "all")
+        assert proxy.pop("cpu_falls") is None
         assert (proxy.pop("discipline"), proxy.pop("bulkhead")) == ("fifo", None)
     for service in content["services"].values():
         assert (service.pop("line"), service.pop("bulkhead")) == ("fifo", None)

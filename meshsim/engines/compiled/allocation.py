@@ -176,6 +176,7 @@ def fill_lists(kernel: Kernel, program: Program) -> None:
     for name in ("first", "last"):
         kernel.tenant_lines[name] = NONE
     kernel.impairments["slow_waits"] = 1.0
+    kernel.stations["reached_ns"] = -NEVER_NS
     for name in ("replicas", "working"):
         kernel.meters[name][: len(program.services)] = program.services["replicas"]
     lines = 0

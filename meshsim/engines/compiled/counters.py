@@ -129,6 +129,9 @@ def enters(k: Kernel, frame: int) -> None:
     c.requests += 1
     c.bytes_in += f.request_bytes
     f.reached_ns = now
+    if k.services[service].falls:
+        k.forwards[frame].gap_ns = now - k.stations[f.replica].reached_ns
+        k.stations[f.replica].reached_ns = now
     tenants.reached(k, frame)
     if f.span != NONE and k.live[f.request].end_ns < 0:
         k.spans[f.span].reached_ns = now

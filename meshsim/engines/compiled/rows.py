@@ -165,6 +165,7 @@ FORWARDS = np.dtype(
             "outdated_ns",
             "i8",
         ),  # of any frame: first write that what it has got does not know of; NONE (if there are writes)
+        ("gap_ns", "i8"),  # of a message's frame: how long after the one before it came, where that matters
         ("retry_ns", "i8"),  # when it has backed off; NONE: it does not
         ("last_group", "i4"),  # of an enforcer: the group of its last try
         ("host", "i4"),  # of a try
@@ -304,6 +305,7 @@ STATIONS = np.dtype(
         ("answered", "i8"),  # and the others
         ("buffered", "i8"),  # bytes of the messages that are there and of their answers, where they are limited
         ("link_free_ns", "i8"),  # when everything will have been sent
+        ("reached_ns", "i8"),  # by the last message, where that matters
     ]
 )
 #: What the network does to messages from and to a replica, and a fault of its disks to its waits.

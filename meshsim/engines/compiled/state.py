@@ -35,6 +35,7 @@ class Kernel(NamedTuple):
     points: Any
     distributions: Any
     table: Any
+    falls: Any
     policies: Any
     limits: Any
     shares: Any
@@ -106,6 +107,7 @@ OF_PROGRAM = (
     "points",
     "distributions",
     "table",
+    "falls",
     "policies",
     "limits",
     "shares",

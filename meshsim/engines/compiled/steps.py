@@ -55,6 +55,7 @@ from meshsim.engines.record import (
 )
 from meshsim.engines.running import REFUSING_NEW, UP
 from meshsim.engines.sampler import draw, whole
+from meshsim.engines.waking import cost_factor
 
 # What `_go_on` gives if the frame has not ended with an outcome: it waits; it waits for a try that is to be sent.
 _SUSPENDED, _SENDING = -2, -3
@@ -292,10 +293,13 @@ def _match(k: Kernel, frame: int, pc: int) -> None:
 
 @compiled()
 def _proxy_demand_ns(k: Kernel, frame: int, pc: int) -> int:
-    """CPU of a proxy for one message (rule P1)."""
+    """CPU of a proxy for one message (rules P1, P3)."""
     f, i = k.frames[frame], k.instructions[pc]
     size = f.response_bytes if i.b else f.request_bytes
     base = draw(k.distributions, k.table, i.a, f.key, keyed.PROXY_WORK, i.position)
+    if i.c >= 0:
+        fall = k.falls[i.c]
+        base *= cost_factor(k.forwards[frame].gap_ns, fall.exponent, fall.at_ns, fall.least_ns, fall.most_ns)
     demand = whole(base + i.p * (size / 1024.0))
     return demand + i.d if f.fresh == WITH_TLS and not i.b else demand
 

@@ -30,6 +30,7 @@ from meshsim.engines.sampler import whole
 from meshsim.engines.simpy.forwarding import Forwarding
 from meshsim.engines.simpy.lookups import MISS, Lookups
 from meshsim.engines.simpy.requests import Exchange, Frame
+from meshsim.engines.waking import cost_factor
 
 if TYPE_CHECKING:
     from meshsim.engines.simpy.caches import Store
@@ -246,10 +247,12 @@ class Interpreter:
         yield simpy.Event(self.env)
 
     def _proxy_demand_ns(self, frame: Frame, i: Any) -> int:
-        """CPU of a proxy for one message: a base, a part by size, and the handshake of a fresh connection (rule P1)."""
+        """CPU of a proxy for one message: a base, a part by size, and the handshake of a fresh connection (P1, P3)."""
         exchange = frame.exchange
         size = exchange.response_bytes if i.b else exchange.request_bytes
         base = self.plant.exact_draws[i.a](frame.key, keyed.PROXY_WORK, i.position)
+        if i.c >= 0:
+            base *= cost_factor(exchange.gap_ns, *self.plant.falls[i.c])
         demand = whole(base + i.p * (size / 1024.0))
         return demand + i.d if exchange.fresh and not i.b else demand
 

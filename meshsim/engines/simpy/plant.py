@@ -72,6 +72,7 @@ class Plant:
         self.versions = changeable_rows(program.versions)
         self.views = rows("View", program.views)
         self.policies = changeable_rows(program.policies)
+        self.falls = program.falls.tolist()
         self.limits = rows("Limit", program.limits)
         self.streams = rows("Stream", program.streams)
         self.caches = rows("Cache", program.caches)

@@ -91,6 +91,7 @@ class Exchange(simpy.Event):
     delay_ns: int  # that a cancellation needs
     deadline_ns: int  # that travels with it
     depth: int
+    gap_ns: int  # how long after the one before it it reached the replica, where that matters (rule P3)
     fresh: bool  # the connection was opened for it, with TLS
     queue: int  # CPU queue of the replica
     serial: int

@@ -207,6 +207,8 @@ class Station:
         self.slow = 1.0  # factor on CPU demands (rule G6)
         self.slow_waits = 1.0
         self.queue: int = service.queue
+        self.falls: int = service.falls
+        self.reached_ns = -order.NEVER_NS  # by the last message
         self.max_wait = max_wait  # draws how long the request with a key stands in line
         self.held = 0
         self.answered = 0  # messages, since the run began
@@ -264,6 +266,9 @@ class Station:
         meter.requests += 1
         meter.bytes_in += frame.exchange.request_bytes
         frame.reached_ns = self.env.now_ns
+        if self.falls:
+            frame.exchange.gap_ns = self.env.now_ns - self.reached_ns
+            self.reached_ns = self.env.now_ns
         self.present[frame.request.tenant] += 1
         self.buffered += frame.exchange.request_bytes + frame.exchange.response_bytes
         self.use.reached(frame.request.tenant, frame.exchange)

@@ -43,10 +43,11 @@ NETWORK = ("loopback", "same_node", "same_zone", "cross_zone", "client")
 MESH = ("gateway", "sidecar", "ambient")
 AMBIENT = ("profile", "ztunnel", "waypoint")
 PROXY = (
-    "profile", "cpu", "memory", "threads", "cpu_per_request", "cpu_per_kib", "tls_handshake", "memory_base",
-    "memory_per_cluster", "memory_per_endpoint", "memory_per_connection", "discipline", "bulkhead",
+    "profile", "cpu", "memory", "threads", "cpu_per_request", "cpu_falls", "cpu_per_kib", "tls_handshake",
+    "memory_base", "memory_per_cluster", "memory_per_endpoint", "memory_per_connection", "discipline", "bulkhead",
     "buffers", "bandwidth",
 )  # fmt: skip
+CPU_FALLS = ("exponent", "at", "from", "to")
 PROXY_MORE = {
     "gateway": ("replicas", "load_balancer", "cache"),
     "sidecar": ("cache", "knows"),

@@ -12,7 +12,7 @@ from meshsim.model.read.caches import read_proxy_cache
 from meshsim.model.read.cursor import NAME, Cursor
 from meshsim.model.read.distributions import DURATION, distribution
 from meshsim.model.read.policies import read_load_balancer
-from meshsim.model.topology import PROFILES, Cores, Mesh, Network, Nodes, ProxyConfig, Run
+from meshsim.model.topology import PROFILES, Cores, CpuFall, Mesh, Network, Nodes, ProxyConfig, Run
 
 _GIB = 1024**3
 _NETWORK_S = {  # one way; assumed, of the order that clouds have within a region
@@ -114,6 +114,7 @@ def _proxy(at: Cursor | None, kind: str, default: ProxyConfig) -> ProxyConfig:
         cpu=quantities.cpu(found["cpu"]) if "cpu" in found else default.cpu,
         threads=_threads(found["threads"]) if "threads" in found else None,
         cpu_per_request=distribution(found["cpu_per_request"], DURATION) if "cpu_per_request" in found else None,
+        cpu_falls=_cpu_falls(found["cpu_falls"]) if "cpu_falls" in found else None,
         cpu_per_kib_s=_both_ways(found["cpu_per_kib"]) if "cpu_per_kib" in found else None,
         tls_handshake_s=quantities.duration(found["tls_handshake"]) if "tls_handshake" in found else None,
         memory_bytes=quantities.memory(found["memory"]) if "memory" in found else None,
@@ -137,6 +138,24 @@ def _size(found: dict[str, Cursor], key: str) -> int | None:
 
 def _threads(at: Cursor) -> int | Literal["unlimited"]:
     return "unlimited" if at.node_text() == "unlimited" else at.integer(1, 1024)
+
+
+def _cpu_falls(at: Cursor) -> CpuFall | None:
+    """How the CPU of a request falls with the rate; None after an error."""
+    found = at.fields(keys.CPU_FALLS, required=("exponent",), example="exponent: 0.2, at: 1000/s")
+    if "exponent" not in found:
+        return None
+    exponent = found["exponent"].number(0.0, 1.0)
+    rates = {f"{key}_per_s": quantities.rate(found[key]) for key in ("at", "from", "to") if key in found}
+    fall = CpuFall(exponent=exponent, **rates)
+    if fall.from_per_s > fall.to_per_s:
+        hint = "it falls from the lower rate to the higher one"
+        at.error("M108", f"from ({fall.from_per_s:g}/s) is above to ({fall.to_per_s:g}/s)", hint)
+    elif not fall.from_per_s <= fall.at_per_s <= fall.to_per_s:
+        hint = "write from and to such that at, the rate at which cpu_per_request holds, lies between"
+        message = f"at is {fall.at_per_s:g}/s, and must be between from and to"
+        at.error("M108", f"{message} ({fall.from_per_s:g}/s to {fall.to_per_s:g}/s)", hint)
+    return fall
 
 
 def _both_ways(at: Cursor) -> tuple[float, float]:
