@@ -49,7 +49,7 @@ random_times = st.sampled_from(
 )
 times = st.one_of(short, short, random_times)
 counts = st.sampled_from([1, 2, {"geometric": 2}, {"empirical": [0, 1, 3]}])
-buffers = st.sampled_from(["2KiB", "5KiB", "110KiB", "1MiB"])
+buffers = st.sampled_from(["5KiB", "20KiB", "110KiB"])
 bandwidths = st.sampled_from(["1MB/s", "8192kbit/s", "1Gbit/s"])
 sizes = st.sampled_from(["0B", "1KiB", "100KiB", {"exp": "2KiB"}])
 
@@ -136,9 +136,9 @@ def services(draw: st.DrawFn, keys: set[str]) -> dict[str, Any]:
             one["line"] = draw(st.sampled_from(["fifo", "fair", "priority"]))
         if draw(st.integers(0, 3)) == 0:
             one["bulkhead"] = draw(st.integers(1, 4))
-        if draw(st.integers(0, 3)) == 0:
+        if draw(st.integers(0, 5)) == 0:
             one["buffers"] = draw(buffers)
-        if draw(st.integers(0, 3)) == 0:
+        if draw(st.integers(0, 4)) == 0:
             one["bandwidth"] = draw(bandwidths)
         if draw(st.integers(0, 2)) == 0:
             one["connections"] = draw(st.sampled_from([1, 3, "per_request", {"requests": 5}]))
