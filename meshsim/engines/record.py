@@ -70,8 +70,8 @@ SERVICE_COUNTERS = np.dtype(
     ]
 )
 
-#: Per service, tenant and batch: who used how much of it. Bytes are of messages that reached it, and of its answers.
-TENANT_COUNTERS = np.dtype(
+#: Per service, account and batch: who used how much of it. Bytes are of messages that reached it, and of its answers.
+ACCOUNT_COUNTERS = np.dtype(
     [
         ("requests", "i8"),
         ("demand_ns", "i8"),
@@ -167,7 +167,7 @@ class Happening(NamedTuple):
 class Record:
     """Everything one engine measured in one replication.
 
-    Shapes: S streams, B = `BATCHES`, O = ``len(OUTCOMES)``, K buckets of `buckets`, V services.
+    Shapes: S streams, B = `BATCHES`, O = ``len(OUTCOMES)``, K buckets of `buckets`, V services, A accounts.
     """
 
     duration_ns: int
@@ -178,7 +178,7 @@ class Record:
     histogram_failed: npt.NDArray[np.uint32]  # (S, B, K) latencies of the other finished ones
     tries: npt.NDArray[np.int64]  # (S, B) tries of application calls
     services: npt.NDArray[np.void]  # (V, B + 1) of SERVICE_COUNTERS; the last column is after `duration`
-    tenants: npt.NDArray[np.void]  # (V, T, B + 1) of TENANT_COUNTERS, tenants in the order of their names
+    accounts: npt.NDArray[np.void]  # (V, A, B + 1) of ACCOUNT_COUNTERS, in the order of the Plane's accounts
     service_histogram: npt.NDArray[np.uint32]  # (V, B, K_coarse) sojourn at the service
     caches: npt.NDArray[np.void]  # (C, S, B + 1) of CACHE_COUNTERS
     kept: npt.NDArray[np.void]  # KEPT

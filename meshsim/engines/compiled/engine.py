@@ -371,7 +371,7 @@ class CompiledRun:
             tries=k.counts[:, :BATCHES, rows.TRIES].copy(),
             # laid out as the other engine's: numpy adds fractions in the order of memory
             services=np.ascontiguousarray(np.swapaxes(k.counters, 0, 1)),
-            tenants=np.ascontiguousarray(np.moveaxis(k.tenant_counters, 0, 2)),
+            accounts=np.moveaxis(k.account_counters, 0, 2),  # whole numbers, and many: not copied
             service_histogram=np.swapaxes(k.service_histogram, 0, 1),
             caches=self._cache_counters(),
             kept=self._kept(),

@@ -124,8 +124,8 @@ class SimpyRun:
                 limit=f"{order.MAX_REQUEST} requests",
                 simulated_time_s=self.env.now_ns / 1e9,
             )
-        tenant = self.plant.streams[stream].of
-        request = Request(self.requests, stream, tenant, user, ordinal, turn, key, self.env.now_ns)
+        of = self.plant.streams[stream]
+        request = Request(self.requests, stream, of.of, of.account, user, ordinal, turn, key, self.env.now_ns)
         self.requests += 1
         request.batch = self.clock.batch
         if self.record_requests:
@@ -393,7 +393,7 @@ class SimpyRun:
             histogram_failed=self.histogram_failed,
             tries=self.tries[:, :BATCHES],
             services=np.stack([meter.array() for meter in self.meters]),
-            tenants=np.stack([use.array() for use in self.uses]),
+            accounts=np.stack([use.array() for use in self.uses]),
             service_histogram=np.stack([meter.histogram for meter in self.meters]),
             caches=caches,
             kept=kept,
