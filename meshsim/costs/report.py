@@ -47,6 +47,9 @@ def tables(found: Costs) -> Iterator[tuple[str, Table]]:
     yield "The bill", items(found)
     for name, one in found.costs.items():
         yield f"Tenants, {name}", tenants(one)
+        rows = entries(one)
+        if len(rows) > 1:
+            yield f"Entry endpoints, of tenants that call several, {name}", rows
     rows = mesh_tax(found)
     if len(rows) > 1:
         yield "Mesh tax (proxies and control plane)", rows
@@ -96,9 +99,31 @@ def tenants(one: Cost) -> Table:
     return rows
 
 
-def _few(entries: tuple[str, ...]) -> str:
-    more = len(entries) - _MOST_ENTRIES
-    return ", ".join(entries[:_MOST_ENTRIES]) + (f" and {more} more" if more > 0 else "")
+def entries(one: Cost) -> Table:
+    """A row an entry endpoint of every tenant that calls more than one."""
+    rows = [["tenant", "entry", "bill", "own use", "requests/s", "per million requests", "without it, per million"]]
+    for name, tenant in one.tenants.items():
+        if len(tenant.by_entry) < 2:
+            continue
+        for entry, part in tenant.by_entry.items():
+            saved = part.marginal_per_million
+            rows.append(
+                [
+                    name,
+                    entry,
+                    format_cents(part.cents, one.currency),
+                    format_cents(round(part.own * 100), one.currency),
+                    number(part.requests_per_s),
+                    money(part.per_million, one.currency),
+                    "-" if saved is None else format_cents(-round(saved * 100), one.currency),
+                ]
+            )
+    return rows
+
+
+def _few(called: tuple[str, ...]) -> str:
+    more = len(called) - _MOST_ENTRIES
+    return ", ".join(called[:_MOST_ENTRIES]) + (f" and {more} more" if more > 0 else "")
 
 
 def money(estimate: Estimate, currency: str) -> str:

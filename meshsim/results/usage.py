@@ -167,9 +167,10 @@ def _summed(records: Sequence[Record], counter: str, cut: int) -> Floats:
 def _cache_byte_s(plane: Plane, records: Sequence[Record], cut: int) -> Floats:
     """(services, accounts, replications)."""
     found = np.zeros((len(plane.services), len(plane.accounts), len(records)))
+    owners = list(plane.account_numbers)
     caches = [number for number, service in enumerate(plane.services) for _ in service.caches]
     for replication, record in enumerate(records):
         for cache, service in enumerate(caches):
             byte_s = record.caches[cache, :, cut:BATCHES]["bytes_ns"].sum(axis=1) * 1e-9
-            np.add.at(found[service, :, replication], plane.account_numbers, byte_s)
+            np.add.at(found[service, :, replication], owners, byte_s)
     return found

@@ -40,7 +40,7 @@ def test_tenants_add_up_to_the_bill_to_the_cent(rule: Rule, used: Used) -> None:
     assert sum(rounded.tenants.values()) == rounded.total == whole_cents(found.per_hour * 730)
     for item, amount in rounded.items.items():
         assert sum(rounded.by_tenant[item].values()) == amount
-    for number, name in enumerate(found.tenants):
+    for number, name in enumerate(found.payers):
         assert abs(rounded.of(name) - float(divided[:, number].sum()) * 73000) <= len(rounded.items) + 1
 
 
@@ -120,14 +120,14 @@ def test_own_use_is_ones_own(rule: Rule) -> None:
 def test_what_coalitions_need(used: Used) -> None:
     """Nobody needs nothing, all need what is bought, and who joins never makes it cheaper."""
     found = bill(*used)
-    members = all_coalitions(len(found.tenants))
+    members = all_coalitions(len(found.payers))
     needs = found.cost(members)
     assert needs[0] == 0.0 and needs[-1] == pytest.approx(found.per_hour)
-    for player in range(len(found.tenants)):
+    for player in range(len(found.payers)):
         without = np.flatnonzero(~members[:, player])
         assert np.all(needs[without | 1 << player] >= needs[without] - 1e-9)
-    np.testing.assert_allclose(alone(found), needs[1 << np.arange(len(found.tenants))])
-    np.testing.assert_allclose(marginal(found), needs[-1] - needs[-1 - (1 << np.arange(len(found.tenants)))])
+    np.testing.assert_allclose(alone(found), needs[1 << np.arange(len(found.payers))])
+    np.testing.assert_allclose(marginal(found), needs[-1] - needs[-1 - (1 << np.arange(len(found.payers)))])
 
 
 def test_idle_cores_go_by_the_use_of_the_same_service() -> None:
