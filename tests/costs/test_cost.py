@@ -29,6 +29,7 @@ services:
 tenants: {mail: {slo: {p99: 100ms}}, maps: {slo: {p99: 1ms}}}
 traffic:
   - {name: mail, tenant: mail, entry: shop.buy, arrivals: {poisson: 60/s}, request: 2KiB, response: 8KiB}
+  - {name: mail-look, tenant: mail, entry: shop.look, arrivals: {poisson: 10/s}, response: 16KiB}
   - {name: maps, tenant: maps, entry: shop.look, arrivals: {poisson: 40/s}, request: 1KiB, response: 64KiB}
 nodes: {cpu: 4, memory: 16GiB, zones: [a, b]}
 prices: {node: $0.25/h}
@@ -55,8 +56,15 @@ def test_every_bill_adds_up(shop: Path, rule: Rule, nodes: str | None) -> None:
     found = ms.cost(shop, ["none", "gateway", "sidecar", "ambient"], rule=rule, nodes=nodes, quiet=True)
     for one in found.costs.values():
         adds_up(one.analysis.cents)
+        for name, tenant in one.tenants.items():
+            parts = tenant.by_entry.values()
+            assert tenant.cents == sum(part.cents for part in parts) == one.cents_by_tenant[name]
+            assert sum(part.money.value or 0.0 for part in parts) == pytest.approx(tenant.money.value)
+            assert sum(part.own for part in parts) == pytest.approx(tenant.own)
+            assert sum(part.requests_per_s for part in parts) == pytest.approx(tenant.requests_per_s)
         for split in (one.analysis.mean, *one.analysis.each):
             assert split.divided.sum() == pytest.approx(split.bill.per_hour)
+            assert split.by_account.sum() == pytest.approx(split.bill.per_hour)
             assert all(line.shared >= 0.0 for line in split.bill.lines)
     rules = {name: one.total_cents for name, one in found.costs.items()}
     assert rules["none"] < rules["gateway"] and rules["none"] < rules["sidecar"]
@@ -130,6 +138,16 @@ def test_json_and_frame_say_the_same(shop: Path) -> None:
         assert cents[cents.scope == "total"].value.item() == one.total_cents
         by_tenant = cents[cents.scope == "tenant"].set_index("tenant").value
         assert by_tenant.to_dict() == one.cents_by_tenant
+        by_entry = cents[cents.scope == "entry"].set_index(["tenant", "name"]).value.to_dict()
+        tenants = told["architectures"][name]["tenants"].items()
+        assert by_entry == {(t, e): part["cost"] for t, found in tenants for e, part in found["by_entry"].items()}
+        assert set(by_entry) == {("mail", "shop.buy"), ("mail", "shop.look"), ("maps", "shop.look")}
+        entry = told["architectures"][name]["tenants"]["mail"]["by_entry"]["shop.look"]
+        rows = frame[(frame.architecture == name) & (frame.scope == "entry") & (frame.name == "shop.look")]
+        of_mail = rows[rows.tenant == "mail"].set_index("quantity")
+        assert of_mail.value["per_million_requests"] == entry["per_million_requests"]["value"] > 0
+        assert of_mail.low["per_million_requests"] == entry["per_million_requests"]["low"]
+        assert of_mail.value["marginal_per_million_requests"] == entry["marginal_per_million_requests"]
     assert {row["key"] for row in told["prices"]["rows"]} >= {"cpu", "memory", "egress"}
 
 
@@ -145,6 +163,7 @@ def test_the_summary_tells_what_matters(shop: Path) -> None:
     for words in (
         "The bill",
         "Tenants, sidecar",
+        "Entry endpoints, of tenants that call several, sidecar",
         "Mesh tax",
         "pods-proportional",
         "prices that are assumed:",
