@@ -154,10 +154,10 @@ class _Level:
         )
 
     def _per_million(self, number: int) -> Estimate:
-        if not all(one.requests_per_s[number] > 0 for one in (self.mean, *self.each)):
-            return Estimate(None, None, None, len(self.each), "a replication without requests")
-
         def of(one: _Paid) -> float:
             return float(one.money[number]) / (float(one.requests_per_s[number]) * 3600.0) * _MILLION
 
+        if not all(one.requests_per_s[number] > 0 for one in self.each):
+            value = of(self.mean) if self.mean.requests_per_s[number] > 0 else None
+            return Estimate(value, None, None, len(self.each), "a replication without requests")
         return over_replications(of(self.mean), [of(one) for one in self.each], self.level)

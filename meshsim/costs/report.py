@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 Table = list[list[str]]
 
 _MOST_ENTRIES = 2
+_MOST_ROWS = 12  # of entry endpoints
 _OF = {"bill": "the bill", "proxies": "what the proxies cost"}
 
 
@@ -100,24 +101,26 @@ def tenants(one: Cost) -> Table:
 
 
 def entries(one: Cost) -> Table:
-    """A row an entry endpoint of every tenant that calls more than one."""
+    """A row an entry endpoint of every tenant that calls more than one; of very many, those that cost most."""
     rows = [["tenant", "entry", "bill", "own use", "requests/s", "per million requests", "without it, per million"]]
-    for name, tenant in one.tenants.items():
-        if len(tenant.by_entry) < 2:
-            continue
-        for entry, part in tenant.by_entry.items():
-            saved = part.marginal_per_million
-            rows.append(
-                [
-                    name,
-                    entry,
-                    format_cents(part.cents, one.currency),
-                    format_cents(round(part.own * 100), one.currency),
-                    number(part.requests_per_s),
-                    money(part.per_million, one.currency),
-                    "-" if saved is None else format_cents(-round(saved * 100), one.currency),
-                ]
-            )
+    several = [tenant for tenant in one.tenants.items() if len(tenant[1].by_entry) > 1]
+    parts = [(name, entry, part) for name, tenant in several for entry, part in tenant.by_entry.items()]
+    dearest = sorted(range(len(parts)), key=lambda at: (-parts[at][2].cents, at))[:_MOST_ROWS]
+    for name, entry, part in (parts[at] for at in sorted(dearest)):
+        saved = part.marginal_per_million
+        rows.append(
+            [
+                name,
+                entry,
+                format_cents(part.cents, one.currency),
+                format_cents(round(part.own * 100), one.currency),
+                number(part.requests_per_s),
+                money(part.per_million, one.currency),
+                "-" if saved is None else format_cents(-round(saved * 100), one.currency),
+            ]
+        )
+    if len(parts) > _MOST_ROWS:
+        rows.append([f"and {len(parts) - _MOST_ROWS} that cost less", *[""] * 6])
     return rows
 
 
@@ -199,6 +202,11 @@ def sentences(found: Costs) -> Iterator[str]:
         "shared. without it, alone: what would be saved without the tenant, and what it would need by itself, in whole "
         "replicas as busy as now"
     )
+    if any(len(entries(one)) > 1 for one in found.costs.values()):
+        yield (
+            "of an entry endpoint: its part of its tenant's bill, idle and shared cost divided as the tenant's own use "
+            "is, and what would be saved without its requests, for a million of them"
+        )
     for name, one in found.costs.items():
         yield from (f"{name}: {note}" for note in one.notes)
     assumed = [row.key for row in found.prices if row.source == "assumed"]

@@ -121,8 +121,8 @@ def usage(plane: Plane, measured: Measured, records: Sequence[Record], cut: int)
     cut
         Batches of warm-up, which are left out.
     """
-    amounts = {name: _summed(records, name, cut) for name in _WHOLE}
-    amounts |= {name: _summed(records, counter, cut) * 1e-9 for name, counter in _TIMES.items()}
+    amounts = {name: _summed(plane, records, name, cut) for name in _WHOLE}
+    amounts |= {name: _summed(plane, records, counter, cut) * 1e-9 for name, counter in _TIMES.items()}
     amounts["cache_byte_s"] = _cache_byte_s(plane, records, cut)
     numbers = plane.account_numbers
     streams = [[i for i, one in enumerate(numbers) if one == account] for account in range(len(plane.accounts))]
@@ -146,22 +146,25 @@ def peak_cores(plane: Plane, records: Sequence[Record], cut: int) -> Mapping[str
         By service or proxy, and under ``""`` of all together, whose peak is not the sum of theirs; then by tenant.
     """
     batch_ns = records[0].duration_ns / BATCHES
-    whose = [plane.senders.index(account.tenant) for account in plane.accounts]
+    whose = np.array([plane.senders.index(account.tenant) for account in plane.accounts])
     peaks = np.zeros((len(plane.services) + 1, len(plane.tenants)))
     for record in records:
         asked = np.zeros((len(plane.services), len(plane.tenants), BATCHES - cut), dtype=np.int64)
-        for account, tenant in enumerate(whose):
-            asked[:, tenant] += record.accounts["demand_ns"][:, account, cut:BATCHES]
+        services, accounts = record.account_pairs.T
+        np.add.at(asked, (services, whose[accounts]), record.accounts["demand_ns"][:, cut:BATCHES])
         together = asked.sum(axis=0, keepdims=True)
         peaks = np.maximum(peaks, np.concatenate([asked, together]).max(axis=2) / batch_ns)
     names = (*(service.name for service in plane.services), "")
     return {name: dict(zip(plane.senders, row, strict=True)) for name, row in zip(names, peaks.tolist(), strict=True)}
 
 
-def _summed(records: Sequence[Record], counter: str, cut: int) -> Floats:
-    """(services, accounts, replications) of a counter: a record at a time, for they may be large."""
-    sums = [record.accounts[counter][:, :, cut:BATCHES].sum(axis=2) for record in records]
-    return np.stack(sums, axis=2).astype(np.float64)
+def _summed(plane: Plane, records: Sequence[Record], counter: str, cut: int) -> Floats:
+    """(services, accounts, replications) of a counter."""
+    found = np.zeros((len(plane.services), len(plane.accounts), len(records)))
+    for replication, record in enumerate(records):
+        services, accounts = record.account_pairs.T
+        found[services, accounts, replication] = record.accounts[counter][:, cut:BATCHES].sum(axis=1)
+    return found
 
 
 def _cache_byte_s(plane: Plane, records: Sequence[Record], cut: int) -> Floats:

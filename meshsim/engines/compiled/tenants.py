@@ -99,8 +99,10 @@ def begins(k: Kernel, line: int, frame: int, cost: float) -> None:
 def reached(k: Kernel, frame: int) -> None:
     """Count a message that reached a replica."""
     f = k.frames[frame]
-    c = k.account_counters[k.scalars[0].batch, k.replicas[f.replica].service, account_of(k, frame)]
-    k.presence[f.replica, tenant_of(k, frame)] += 1
+    service = k.replicas[f.replica].service
+    c = k.account_counters[k.scalars[0].batch, service, account_of(k, frame)]
+    if k.services[service].bulkhead >= 0:
+        k.presence[f.replica, tenant_of(k, frame)] += 1
     c.requests += 1
     c.bytes_in += f.request_bytes
     if f.origin == NONE:
@@ -121,8 +123,10 @@ def fits(k: Kernel, frame: int) -> bool:
 def left(k: Kernel, frame: int, answers: bool) -> None:
     """Count a message that leaves its replica, with an answer or without."""
     f = k.frames[frame]
-    c = k.account_counters[k.scalars[0].batch, k.replicas[f.replica].service, account_of(k, frame)]
-    k.presence[f.replica, tenant_of(k, frame)] -= 1
+    service = k.replicas[f.replica].service
+    c = k.account_counters[k.scalars[0].batch, service, account_of(k, frame)]
+    if k.services[service].bulkhead >= 0:
+        k.presence[f.replica, tenant_of(k, frame)] -= 1
     c.present_ns += k.scalars[0].now_ns - f.reached_ns
     if not answers:
         return

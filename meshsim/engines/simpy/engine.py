@@ -384,6 +384,8 @@ class SimpyRun:
             rows = np.array(sorted(self.rows), dtype=record.REQUESTS)
         spans, sampled = self.spans.arrays()
         caches, kept = self.caches.arrays()
+        uses = np.stack([use.array() for use in self.uses])
+        pairs, used = record.used_pairs(np.ascontiguousarray(np.moveaxis(uses, 2, 0)))
         return Record(
             duration_ns=self.clock.duration_ns,
             counts=self.counts[:, :BATCHES],
@@ -393,7 +395,8 @@ class SimpyRun:
             histogram_failed=self.histogram_failed,
             tries=self.tries[:, :BATCHES],
             services=np.stack([meter.array() for meter in self.meters]),
-            accounts=np.stack([use.array() for use in self.uses]),
+            account_pairs=pairs,
+            accounts=used,
             service_histogram=np.stack([meter.histogram for meter in self.meters]),
             caches=caches,
             kept=kept,
