@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import meshsim as ms
+from meshsim.costs import report
 from meshsim.costs.bill import Cents
 from meshsim.costs.lines import ITEMS
 from meshsim.costs.methods import METHODS
@@ -193,3 +194,29 @@ def test_pictures_are_drawn(shop: Path) -> None:
 def test_mistakes(shop: Path, given: dict, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         ms.cost(shop, **{"quiet": True, **given})
+
+
+def test_the_summary_tells_the_dearest_of_many_entry_endpoints() -> None:
+    endpoints = {f"e{number:02}": [{"work": f"{1 + number}ms"}] for number in range(14)}
+    traffic = [
+        {"name": name, "tenant": "web", "entry": f"shop.{name}", "arrivals": {"constant": "5/s"}} for name in endpoints
+    ]
+    shop = {"meshsim": 1, "services": {"shop": {"replicas": 2, "endpoints": endpoints}}, "traffic": traffic}
+    shop |= {"run": {"duration": "4s", "warmup": "1s", "replications": 1}}
+    rows = report.entries(ms.cost(shop, quiet=True)["none"])
+    assert [row[1] for row in rows[1:-1]] == [f"shop.e{number:02}" for number in range(2, 14)]
+    assert rows[-1][0] == "and 2 that cost less"
+
+
+def test_an_entry_without_requests_has_no_cost_of_a_million(shop: Path) -> None:
+    """Its one request comes before the measured time."""
+    early = ["traffic.mail-look.arrivals={trace: {times: [0s]}}"]
+    mail = ms.cost(shop, overrides=early, quiet=True)["none"].tenants["mail"]
+    entry = mail.by_entry["shop.look"]
+    assert (entry.requests_per_s, entry.cents, entry.per_million.value, entry.marginal_per_million) == (
+        0,
+        0,
+        None,
+        None,
+    )
+    assert mail.by_entry["shop.buy"].cents == mail.cents
