@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from meshsim.architectures.enforced import RANDOM, Cluster, Limit, Trying
 from meshsim.model.caches import Cache
@@ -317,6 +317,19 @@ class Inert:
     why: str
 
 
+class Account(NamedTuple):
+    """What use is written down to: requests of a tenant's clients to one entry endpoint, over all of its streams."""
+
+    tenant: str
+    service: str
+    endpoint: str
+
+    @property
+    def entry(self) -> str:
+        """As topologies write it."""
+        return f"{self.service}.{self.endpoint}"
+
+
 @dataclass(frozen=True)  # without slots, for what is cached
 class Plane:
     """What `lower(topology, architecture)` returns: everything that an engine needs of both."""
@@ -343,6 +356,21 @@ class Plane:
     def senders(self) -> tuple[str, ...]:
         """Their names."""
         return tuple(sorted({stream.tenant for stream, _ in self.entries}))
+
+    @cached_property
+    def accounts(self) -> tuple[Account, ...]:
+        """By tenant, then by entry endpoint."""
+        return tuple(sorted(set(self._accounts)))
+
+    @cached_property
+    def account_numbers(self) -> tuple[int, ...]:
+        """Which of `accounts` each of the entries' use is written down to."""
+        number_of = {account: number for number, account in enumerate(self.accounts)}
+        return tuple(number_of[account] for account in self._accounts)
+
+    @property
+    def _accounts(self) -> list[Account]:
+        return [Account(stream.tenant, stream.service, stream.endpoint) for stream, _ in self.entries]
 
     def service(self, name: str) -> PlaneService:
         """The service of that name (KeyError if there is none)."""

@@ -12,6 +12,7 @@ from meshsim.costs.book import NodePrice, PriceBook, Row, currency_of
 from meshsim.costs.lines import GIB, HOURS_PER_MONTH, ITEMS, Line
 from meshsim.costs.money import apportion, whole_cents
 from meshsim.costs.packing import NodeType
+from meshsim.costs.use import Numbers
 
 Floats = npt.NDArray[np.float64]
 
@@ -91,15 +92,15 @@ class Bill:
 
     Attributes
     ----------
-    tenants
-        In the order of their names; that of all arrays.
+    payers
+        Tenants, or their accounts, in the order of all arrays.
     lines
         What is bought.
     prices
         (L,) money for a unit of each line and an hour.
     """
 
-    tenants: tuple[str, ...]
+    payers: tuple[str, ...]
     lines: tuple[Line, ...]
     prices: Floats
 
@@ -111,7 +112,7 @@ class Bill:
 
     @property
     def direct(self) -> Floats:
-        """(L, n) money an hour that each tenant's own use takes."""
+        """(L, n) money an hour that each payer's own use takes."""
         direct: Floats = self.prices[:, None] * np.array([line.direct for line in self.lines])
         return direct
 
@@ -133,17 +134,21 @@ class Bill:
     def where(self, chosen: Sequence[bool]) -> Bill:
         """Some of the lines."""
         lines = tuple(line for line, is_chosen in zip(self.lines, chosen, strict=True) if is_chosen)
-        return Bill(self.tenants, lines, self.prices[np.array(chosen, dtype=bool)])
+        return Bill(self.payers, lines, self.prices[np.array(chosen, dtype=bool)])
+
+    def merged(self, payers: tuple[str, ...], whose: Numbers) -> Bill:
+        """The same bill of fewer payers; `whose` (n,) numbers tell which one each of the present ones is part of."""
+        return Bill(payers, tuple(line.merged(whose) for line in self.lines), self.prices)
 
     def cost(self, members: npt.NDArray[np.bool_]) -> Floats:
-        """(m,) money an hour that coalitions (m, n) of tenants would need by themselves."""
+        """(m,) money an hour that coalitions (m, n) of payers would need by themselves."""
         needs = [line.needs.of(members) for line in self.lines]
         return self.prices @ np.array(needs) if needs else np.zeros(len(members))
 
 
-def price(tenants: tuple[str, ...], lines: Sequence[Line], tariff: Tariff) -> Bill:
+def price(payers: tuple[str, ...], lines: Sequence[Line], tariff: Tariff) -> Bill:
     """Put prices to lines."""
-    return Bill(tenants, tuple(lines), np.array([tariff.unit_price(line.keys) for line in lines]))
+    return Bill(payers, tuple(lines), np.array([tariff.unit_price(line.keys) for line in lines]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +199,7 @@ def cents(bill: Bill, divided: Floats) -> Cents:
     by_tenant = {}
     for item, whole in items.items():
         parts = divided[of_item[item]].sum(axis=0).tolist()
-        by_tenant[item] = apportion(whole, dict(zip(bill.tenants, parts, strict=True)))
+        by_tenant[item] = apportion(whole, dict(zip(bill.payers, parts, strict=True)))
     return Cents(items, by_tenant)
 
 

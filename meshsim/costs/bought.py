@@ -32,39 +32,39 @@ from meshsim.results.result import Result
 
 
 def buy(topology: Topology, result: Result, rates: Rates, how: Buying) -> list[Line]:
-    """List everything that an architecture buys for what tenants used.
+    """List everything that an architecture buys for what was used; the payers are accounts.
 
     Parameters
     ----------
     topology, result
         What was simulated, and what came out; of this, only what is deployed counts here.
     rates
-        What tenants used: on average, or in one replication.
+        What was used: on average, or in one replication.
     how
         See `Buying`.
     """
-    tenants = len(rates.tenants)
+    payers = len(rates.accounts)
     stations = [station_of(service, result, rates) for service in result.plane.services if service.role != "library"]
     istiod = istiod_of(topology, result)
     packed = None if how.node is None else Packed(stations, istiod, how.node, how.core_weight)
-    lines = [line for station in stations for line in _station_lines(station, how, packed, tenants)]
+    lines = [line for station in stations for line in _station_lines(station, how, packed, payers)]
     if istiod is not None:
-        lines += _istiod_lines(istiod, how, tenants)
+        lines += _istiod_lines(istiod, how, payers)
     if packed is not None:
-        idle = packed.idle((True,) * tenants)
-        lines.append(Line(IDLE_NODES, "", idle, "node", ("node",), np.zeros(tenants), EachByItself(packed.idle)))
+        idle = packed.idle((True,) * payers)
+        lines.append(Line(IDLE_NODES, "", idle, "node", ("node",), np.zeros(payers), EachByItself(packed.idle)))
     lines += balancer_lines(topology, result, rates)
     lines += network_lines(result, rates, len(topology.nodes.zones), nat=how.nat)
-    lines.append(shared_by_all(FEE, 1.0, "cluster", ("control_plane",), tenants))
+    lines.append(shared_by_all(FEE, 1.0, "cluster", ("control_plane",), payers))
     if how.people_hours_per_month:
         hours = how.people_hours_per_month / HOURS_PER_MONTH
-        lines.append(shared_by_all(PEOPLE, hours, "hour of work/h", ("people",), tenants))
+        lines.append(shared_by_all(PEOPLE, hours, "hour of work/h", ("people",), payers))
     return lines
 
 
-def _station_lines(station: Station, how: Buying, packed: Packed | None, tenants: int) -> Iterator[Line]:
+def _station_lines(station: Station, how: Buying, packed: Packed | None, payers: int) -> Iterator[Line]:
     if packed is not None and station.is_daemon:
-        station = station.on(packed.nodes((True,) * tenants))
+        station = station.on(packed.nodes((True,) * payers))
     used = station.used_cores
     most = min(1.0, station.cores / used.sum()) if used.sum() > 0 else 1.0  # more than is requested is not billed
     item = APP_CORES if station.is_app else PROXY_CORES
@@ -82,6 +82,6 @@ def _needs(station: Station, amount: float, packed: Packed | None) -> Needs:
     return EachByItself(lambda members: packed.nodes(members) * each)
 
 
-def _istiod_lines(istiod: Istiod, how: Buying, tenants: int) -> Iterator[Line]:
-    yield shared_by_all(CONTROL_CORES, istiod.cores, "core", how.core_keys, tenants)
-    yield shared_by_all(CONTROL_MEMORY, istiod.memory_bytes / GIB, "GiB", how.memory_keys, tenants)
+def _istiod_lines(istiod: Istiod, how: Buying, payers: int) -> Iterator[Line]:
+    yield shared_by_all(CONTROL_CORES, istiod.cores, "core", how.core_keys, payers)
+    yield shared_by_all(CONTROL_MEMORY, istiod.memory_bytes / GIB, "GiB", how.memory_keys, payers)

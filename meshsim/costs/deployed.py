@@ -40,7 +40,7 @@ class Station:
     cores, base_gib
         Requested by all replicas together, without what caches hold.
     used_cores, held_gib
-        (n,) CPU that tenants use, and what caches hold for them.
+        (n,) CPU that payers use, and what caches hold for them.
     shares
         (n,) of the work of its pods (a sidecar is in the pod of its service); zeros where there is none.
     """
@@ -109,7 +109,7 @@ def station_of(service: PlaneService, result: Result, rates: Rates) -> Station:
         base_gib=max(found.memory_requested_bytes / GIB - held, 0.0),
         used_cores=rates.of(service.name, "cpu_s"),
         held_gib=rates.of(service.name, "cache_byte_s") / GIB,
-        shares=work / work.sum() if work.sum() > 0 else np.zeros(len(rates.tenants)),
+        shares=work / work.sum() if work.sum() > 0 else np.zeros(len(rates.accounts)),
     )
 
 

@@ -25,7 +25,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BalancerLoad:
-    """What passes a load balancer, a number a tenant.
+    """What passes a load balancer, a number a payer.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class BalancerLoad:
     rule_evaluations_per_s: Floats
 
     def units(self) -> Mapping[str, Floats]:
-        """Units that each dimension by itself makes of it, by tenant."""
+        """Units that each dimension by itself makes of it, by payer."""
         return {
             "new_connections": self.new_connections_per_s / NEW_CONNECTIONS_PER_S,
             "active_connections": self.active_connections / ACTIVE_CONNECTIONS,
@@ -52,12 +52,12 @@ class BalancerLoad:
         }
 
     def binding(self) -> str:
-        """The dimension that is charged: that of which all tenants together need most."""
+        """The dimension that is charged: that of which all together need most."""
         units = self.units()
         return max(units, key=lambda name: float(units[name].sum()))
 
     def together(self, members: npt.NDArray[np.bool_]) -> Floats:
-        """(m,) units of coalitions (m, tenants): of each the dimension that is largest for it."""
+        """(m,) units of coalitions (m, n): of each the dimension that is largest for it."""
         mask = members.astype(np.float64)
         largest: Floats = np.max([mask @ units for units in self.units().values()], axis=0)
         return largest

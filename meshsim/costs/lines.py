@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from meshsim.costs.needs import Fixed, Linear, Needs
+from meshsim.costs.needs import Fixed, Linear, Merged, Needs
 from meshsim.costs.packing import NodeType
+from meshsim.costs.use import Numbers, summed
 
 Floats = npt.NDArray[np.float64]
 
@@ -72,9 +73,9 @@ class Line:
     keys
         Rows of the price book whose prices, added, are that of a unit for an hour.
     direct
-        (n,) what of it each tenant's own use takes; the rest is idle or shared.
+        (n,) what of it the own use of each payer (account, or tenant) takes; the rest is idle or shared.
     needs
-        What coalitions of tenants would need of it.
+        What coalitions of payers would need of it.
     """
 
     item: str
@@ -89,6 +90,10 @@ class Line:
     def shared(self) -> float:
         """What of it nobody's own use takes."""
         return max(self.amount - math.fsum(self.direct.tolist()), 0.0)
+
+    def merged(self, whose: Numbers) -> Line:
+        """The same where several payers are one; `whose` (n,) numbers tell which."""
+        return replace(self, direct=summed(self.direct, whose), needs=Merged(self.needs, whose))
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +128,9 @@ class Buying:
         return ("memory",) if self.node is None else ("node_gib",)
 
 
-def shared_by_all(item: str, amount: float, unit: str, keys: tuple[str, ...], tenants: int) -> Line:
+def shared_by_all(item: str, amount: float, unit: str, keys: tuple[str, ...], payers: int) -> Line:
     """A line that nobody uses by itself, and that anybody needs."""
-    return Line(item, "", amount, unit, keys, np.zeros(tenants), Fixed(amount))
+    return Line(item, "", amount, unit, keys, np.zeros(payers), Fixed(amount))
 
 
 def moved(item: str, station: str, keys: tuple[str, ...], bytes_per_s: Floats) -> Line:

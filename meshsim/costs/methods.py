@@ -24,27 +24,22 @@ import numpy.typing as npt
 from meshsim.architectures.rewrites import beside_whom
 from meshsim.costs.bill import Bill
 from meshsim.costs.lines import APP_CORES, PROXY_CORES
-from meshsim.costs.network import rate_per_s
 from meshsim.costs.use import Rates
-from meshsim.model.topology import Topology
 
 Floats = npt.NDArray[np.float64]
 
 METHODS: Final = ("requests", "bytes", "even", "pods-even", "pods-proportional")
 
 
-def owners(topology: Topology, rates: Rates) -> dict[str, int]:
+def owners(rates: Rates) -> dict[str, int]:
     """Number of the tenant that owns each service: of most requests that enter there; nobody owns the others.
 
     Of two that send as many, the first by name.
     """
     entering: dict[str, Floats] = {}
-    for number, tenant in enumerate(rates.tenants):
-        streams = [stream for stream in topology.traffic if stream.tenant == tenant]
-        weights = np.array([rate_per_s(stream, topology) for stream in streams])
-        for stream, share in zip(streams, weights / weights.sum(), strict=True):
-            there = entering.setdefault(stream.service, np.zeros(len(rates.tenants)))
-            there[number] += share * rates.requests_per_s[number]
+    for number, account in enumerate(rates.accounts):
+        there = entering.setdefault(account.service, np.zeros(len(rates.tenants)))
+        there[rates.whose[number]] += rates.requests_per_s[number]
     return {service: int(np.argmax(rate)) for service, rate in entering.items()}
 
 
@@ -63,8 +58,8 @@ def shares(method: str, bill: Bill, items: Sequence[str], rates: Rates, owner: M
         Of services, see `owners`.
     """
     found: Mapping[str, Callable[[], Floats]] = {
-        "requests": lambda: rates.requests_per_s,
-        "bytes": lambda: rates.everywhere("client_bytes_in") + rates.everywhere("client_bytes_out"),
+        "requests": lambda: rates.by_tenant(rates.requests_per_s),
+        "bytes": lambda: rates.by_tenant(rates.everywhere("client_bytes_in") + rates.everywhere("client_bytes_out")),
         "even": lambda: np.ones(len(rates.tenants)),
         "pods-even": lambda: _pods(bill, items, rates, owner, evenly=True),
         "pods-proportional": lambda: _pods(bill, items, rates, owner, evenly=False),

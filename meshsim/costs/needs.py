@@ -1,7 +1,8 @@
 """What coalitions of tenants would need by themselves: the characteristic function behind Shapley and marginal cost.
 
-Every line of a bill is bought in some unit, and has a function from coalitions to units. The function gives the line's
-own amount for all tenants together, and nothing for nobody; so values that divide it add up to the line.
+Every line of a bill is bought in some unit, and has a function from coalitions (of tenants, or of accounts) to units.
+The function gives the line's own amount for all together, and nothing for nobody; so values that divide it add up to
+the line.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ class Needs(Protocol):
     """Units that coalitions need."""
 
     def of(self, members: Members) -> Floats:
-        """(m,) units that each of the coalitions (m, tenants) needs."""
+        """(m,) units that each of the coalitions (m, n) needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +44,11 @@ class Fixed:
 class Linear:
     """Everybody needs what is its own: bytes, what a cache holds of it."""
 
-    by_tenant: Floats
+    own: Floats
 
     def of(self, members: Members) -> Floats:
         """The sum of what the members need."""
-        return members.astype(np.float64) @ self.by_tenant
+        return members.astype(np.float64) @ self.own
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +62,7 @@ class Whole:
     replicas
         How many there are.
     shares
-        (n,) of the work that each tenant asks for; they add up to 1.
+        (n,) of the work that each asks for; they add up to 1.
     """
 
     amount: float
@@ -107,6 +108,26 @@ class Sum:
         """Their sum."""
         found: Floats = np.sum([part.of(members) for part in self.parts], axis=0)
         return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Merged:
+    """The same needs, where several of those that there were are one now.
+
+    Attributes
+    ----------
+    needs
+        Of those that there were.
+    whose
+        (n,) which one each of them is now.
+    """
+
+    needs: Needs
+    whose: npt.NDArray[np.intp]
+
+    def of(self, members: Members) -> Floats:
+        """What all that the members consist of need."""
+        return self.needs.of(members[:, self.whose])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

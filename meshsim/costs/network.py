@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from meshsim.architectures.plane import Account
 from meshsim.costs.lcu import BalancerLoad, rule_evaluations_per_s
 from meshsim.costs.lines import (
     BALANCER_UNITS,
@@ -33,7 +34,7 @@ Floats = npt.NDArray[np.float64]
 
 def balancer_lines(topology: Topology, result: Result, rates: Rates) -> Iterator[Line]:
     """One load balancer before everything that clients reach, and its units."""
-    yield shared_by_all(BALANCERS, 1.0, "load balancer", ("load_balancer",), len(rates.tenants))
+    yield shared_by_all(BALANCERS, 1.0, "load balancer", ("load_balancer",), len(rates.accounts))
     load = balancer_load(topology, result, rates)
     direct = load.units()[load.binding()]
     yield Line(BALANCER_UNITS, "", float(direct.sum()), "LCU", ("lcu",), direct, LargestDimension(load))
@@ -46,22 +47,21 @@ def balancer_load(topology: Topology, result: Result, rates: Rates) -> BalancerL
     rate times mean latency). Every entry endpoint is a rule.
     """
     rules = len({(stream.service, stream.endpoint) for stream in topology.traffic})
-    fresh, pools = _connections(topology, rates.tenants)
-    latencies = [result.by_tenant[name].latency_s["mean"].value or 0.0 for name in rates.tenants]
+    fresh, pools = _connections(topology, rates.accounts)
     opened = rates.requests_per_s * fresh
     return BalancerLoad(
         new_connections_per_s=opened,
-        active_connections=pools + opened * np.array(latencies),
+        active_connections=pools + opened * result.used.latency_s,
         bytes_per_s=rates.everywhere("client_bytes_in") + rates.everywhere("client_bytes_out"),
         rule_evaluations_per_s=np.array([rule_evaluations_per_s(float(r), rules) for r in rates.requests_per_s]),
     )
 
 
-def _connections(topology: Topology, tenants: Sequence[str]) -> tuple[Floats, Floats]:
-    """By tenant: chance that a request opens its connection (of streams by their rates), and connections kept."""
-    fresh, pools = np.zeros(len(tenants)), np.zeros(len(tenants))
-    for number, tenant in enumerate(tenants):
-        streams = [stream for stream in topology.traffic if stream.tenant == tenant]
+def _connections(topology: Topology, accounts: Sequence[Account]) -> tuple[Floats, Floats]:
+    """By account: chance that a request opens its connection (of streams by their rates), and connections kept."""
+    fresh, pools = np.zeros(len(accounts)), np.zeros(len(accounts))
+    for number, account in enumerate(accounts):
+        streams = [one for one in topology.traffic if (one.tenant, one.service, one.endpoint) == account]
         rates = [rate_per_s(stream, topology) for stream in streams]
         weighted = zip(rates, streams, strict=True)
         fresh[number] = math.fsum(rate * stream.connections.fresh for rate, stream in weighted) / math.fsum(rates)
@@ -85,5 +85,5 @@ def network_lines(result: Result, rates: Rates, zones: int, *, nat: bool) -> Ite
     out = rates.everywhere("client_bytes_out")
     yield moved(EGRESS, "", ("egress",), out)
     if nat:
-        yield shared_by_all(NAT_GATEWAYS, float(zones), "gateway", ("nat_gateway",), len(rates.tenants))
+        yield shared_by_all(NAT_GATEWAYS, float(zones), "gateway", ("nat_gateway",), len(rates.accounts))
         yield moved(NAT_BYTES, "", ("nat",), out)

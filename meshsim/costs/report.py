@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 Table = list[list[str]]
 
 _MOST_ENTRIES = 2
+_MOST_ROWS = 12  # of entry endpoints
 _OF = {"bill": "the bill", "proxies": "what the proxies cost"}
 
 
@@ -47,6 +48,9 @@ def tables(found: Costs) -> Iterator[tuple[str, Table]]:
     yield "The bill", items(found)
     for name, one in found.costs.items():
         yield f"Tenants, {name}", tenants(one)
+        rows = entries(one)
+        if len(rows) > 1:
+            yield f"Entry endpoints, of tenants that call several, {name}", rows
     rows = mesh_tax(found)
     if len(rows) > 1:
         yield "Mesh tax (proxies and control plane)", rows
@@ -96,9 +100,33 @@ def tenants(one: Cost) -> Table:
     return rows
 
 
-def _few(entries: tuple[str, ...]) -> str:
-    more = len(entries) - _MOST_ENTRIES
-    return ", ".join(entries[:_MOST_ENTRIES]) + (f" and {more} more" if more > 0 else "")
+def entries(one: Cost) -> Table:
+    """A row an entry endpoint of every tenant that calls more than one; of very many, those that cost most."""
+    rows = [["tenant", "entry", "bill", "own use", "requests/s", "per million requests", "without it, per million"]]
+    several = [tenant for tenant in one.tenants.items() if len(tenant[1].by_entry) > 1]
+    parts = [(name, entry, part) for name, tenant in several for entry, part in tenant.by_entry.items()]
+    dearest = sorted(range(len(parts)), key=lambda at: (-parts[at][2].cents, at))[:_MOST_ROWS]
+    for name, entry, part in (parts[at] for at in sorted(dearest)):
+        saved = part.marginal_per_million
+        rows.append(
+            [
+                name,
+                entry,
+                format_cents(part.cents, one.currency),
+                format_cents(round(part.own * 100), one.currency),
+                number(part.requests_per_s),
+                money(part.per_million, one.currency),
+                "-" if saved is None else format_cents(-round(saved * 100), one.currency),
+            ]
+        )
+    if len(parts) > _MOST_ROWS:
+        rows.append([f"and {len(parts) - _MOST_ROWS} that cost less", *[""] * 6])
+    return rows
+
+
+def _few(called: tuple[str, ...]) -> str:
+    more = len(called) - _MOST_ENTRIES
+    return ", ".join(called[:_MOST_ENTRIES]) + (f" and {more} more" if more > 0 else "")
 
 
 def money(estimate: Estimate, currency: str) -> str:
@@ -174,6 +202,11 @@ def sentences(found: Costs) -> Iterator[str]:
         "shared. without it, alone: what would be saved without the tenant, and what it would need by itself, in whole "
         "replicas as busy as now"
     )
+    if any(len(entries(one)) > 1 for one in found.costs.values()):
+        yield (
+            "of an entry endpoint: its part of its tenant's bill, idle and shared cost divided as the tenant's own use "
+            "is, and what would be saved without its requests, for a million of them"
+        )
     for name, one in found.costs.items():
         yield from (f"{name}: {note}" for note in one.notes)
     assumed = [row.key for row in found.prices if row.source == "assumed"]

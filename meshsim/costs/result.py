@@ -8,10 +8,12 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final, Unpack
 
 from meshsim.costs import report
-from meshsim.costs.analysis import Analysis, SplitError, TenantCost, over_replications
+from meshsim.costs.analysis import Analysis, SplitError
 from meshsim.costs.book import Row
 from meshsim.costs.lines import GROUPS, HOURS_PER_MONTH
+from meshsim.costs.payers import EntryCost, TenantCost
 from meshsim.costs.rules import Rule
+from meshsim.costs.split import over_replications
 from meshsim.costs.tax import Tax
 from meshsim.results import html
 from meshsim.results.intervals import Estimate, finite
@@ -165,16 +167,13 @@ class Cost:
         cents = self.analysis.cents
         for item, amount in cents.items.items():
             yield ("item", item, "", "cents", amount, None, None)
-            for tenant, part in cents.by_tenant[item].items():
-                yield ("item", item, tenant, "cents", part, None, None)
+            for tenant, whole in cents.by_tenant[item].items():
+                yield ("item", item, tenant, "cents", whole, None, None)
         yield ("total", "", "", "cents", cents.total, None, None)
         for tenant, one in self.tenants.items():
-            yield ("tenant", "", tenant, "cents", one.cents, None, None)
-            yield ("tenant", "", tenant, "requests_per_s", one.requests_per_s, None, None)
-            yield ("tenant", "", tenant, "own_use", one.own, None, None)
-            yield ("tenant", "", tenant, "marginal", one.marginal, None, None)
-            yield ("tenant", "", tenant, "alone", one.alone, None, None)
-            yield ("tenant", ", ".join(one.entries), tenant, "per_million_requests", *_ends(one.per_million))
+            yield from _cost_rows("tenant", "", tenant, one)
+            for entry, part in one.by_entry.items():
+                yield from _cost_rows("entry", entry, tenant, part)
         for error in self.analysis.errors:
             yield (f"method, {error.scope}", error.method, error.tenant, "share", error.share, None, None)
             yield (f"method, {error.scope}", error.method, error.tenant, "error", *_ends(error.error))
@@ -193,12 +192,30 @@ def _ends(one: Estimate) -> tuple[float | None, float | None, float | None]:
     return finite(one.value), finite(one.low), finite(one.high)
 
 
+def _cost_rows(scope: str, name: str, tenant: str, one: EntryCost) -> Iterator[tuple[Any, ...]]:
+    where = (scope, name, tenant)
+    yield (*where, "cents", one.cents, None, None)
+    yield (*where, "requests_per_s", one.requests_per_s, None, None)
+    yield (*where, "own_use", one.own, None, None)
+    yield (*where, "marginal", one.marginal, None, None)
+    yield (*where, "alone", one.alone, None, None)
+    yield (*where, "per_million_requests", *_ends(one.per_million))
+    yield (*where, "marginal_per_million_requests", one.marginal_per_million, None, None)
+
+
 def _tenant(one: TenantCost) -> dict[str, Any]:
+    return {
+        "entries": list(one.entries),
+        **_entry(one),
+        "by_entry": {entry: _entry(part) for entry, part in one.by_entry.items()},
+    }
+
+
+def _entry(one: EntryCost) -> dict[str, Any]:
     return {
         "cost": one.cents,
         "own_use": round(one.own * 100),
         "requests_per_s": one.requests_per_s,
-        "entries": list(one.entries),
         "per_million_requests": one.per_million.to_dict(),
         "marginal": round(one.marginal * 100),
         "marginal_per_million_requests": one.marginal_per_million,
@@ -287,9 +304,10 @@ class Costs:
         Returns
         -------
         pandas.DataFrame
-            Columns architecture, scope (``total``, ``item``, ``tenant``, ``method, bill``, ``method, proxies``,
-            ``mesh tax``), name (of the item or method), tenant, quantity, value, low, high. ``cents`` are of a month;
-            other money is in the currency, a month too unless it is for a million requests.
+            Columns architecture, scope (``total``, ``item``, ``tenant``, ``entry``, ``method, bill``, ``method,
+            proxies``, ``mesh tax``), name (of the item, entry endpoint or method), tenant, quantity, value, low,
+            high. ``cents`` are of a month; other money is in the currency, a month too unless it is for a million
+            requests.
         """
         import pandas as pd
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from meshsim.architectures import Architecture
 from meshsim.costs.analysis import Analysis, analyse
 from meshsim.costs.bill import Tariff
-from meshsim.costs.book import PriceBook, read_book, shipped_book
+from meshsim.costs.book import PriceBook, Row, read_book, shipped_book
 from meshsim.costs.lines import APP_CORES, PROXY_CORES, Buying
 from meshsim.costs.result import Cost, Costs
 from meshsim.costs.rules import Rule, check_rule
@@ -80,37 +81,63 @@ def cost(
         As `meshsim.run`, or the prices are wrong, or a rule or a type of node does not fit.
     """
     started = time.perf_counter()
-    spec = load(topology, overrides=overrides)
+    asked = _asked(load(topology, overrides=overrides), rule, prices, nodes, nat, people_hours)
+    results = _simulated(asked.spec, architectures, {
+        "engine": engine, "seed": seed, "replications": replications, "duration_s": duration_s, "jobs": jobs,
+        "progress": progress, "quiet": quiet,
+    })  # fmt: skip
+    costs, rows = _analysed(asked, results)
+    return Costs(
+        name=asked.spec.name,
+        digest=asked.spec.digest,
+        costs=costs,
+        rule=rule,
+        node=nodes,
+        book=asked.tariff.book.name,
+        prices=tuple(rows),
+        command=_command(topology, architectures, rule, prices, nodes, results[0]),
+        timing=Timing(round(time.perf_counter() - started, 3), jobs),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What bills are asked for."""
+
+    spec: Topology
+    tariff: Tariff
+    how: Buying
+    rule: Rule
+
+
+def _asked(
+    spec: Topology,
+    rule: Rule,
+    prices: str | Path | PriceBook | None,
+    nodes: str | None,
+    nat: bool,
+    people_hours: float,
+) -> _Asked:
+    """Refuse what cannot be, before anything is simulated."""
     check_rule(rule, len(spec.senders))
     hours = real_number(people_hours, "people_hours")
     if not 0.0 <= hours < 1e6:
         raise UsageError(f"people_hours are hours a month, 0 or more, not {people_hours}")
     tariff = tariff_of(spec, prices, nodes)
-    how = Buying(tariff.node_type, tariff.core_weight, nat, hours)
-    results = _simulated(spec, architectures, {
-        "engine": engine, "seed": seed, "replications": replications, "duration_s": duration_s, "jobs": jobs,
-        "progress": progress, "quiet": quiet,
-    })  # fmt: skip
-    found = {result.architecture: analyse(spec, result, tariff, how, rule) for result in results}
-    lines = [line for one in found.values() for line in one.mean.bill.lines]
-    currency = tariff.currency(lines)
-    none = next(((result, found[BASELINE]) for result in results if result.architecture == BASELINE), None)
+    return _Asked(spec, tariff, Buying(tariff.node_type, tariff.core_weight, nat, hours), rule)
+
+
+def _analysed(asked: _Asked, results: Sequence[Result]) -> tuple[dict[str, Cost], list[Row]]:
+    """The bill of each architecture, and the rows of the price book that they needed."""
+    found = [(result, analyse(asked.spec, result, asked.tariff, asked.how, asked.rule)) for result in results]
+    lines = [line for _, one in found for line in one.mean.bill.lines]
+    currency = asked.tariff.currency(lines)
+    none = next((pair for pair in found if pair[0].architecture == BASELINE), None)
     costs = {}
-    for result in results:
-        one = found[result.architecture]
-        notes = tuple(_notes(spec, result, one))
+    for result, one in found:
+        notes = tuple(_notes(asked.spec, result, one))
         costs[result.architecture] = Cost(result.architecture, one, tax(result, one, none), result, currency, notes)
-    return Costs(
-        name=spec.name,
-        digest=spec.digest,
-        costs=costs,
-        rule=rule,
-        node=nodes,
-        book=tariff.book.name,
-        prices=tuple(tariff.rows(lines)),
-        command=_command(topology, architectures, rule, prices, nodes, results[0]),
-        timing=Timing(round(time.perf_counter() - started, 3), jobs),
-    )
+    return costs, asked.tariff.rows(lines)
 
 
 def tariff_of(spec: Topology, prices: str | Path | PriceBook | None, nodes: str | None) -> Tariff:
@@ -167,9 +194,6 @@ def _notes(spec: Topology, result: Result, found: Analysis) -> list[str]:
     if over:
         few = ", ".join(over[:3]) + (f" and {len(over) - 3} more" if len(over) > 3 else "")
         notes.append(f"{few} use more CPU than they request: what is billed is what they request")
-    several = [name for name, tenant in found.tenants.items() if len(tenant.entries) > 1]
-    if several:
-        notes.append(f"{', '.join(several)} call several endpoints: cost per million requests is the mean of these")
     if spec.events:
         notes.append("the topology has events: what is used is the mean of the whole run")
     return notes

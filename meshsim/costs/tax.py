@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from meshsim.costs.analysis import Analysis, over_replications
+from meshsim.costs.analysis import Analysis
 from meshsim.costs.lines import (
     CONTROL_CORES,
     CONTROL_MEMORY,
@@ -13,6 +13,7 @@ from meshsim.costs.lines import (
     PROXY_CORES,
     PROXY_MEMORY,
 )
+from meshsim.costs.split import over_replications
 from meshsim.results.intervals import Estimate, difference
 from meshsim.results.result import Result
 

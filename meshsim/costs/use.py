@@ -1,4 +1,4 @@
-"""What tenants used, as rates: of one replication, or of all together."""
+"""What was used, as rates, by account: of one replication, or of all together."""
 
 from __future__ import annotations
 
@@ -8,42 +8,67 @@ from dataclasses import dataclass, fields
 import numpy as np
 import numpy.typing as npt
 
+from meshsim.architectures.plane import Account
 from meshsim.results.result import Result
 from meshsim.results.usage import Use
 
 Floats = npt.NDArray[np.float64]
+Numbers = npt.NDArray[np.intp]
 
 QUANTITIES = tuple(field.name for field in fields(Use))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rates:
-    """What tenants used per second of measured time.
+    """What was used per second of measured time, and by whom.
 
     Attributes
     ----------
-    tenants
-        In the order of their names; that of all arrays.
+    accounts
+        Tenants with an entry endpoint that they call, by tenant, then by endpoint: the order of all arrays.
     stations
         By service or proxy, then by field of `meshsim.results.usage.Use`: (n,) per second.
     requests_per_s
         (n,) requests of clients.
     """
 
-    tenants: tuple[str, ...]
+    accounts: tuple[Account, ...]
     stations: Mapping[str, Mapping[str, Floats]]
     requests_per_s: Floats
 
+    @property
+    def tenants(self) -> tuple[str, ...]:
+        """In the order of their names."""
+        return tuple(dict.fromkeys(account.tenant for account in self.accounts))
+
+    @property
+    def whose(self) -> Numbers:
+        """(n,) number of each account's tenant."""
+        number_of = {name: number for number, name in enumerate(self.tenants)}
+        return np.array([number_of[account.tenant] for account in self.accounts], dtype=np.intp)
+
+    def by_tenant(self, values: Floats) -> Floats:
+        """(tenants,) sums of (n,) what accounts have."""
+        return summed(values, self.whose)
+
     def of(self, station: str, quantity: str) -> Floats:
-        """(n,) what tenants used of one station; zeros where nobody did."""
+        """(n,) what was used of one station; zeros where nothing was."""
         found = self.stations.get(station)
-        return np.zeros(len(self.tenants)) if found is None else found[quantity]
+        return np.zeros(len(self.accounts)) if found is None else found[quantity]
 
     def everywhere(self, quantity: str, stations: Sequence[str] | None = None) -> Floats:
         """(n,) the sum over some stations, or all."""
         names = self.stations if stations is None else stations
-        found: Floats = np.sum([self.of(name, quantity) for name in names], axis=0) + np.zeros(len(self.tenants))
+        found: Floats = np.sum([self.of(name, quantity) for name in names], axis=0) + np.zeros(len(self.accounts))
         return found
+
+
+def summed(values: Floats, whose: Numbers) -> Floats:
+    """(…, tenants) sums of (…, accounts): of each tenant, over the accounts that are its."""
+    found = np.zeros((*values.shape[:-1], int(whose.max(initial=-1)) + 1))
+    for account, tenant in enumerate(whose.tolist()):
+        found[..., tenant] += values[..., account]
+    return found
 
 
 def measured_s(result: Result) -> float:
@@ -53,18 +78,17 @@ def measured_s(result: Result) -> float:
 
 def rates_of(result: Result) -> tuple[Rates, list[Rates]]:
     """Give the mean of all replications, and each of them."""
-    tenants = tuple(sorted(result.by_tenant))
-    span_s, replications = measured_s(result), result.manifest.replications
+    used, span_s = result.used, measured_s(result)
     each = [
         Rates(
-            tenants,
+            used.accounts,
             {
-                station: {name: _column(uses, name, tenants, one) / span_s for name in QUANTITIES}
-                for station, uses in result.usage.items()
+                station: {name: used.amounts[name][number, :, one] / span_s for name in QUANTITIES}
+                for number, station in enumerate(used.stations)
             },
-            np.array([result.by_tenant[name].requests_by_replication[one] for name in tenants]) / span_s,
+            used.requests[:, one] / span_s,
         )
-        for one in range(replications)
+        for one in range(result.manifest.replications)
     ]
     return mean_of(each), each
 
@@ -75,16 +99,11 @@ def mean_of(each: Sequence[Rates]) -> Rates:
         station: {name: np.mean([one.stations[station][name] for one in each], axis=0) for name in QUANTITIES}
         for station in each[0].stations
     }
-    return Rates(each[0].tenants, stations, np.mean([one.requests_per_s for one in each], axis=0))
-
-
-def _column(uses: Mapping[str, Use], quantity: str, tenants: Sequence[str], replication: int) -> Floats:
-    values = [getattr(uses[name], quantity)[replication] if name in uses else 0.0 for name in tenants]
-    return np.array(values, dtype=np.float64)
+    return Rates(each[0].accounts, stations, np.mean([one.requests_per_s for one in each], axis=0))
 
 
 def peaks_of(result: Result) -> dict[str, Floats]:
-    """(n,) cores that tenants asked for at most, by service or proxy, and of all together under ``""``."""
+    """(tenants,) cores that tenants asked for at most, by service or proxy, and of all together under ``""``."""
     tenants = sorted(result.by_tenant)
     return {
         station: np.array([peaks.get(name, 0.0) for name in tenants]) for station, peaks in result.peak_cores.items()

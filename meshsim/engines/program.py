@@ -250,6 +250,7 @@ STREAMS = np.dtype(
         ("name", "u8"),
         ("tenant", "u8"),
         ("of", "i4"),  # row of the tenant
+        ("account", "i4"),  # what it uses is written down to: its tenant's for its entry endpoint
     ]
 )
 #: In the order of their names.
@@ -364,3 +365,8 @@ class Program:
     endpoint_names: tuple[str, ...]  # 'service.endpoint'
     stream_names: tuple[str, ...]
     cache_names: tuple[str, ...]  # 'service.cache'
+
+    @property
+    def accounts(self) -> int:
+        """How many accounts streams write down their use to."""
+        return int(self.streams["account"].max(initial=0)) + 1

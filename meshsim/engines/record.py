@@ -73,8 +73,8 @@ SERVICE_COUNTERS = np.dtype(
     ]
 )
 
-#: Per service, tenant and batch: who used how much of it. Bytes are of messages that reached it, and of its answers.
-TENANT_COUNTERS = np.dtype(
+#: Per service, account and batch: who used how much of it. Bytes are of messages that reached it, and of its answers.
+ACCOUNT_COUNTERS = np.dtype(
     [
         ("requests", "i8"),
         ("demand_ns", "i8"),
@@ -166,11 +166,22 @@ class Happening(NamedTuple):
     amount: float | None = None  # what others compute with: proxies of a push, seconds skipped
 
 
+def used_pairs(counters: npt.NDArray[np.void]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.void]]:
+    """Give `account_pairs` and `accounts` of a Record, from (B + 1, V, A) of ACCOUNT_COUNTERS.
+
+    With many services and accounts most pairs have nothing: a thousand and fifty make 148 MB, which a run needs once,
+    and results once a replication if they were kept.
+    """
+    numbers = counters.view(np.int64).reshape(*counters.shape, -1)
+    pairs = np.argwhere((numbers != 0).any(axis=(0, 3)))
+    return pairs.astype(np.int32), np.ascontiguousarray(counters[:, pairs[:, 0], pairs[:, 1]].T)
+
+
 @dataclass(slots=True)
 class Record:
     """Everything one engine measured in one replication.
 
-    Shapes: S streams, B = `BATCHES`, O = ``len(OUTCOMES)``, K buckets of `buckets`, V services.
+    Shapes: S streams, B = `BATCHES`, O = ``len(OUTCOMES)``, K buckets of `buckets`, V services, P pairs.
     """
 
     duration_ns: int
@@ -181,7 +192,10 @@ class Record:
     histogram_failed: npt.NDArray[np.uint32]  # (S, B, K) latencies of the other finished ones
     tries: npt.NDArray[np.int64]  # (S, B) tries of application calls
     services: npt.NDArray[np.void]  # (V, B + 1) of SERVICE_COUNTERS; the last column is after `duration`
-    tenants: npt.NDArray[np.void]  # (V, T, B + 1) of TENANT_COUNTERS, tenants in the order of their names
+    account_pairs: npt.NDArray[
+        np.int32
+    ]  # (P, 2): service, and account of the Plane that used anything of it; ascending
+    accounts: npt.NDArray[np.void]  # (P, B + 1) of ACCOUNT_COUNTERS
     service_histogram: npt.NDArray[np.uint32]  # (V, B, K_coarse) sojourn at the service
     caches: npt.NDArray[np.void]  # (C, S, B + 1) of CACHE_COUNTERS
     kept: npt.NDArray[np.void]  # KEPT

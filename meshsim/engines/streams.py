@@ -34,7 +34,7 @@ def pack_streams(
     points: list[np.ndarray] = []
     tenant_number = {tenant.name: number for number, tenant in enumerate(plane.tenants)}
     first = 0
-    for (stream, _), call in zip(plane.entries, entry_calls, strict=True):
+    for (stream, _), call, account in zip(plane.entries, entry_calls, plane.account_numbers, strict=True):
         arrivals, sessions = stream.arrivals, stream.sessions
         factor = plane.load / (sessions.requests.mean() if sessions else 1.0)
         points.append(_points(arrivals, factor))
@@ -57,6 +57,7 @@ def pack_streams(
             patience=-1 if stream.patience is None else distributions.add(stream.patience, _NS),
             tenant=name_hash(stream.tenant),
             of=tenant_number[stream.tenant],
+            account=account,
             session_requests=-1 if sessions is None else distributions.add(sessions.requests, 1.0),
             name=name_hash(stream.name),
         )

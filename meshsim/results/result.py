@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Unpack
 import numpy as np
 import numpy.typing as npt
 
-from meshsim.architectures.plane import Inert, Plane
+from meshsim.architectures.plane import Account, Inert, Plane
 from meshsim.engines.record import BATCHES, Record
 from meshsim.errors import UsageError
 from meshsim.model.topology import Topology
@@ -27,7 +27,7 @@ from meshsim.results.services import ServiceResult, Totals, service_results, tot
 from meshsim.results.text import duration_interval
 from meshsim.results.timeline import Timeline, timeline
 from meshsim.results.traffic import Traffic, traffic
-from meshsim.results.usage import Use, peak_cores, usage
+from meshsim.results.usage import Usage, Use, peak_cores, usage
 from meshsim.results.verdict import UNSTEADY, Verdict, chance_notes, judge
 
 if TYPE_CHECKING:
@@ -61,8 +61,8 @@ class Result:
         What it was made from.
     plane
         The service graph that was simulated.
-    usage
-        What each tenant used, by service or proxy and by tenant; see `meshsim.results.usage.Use`.
+    used
+        What each tenant used, by service or proxy and by entry endpoint.
     peak_cores
         Cores that each tenant asked for at most; see `meshsim.results.usage.peak_cores`.
     request_rows
@@ -85,7 +85,7 @@ class Result:
     inert: tuple[Inert, ...]
     manifest: Manifest
     plane: Plane
-    usage: Mapping[str, Mapping[str, Use]]
+    used: Usage
     peak_cores: Mapping[str, Mapping[str, float]]
     request_rows: tuple[npt.NDArray[np.void], ...] = ()
     sampled: traces.Sampled | None = None
@@ -121,6 +121,16 @@ class Result:
     def goodput_per_s(self) -> Estimate:
         """Requests answered ok or degraded, per second."""
         return self.total.goodput.estimate
+
+    @property
+    def usage(self) -> Mapping[str, Mapping[str, Use]]:
+        """What each tenant used, by service or proxy and by tenant."""
+        return self.used.by_tenant
+
+    @property
+    def usage_by_account(self) -> Mapping[str, Mapping[Account, Use]]:
+        """The same by service or proxy, and by tenant and entry endpoint."""
+        return self.used.by_account
 
     @property
     def happenings(self) -> tuple[Happened, ...]:
@@ -395,7 +405,7 @@ def build(topology: Topology, plane: Plane, records: Sequence[Record], cut: int,
         inert=plane.inert,
         manifest=_manifest(topology, plane, records, cut, origin),
         plane=plane,
-        usage=usage(plane, records, cut),
+        used=usage(plane, measured, records, cut),
         peak_cores=peak_cores(plane, records, cut),
         request_rows=_request_rows(records) if origin.record_requests else (),
         sampled=traces.keep(plane, records, cut, origin.seed) if origin.record_traces else None,

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import meshsim as ms
+from meshsim.costs import report
 from meshsim.costs.bill import Cents
 from meshsim.costs.lines import ITEMS
 from meshsim.costs.methods import METHODS
@@ -29,6 +30,7 @@ services:
 tenants: {mail: {slo: {p99: 100ms}}, maps: {slo: {p99: 1ms}}}
 traffic:
   - {name: mail, tenant: mail, entry: shop.buy, arrivals: {poisson: 60/s}, request: 2KiB, response: 8KiB}
+  - {name: mail-look, tenant: mail, entry: shop.look, arrivals: {poisson: 10/s}, response: 16KiB}
   - {name: maps, tenant: maps, entry: shop.look, arrivals: {poisson: 40/s}, request: 1KiB, response: 64KiB}
 nodes: {cpu: 4, memory: 16GiB, zones: [a, b]}
 prices: {node: $0.25/h}
@@ -55,8 +57,15 @@ def test_every_bill_adds_up(shop: Path, rule: Rule, nodes: str | None) -> None:
     found = ms.cost(shop, ["none", "gateway", "sidecar", "ambient"], rule=rule, nodes=nodes, quiet=True)
     for one in found.costs.values():
         adds_up(one.analysis.cents)
+        for name, tenant in one.tenants.items():
+            parts = tenant.by_entry.values()
+            assert tenant.cents == sum(part.cents for part in parts) == one.cents_by_tenant[name]
+            assert sum(part.money.value or 0.0 for part in parts) == pytest.approx(tenant.money.value)
+            assert sum(part.own for part in parts) == pytest.approx(tenant.own)
+            assert sum(part.requests_per_s for part in parts) == pytest.approx(tenant.requests_per_s)
         for split in (one.analysis.mean, *one.analysis.each):
             assert split.divided.sum() == pytest.approx(split.bill.per_hour)
+            assert split.by_account.sum() == pytest.approx(split.bill.per_hour)
             assert all(line.shared >= 0.0 for line in split.bill.lines)
     rules = {name: one.total_cents for name, one in found.costs.items()}
     assert rules["none"] < rules["gateway"] and rules["none"] < rules["sidecar"]
@@ -130,6 +139,16 @@ def test_json_and_frame_say_the_same(shop: Path) -> None:
         assert cents[cents.scope == "total"].value.item() == one.total_cents
         by_tenant = cents[cents.scope == "tenant"].set_index("tenant").value
         assert by_tenant.to_dict() == one.cents_by_tenant
+        by_entry = cents[cents.scope == "entry"].set_index(["tenant", "name"]).value.to_dict()
+        tenants = told["architectures"][name]["tenants"].items()
+        assert by_entry == {(t, e): part["cost"] for t, found in tenants for e, part in found["by_entry"].items()}
+        assert set(by_entry) == {("mail", "shop.buy"), ("mail", "shop.look"), ("maps", "shop.look")}
+        entry = told["architectures"][name]["tenants"]["mail"]["by_entry"]["shop.look"]
+        rows = frame[(frame.architecture == name) & (frame.scope == "entry") & (frame.name == "shop.look")]
+        of_mail = rows[rows.tenant == "mail"].set_index("quantity")
+        assert of_mail.value["per_million_requests"] == entry["per_million_requests"]["value"] > 0
+        assert of_mail.low["per_million_requests"] == entry["per_million_requests"]["low"]
+        assert of_mail.value["marginal_per_million_requests"] == entry["marginal_per_million_requests"]
     assert {row["key"] for row in told["prices"]["rows"]} >= {"cpu", "memory", "egress"}
 
 
@@ -145,6 +164,7 @@ def test_the_summary_tells_what_matters(shop: Path) -> None:
     for words in (
         "The bill",
         "Tenants, sidecar",
+        "Entry endpoints, of tenants that call several, sidecar",
         "Mesh tax",
         "pods-proportional",
         "prices that are assumed:",
@@ -174,3 +194,29 @@ def test_pictures_are_drawn(shop: Path) -> None:
 def test_mistakes(shop: Path, given: dict, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         ms.cost(shop, **{"quiet": True, **given})
+
+
+def test_the_summary_tells_the_dearest_of_many_entry_endpoints() -> None:
+    endpoints = {f"e{number:02}": [{"work": f"{1 + number}ms"}] for number in range(14)}
+    traffic = [
+        {"name": name, "tenant": "web", "entry": f"shop.{name}", "arrivals": {"constant": "5/s"}} for name in endpoints
+    ]
+    shop = {"meshsim": 1, "services": {"shop": {"replicas": 2, "endpoints": endpoints}}, "traffic": traffic}
+    shop |= {"run": {"duration": "4s", "warmup": "1s", "replications": 1}}
+    rows = report.entries(ms.cost(shop, quiet=True)["none"])
+    assert [row[1] for row in rows[1:-1]] == [f"shop.e{number:02}" for number in range(2, 14)]
+    assert rows[-1][0] == "and 2 that cost less"
+
+
+def test_an_entry_without_requests_has_no_cost_of_a_million(shop: Path) -> None:
+    """Its one request comes before the measured time."""
+    early = ["traffic.mail-look.arrivals={trace: {times: [0s]}}"]
+    mail = ms.cost(shop, overrides=early, quiet=True)["none"].tenants["mail"]
+    entry = mail.by_entry["shop.look"]
+    assert (entry.requests_per_s, entry.cents, entry.per_million.value, entry.marginal_per_million) == (
+        0,
+        0,
+        None,
+        None,
+    )
+    assert mail.by_entry["shop.buy"].cents == mail.cents

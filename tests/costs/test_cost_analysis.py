@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from meshsim.costs.analysis import over_replications
+from meshsim.costs.split import over_replications
 
 
 def test_students_interval_by_hand() -> None:

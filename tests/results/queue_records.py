@@ -7,6 +7,7 @@ import numpy as np
 from meshsim.architectures import lower
 from meshsim.architectures.plane import Plane
 from meshsim.engines.record import (
+    ACCOUNT_COUNTERS,
     BATCHES,
     CACHE_COUNTERS,
     KEPT,
@@ -16,7 +17,6 @@ from meshsim.engines.record import (
     REQUESTS,
     SERVICE_COUNTERS,
     SPANS,
-    TENANT_COUNTERS,
     TIMEOUT,
     Record,
 )
@@ -109,7 +109,8 @@ def record(
         histogram_failed=histograms[1],
         tries=np.zeros((1, BATCHES), np.int64),
         services=services,
-        tenants=np.zeros((len(services), 1, BATCHES + 1), TENANT_COUNTERS),
+        account_pairs=np.zeros((0, 2), np.int32),
+        accounts=np.zeros((0, BATCHES + 1), ACCOUNT_COUNTERS),
         service_histogram=coarse,
         caches=np.zeros((0, 1, BATCHES + 1), CACHE_COUNTERS),
         kept=np.zeros(0, KEPT),

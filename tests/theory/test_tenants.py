@@ -204,6 +204,56 @@ def test_what_tenants_use_adds_up_to_what_the_services_counted(architecture: str
         assert sent > 0
 
 
+@pytest.mark.parametrize("engine", ["simpy", "compiled"])
+def test_what_entry_endpoints_use_by_hand(engine: EngineName) -> None:
+    """x calls one endpoint from two streams and another from a third; y calls one of them, too: three accounts."""
+    times = {"p": [f"{5 * n}ms" for n in range(7)], "q": ["3ms"], "r": ["4ms", "8ms"], "s": ["6ms"]}
+    entries = {"p": ("x", "a.one"), "q": ("x", "a.one"), "r": ("x", "a.two"), "s": ("y", "a.two")}
+    case: dict[str, Any] = {
+        "meshsim": 1,
+        "services": {
+            "a": {"endpoints": {"one": [{"work": "2ms"}], "two": [{"work": "1ms"}, {"call": "b.e", "times": 3}]}},
+            "b": {"endpoints": {"e": [{"work": "4ms"}]}},
+        },
+        "tenants": {"x": {}, "y": {}},
+        "traffic": [
+            {"name": name, "tenant": tenant, "entry": entry, "arrivals": {"trace": {"times": times[name]}},
+             "request": "1KiB", "response": "2KiB"}
+            for name, (tenant, entry) in entries.items()
+        ],
+        "run": {"warmup": "0s", "duration": "1s", "replications": 1},
+    }  # fmt: skip
+    result = ms.run(case, "none", engine=engine, quiet=True)
+    one, two, other = result.used.accounts
+    assert (one, two, other) == (("x", "a", "one"), ("x", "a", "two"), ("y", "a", "two"))
+    a, b = result.usage_by_account["a"], result.usage_by_account["b"]
+    for account, calls, cpu_s, more_cpu_s in ((one, 8, 0.016, 0.0), (two, 2, 0.002, 0.024), (other, 1, 0.001, 0.012)):
+        assert a[account].requests.tolist() == [calls]
+        assert a[account].client_bytes_in.tolist() == [calls * 1024]
+        assert a[account].client_bytes_out.tolist() == [calls * 2048]
+        assert a[account].cpu_s[0] == pytest.approx(cpu_s) and b[account].cpu_s[0] == pytest.approx(more_cpu_s)
+        assert b[account].requests.tolist() == [3 * calls * (account is not one)]
+    assert result.used.requests.tolist() == [[8], [2], [1]]
+    for name, uses in result.usage.items():
+        mine = result.usage_by_account[name]
+        assert (uses["x"].cpu_s == mine[one].cpu_s + mine[two].cpu_s).all() and (
+            uses["y"].cpu_s == mine[other].cpu_s
+        ).all()
+
+
+@pytest.mark.parametrize("engine", ["simpy", "compiled"])
+def test_accounts_add_up_to_what_services_counted_in_every_batch(engine: EngineName) -> None:
+    plane = ms.lower(ms.load("online-boutique"), "sidecar")
+    assert len(plane.accounts) == 6
+    record = simulate(plane, engine=engine, seed=3, duration_ns=20 * 10**9, drain_ns=10**10)
+    services, accounts = record.account_pairs.T
+    assert set(accounts) == set(range(len(plane.accounts)))
+    for field in ("requests", "demand_ns", "bytes_in", "bytes_out"):
+        summed = np.zeros(record.services.shape, dtype=np.int64)
+        np.add.at(summed, services, record.accounts[field])
+        np.testing.assert_array_equal(summed, record.services[field])
+
+
 def test_cpu_seconds_of_tenants_are_the_demand_that_they_offer() -> None:
     """x: 100/s of 2 ms, of which half make a call that takes 1 ms; y: 30/s of 5 ms."""
     case = {

@@ -42,6 +42,7 @@ from meshsim.engines.compiled.state import CHANGEABLE, OF_PROGRAM, Kernel, share
 from meshsim.engines.order import NEVER_NS
 from meshsim.engines.program import OUTDATE, TENANTS_APART, UNLIMITED, Program
 from meshsim.engines.record import (
+    ACCOUNT_COUNTERS,
     BATCHES,
     CACHE_COUNTERS,
     OCCUPANCY_BINS,
@@ -49,7 +50,6 @@ from meshsim.engines.record import (
     REQUESTS,
     SERVICE_COUNTERS,
     SPANS,
-    TENANT_COUNTERS,
 )
 from meshsim.engines.sharing import fifo_servers
 
@@ -103,7 +103,7 @@ def allocate(program: Program) -> Kernel:
         seen_latencies=np.zeros((streams, COARSE_BUCKETS), dtype=np.uint32),
         histogram=sparse_zeros((2, streams, BATCHES, FINE_BUCKETS)),
         counters=np.zeros((BATCHES + 1, services), dtype=SERVICE_COUNTERS),
-        tenant_counters=np.zeros((BATCHES + 1, services, len(program.tenants)), dtype=TENANT_COUNTERS),
+        account_counters=np.zeros((BATCHES + 1, services, program.accounts), dtype=ACCOUNT_COUNTERS),
         service_histogram=sparse_zeros((BATCHES, services, COARSE_BUCKETS)),
         occupancy=np.zeros(OCCUPANCY_BINS, dtype=np.int64),
         rows=table(1, REQUESTS),

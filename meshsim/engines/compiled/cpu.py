@@ -24,7 +24,7 @@ def use(k: Kernel, frame: int, demand_ns: int) -> None:
     c = k.counters[s.batch, q.service]
     c.work_items += 1
     c.demand_ns += demand_ns
-    k.tenant_counters[s.batch, q.service, tenants.tenant_of(k, frame)].demand_ns += demand_ns
+    k.account_counters[s.batch, q.service, tenants.account_of(k, frame)].demand_ns += demand_ns
     f.demand_ns = demand_ns
     f.began_ns = s.now_ns
     f.state = ON_CPU

@@ -361,6 +361,7 @@ class CompiledRun:
         # a sampled request was answered if the span of its client's exchange has returned
         sampled = np.sort(spans["request"][(spans["serial"] == 0) & (spans["returned_ns"] >= 0)])
         spans = spans[np.isin(spans["request"], sampled)]
+        pairs, used = record.used_pairs(k.account_counters)
         return Record(
             duration_ns=int(s["duration_ns"]),
             counts=k.counts[:, :BATCHES, : len(record.OUTCOMES)].copy(),
@@ -371,7 +372,8 @@ class CompiledRun:
             tries=k.counts[:, :BATCHES, rows.TRIES].copy(),
             # laid out as the other engine's: numpy adds fractions in the order of memory
             services=np.ascontiguousarray(np.swapaxes(k.counters, 0, 1)),
-            tenants=np.ascontiguousarray(np.moveaxis(k.tenant_counters, 0, 2)),
+            account_pairs=pairs,
+            accounts=used,
             service_histogram=np.swapaxes(k.service_histogram, 0, 1),
             caches=self._cache_counters(),
             kept=self._kept(),

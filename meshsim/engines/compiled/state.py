@@ -87,7 +87,7 @@ class Kernel(NamedTuple):
     seen_latencies: Any  # (streams, coarse buckets): successes of the whole run, for whoever watches it
     histogram: Any  # (2, streams, batches, buckets): successes, failures
     counters: Any  # (batches + 1, services): a batch at a time is written to
-    tenant_counters: Any  # (batches + 1, services, tenants)
+    account_counters: Any  # (batches + 1, services, accounts)
     service_histogram: Any  # (batches, services, coarse buckets)
     occupancy: Any
     rows: Any

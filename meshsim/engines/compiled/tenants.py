@@ -1,4 +1,4 @@
-"""Lines in which every tenant has a place of its own (rule C8), and what tenants use of services (rule M5)."""
+"""Lines in which every tenant has a place of its own (rule C8), and what accounts use of services (rule M5)."""
 
 from __future__ import annotations
 
@@ -11,9 +11,17 @@ from meshsim.engines.program import FAIR
 @compiled()
 def tenant_of(k: Kernel, frame: int) -> int:
     """Whose request a frame works for."""
-    if k.tenant_counters.shape[2] == 1:
+    if k.presence.shape[1] == 1:
         return 0
     return int(k.streams[k.live[k.frames[frame].request].stream].of)
+
+
+@compiled()
+def account_of(k: Kernel, frame: int) -> int:
+    """Where what a frame uses is written down."""
+    if k.account_counters.shape[2] == 1:
+        return 0
+    return int(k.streams[k.live[k.frames[frame].request].stream].account)
 
 
 # -- lines -----------------------------------------------------------------------------------------------------
@@ -91,10 +99,11 @@ def begins(k: Kernel, line: int, frame: int, cost: float) -> None:
 def reached(k: Kernel, frame: int) -> None:
     """Count a message that reached a replica."""
     f = k.frames[frame]
-    tenant = tenant_of(k, frame)
-    c = k.tenant_counters[k.scalars[0].batch, k.replicas[f.replica].service, tenant]
-    k.presence[f.replica, tenant] += 1
-    if k.services[k.replicas[f.replica].service].buffers >= 0:
+    service = k.replicas[f.replica].service
+    c = k.account_counters[k.scalars[0].batch, service, account_of(k, frame)]
+    if k.services[service].bulkhead >= 0:
+        k.presence[f.replica, tenant_of(k, frame)] += 1
+    if k.services[service].buffers >= 0:
         k.stations[f.replica].buffered += f.request_bytes + f.response_bytes
     c.requests += 1
     c.bytes_in += f.request_bytes
@@ -118,10 +127,11 @@ def fits(k: Kernel, frame: int) -> bool:
 def left(k: Kernel, frame: int, answers: bool) -> None:
     """Count a message that leaves its replica, with an answer or without."""
     f = k.frames[frame]
-    tenant = tenant_of(k, frame)
-    c = k.tenant_counters[k.scalars[0].batch, k.replicas[f.replica].service, tenant]
-    k.presence[f.replica, tenant] -= 1
-    if k.services[k.replicas[f.replica].service].buffers >= 0:
+    service = k.replicas[f.replica].service
+    c = k.account_counters[k.scalars[0].batch, service, account_of(k, frame)]
+    if k.services[service].bulkhead >= 0:
+        k.presence[f.replica, tenant_of(k, frame)] -= 1
+    if k.services[service].buffers >= 0:
         k.stations[f.replica].buffered -= f.request_bytes + f.response_bytes
     c.present_ns += k.scalars[0].now_ns - f.reached_ns
     if not answers:

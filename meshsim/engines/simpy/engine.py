@@ -124,8 +124,8 @@ class SimpyRun:
                 limit=f"{order.MAX_REQUEST} requests",
                 simulated_time_s=self.env.now_ns / 1e9,
             )
-        tenant = self.plant.streams[stream].of
-        request = Request(self.requests, stream, tenant, user, ordinal, turn, key, self.env.now_ns)
+        of = self.plant.streams[stream]
+        request = Request(self.requests, stream, of.of, of.account, user, ordinal, turn, key, self.env.now_ns)
         self.requests += 1
         request.batch = self.clock.batch
         if self.record_requests:
@@ -384,6 +384,8 @@ class SimpyRun:
             rows = np.array(sorted(self.rows), dtype=record.REQUESTS)
         spans, sampled = self.spans.arrays()
         caches, kept = self.caches.arrays()
+        uses = np.stack([use.array() for use in self.uses])
+        pairs, used = record.used_pairs(np.ascontiguousarray(np.moveaxis(uses, 2, 0)))
         return Record(
             duration_ns=self.clock.duration_ns,
             counts=self.counts[:, :BATCHES],
@@ -393,7 +395,8 @@ class SimpyRun:
             histogram_failed=self.histogram_failed,
             tries=self.tries[:, :BATCHES],
             services=np.stack([meter.array() for meter in self.meters]),
-            tenants=np.stack([use.array() for use in self.uses]),
+            account_pairs=pairs,
+            accounts=used,
             service_histogram=np.stack([meter.histogram for meter in self.meters]),
             caches=caches,
             kept=kept,

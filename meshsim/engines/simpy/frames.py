@@ -265,7 +265,7 @@ class Interpreter:
         began_ns = self.env.now_ns
         meter.work_items += 1
         meter.demand_ns += demand_ns
-        frame.station.use.demands(frame.request.tenant, demand_ns)
+        frame.station.use.demands(frame.request.account, demand_ns)
         job = cpu.use(frame, demand_ns)
         try:
             yield job

@@ -25,6 +25,7 @@ class Request:
     """One request of a stream, from its arrival until nothing works for it any more."""
 
     __slots__ = (
+        "account",
         "arrival_ns",
         "batch",
         "end_ns",
@@ -45,11 +46,21 @@ class Request:
     batch: int  # in which it arrived
 
     def __init__(
-        self, number: int, stream: int, tenant: int, user: int, ordinal: int, turn: int, key: int, arrival_ns: int
+        self,
+        number: int,
+        stream: int,
+        tenant: int,
+        account: int,
+        user: int,
+        ordinal: int,
+        turn: int,
+        key: int,
+        arrival_ns: int,
     ) -> None:
         self.number = number
         self.stream = stream
         self.tenant = tenant
+        self.account = account
         self.user = user
         self.ordinal = ordinal
         self.turn = turn  # how many requests of its stream arrived before it

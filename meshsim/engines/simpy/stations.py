@@ -13,7 +13,7 @@ import simpy
 from meshsim.engines import buckets, order
 from meshsim.engines.buckets import COARSE_BUCKETS
 from meshsim.engines.jit import compiled
-from meshsim.engines.record import BATCHES, DEGRADED, SERVICE_COUNTERS, TENANT_COUNTERS
+from meshsim.engines.record import ACCOUNT_COUNTERS, BATCHES, DEGRADED, SERVICE_COUNTERS
 from meshsim.engines.running import UP
 from meshsim.engines.sampler import whole
 
@@ -120,43 +120,43 @@ class Meter:
         return array
 
 
-_USED: tuple[str, ...] = TENANT_COUNTERS.names or ()
+_USED: tuple[str, ...] = ACCOUNT_COUNTERS.names or ()
 (
     _REQUESTS, _DEMAND, _BYTES_IN, _BYTES_OUT, _ZONE_IN, _ZONE_OUT, _CLIENT_IN, _CLIENT_OUT, _PRESENT,
 ) = range(len(_USED))  # fmt: skip
 
 
 class Use:
-    """What each tenant used of a service (rule M5): plain numbers, written down as a column when a batch ends."""
+    """What each account used of a service (rule M5): plain numbers, written down as a column when a batch ends."""
 
     def __init__(self, clock: Clock, plant: Plant) -> None:
         self.clock = clock
-        self.tenants = len(plant.program.tenants)
-        self.columns = np.zeros((self.tenants, BATCHES + 1), dtype=TENANT_COUNTERS)
+        self.accounts = plant.program.accounts
+        self.columns = np.zeros((self.accounts, BATCHES + 1), dtype=ACCOUNT_COUNTERS)
         self._start()
 
     def _start(self) -> None:
         self.batch = self.clock.batch
-        self.rows = [[0] * len(_USED) for _ in range(self.tenants)]
+        self.rows = [[0] * len(_USED) for _ in range(self.accounts)]
 
-    def _row(self, tenant: int) -> list[int]:
+    def _row(self, account: int) -> list[int]:
         """Numbers of the present batch."""
         if self.batch != self.clock.batch:
             self._write_down()
             self._start()
-        return self.rows[tenant]
+        return self.rows[account]
 
     def _write_down(self) -> None:
-        for tenant, row in enumerate(self.rows):
-            self.columns[tenant, self.batch] = tuple(row)
+        for account, row in enumerate(self.rows):
+            self.columns[account, self.batch] = tuple(row)
 
-    def demands(self, tenant: int, demand_ns: int) -> None:
+    def demands(self, account: int, demand_ns: int) -> None:
         """Count a demand for CPU."""
-        self._row(tenant)[_DEMAND] += demand_ns
+        self._row(account)[_DEMAND] += demand_ns
 
-    def reached(self, tenant: int, exchange: Exchange) -> None:
+    def reached(self, account: int, exchange: Exchange) -> None:
         """Count a message that reached a replica."""
-        row, found = self._row(tenant), exchange.request_bytes
+        row, found = self._row(account), exchange.request_bytes
         row[_REQUESTS] += 1
         row[_BYTES_IN] += found
         if exchange.caller is None:
@@ -164,9 +164,9 @@ class Use:
         elif exchange.caller.exchange.replica.zone != exchange.replica.zone:
             row[_ZONE_IN] += found
 
-    def left(self, tenant: int, exchange: Exchange, present_ns: int, *, answers: bool) -> None:
+    def left(self, account: int, exchange: Exchange, present_ns: int, *, answers: bool) -> None:
         """Count a message that leaves its replica."""
-        row = self._row(tenant)
+        row = self._row(account)
         row[_PRESENT] += present_ns
         if not answers:
             return
@@ -178,7 +178,7 @@ class Use:
             row[_ZONE_OUT] += found
 
     def array(self) -> npt.NDArray[np.void]:
-        """(tenants, batches + 1) of TENANT_COUNTERS."""
+        """(accounts, batches + 1) of ACCOUNT_COUNTERS."""
         self._write_down()
         return self.columns
 
@@ -271,7 +271,7 @@ class Station:
             self.reached_ns = self.env.now_ns
         self.present[frame.request.tenant] += 1
         self.buffered += frame.exchange.request_bytes + frame.exchange.response_bytes
-        self.use.reached(frame.request.tenant, frame.exchange)
+        self.use.reached(frame.request.account, frame.exchange)
         if frame.span is not None:
             frame.span.reached_ns = self.env.now_ns
 
@@ -353,6 +353,6 @@ class Station:
             meter.sojourn(self.env.now_ns - frame.reached_ns)
         self.present[frame.request.tenant] -= 1
         self.buffered -= frame.exchange.request_bytes + frame.exchange.response_bytes
-        self.use.left(frame.request.tenant, frame.exchange, self.env.now_ns - frame.reached_ns, answers=outcome >= 0)
+        self.use.left(frame.request.account, frame.exchange, self.env.now_ns - frame.reached_ns, answers=outcome >= 0)
         if frame.span is not None:
             frame.span.left(self.env.now_ns, outcome)
