@@ -40,6 +40,7 @@ _MOST_REQUESTS: Final = 10**9  # of one replication, a thousand seconds of compu
 _MOST_TENANTS: Final = 50  # whose matrix of 2,450 cells nobody reads any more (assumed)
 
 Loads = Mapping[str, float]
+_Key = tuple[tuple[str, float], ...]
 
 
 def tenants(
@@ -292,23 +293,33 @@ class _Runs:
         self.submit = submit
         self.tell = tell
         self.cut = 0
-        self.found: dict[tuple[tuple[str, float], ...], Side] = {}
+        self.found: dict[_Key, tuple[Side, int]] = {}
+        self.written: list[Record] = []  # as the topology says; kept, so that other warm-ups can be cut from them
 
     def all(self, wanted: Sequence[Loads]) -> list[Side]:
         """Simulate several loads at once; the largest of their warm-ups is cut from each."""
         futures = [self._begin(loads) for loads in wanted]
         records = [[future.result() for future in several] for several in futures]
         self.cut = max(self.cut, *(self._cut(several) for several in records))
-        made = [self._side(several) for several in records]
-        self.found.update(zip(map(_key, wanted), made, strict=True))
+        made = [self._side(several, self.cut) for several in records]
+        for loads, several, side in zip(wanted, records, made, strict=True):
+            self._keep(loads, several, side, self.cut)
         return made
 
-    def one(self, loads: Loads) -> Side:
-        """Simulate one more; without the larger of its own warm-up and that of the others."""
-        if _key(loads) not in self.found:
-            records = [future.result() for future in self._begin(loads)]
-            self.found[_key(loads)] = self._side(records, max(self.cut, self._cut(records)))
-        return self.found[_key(loads)]
+    def beside_written(self, loads: Loads) -> tuple[Side, Side]:
+        """Simulate one load more, and give it beside that as written; the larger warm-up is cut from both."""
+        for each in ({}, loads):
+            if self.found.get(_key(each), (None, -1))[1] < self.cut:
+                records = [future.result() for future in self._begin(each)]
+                cut = max(self.cut, self._cut(records))
+                self._keep(each, records, self._side(records, cut), cut)
+        (side, cut), (written, before) = self.found[_key(loads)], self.found[_key({})]
+        return side, written if cut == before else self._side(self.written, cut)
+
+    def _keep(self, loads: Loads, records: list[Record], side: Side, cut: int) -> None:
+        self.found[_key(loads)] = side, cut
+        if not _key(loads):
+            self.written, self.cut = records, cut  # nothing is compared with more than this
 
     def _begin(self, loads: Loads) -> list[Future[Record]]:
         plane = with_loads(self.group.plane, loads)
@@ -323,11 +334,11 @@ class _Runs:
         # arrivals are as stationary as they are written: who sends nothing would count as a trace
         return cut_batches(self.group.plane, records, self.settings.warmup_s)
 
-    def _side(self, records: Sequence[Record], cut: int | None = None) -> Side:
-        return side_of(self.group.spec, self.group.plane, records, self.cut if cut is None else cut)
+    def _side(self, records: Sequence[Record], cut: int) -> Side:
+        return side_of(self.group.spec, self.group.plane, records, cut)
 
 
-def _key(loads: Loads) -> tuple[tuple[str, float], ...]:
+def _key(loads: Loads) -> _Key:
     """Loads as written are no change."""
     return tuple(sorted((name, value) for name, value in loads.items() if value != 1.0))
 
@@ -375,8 +386,7 @@ def _prober(runs: _Runs, aggressor: str, deadline: _Deadline) -> Callable[[float
         if expected(runs.group.plane, {aggressor: factor}, runs.settings.duration_s) > _MOST_REQUESTS:
             raise OutOfEngine
         try:
-            written = runs.one({})
-            side = runs.one({aggressor: factor})
+            side, written = runs.beside_written({aggressor: factor})
         except EngineLimit as limit:
             raise OutOfEngine from limit
         deadline.took(time.monotonic() - started)
