@@ -38,9 +38,9 @@ def interference_heatmap(cells: pd.DataFrame, ax: Axes | None = None, **look: Un
     """Draw what each tenant does to the p99 of each other one.
 
     Cells have the ratio of the victim's p99 with the aggressor over that without it, and its interval; below, how many
-    more percent of its requests had no good answer, where that is sure. Hatched cells show no difference of p99 that can
-    be told: its interval includes 1, or is not known; another figure may still tell one. Plain ones were not touched at
-    all. Harmed victims have a frame.
+    more percent of its requests had no good answer, where that is sure. Hatched cells show no difference of p99 that
+    can be told: its interval includes 1, or is not known; another figure may still tell one. Plain ones were not
+    touched at all. Harmed victims have a frame.
 
     Parameters
     ----------

@@ -151,8 +151,8 @@ class Interference:
         -------
         pandas.DataFrame
             Columns architecture, isolation, aggressor, victim, word, decided_by; p99_ratio, p50_ratio, mean_ratio,
-            shed_share, rejected_share and hit_ratio_loss, each with its ``_low`` and ``_high``; p99_s_with, p99_s_without,
-            unstable; and of the aggressor held and broke, the bracket of its headroom.
+            shed_share, rejected_share and hit_ratio_loss, each with its ``_low`` and ``_high``; p99_s_with,
+            p99_s_without, unstable; and of the aggressor held and broke, the bracket of its headroom.
         """
         import pandas as pd
 

@@ -53,7 +53,7 @@ def test_marks_say_what_colours_do_not() -> None:
     marks = [patch.get_gid() for patch in panel.patches]
     assert marks.count("frame") == 1 and marks.count("includes 1") == 1
     hatched = next(patch for patch in panel.patches if patch.get_gid() == "includes 1")
-    assert (hatched.get_x(), hatched.get_y()) == (0, 1)
+    assert (int(hatched.get_x()), int(hatched.get_y())) == (0, 1)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
