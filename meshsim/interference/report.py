@@ -15,7 +15,6 @@ from meshsim.results.text import (
     natural,
     number,
     percent,
-    percent_interval,
     points_interval,
     table,
 )
@@ -199,13 +198,23 @@ def _missed(kept: Kept) -> str:
     """An objective that is lost, with what was measured."""
     told, limit = kept.present.estimate, kept.limit
     if kept.quantity == "availability":
-        return f"availability {percent_interval(told)}, not {percent(limit)}"
+        value, low, high = (None if end is None else 100 * end for end in (told.value, told.low, told.high))
+        share = amount(Estimate(value, low, high, told.n, told.method), "%")
+        return f"availability {share.replace('(± unknown)', _NO_INTERVAL)}, not {percent(limit)}"
     return f"{kept.quantity} {duration_interval(told).replace('(± unknown)', _NO_INTERVAL)}, not {duration(limit)}"
 
 
 def ratio(estimate: Estimate) -> str:
-    """A factor with its interval, or a word where that is unknown."""
-    return amount(estimate, "").strip().replace("  ", " ").replace("(± unknown)", _NO_INTERVAL)
+    """A factor with its interval, or a word where that is unknown; as many digits as tell a sure one from 1."""
+    told = amount(estimate, "").strip().replace("  ", " ").replace("(± unknown)", _NO_INTERVAL)
+    value, half, low, high = estimate.value, estimate.half, estimate.low, estimate.high
+    if " ± " not in told or value is None or half is None or low is None or high is None or low <= 1.0 <= high:
+        return told
+    decimals = len(told.partition(" ")[0].partition(".")[2])
+    for places in (decimals, decimals + 1):
+        if round(abs(value - 1.0), places) > round(half, places):
+            return f"{value:.{places}f} ± {half:.{places}f}"
+    return f"{number(value)} ({_apart(low, 1.0, number)} to {_apart(high, 1.0, number)})"
 
 
 def points(estimate: Estimate) -> str:
@@ -305,8 +314,8 @@ def _notes(found: Interference) -> Iterator[str]:
     for one in found.notes:
         for tenant in one.unmeasured:
             silent.setdefault(tenant, []).append(group(found, one.architecture, one.isolation))
-    for tenant, where in silent.items():
-        yield f"no requests of {tenant} were measured ({'; '.join(where)}): make the run longer"
+    for tenant, groups in silent.items():
+        yield f"no requests of {tenant} were measured ({'; '.join(groups)}): make the run longer"
 
 
 def _lost(found: Interference) -> Iterator[str]:

@@ -163,3 +163,10 @@ def test_events_are_left_out_before_they_can_be_refused() -> None:
     events = [{"name": "kill", "at": "30s", "fault": {"crash": {"service": "s"}}}]
     found = ms.tenants(one_queue(run={**SHORT, "warmup": "auto"}, events=events), ["none"], headroom=False)
     assert len(found.cells) == 2
+
+
+def test_a_sure_ratio_does_not_read_as_none() -> None:
+    assert report.ratio(Estimate(1.0109, 1.0002, 1.0219, 9, "")) == "1.01 (1.0002 to 1.02)"
+    assert report.ratio(sure(1.0131, 0.0122)) == "1.013 ± 0.012"
+    assert report.ratio(sure(0.992, 0.0061)) == "0.992 ± 0.006"
+    assert report.ratio(sure(1.0, 0.02)) == "1.00 ± 0.02"
