@@ -57,7 +57,9 @@ def queue(a: float, limit_s: float) -> dict[str, Any]:
     }
 
 
-CASES = [(a, c) for a in (0.6, 1.3, 2.2, 3.4, 5.1) for c in range(math.floor(a) + 1, math.floor(a) + 5)]
+CASES = [
+    (a, c) for a in (0.4, 0.9, 1.3, 1.7, 2.2, 2.8, 3.4, 4.3, 5.1, 6.5) for c in (math.floor(a) + 1, math.floor(a) + 2)
+]
 
 
 @pytest.mark.parametrize(("a", "c"), CASES)
@@ -82,13 +84,13 @@ def test_the_fewest_cores_are_those_of_erlang_s_c(a: float, c: int) -> None:
     assert kept.within.low <= 1.0 - share_slower(a, c, limit_s) <= kept.within.high + 0.01
 
 
-@pytest.mark.parametrize(("rate_per_s", "limit_s"), [(170.0, 0.040), (260.0, 0.060), (390.0, 0.030), (520.0, 0.080)])
+@pytest.mark.parametrize(("rate_per_s", "limit_s"), [(150.0, 0.040), (270.0, 0.060), (375.0, 0.036), (520.0, 0.080)])
 def test_the_fewest_replicas_of_a_random_split_are_those_of_m_m_1(rate_per_s: float, limit_s: float) -> None:
     """Each of n replicas is M/M/1 at 1/n of the load: P(sojourn > t) = exp(-(mu - lambda/n) t)."""
     exact = rate_per_s / (1.0 / WORK_S - math.log(10.0) / limit_s)
     n = math.ceil(exact)
     found = plan(queue(rate_per_s * WORK_S, limit_s), ["none"], lose=0, ceiling=1.0, growth=False, quiet=True)
-    assert abs(exact - round(exact)) > 0.05, "too near to a whole number to be decided by simulation"
+    assert 0.25 < n - exact < 0.75, "too near to a whole number to be decided by simulation"
     assert found["none"].needed == {"queue": n}
     less = found["none"].steps[0].less
     assert less is not None and not less.holds
