@@ -7,8 +7,8 @@
 The functions in the order in which they are used: `load` and `validate` read a topology, `lower` shows what an
 architecture makes of it, `run` simulates one architecture, `compare` several, `sweep` many points (`open_store` reads
 them again), `snapshot` several futures of one past, `blast` everything that can go wrong, `metastability` what stays
-when a trigger is gone, `tenants` who harms whom, `cost` what it costs, and for whom. A name is imported when it is
-first used, so that ``import meshsim`` costs milliseconds.
+when a trigger is gone, `tenants` who harms whom, `cost` what it costs, and for whom, `plan` how much of it is needed. A
+name is imported when it is first used, so that ``import meshsim`` costs milliseconds.
 """
 
 from __future__ import annotations
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from meshsim.metastable.study import metastability
     from meshsim.model.load import load, validate
     from meshsim.model.topology import Topology
+    from meshsim.planning.result import Plan
+    from meshsim.planning.study import plan
     from meshsim.results.cache_study import CacheCurve, CacheStudy
     from meshsim.results.comparison import Comparison
     from meshsim.results.result import Result
@@ -66,6 +68,7 @@ __all__ = [
     "InternalError",
     "MeshsimError",
     "Metastability",
+    "Plan",
     "Result",
     "Snapshot",
     "SpecError",
@@ -86,6 +89,7 @@ __all__ = [
     "lower",
     "metastability",
     "open_store",
+    "plan",
     "run",
     "snapshot",
     "sweep",
@@ -112,6 +116,8 @@ _HOME = {
     "SweepResult": "meshsim.sweeps.result",
     "Topology": "meshsim.model.topology",
     "Costs": "meshsim.costs.result",
+    "Plan": "meshsim.planning.result",
+    "plan": "meshsim.planning.study",
     "blast": "meshsim.blasts.blasting",
     "cost": "meshsim.costs.study",
     "open_store": "meshsim.sweeps.opening",

@@ -24,6 +24,7 @@ COMMANDS = (
     "metastability",
     "tenants",
     "cost",
+    "plan",
     "cache",
     "chart",
     "trace",
