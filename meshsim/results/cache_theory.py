@@ -9,7 +9,7 @@ looks are over replicas makes no difference to a cache without a ttl, as long as
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -83,7 +83,7 @@ class CacheTheory:
         why = self._dependent(station, name, looks, self._asked) or _unforeseen(looks, found)
         if why:
             return Expected(None, "", why)
-        mix = _Mix.of(looks, found)
+        mix = Mix.of(looks, found.lookups_per_s)
         keys = mix.distinct(self._measured_s)
         why = next(_inapplicable(cache, looks, found), "")
         if why:
@@ -107,11 +107,11 @@ class CacheTheory:
         return next((why for look in looks if (why := _history(look))), "")
 
     def _approximated(
-        self, service: PlaneService, cache: Cache, mix: _Mix, found: CacheResult, keys: float
+        self, service: PlaneService, cache: Cache, mix: Mix, found: CacheResult, keys: float
     ) -> Expected:
         stores = 1 if cache.shared is not None else len(service.replicas)
         together = stores if mix.hashed else 1
-        entries, note = _entries(cache)
+        entries, note = entries_of(cache)
         room = entries * together
         rates = mix.rates if mix.hashed else mix.rates / stores
         if room >= rates.size:
@@ -184,7 +184,7 @@ def _inapplicable(cache: Cache, looks: Sequence[Look], found: CacheResult) -> It
     yield from _mixes(cache, looks)
     if len({look.hashed == look.key[0] for look in looks}) > 1:
         yield "a hash of the key chooses the replica for some of its requests, and not for others"
-    if _entries(cache)[0] == 0.0:
+    if entries_of(cache)[0] == 0.0:
         yield "its objects have no finite mean size"
 
 
@@ -199,7 +199,7 @@ def _mixes(cache: Cache, looks: Sequence[Look]) -> Iterator[str]:
             yield f"the arrivals of {look.stream.name} change with time, and with them the mix of streams"
 
 
-def _entries(cache: Cache) -> tuple[float, str]:
+def entries_of(cache: Cache) -> tuple[float, str]:
     """Objects that a store has room for, and what that takes for granted."""
     if cache.capacity_entries is not None:
         return float(cache.capacity_entries), ""
@@ -211,7 +211,7 @@ def _entries(cache: Cache) -> tuple[float, str]:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Mix:
+class Mix:
     """What a cache is asked for.
 
     Attributes
@@ -226,7 +226,7 @@ class _Mix:
     hashed: bool
 
     @classmethod
-    def of(cls, looks: Sequence[Look], found: CacheResult) -> _Mix:
+    def of(cls, looks: Sequence[Look], lookups_per_s: Mapping[str, float]) -> Mix:
         """Popularities of all streams together; items of tenants, dimensions and targets are different ones."""
         expected = {look.stream.name: 0.0 for look in looks}
         for look in looks:
@@ -236,7 +236,7 @@ class _Mix:
             (dimension,) = look.key
             keys, group = look.stream.keys[dimension], (look.stream.tenant, dimension, look.of)
             part = look.expected / expected[look.stream.name] if expected[look.stream.name] > 0.0 else 0.0
-            more = found.lookups_per_s[look.stream.name] * part * zipf(keys.items, keys.exponent)
+            more = lookups_per_s[look.stream.name] * part * zipf(keys.items, keys.exponent)
             groups[group] = _sum(groups[group], more) if group in groups else more
         return cls(np.concatenate(list(groups.values())), all(look.hashed == look.key[0] for look in looks))
 

@@ -2,12 +2,12 @@
 
 J. R. Jackson, "Networks of waiting lines", Operations Research 5 (1957): what flows into a station is what others send
 there. Expected values alone, so no distribution matters; they hold as long as no call fails, is retried or given up.
-How often a cache hits is no part of the topology: what is called behind one is unknown.
+How often a cache hits is no part of the topology: what is called behind one is unknown, unless hit ratios are given.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -25,7 +25,7 @@ from meshsim.architectures.plane import (
     PlaneStep,
     ProxyWork,
 )
-from meshsim.architectures.walk import calls_in, chain_of, forwards_in
+from meshsim.architectures.walk import calls_in, chain_of, forwards_in, place_of
 from meshsim.model.distributions import Distribution, constant
 from meshsim.model.graph import any_cycle, callees_first, stream_rate_per_s
 from meshsim.model.steps import Fail, Wait, Work
@@ -65,6 +65,31 @@ class Demand:
         return self.rates * self.mean_s
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Messages of one kind that reach a service.
+
+    Attributes
+    ----------
+    sender, hop
+        Who sends them, and how.
+    per_s
+        Of them, to all replicas together.
+    chooser, choice
+        Who chose the replica that they go to (or beside which they arrive), by which hop; None where nobody did, but
+        they go to what stands with their sender.
+    beside
+        The service with whose replicas the instances stand that get them.
+    """
+
+    sender: str
+    hop: Hop
+    per_s: float
+    chooser: str | None
+    choice: Hop | None
+    beside: str
+
+
 @dataclass(slots=True)
 class Flow:
     """What reaches a service.
@@ -85,6 +110,8 @@ class Flow:
         Whether visits do anything but work: wait or call.
     branches
         Whether visits work in several branches at once.
+    sent
+        Its messages by kind.
     """
 
     visits: Floats
@@ -95,6 +122,7 @@ class Flow:
     work_unknown: dict[str, None] = field(default_factory=dict)
     pauses: bool = False
     branches: bool = False
+    sent: list[Sent] = field(default_factory=list)
 
     @property
     def load(self) -> Floats:
@@ -132,22 +160,30 @@ class _Stream:
     versions: dict[str, None] = field(default_factory=dict)
 
 
-def flows(plane: Plane) -> dict[str, Flow]:
+def flows(plane: Plane, hits: Mapping[tuple[str, str], float] | None = None) -> dict[str, Flow]:
     """Solve the traffic equations.
+
+    Parameters
+    ----------
+    plane
+        What carries the traffic.
+    hits
+        By service and cache, the share of the visits to a cache that it answers; absent: unknown.
 
     Returns
     -------
     dict
         By service; those in circles of calls, and those after them, say so in `Flow.unknown`.
     """
-    return _Equations(plane).solved()
+    return _Equations(plane, hits or {}).solved()
 
 
 class _Equations:
     """One solution under way: endpoints of applications are done callers first."""
 
-    def __init__(self, plane: Plane) -> None:
+    def __init__(self, plane: Plane, hits: Mapping[tuple[str, str], float]) -> None:
         self.plane = plane
+        self.hits = hits
         self.services = {service.name: service for service in plane.services}
         self.flows = {name: Flow(np.zeros(len(service.replicas))) for name, service in self.services.items()}
         self.streams: dict[tuple[str, str], _Stream] = {}
@@ -203,6 +239,7 @@ class _Equations:
     def send(self, sender: str, first: Hop, coming: _Stream, request: Distribution, response: Distribution) -> None:
         """Carry messages from the replicas of `sender` through all proxies to the application that they are for."""
         at, chosen, picks, versions = coming.visits, coming.visits, coming.picks, dict[str, None]()
+        chooser, choice, beside = sender, first, sender
         unknown, linked = dict(coming.unknown), dict[str, None]()
         for hop in chain_of(self.plane, first):
             here = picks  # of an instance that stands with the caller
@@ -211,7 +248,8 @@ class _Equations:
             if hop.pick in ("balance", "connection"):
                 assert hop.among is not None
                 among = self.services[hop.among]
-                chosen = at.sum() * _shares(among, hop.enforce_split)
+                chosen = at.sum() * shares(among, hop.enforce_split)
+                chooser, choice = sender, hop
                 picks = dict.fromkeys(_uneven(among, hop))
                 several = bool(picks) and len(among.versions) > 1
                 told = f"how many requests each version of {among.name} gets depends on the run"
@@ -221,6 +259,10 @@ class _Equations:
             at = self.arrived(sender, hop, at, chosen)
             flow, service = self.flows[hop.to], self.services[hop.to]
             flow.visits = flow.visits + at
+            beside = place_of(hop, beside)
+            chose = hop.via.startswith("dest")
+            picked = (chooser, choice) if chose else (None, None)
+            flow.sent.append(Sent(sender, hop, float(at.sum()), *picked, beside))
             flow.senders.add(sender)
             flow.unlike_poisson |= coming.origin | linked | here | dict.fromkeys(_pinned_threads(service, hop))
             flow.unknown |= unknown
@@ -229,8 +271,10 @@ class _Equations:
                 flow.pauses = True
                 flow.demands.extend(_proxy_demands(steps, hop, at, request, response))
                 for cached in (step for step in steps if isinstance(step, PlaneCached)):
-                    unknown |= _behind(service, cached)
+                    hit = self.hits.get((service.name, cached.name))
+                    unknown |= _behind(service, cached) if hit is None else {}
                     flow.work_unknown |= _filling(service, cached)
+                    at, chosen = at * (1.0 - (hit or 0.0)), chosen * (1.0 - (hit or 0.0))
             sender = hop.to
         found = self.streams.setdefault((hop.to, hop.endpoint), _Stream(np.zeros_like(at)))
         found.visits = found.visits + at
@@ -263,7 +307,7 @@ class _Equations:
         flow.work_unknown |= differ
         for number, steps in enumerate(codes):
             visits = np.where(versions == number, coming.visits, 0.0)
-            visit = _Visit(service)
+            visit = _Visit(service, self.hits)
             visit.walk(steps, 1.0, "")
             flow.pauses |= visit.pauses
             flow.branches |= visit.branches
@@ -281,10 +325,12 @@ class _Equations:
 class _Visit:
     """What one visit does: CPU demands with their probability and what was before, and expected calls.
 
-    What caches decide is done as often as if none of them hit; calls say why that is not so, and so does the work.
+    What caches decide is done as often as if none of them hit, unless it is known how often they do; calls say why that
+    is not so, and so does the work.
     """
 
     service: PlaneService
+    hits: Mapping[tuple[str, str], float]
     works: list[tuple[float, Distribution, str]] = field(default_factory=list)
     calls: list[tuple[float, PlaneCall, dict[str, None]]] = field(default_factory=list)
     pauses: bool = False
@@ -310,8 +356,10 @@ class _Visit:
                 after, self.pauses = "call", True
             elif isinstance(step, PlaneCached):
                 self.work_unknown |= _filling(self.service, step)
-                outside, self.behind = self.behind, self.behind | _behind(self.service, step)
-                self.walk(step.miss, p, after)
+                hit = self.hits.get((self.service.name, step.name))
+                outside = self.behind
+                self.behind = self.behind | (_behind(self.service, step) if hit is None else {})
+                self.walk(step.miss, p * (1.0 - (hit or 0.0)), after)
                 after, self.pauses, self.behind = "call", True, outside
             elif isinstance(step, PlaneChoose):
                 ends = [self.walk(option.do, p * option.p, after) for option in step.options]
@@ -339,8 +387,8 @@ def _filling(service: PlaneService, step: PlaneCached) -> dict[str, None]:
 _ORDER: Final = ("", "work", "wait", "call")  # what is before a step, the more of it the later
 
 
-def _shares(among: PlaneService, split: bool) -> Floats:
-    """Share of each replica where chance decides (rules B1 to B6)."""
+def shares(among: PlaneService, split: bool) -> Floats:
+    """Share of each replica where chance decides (rules B1 to B6); `split`: the version is drawn first."""
     if not split or among.split is None:
         return np.full(len(among.replicas), 1.0 / len(among.replicas))
     alike = [sum(other.version == replica.version for other in among.replicas) for replica in among.replicas]
