@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -83,6 +84,20 @@ class Grid:
         chances[0] += float(below(of, np.zeros(1))[0])
         chances[-1] += 1.0 - chances.sum()
         return self.of_masses(chances, 0.0)
+
+    def classes(self, of: Complexes, least_s: float, edges: Sequence[float]) -> list[tuple[float, float, float, Complexes]]:
+        """A time by its size, small to large: chance, mean, variance and transform (times the chance) of each class."""
+        origin = self.origin(least_s)
+        masses = np.maximum(self.masses(of, origin), 0.0)
+        masses /= masses.sum()
+        times, done = origin + self.step_s * np.arange(self.steps), np.concatenate([[0.0], np.cumsum(masses)])
+        found = []
+        for low, high in pairwise(edges):
+            mine = np.maximum(0.0, np.minimum(done[1:], high) - np.maximum(done[:-1], low))
+            mean = float(mine @ times) / (high - low)
+            variance = float(mine @ (times - mean) ** 2) / (high - low)
+            found.append((high - low, mean, variance, self.of_masses(mine, origin)))
+        return found
 
     def latest(self, transforms: Sequence[Complexes], earliest_s: float, quorum: int) -> Complexes:
         """When `quorum` of independent times have passed; all of them: a product of distribution functions."""

@@ -10,11 +10,13 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from meshsim.analytic.stations import rate_per_s
 from meshsim.architectures.plane import Plane, PlaneService
-from meshsim.caches.theory import APPROXIMATED, che, ttl, zipf
+from meshsim.caches.theory import APPROXIMATED, Floats, che, ttl, zipf
 from meshsim.model.caches import Cache
-from meshsim.results.cache_theory import Mix, entries_of
+from meshsim.results.cache_theory import entries_of
 from meshsim.results.lookups import Look, lookups
 
 
@@ -27,11 +29,14 @@ class Hits:
     by_stream
         By service, cache and stream: of the lookups.
     of_visits
-        By service and cache: of all visits to it, those without a key included.
+        By service and cache: of the lookups of all streams.
+    items
+        By cache, tenant and dimension of keys: of each item.
     """
 
     by_stream: dict[tuple[str, str, str], float] = field(default_factory=dict)
     of_visits: dict[tuple[str, str], float] = field(default_factory=dict)
+    items: dict[tuple[str, str, str], Floats] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 
@@ -60,46 +65,79 @@ def _needs(looks: list[Look], waiting: Mapping[tuple[str, str], Cache], own: tup
 def _solve(
     found: Hits, service: PlaneService, cache: Cache, looks: list[Look], rates: Mapping[str, float], replicas: int
 ) -> None:
-    lookups_per_s: dict[str, float] = defaultdict(float)
-    for look in looks:
-        passed = 1.0
-        for before in look.behind:
-            passed *= 1.0 - _ratio_of(found, before.name, look.stream.name)
-        lookups_per_s[look.stream.name] += rates[look.stream.name] * look.expected * passed
     place = f"cache {cache.name} of {service.name}"
     if any(len(look.key) > 1 for look in looks):
         found.notes.append(f"{place}: its keys are of several dimensions; taken as empty")
         return
-    if not any(rate > 0.0 for rate in lookups_per_s.values()):
+    asked = [(look, _asked(found, look, rates[look.stream.name])) for look in looks if rates[look.stream.name] > 0.0]
+    groups = _by_key(asked)
+    if not groups:
         return
-    if any(look.behind for look in looks):
-        found.notes.append(f"{place}: asked for what others miss, taken as independent of that")
-    known = [look for look in looks if lookups_per_s[look.stream.name] > 0.0]
-    ratio = _ratio(found, cache, known, lookups_per_s, replicas, place)
-    for look in known:
-        kept = ratio * (1.0 - look.stream.keys[look.key[0]].once)
-        found.by_stream[service.name, cache.name, look.stream.name] = kept
-    found.of_visits[service.name, cache.name] = ratio
+    every = np.concatenate(list(groups.values()))
+    hashed = all(look.hashed == look.key[0] for look, _ in asked)
+    items = _found(found, cache, every, hashed, replicas, place)
+    start, kept = 0, dict[tuple[str, str, str], Floats]()
+    for key, mine in groups.items():
+        kept[key] = items[start : start + mine.size]
+        start += mine.size
+    lookups_per_s, hits_per_s = defaultdict[str, float](float), defaultdict[str, float](float)
+    for look, mine in asked:
+        known = kept[_key(look)][: mine.size]
+        found.items[cache.name, look.stream.tenant, look.key[0]] = known
+        lookups_per_s[look.stream.name] += float(mine.sum())
+        hits_per_s[look.stream.name] += float(mine @ known) * (1.0 - look.stream.keys[look.key[0]].once)
+    for name, total in lookups_per_s.items():
+        found.by_stream[service.name, cache.name, name] = hits_per_s[name] / total if total > 0.0 else 0.0
+    found.of_visits[service.name, cache.name] = sum(hits_per_s.values()) / sum(lookups_per_s.values())
+
+
+def _key(look: Look) -> tuple[str, str, str]:
+    return look.stream.tenant, look.key[0], look.of
+
+
+def _asked(found: Hits, look: Look, rate: float) -> Floats:
+    """Looks per second for each item: what the caches before it, which know the same items, have not found."""
+    keys = look.stream.keys[look.key[0]]
+    asked = rate * look.expected * zipf(keys.items, keys.exponent)
+    for before in look.behind:
+        known = found.items.get((before.name, look.stream.tenant, look.key[0])) if before.key == look.key else None
+        if known is not None and known.size == asked.size:
+            asked = asked * (1.0 - known)
+        else:
+            asked = asked * (1.0 - _ratio_of(found, before.name, look.stream.name))
+    return np.asarray(asked)
+
+
+def _by_key(asked: list[tuple[Look, Floats]]) -> dict[tuple[str, str, str], Floats]:
+    """All that is asked for, items of tenants, dimensions and targets apart."""
+    groups: dict[tuple[str, str, str], Floats] = {}
+    for look, mine in asked:
+        known = groups.get(_key(look))
+        if known is None:
+            groups[_key(look)] = mine.copy()
+        elif known.size >= mine.size:
+            known[: mine.size] += mine
+        else:
+            mine = mine.copy()
+            mine[: known.size] += known
+            groups[_key(look)] = mine
+    return groups
 
 
 def _ratio_of(found: Hits, name: str, stream: str) -> float:
     return next((r for (_, cache, of), r in found.by_stream.items() if (cache, of) == (name, stream)), 0.0)
 
 
-def _ratio(
-    found: Hits, cache: Cache, looks: list[Look], lookups_per_s: Mapping[str, float], replicas: int, place: str
-) -> float:
-    """As `meshsim.results.cache_theory.CacheTheory`."""
-    mix = Mix.of(looks, lookups_per_s)
+def _found(found: Hits, cache: Cache, rates: Floats, hashed: bool, replicas: int, place: str) -> Floats:
+    """Chance that each item is found, as `meshsim.results.cache_theory.CacheTheory`."""
     stores = 1 if cache.shared is not None else replicas
-    together = stores if mix.hashed else 1
     entries, note = entries_of(cache)
     if note:
         found.notes.append(f"{place}: {note}")
-    room = entries * together
-    asked = mix.rates if mix.hashed else mix.rates / stores
+    room = entries * (stores if hashed else 1)
+    asked = rates if hashed else rates / stores
     if room >= asked.size:
-        return 1.0 if cache.ttl_s is None else ttl(asked, cache.ttl_s, renew=cache.renew).ratio
+        return np.ones(asked.size) if cache.ttl_s is None else ttl(asked, cache.ttl_s, renew=cache.renew).items
     policy, ttl_s = cache.policy, cache.ttl_s
     if policy not in APPROXIMATED:
         found.notes.append(f"{place}: there is no theory of {policy}; taken as lru")
@@ -107,4 +145,4 @@ def _ratio(
     if ttl_s is not None and (policy, cache.renew) not in (("lru", True), ("fifo", False)):
         found.notes.append(f"{place}: what is over still takes room; taken as if it went at once")
         policy = "lru" if cache.renew else "fifo"
-    return che(asked, room, policy, ttl_s=ttl_s, renew=cache.renew and ttl_s is not None).ratio
+    return che(asked, room, policy, ttl_s=ttl_s, renew=cache.renew and ttl_s is not None).items

@@ -12,13 +12,17 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final, NamedTuple, Protocol
 
-from meshsim.analytic.grid import Complexes, Grid
-from meshsim.analytic.queues import NOTHING, Extra, Job, Queue
+from meshsim.analytic.grid import STEPS, Complexes, Grid
+from meshsim.analytic.queues import NOTHING, Extra, Job, Queue, Shared
 from meshsim.model.distributions import Distribution
 from meshsim.results.theory import second_moment
 
 _RARE: Final = 1e-6  # chances that make no difference to quantiles
 _DEVIATIONS: Final = 10.0  # standard deviations that nearly all of a draw lies within
+_VARIED: Final = 0.2  # squared coefficient of variation from which on work is looked at by its size
+_FEW: Final = 2  # queues, or it would take long
+_CLASSES: Final = (0.0, 0.25, 0.5, 0.75, 0.92, 1.0)
+_SMALL: Final = 1e-3
 _FORK_STEPS: Final = 512  # enough for two moments
 
 
@@ -137,7 +141,30 @@ class Cpu(Node):
         return _with(alone, found)
 
     def transformed(self, state: State, grid: Grid) -> Complexes:
-        return self.job.transform(state, grid) * _delayed(state.extras[self.number], grid)
+        queues = state.stations[self.station].queues(self.version)
+        alone = state.moments[self.job.number]
+        scatter = alone.variance_s2 / alone.mean_s**2 if alone.mean_s > 0.0 else 0.0
+        slowed = scatter > _VARIED and isinstance(self.job, Draw) and len(queues) <= _FEW
+        if not (slowed and any(isinstance(queue, Shared) for _, queue in queues)):
+            return self.job.transform(state, grid) * _delayed(state.extras[self.number], grid)
+        # who shares a core is slowed down in proportion to what there is to do: longer jobs have longer delays
+        assert isinstance(self.job, Draw)
+        total = grid.one() * 0.0
+        for _, mean, variance, part in _classes(self.job.of, alone, grid.span_s, grid.steps):
+            job = Job(max(mean, _SMALL * alone.mean_s), min(variance, mean * mean))
+            total = total + part * _delayed([(weight, queue.extra(job)) for weight, queue in queues], grid)
+        return total
+
+
+@lru_cache(maxsize=256)
+def _classes(
+    of: Distribution, moments: Moments, span_s: float, steps: int
+) -> list[tuple[float, float, float, Complexes]]:
+    """Classes of work by its size; their moments on a grid of its own, that of others may be too coarse."""
+    own = grid_for(moments, STEPS)
+    fine = own.classes(_drawn(of, own.span_s, own.steps), moments.least_s, _CLASSES)
+    coarse = _grid(span_s, steps).classes(_drawn(of, span_s, steps), moments.least_s, _CLASSES)
+    return [(p, mean, variance, part) for (p, mean, variance, _), (*_, part) in zip(fine, coarse, strict=True)]
 
 
 @dataclass(slots=True, eq=False)

@@ -28,9 +28,11 @@ from meshsim.model.topology import Nodes, Topology
 from meshsim.numbers import whole_number
 from meshsim.results.flows import flows
 from meshsim.results.intervals import Floats
+from meshsim.results.text import percent
 
 _ROUNDS: Final = 12  # of slots that wait for slots
 _SETTLED: Final = 1e-3
+_NEVER: Final = 1e-4
 
 
 @dataclass(frozen=True)
@@ -231,11 +233,9 @@ def _alike(one: Extra, other: Extra) -> bool:
 def _luck_notes(at: Mapping[str, At]) -> Iterator[str]:
     """Stations that the luck of connections may overload although there is enough for all."""
     for name, one in at.items():
-        if one.unlimited or one.busiest >= 1.0:
-            continue
-        lost = math.fsum(chance for chance, queue in one.all_queues() if queue.unstable)
-        if lost > 0.0:
-            yield f"connections pinned to {name} may overload one of its queues"
+        if one.unlucky > _NEVER:
+            met = percent(one.unlucky)
+            yield f"the luck of connections pinned to {name} may overload a queue there ({met} of the visits): left out"
 
 
 class _Spread:

@@ -97,7 +97,7 @@ class Station:
         sums = np.zeros(4)
         for demand in self.flow.demands:
             rate = float(demand.rates[mine].sum())
-            sums += rate * np.array([1.0, demand.mean_s, demand.second_s2, _third(demand.mean_s, demand.second_s2)])
+            sums += rate * np.array([1.0, demand.mean_s, demand.second_s2, demand.third_s3])
         share = float(self.flow.visits[mine].sum()) / total if total > 0.0 else 0.0
         return Group(version, share, float(mine.sum()), *(float(value) for value in sums))
 
@@ -200,12 +200,6 @@ class Station:
 _SUMS: Final = ("jobs", "load", "squares", "cubes")
 
 
-def _third(mean: float, second: float) -> float:
-    """Third moment of a gamma distribution of these moments."""
-    scatter = max(0.0, second / mean**2 - 1.0) if mean > 0.0 else 0.0
-    return mean**3 * (1.0 + scatter) * (1.0 + 2.0 * scatter)
-
-
 @dataclass(slots=True)
 class Balance:
     """How evenly a station's queues are used.
@@ -237,6 +231,7 @@ class At:
     groups: tuple[Group, ...]
     replicas: float
     balance: Balance
+    unlucky: float = 0.0  # share of the visits that meet a queue that the luck of connections overloads
     _queues: dict[int, list[tuple[float, Queue]]] = field(default_factory=dict)
 
     @property
@@ -275,14 +270,6 @@ class At:
             ]
         return self._queues[version]
 
-    def all_queues(self) -> list[tuple[float, Queue]]:
-        """Queues that a visit may meet, with their chances."""
-        return [
-            (chance * math.fsum(g.share for g in self.groups if g.version == version), queue)
-            for version in dict.fromkeys(group.version for group in self.groups)
-            for chance, queue in self.queues(version)
-        ]
-
     def _of(self, group: Group) -> list[tuple[float, Queue]]:
         service = self.station.service
         cores = next(replica.cores for replica in service.replicas if replica.version == group.version)
@@ -297,6 +284,10 @@ class At:
             rho = rate * mean / (cores / threads)
             offered = Offered(rate, mean, second, third, self._burstiness(group, rho), self._looked(group, rho, threads))
             found.append((chance, self._queue(service, cores / threads, group.version, offered)))
+        kept = [(chance, queue) for chance, queue in found if not queue.unstable]
+        if kept and len(kept) < len(found) and group.load < cores * group.replicas:
+            self.unlucky += group.share * math.fsum(chance for chance, queue in found if queue.unstable)
+            found = [(chance / math.fsum(c for c, _ in kept), queue) for chance, queue in kept]
         return found or [(1.0, Shared(Offered(0.0, 1.0, 2.0, 6.0), cores / threads))]
 
     @staticmethod
@@ -311,11 +302,15 @@ class At:
 
         W. Whitt, "The queueing network analyzer", Bell System Technical Journal 62 (1983), equations 29 to 33.
         """
-        own, turns, n = self.balance.burstiness, self.balance.turns, group.replicas
+        own, turns, n = self.balance.burstiness, self.balance.turns, self._among(group)
         if turns <= 0.0 or n <= 1.0:
             return own
         alone = 1.0 / (1.0 + 4.0 * (1.0 - min(rho, 1.0)) ** 2 * (self.balance.callers - 1.0))
         return max(0.0, own - turns * alone * (1.0 - 1.0 / n))
+
+    def _among(self, group: Group) -> float:
+        """How many replicas there are to choose from."""
+        return group.replicas if self.station.service.split is not None else self.replicas
 
     def _looked(self, group: Group, rho: float, threads: int) -> float:
         """How much of what looking could gain it gains here.
@@ -324,7 +319,7 @@ class At:
         part of 1/m of each queue, at random. What that tells of the queue is the share of the variance of what it
         sees that is due to the queue: with M/M/1's mean and variance 1 / (1 + (1 - ρ)(m - 1)).
         """
-        n, m = group.replicas, self.balance.callers
+        n, m = self._among(group), self.balance.callers
         if self.balance.looks <= 0.0 or n <= 1.0:
             return 0.0
         knows = 1.0 / (1.0 + max(0.0, 1.0 - rho) * (m - 1.0))

@@ -9,7 +9,7 @@ looks are over replicas makes no difference to a cache without a ttl, as long as
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -83,7 +83,7 @@ class CacheTheory:
         why = self._dependent(station, name, looks, self._asked) or _unforeseen(looks, found)
         if why:
             return Expected(None, "", why)
-        mix = Mix.of(looks, found.lookups_per_s)
+        mix = _Mix.of(looks, found)
         keys = mix.distinct(self._measured_s)
         why = next(_inapplicable(cache, looks, found), "")
         if why:
@@ -107,7 +107,7 @@ class CacheTheory:
         return next((why for look in looks if (why := _history(look))), "")
 
     def _approximated(
-        self, service: PlaneService, cache: Cache, mix: Mix, found: CacheResult, keys: float
+        self, service: PlaneService, cache: Cache, mix: _Mix, found: CacheResult, keys: float
     ) -> Expected:
         stores = 1 if cache.shared is not None else len(service.replicas)
         together = stores if mix.hashed else 1
@@ -211,7 +211,7 @@ def entries_of(cache: Cache) -> tuple[float, str]:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Mix:
+class _Mix:
     """What a cache is asked for.
 
     Attributes
@@ -226,7 +226,7 @@ class Mix:
     hashed: bool
 
     @classmethod
-    def of(cls, looks: Sequence[Look], lookups_per_s: Mapping[str, float]) -> Mix:
+    def of(cls, looks: Sequence[Look], found: CacheResult) -> _Mix:
         """Popularities of all streams together; items of tenants, dimensions and targets are different ones."""
         expected = {look.stream.name: 0.0 for look in looks}
         for look in looks:
@@ -236,7 +236,7 @@ class Mix:
             (dimension,) = look.key
             keys, group = look.stream.keys[dimension], (look.stream.tenant, dimension, look.of)
             part = look.expected / expected[look.stream.name] if expected[look.stream.name] > 0.0 else 0.0
-            more = lookups_per_s[look.stream.name] * part * zipf(keys.items, keys.exponent)
+            more = found.lookups_per_s[look.stream.name] * part * zipf(keys.items, keys.exponent)
             groups[group] = _sum(groups[group], more) if group in groups else more
         return cls(np.concatenate(list(groups.values())), all(look.hashed == look.key[0] for look in looks))
 

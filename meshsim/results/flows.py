@@ -31,7 +31,7 @@ from meshsim.model.graph import any_cycle, callees_first, stream_rate_per_s
 from meshsim.model.steps import Fail, Wait, Work
 from meshsim.model.traffic import STATIONARY, Stream
 from meshsim.results.intervals import Floats
-from meshsim.results.theory import second_moment
+from meshsim.results.theory import second_moment, third_moment
 
 CLIENT: Final = "client"
 _KIB = constant(1024.0)  # the size of messages that say none
@@ -45,8 +45,8 @@ class Demand:
     ----------
     rates
         Of them per second, by replica.
-    mean_s, second_s2
-        Mean and second moment of the time on a whole core.
+    mean_s, second_s2, third_s3
+        First three moments of the time on a whole core.
     exponential
         The time is exponential.
     after
@@ -56,6 +56,7 @@ class Demand:
     rates: Floats
     mean_s: float
     second_s2: float
+    third_s3: float
     exponential: bool
     after: str
 
@@ -313,7 +314,7 @@ class _Equations:
             flow.branches |= visit.branches
             flow.work_unknown |= visit.work_unknown
             for p, work, after in visit.works:
-                moments = (work.mean(), second_moment(work))
+                moments = (work.mean(), second_moment(work), third_moment(work))
                 flow.demands.append(Demand(visits * p, *moments, work.kind == "exp", after))
             for expected, call, behind in visit.calls:
                 onward = _Stream(visits * expected, coming.origin, coming.picks, coming.unknown | differ | behind)
@@ -428,17 +429,25 @@ def _proxy_demands(
             size = request if step.direction == "request" else response
             fresh = hop.connections.fresh if hop.tls else 0.0
             parts = [
-                (step.base.mean(), second_moment(step.base)),
+                (step.base.mean(), second_moment(step.base), third_moment(step.base)),
                 _times(step.per_kib_s / 1024.0, size),
-                (fresh * step.handshake_s, fresh * step.handshake_s**2),
+                (fresh * step.handshake_s, fresh * step.handshake_s**2, fresh * step.handshake_s**3),
             ]
-            mean = sum(first for first, _ in parts)
-            variance = sum(second - first * first for first, second in parts)
-            yield Demand(rates, mean, variance + mean * mean, False, after)
+            yield Demand(rates, *_sum_of(parts), False, after)
         elif isinstance(step, Forward | PlaneCached):
             after = "call"
 
 
-def _times(factor: float, of: Distribution) -> tuple[float, float]:
-    """First two moments of `factor` times a value; 0 even of values that have none."""
-    return (factor * of.mean(), factor * factor * second_moment(of)) if factor else (0.0, 0.0)
+def _times(factor: float, of: Distribution) -> tuple[float, float, float]:
+    """First three moments of `factor` times a value; 0 even of values that have none."""
+    if not factor:
+        return (0.0, 0.0, 0.0)
+    return (factor * of.mean(), factor * factor * second_moment(of), factor**3 * third_moment(of))
+
+
+def _sum_of(parts: Sequence[tuple[float, float, float]]) -> tuple[float, float, float]:
+    """First three moments of a sum of independent values: means, variances and third central moments add up."""
+    mean = sum(first for first, _, _ in parts)
+    variance = sum(second - first * first for first, second, _ in parts)
+    skewed = sum(third - 3.0 * first * second + 2.0 * first**3 for first, second, third in parts)
+    return mean, variance + mean * mean, skewed + 3.0 * mean * variance + mean**3
