@@ -300,12 +300,13 @@ class At:
     def _burstiness(self, group: Group, rho: float) -> float:
         """Turns among n make the gaps of one caller Erlang's; several together are nearer to Poisson.
 
-        W. Whitt, "The queueing network analyzer", Bell System Technical Journal 62 (1983), equations 29 to 33.
+        The form is that of W. Whitt, "The queueing network analyzer", Bell System Technical Journal 62 (1983), equations
+        29 to 33. Its factor 4 is for renewal processes in general; 0.4 was measured here (docs/analytic.md).
         """
         own, turns, n = self.balance.burstiness, self.balance.turns, self._among(group)
         if turns <= 0.0 or n <= 1.0:
             return own
-        alone = 1.0 / (1.0 + 4.0 * (1.0 - min(rho, 1.0)) ** 2 * (self.balance.callers - 1.0))
+        alone = 1.0 / (1.0 + 0.4 * (1.0 - min(rho, 1.0)) ** 2 * (self.balance.callers - 1.0))
         return max(0.0, own - turns * alone * (1.0 - 1.0 / n))
 
     def _among(self, group: Group) -> float:
@@ -315,15 +316,15 @@ class At:
     def _looked(self, group: Group, rho: float, threads: int) -> float:
         """How much of what looking could gain it gains here.
 
-        Of n queues 1 - 1/n (Gast and Van Houdt). A caller knows of its own requests alone: with m of them it sees a
-        part of 1/m of each queue, at random. What that tells of the queue is the share of the variance of what it
-        sees that is due to the queue: with M/M/1's mean and variance 1 / (1 + (1 - ρ)(m - 1)).
+        Of n queues nothing where there is one, and all in the limit: 1 - n ** -1.25 (Gast and Van Houdt show that it
+        begins as 1 - a/n; the power was measured). A caller knows of its own requests alone: with m of them, what it sees of a
+        queue tells the less of it the less busy it is; form and factors were measured (docs/analytic.md).
         """
         n, m = self._among(group), self.balance.callers
         if self.balance.looks <= 0.0 or n <= 1.0:
             return 0.0
-        knows = 1.0 / (1.0 + max(0.0, 1.0 - rho) * (m - 1.0))
-        return min(1.0, self.balance.looks) * (1.0 - 1.0 / n) * knows / threads
+        knows = 1.0 / (1.0 + 0.55 * max(0.0, 1.0 - rho) ** 1.4 * (m - 1.0))
+        return min(1.0, self.balance.looks) * (1.0 - n**-1.25) * knows / threads
 
 
 @lru_cache(maxsize=1024)
