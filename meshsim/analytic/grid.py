@@ -1,8 +1,8 @@
-"""Distributions as Fourier transforms on a grid of equal steps: sums are products, the last of several a product of CDFs.
+"""Distributions as Fourier transforms on a grid of equal steps: sums are products, the last of several one of CDFs.
 
 A grid of n steps over `span_s` holds times of 0 to the span; what is later comes round again, so the span must be wide
-enough. Transforms are E exp(-iωX) at its n/2 + 1 frequencies. Steps are smoothed by a normal distribution of 0.7 of their
-width, or constants would ring (Gibbs' phenomenon).
+enough. Transforms are E exp(-iωX) at its n/2 + 1 frequencies. Steps are smoothed by a normal distribution of 0.7 of
+their width, or constants would ring (Gibbs' phenomenon).
 """
 
 from __future__ import annotations
@@ -85,7 +85,9 @@ class Grid:
         chances[-1] += 1.0 - chances.sum()
         return self.of_masses(chances, 0.0)
 
-    def classes(self, of: Complexes, least_s: float, edges: Sequence[float]) -> list[tuple[float, float, float, Complexes]]:
+    def classes(
+        self, of: Complexes, least_s: float, edges: Sequence[float]
+    ) -> list[tuple[float, float, float, Complexes]]:
         """A time by its size, small to large: chance, mean, variance and transform (times the chance) of each class."""
         origin = self.origin(least_s)
         masses = np.maximum(self.masses(of, origin), 0.0)
@@ -156,7 +158,7 @@ _BELOW: Final[dict[str, Callable[..., Floats]]] = {
 
 
 def normal_below(z: Floats) -> Floats:
-    """Distribution function of the normal distribution, to 8 digits (W. J. Cody's level is not needed here).
+    """Distribution function of the normal distribution, to 7 digits.
 
     M. Abramowitz and I. Stegun, "Handbook of Mathematical Functions" (1964), 26.2.17.
 

@@ -1,7 +1,7 @@
 """What a request does, as a graph of random times: draws, CPU, places to wait, in turn, by chance, or side by side.
 
-A node knows two moments of its time, given what stations do (`State`), and its transform on a grid. Nodes are taken to be
-independent of each other: that two visits to one busy station tend to be slow together is left out.
+A node knows two moments of its time, given what stations do (`State`), and its transform on a grid. Nodes are taken to
+be independent of each other: that two visits to one busy station tend to be slow together is left out.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final, NamedTuple, Protocol
+
+import numpy as np
 
 from meshsim.analytic.grid import STEPS, Complexes, Grid
 from meshsim.analytic.queues import NOTHING, Extra, Job, Queue, Shared
@@ -99,6 +101,7 @@ class Draw(Node):
     known: Moments | None = None
 
     def solve(self, state: State) -> Moments:
+        """Moments of it."""
         if self.known is None:
             mean, square = self.of.mean(), second_moment(self.of)
             variance = max(0.0, square - mean * mean)
@@ -106,6 +109,7 @@ class Draw(Node):
         return self.known
 
     def transformed(self, state: State, grid: Grid) -> Complexes:
+        """Transform of it."""
         return _drawn(self.of, grid.span_s, grid.steps)
 
 
@@ -134,6 +138,7 @@ class Cpu(Node):
     job: Node
 
     def solve(self, state: State) -> Moments:
+        """Moments of it."""
         alone = state.moments[self.job.number]
         job = Job(alone.mean_s, alone.variance_s2)
         found = [(weight, queue.extra(job)) for weight, queue in state.stations[self.station].queues(self.version)]
@@ -141,6 +146,7 @@ class Cpu(Node):
         return _with(alone, found)
 
     def transformed(self, state: State, grid: Grid) -> Complexes:
+        """Transform of it."""
         queues = state.stations[self.station].queues(self.version)
         alone = state.moments[self.job.number]
         scatter = alone.variance_s2 / alone.mean_s**2 if alone.mean_s > 0.0 else 0.0
@@ -174,11 +180,13 @@ class Slot(Node):
     service: str
 
     def solve(self, state: State) -> Moments:
+        """Moments of it."""
         found = [(1.0, state.slots.get(self.service, NOTHING))]
         state.extras[self.number] = found
         return _with(Moments(0.0, 0.0, 0.0, 0.0), found)
 
     def transformed(self, state: State, grid: Grid) -> Complexes:
+        """Transform of it."""
         return _delayed(state.extras[self.number], grid)
 
 
@@ -217,6 +225,7 @@ class InTurn(Node):
     parts: tuple[Node, ...]
 
     def solve(self, state: State) -> Moments:
+        """Moments of it."""
         found = [state.moments[part.number] for part in self.parts]
         mean = math.fsum(one.mean_s for one in found)
         if math.isinf(mean):
@@ -226,6 +235,7 @@ class InTurn(Node):
         return Moments(math.fsum(one.least_s for one in found), mean, variance, mean + reach)
 
     def transformed(self, state: State, grid: Grid) -> Complexes:
+        """Transform of it."""
         total = grid.one()
         for part in self.parts:
             total = total * part.transform(state, grid)
@@ -244,6 +254,7 @@ class ByChance(Node):
         return [(p, part) for p, part in zip(self.chances(state), self.parts, strict=True) if p > 0.0]
 
     def solve(self, state: State) -> Moments:
+        """Moments of it."""
         found = [(p, state.moments[part.number]) for p, part in self.options(state)]
         mean = math.fsum(p * one.mean_s for p, one in found)
         if math.isinf(mean):
@@ -255,6 +266,7 @@ class ByChance(Node):
         return Moments(least, mean, max(0.0, square - mean * mean), max(far, mean))
 
     def transformed(self, state: State, grid: Grid) -> Complexes:
+        """Transform of it."""
         options = self.options(state)
         total = grid.one() * (1.0 - math.fsum(p for p, _ in options))
         for p, part in options:
@@ -270,6 +282,7 @@ class SideBySide(Node):
     quorum: int
 
     def solve(self, state: State) -> Moments:
+        """Moments of it."""
         found = [state.moments[part.number] for part in self.parts]
         if math.isinf(sum(one.mean_s for one in found)):
             return Moments(0.0, math.inf, math.inf, math.inf)
@@ -279,20 +292,15 @@ class SideBySide(Node):
             return found[0] if len(found) == 1 else Moments(least[0], least[0], 0.0, least[0])
         grid = grid_for(Moments(least[0], 0.0, 0.0, latest), _FORK_STEPS)
         masses = grid.masses(self.transformed(state, grid), grid.origin(least[0]))
-        times = grid.origin(least[0]) + grid.step_s * _numbers(grid.steps)
+        times = grid.origin(least[0]) + grid.step_s * np.arange(grid.steps)
         mean = float(masses @ times)
         variance = max(0.0, float(masses @ (times - mean) ** 2) - 2.0 * (0.7 * grid.step_s) ** 2)
         return Moments(least[self.quorum - 1], mean, variance, latest)
 
     def transformed(self, state: State, grid: Grid) -> Complexes:
+        """Transform of it."""
         least = min(state.moments[part.number].least_s for part in self.parts)
         return grid.latest([part.transform(state, grid) for part in self.parts], least, self.quorum)
-
-
-def _numbers(steps: int):  # type: ignore[no-untyped-def]
-    import numpy as np
-
-    return np.arange(steps)
 
 
 @dataclass(slots=True, eq=False)
@@ -303,6 +311,7 @@ class Times(Node):
     count: Distribution
 
     def solve(self, state: State) -> Moments:
+        """Moments of it."""
         one = state.moments[self.part.number]
         mean = self.count.mean()
         if math.isinf(one.mean_s):
@@ -314,6 +323,7 @@ class Times(Node):
         return Moments(math.floor(self.count.minimum()) * one.least_s, total, variance, total + reach)
 
     def transformed(self, state: State, grid: Grid) -> Complexes:
+        """Transform of it."""
         one, mean = self.part.transform(state, grid), self.count.mean()
         if self.count.kind == "geometric":
             return one / (mean - (mean - 1.0) * one)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from meshsim.analytic.hits import Hits
-from meshsim.architectures.plane import Crash, Limited, Plane, PlaneService, PlaneStep
+from meshsim.architectures.plane import Crash, Limited, Plane, PlaneCall, PlaneService, PlaneStep
 from meshsim.architectures.walk import every_step, messages
 from meshsim.model.traffic import Stream
 from meshsim.results.flows import Flow
-from meshsim.results.text import number
 
 _BALANCERS = ("ring_hash", "maglev")
 
@@ -21,8 +20,11 @@ def notes_of(plane: Plane, equations: Mapping[str, Flow], hits: Hits) -> Iterato
     yield from hits.notes
     yield from _unknown(equations)
     yield from _policies(plane)
+    told: dict[str, list[str]] = {}
     for service in plane.services:
-        yield from _of_service(service)
+        for what in _of_service(service):
+            told.setdefault(what, []).append(service.name)
+    yield from (f"{', '.join(names)}: {what}" for what, names in told.items())
 
 
 def _of_stream(stream: Stream) -> Iterator[str]:
@@ -34,7 +36,7 @@ def _of_stream(stream: Stream) -> Iterator[str]:
     elif kind == "mmpp":
         yield f"{stream.name} comes in phases (mmpp): taken as a Poisson process of the mean rate"
     elif kind == "batch":
-        yield f"{stream.name} comes in batches: taken as gaps that vary as much in the long run"
+        yield f"{stream.name} comes in batches: behind the first service they are taken as a Poisson process"
     if stream.sessions is not None:
         yield f"sessions of {stream.name} are taken as a Poisson process of the same rate"
     if stream.patience is not None:
@@ -70,12 +72,8 @@ def _policies(plane: Plane) -> Iterator[str]:
         yield "what a hash spreads is taken as even"
     if any(hop.cluster.zone_aware for hop in calls):
         yield "zone aware routing is left out: calls go to all zones alike"
-    if any(
-        step.call.timeout_s is not None
-        for service in plane.services
-        for step in _steps(service)
-        if hasattr(step, "call")
-    ):
+    calls_made = (step.call for s in plane.services for step in _steps(s) if isinstance(step, PlaneCall))
+    if any(call.timeout_s is not None or call.retries for call in calls_made):
         yield "timeouts and retries of calls are taken not to happen"
 
 
@@ -86,23 +84,22 @@ def _steps(service: PlaneService) -> Iterator[PlaneStep]:
 
 
 def _of_service(service: PlaneService) -> Iterator[str]:
-    name = service.name
     if service.discipline in ("fair", "priority") or service.line != "fifo":
-        yield f"tenants of {name} are taken to wait in one line"
+        yield "tenants are taken to wait in one line"
     if service.discipline == "lifo":
-        yield f"waits at {name} have the mean, not the tail, of last come, first served"
+        yield "waits have the mean, not the tail, of last come, first served"
     if service.queue is not None or service.max_wait is not None:
-        yield f"nobody is taken to be turned away at {name}"
+        yield "nobody is taken to be turned away"
     if service.bulkhead is not None:
-        yield f"the bulkhead of {name} ({number(service.bulkhead)}) is left out"
+        yield "its bulkhead is left out"
     if service.buffers_bytes is not None:
-        yield f"buffers of {name} are left out"
+        yield "its buffers are left out"
     if service.bandwidth_bytes_per_s is not None:
-        yield f"the bandwidth of {name} is left out"
+        yield "its bandwidth is left out"
     if service.shards:
-        yield f"shards of {name} are left out: all of it serves everybody"
+        yield "shards are left out: all of it serves everybody"
     steps = list(_steps(service))
     if any(isinstance(step, Limited) for step in steps):
-        yield f"rate limits at {name} are taken to turn nobody away"
+        yield "rate limits are taken to turn nobody away"
     if any(isinstance(step, Crash) for step in steps):
-        yield f"crashes of {name} are left out"
+        yield "crashes are left out"

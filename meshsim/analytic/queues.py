@@ -8,11 +8,13 @@ with the waiting time within it taken as exponential, which is exact for exponen
 Cunneen) for other variability, exact for Poisson arrivals at one server, where L. Takács' second moment (1962) is
 taken, too.
 
-Balancers that look where there is room come between a queue alone and the limit of very many replicas (N. D. Vvedenskaya,
-R. L. Dobrushin and F. I. Karpelevich, "Queueing system with selection of the shortest of two queues", Problems of
-Information Transmission 32, 1996; M. Mitzenmacher, "The power of two choices in randomized load balancing", 2001).
-That the way from one to the other goes as 1/n is N. Gast and B. Van Houdt, "A refined mean field approximation",
-SIGMETRICS 2018.
+What comes in batches waits for those before it, as in the batch Poisson queue M^X/M/1 (D. Gross and C. M. Harris,
+"Fundamentals of Queueing Theory", section on bulk input), where it is exact.
+
+Balancers that look where there is room come between a queue alone and the limit of very many replicas (N. D.
+Vvedenskaya, R. L. Dobrushin and F. I. Karpelevich, "Queueing system with selection of the shortest of two queues",
+Problems of Information Transmission 32, 1996; M. Mitzenmacher, "The power of two choices in randomized load balancing",
+IEEE TPDS 12, 2001).
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final, Protocol
 
 from meshsim.results.theory import erlang_c
@@ -95,6 +98,8 @@ class Offered:
         Squared coefficient of variation of the gaps between them; 1: a Poisson process.
     looked
         0: nobody looks how busy it is; 1: as in the limit of very many replicas, and callers that know all.
+    ahead
+        How many of the same batch are before a job, on average.
     """
 
     rate: float
@@ -103,6 +108,7 @@ class Offered:
     third_s3: float
     burstiness: float = 1.0
     looked: float = 0.0
+    ahead: float = 0.0
 
     @property
     def load(self) -> float:
@@ -123,6 +129,7 @@ class Shared:
 
     @property
     def unstable(self) -> bool:
+        """It is asked for all of its cores, or more."""
         return self.offered.load >= self.cores
 
     def _solved(self) -> tuple[float, float, float, float]:
@@ -135,8 +142,14 @@ class Shared:
                 a + looked * (b - a) for a, b in zip((mean, busy, brink), (limit[0], limit[2], limit[3]), strict=True)
             )
             variance = _between(variance, limit[1], looked)
-        more = less_or_more(self.offered.burstiness, 1.0, self.offered.load / self.cores)
-        return mean * more, variance * more**2, busy, brink
+        rho = self.offered.load / self.cores
+        more = less_or_more(self.offered.burstiness, 1.0, rho)
+        mean, variance = mean * more, variance * more**2
+        if self.offered.ahead > 0.0:
+            together = self.offered.ahead / (self.cores * (1.0 - rho))
+            mean, variance = mean + together, variance + 2.0 * together * (together + mean)
+            busy = 1.0 - (1.0 - busy) * math.exp(-self.offered.ahead)
+        return mean, variance, busy, brink
 
     def extra(self, job: Job) -> Extra:
         """By Ott's integral; work of `job` is what it takes alone."""
@@ -250,7 +263,7 @@ def shares_of_two(load: float, cores: float) -> tuple[float, ...]:
         for _ in range(60):
             middle = 0.5 * (low + high)
             ahead = above(middle)
-            rising = all(0.0 <= b <= a + 1e-15 for a, b in zip(ahead, ahead[1:], strict=False))
+            rising = all(0.0 <= b <= a + 1e-15 for a, b in pairwise(ahead))
             if not rising or missing(ahead) < 0.0:
                 low = middle
             else:
@@ -309,6 +322,7 @@ class InLine:
 
     @property
     def unstable(self) -> bool:
+        """It is asked for all of its servers, or more."""
         return self.offered.load >= self.servers * self.speed
 
     def _solved(self) -> Extra:
@@ -333,9 +347,13 @@ class InLine:
         smoother = less_or_more(offered.burstiness, 1.0, load / self.servers)
         wait, square = wait * factor, square * factor**2
         chance *= min(1.0, smoother**_RARER)
+        if offered.ahead > 0.0:
+            together = offered.ahead * mean / (self.servers - load)
+            square += 2.0 * together * (together + wait)
+            wait, chance = wait + together, 1.0 - (1.0 - chance) * math.exp(-offered.ahead)
         if wait <= 0.0 or chance <= 0.0:
             return NOTHING
-        if self.servers == 1 and offered.looked == 0.0 and offered.burstiness == 1.0:
+        if self.servers == 1 and (offered.looked, offered.burstiness, offered.ahead) == (0.0, 1.0, 0.0):
             third = offered.third_s3 / self.speed**3
             square = 2.0 * wait * wait + offered.rate * third / (3.0 * (1.0 - load))  # Takács
         return Extra(chance, wait, max(square, wait * wait / chance))

@@ -36,7 +36,8 @@ class Curve:
     def solved(self) -> tuple[Floats, Floats]:
         """Times, and the share of requests that take no longer."""
         grid, origin, done = self.solve()
-        return origin + grid.step_s * (np.arange(grid.steps) + 0.5), done
+        times: Floats = origin + grid.step_s * (np.arange(grid.steps, dtype=np.float64) + 0.5)
+        return times, done
 
     def below(self, limit_s: float) -> float:
         """Share of the requests that take no longer."""
@@ -216,7 +217,8 @@ class Estimate:
         Returns
         -------
         pandas.DataFrame
-            Columns scope (total, tenant, stream or station), name, quantity (its unit at its end), value (None: infinite).
+            Columns scope (total, tenant, stream or station), name, quantity (its unit at its end) and value (None:
+            infinite).
         """
         import pandas as pd
 
@@ -254,15 +256,16 @@ class Estimate:
                 rows.append([title, *told, percent(one.availability)])
         yield "Latency of answered requests:", rows
         stations = [["station", "replicas", "requests/s", "cores asked", "of", "utilisation", "wait a visit", "at it"]]
-        for one in self.stations.values():
-            if one.role != "library":
-                stations.append(_station_row(one))
-        yield "Stations, the busiest replicas' utilisation, and what a visit waits for the CPU and spends on it:", stations
+        stations += [_station_row(station) for station in self.stations.values() if station.role != "library"]
+        yield (
+            "Stations, the busiest replicas' utilisation, and what a visit waits for the CPU and spends on it:",
+            stations,
+        )
 
     def sentences(self) -> Sequence[str]:
         """What stands under the tables."""
-        told = [f"unstable: {', '.join(self.unstable)} asked for all it has, or more"] if self.unstable else []
-        return [*told, *(f"not known of: {note}" for note in self.notes)]
+        told = [f"unstable: {', '.join(self.unstable)} (asked for all that there is, or more)"] if self.unstable else []
+        return [*told, *(f"note: {note}" for note in self.notes)]
 
     def summary(self) -> str:
         """One screen of text."""

@@ -285,7 +285,9 @@ def estimate(plane: Plane) -> Estimate:
     return Screen(plane).estimate()
 
 
-def with_replicas(spec: Topology | Plane, each: Sequence[Mapping[str, int]], architecture: str = "none") -> list[Estimate]:
+def with_replicas(
+    spec: Topology | Plane, each: Sequence[Mapping[str, int]], architecture: str = "none"
+) -> list[Estimate]:
     """Estimate a topology at several numbers of replicas."""
     screen = Screen(spec, architecture)
     return [screen.estimate(replicas) for replicas in each]

@@ -87,7 +87,9 @@ class Station:
         """Kinds of its replicas."""
         visits = self.flow.visits
         most = float(visits.max(initial=0.0)) or 1.0
-        kinds = [(r.version, r.cores, round(float(v) / most, 6)) for r, v in zip(self.service.replicas, visits, strict=True)]
+        kinds = [
+            (r.version, r.cores, round(float(v) / most, 6)) for r, v in zip(self.service.replicas, visits, strict=True)
+        ]
         if len(set(kinds)) > _GROUPS:
             kinds = [(version, cores, math.ceil(share * _GROUPS)) for version, cores, share in kinds]
         return tuple(self._group(np.array([kind == one for one in kinds]), kind[0]) for kind in dict.fromkeys(kinds))
@@ -147,7 +149,7 @@ class Station:
         total = self.visits_per_s
         if total <= 0.0:
             return Balance()
-        balance = Balance(burstiness=self._burstiness(replicas))
+        balance = Balance(burstiness=self._burstiness(replicas), ahead=self._ahead(replicas))
         threads = self.service.threads or 1
         turns = looks = callers = 0.0
         pins: dict[str, tuple[float, float]] = {}
@@ -170,9 +172,7 @@ class Station:
         balance.uneven = math.fsum(share * share * one for share, one in pins.values())
         return balance
 
-    def _pinned(
-        self, chooser: str, how: Hop | None, hop: Hop, counts: Counts, replicas: float, threads: int
-    ) -> float:
+    def _pinned(self, chooser: str, how: Hop | None, hop: Hop, counts: Counts, replicas: float, threads: int) -> float:
         """Squared coefficient of variation of what queues get of calls over pinned connections."""
         pool = hop.connections.pool
         if pool and how is not None and how.pick == "connection":
@@ -196,6 +196,16 @@ class Station:
                 found += share * (burstiness_of(stream) - 1.0) / replicas
         return max(0.0, found)
 
+    def _ahead(self, replicas: float) -> float:
+        """How many of its own batch a request finds before it at its replica, on average over all requests."""
+        found = 0.0
+        for stream, hop in self.plane.entries:
+            size = stream.arrivals.size
+            if size is not None and any(one.to == self.name for one in chain_of(self.plane, hop)):
+                share = rate_per_s(stream, self.plane) / self.visits_per_s
+                found += share * (second_moment(size) / size.mean() - 1.0) / 2.0 / replicas
+        return found
+
 
 _SUMS: Final = ("jobs", "load", "squares", "cubes")
 
@@ -214,6 +224,8 @@ class Balance:
         Squared coefficient of variation of what queues get, by the luck of pinned connections.
     burstiness
         Squared coefficient of variation of gaps, before anybody chooses.
+    ahead
+        How many of the same batch are before a job at its replica.
     """
 
     turns: float = 0.0
@@ -221,6 +233,7 @@ class Balance:
     callers: float = 1.0
     uneven: float = 0.0
     burstiness: float = 1.0
+    ahead: float = 0.0
 
 
 @dataclass
@@ -282,7 +295,8 @@ class At:
                 continue
             mean, second, third = (value / group.jobs for value in (group.load, group.squares, group.cubes))
             rho = rate * mean / (cores / threads)
-            offered = Offered(rate, mean, second, third, self._burstiness(group, rho), self._looked(group, rho, threads))
+            smooth, looked = self._burstiness(group, rho), self._looked(group, rho, threads)
+            offered = Offered(rate, mean, second, third, smooth, looked, self.balance.ahead / threads)
             found.append((chance, self._queue(service, cores / threads, group.version, offered)))
         kept = [(chance, queue) for chance, queue in found if not queue.unstable]
         if kept and len(kept) < len(found) and group.load < cores * group.replicas:
@@ -300,8 +314,8 @@ class At:
     def _burstiness(self, group: Group, rho: float) -> float:
         """Turns among n make the gaps of one caller Erlang's; several together are nearer to Poisson.
 
-        The form is that of W. Whitt, "The queueing network analyzer", Bell System Technical Journal 62 (1983), equations
-        29 to 33. Its factor 4 is for renewal processes in general; 0.4 was measured here (docs/analytic.md).
+        The form is that of W. Whitt, "The queueing network analyzer", Bell System Technical Journal 62 (1983),
+        equations 29 to 33. Its factor 4 is for renewal processes in general; 0.4 was measured here (docs/analytic.md).
         """
         own, turns, n = self.balance.burstiness, self.balance.turns, self._among(group)
         if turns <= 0.0 or n <= 1.0:
@@ -316,15 +330,15 @@ class At:
     def _looked(self, group: Group, rho: float, threads: int) -> float:
         """How much of what looking could gain it gains here.
 
-        Of n queues nothing where there is one, and all in the limit: 1 - n ** -1.25 (Gast and Van Houdt show that it
-        begins as 1 - a/n; the power was measured). A caller knows of its own requests alone: with m of them, what it sees of a
-        queue tells the less of it the less busy it is; form and factors were measured (docs/analytic.md).
+        Nothing where there is one queue, and all where there are very many: 1 - n ** -1.25. A caller knows of its own
+        requests alone: with several of them, what it sees of a queue tells the less of it the less busy it is. Both
+        forms and their factors were measured (docs/analytic.md).
         """
         n, m = self._among(group), self.balance.callers
         if self.balance.looks <= 0.0 or n <= 1.0:
             return 0.0
         knows = 1.0 / (1.0 + 0.55 * max(0.0, 1.0 - rho) ** 1.4 * (m - 1.0))
-        return min(1.0, self.balance.looks) * (1.0 - n**-1.25) * knows / threads
+        return float(min(1.0, self.balance.looks) * (1.0 - n**-1.25) * knows / threads)
 
 
 @lru_cache(maxsize=1024)
@@ -340,8 +354,11 @@ def _luck(uneven: float, queues: float) -> tuple[tuple[float, float], ...]:
     points = []
     for k in range(1, connections + 1):
         log_chance = (
-            math.lgamma(connections + 1) - math.lgamma(k + 1) - math.lgamma(connections - k + 1)
-            + k * math.log(p) + (connections - k) * math.log1p(-p)
+            math.lgamma(connections + 1)
+            - math.lgamma(k + 1)
+            - math.lgamma(connections - k + 1)
+            + k * math.log(p)
+            + (connections - k) * math.log1p(-p)
         )
         met = math.exp(log_chance) * k * queues / connections  # a visit is where the connections are
         if met > 1e-6:
@@ -370,7 +387,7 @@ def rate_per_s(stream: Stream, plane: Plane, over_s: float = 60.0) -> float:
 
 
 def burstiness_of(stream: Stream) -> float:
-    """Squared coefficient of variation of the gaps between requests; for batches what it is in the long run."""
+    """Squared coefficient of variation of the gaps between requests, or batches of them."""
     arrivals = stream.arrivals
     if stream.sessions is not None:
         return 1.0
@@ -378,8 +395,6 @@ def burstiness_of(stream: Stream) -> float:
         return 0.0
     if arrivals.kind == "renewal" and arrivals.gap is not None:
         return _scatter(arrivals.gap)
-    if arrivals.kind == "batch" and arrivals.size is not None:
-        return second_moment(arrivals.size) / arrivals.size.mean()
     return 1.0
 
 

@@ -262,8 +262,8 @@ class _Equations:
             flow.visits = flow.visits + at
             beside = place_of(hop, beside)
             chose = hop.via.startswith("dest")
-            picked = (chooser, choice) if chose else (None, None)
-            flow.sent.append(Sent(sender, hop, float(at.sum()), *picked, beside))
+            by, how = (chooser, choice) if chose else (None, None)
+            flow.sent.append(Sent(sender, hop, float(at.sum()), by, how, beside))
             flow.senders.add(sender)
             flow.unlike_poisson |= coming.origin | linked | here | dict.fromkeys(_pinned_threads(service, hop))
             flow.unknown |= unknown

@@ -28,6 +28,7 @@ COMMANDS = (
     "chart",
     "trace",
     "lower",
+    "estimate",
     "validate",
     "explain",
     "topologies",

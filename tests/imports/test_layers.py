@@ -46,14 +46,27 @@ ALLOWED = {
     | {"simulate"},
     "costs": BELOW_ALL
     | {"model", "architectures", "engines", "results", "charts", "simulate"},  # charts only within plot_* methods
+    "analytic": BELOW_ALL | {"caches", "model", "architectures", "results"},
     "__init__": BELOW_ALL
     | {"model", "architectures", "engines", "control", "results", "simulate", "futures", "sweeps", "hit_ratios"}
-    | {"blasts", "costs", "interference", "metastable"},
+    | {"analytic", "blasts", "costs", "interference", "metastable"},
     "bench": BELOW_ALL | {"model", "architectures", "engines"},
     "lab": BELOW_ALL | {"model", "architectures", "engines", "results", "__init__"},
     "cli": BELOW_ALL
     | {"importers", "model", "architectures", "engines", "results", "charts", "simulate"}
-    | {"bench", "blasts", "caches", "costs", "interference", "lab", "settings", "sweeps", "metastable", "__init__"},
+    | {
+        "analytic",
+        "bench",
+        "blasts",
+        "caches",
+        "costs",
+        "interference",
+        "lab",
+        "settings",
+        "sweeps",
+        "metastable",
+        "__init__",
+    },
     "__main__": {"cli"},
 }
 
