@@ -1,8 +1,8 @@
 """Distributions as Fourier transforms on a grid of equal steps: sums are products, the last of several one of CDFs.
 
 A grid of n steps over `span_s` holds times of 0 to the span; what is later comes round again, so the span must be wide
-enough. Transforms are E exp(-iωX) at its n/2 + 1 frequencies. Steps are smoothed by a normal distribution of 0.7 of
-their width, or constants would ring (Gibbs' phenomenon).
+enough. Transforms are E exp(-iωX) at its n/2 + 1 frequencies. Steps are smoothed by a normal distribution as wide as
+one of them, or constants would ring (Gibbs' phenomenon).
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ Floats = npt.NDArray[np.float64]
 Complexes = npt.NDArray[np.complex128]
 
 STEPS: Final = 2048
-_SMOOTH: Final = 0.7  # standard deviation of the smoothing, in steps
-_BEFORE: Final = 6  # steps before the earliest time, for the smoothing
+_HARDLY: Final = 2e-5
+SMOOTH: Final = 1.0  # standard deviation of the smoothing, in steps
+_BEFORE: Final = 8  # steps before the earliest time, for the smoothing
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,7 +39,7 @@ class Grid:
     def __post_init__(self) -> None:
         number = np.arange(self.steps // 2 + 1)
         object.__setattr__(self, "omega", 2.0 * np.pi / self.span_s * number)
-        object.__setattr__(self, "smooth", np.exp(-0.5 * (2.0 * np.pi * _SMOOTH / self.steps * number) ** 2))
+        object.__setattr__(self, "smooth", np.exp(-0.5 * (2.0 * np.pi * SMOOTH / self.steps * number) ** 2))
 
     @property
     def step_s(self) -> float:
@@ -82,7 +83,7 @@ class Grid:
         edges = self.step_s * (np.arange(self.steps + 1) - 0.5)
         chances = np.diff(below(of, np.maximum(edges, 0.0)))
         chances[0] += float(below(of, np.zeros(1))[0])
-        chances[-1] += 1.0 - chances.sum()
+        chances[-3 * _BEFORE] += 1.0 - chances.sum()  # as late as there is room for the smoothing
         return self.of_masses(chances, 0.0)
 
     def classes(
@@ -124,6 +125,18 @@ _TRANSFORMS: Final[dict[str, Callable[..., Complexes]]] = {
     "erlang": lambda grid, k, mean: grid.gamma(k, mean / k),
     "hyperexp": lambda grid, p, one, two: p * grid.gamma(1.0, one) + (1.0 - p) * grid.gamma(1.0, two),
 }
+
+
+def nearly_all(of: Distribution) -> float:
+    """Time that hardly any draw exceeds, of kinds whose tails may be long; 0 of others."""
+    if of.kind == "mixture":
+        return max(nearly_all(part) for weight, part in zip(of.weights, of.of, strict=True) if weight > 0.0)
+    if of.kind == "empirical":
+        return of.values[-1]
+    if of.kind not in _BELOW:
+        return 0.0
+    ladder = of.mean() * np.geomspace(1.0, 1e4, 100)
+    return float(ladder[min(99, int(np.searchsorted(below(of, ladder), 1.0 - _HARDLY)))])
 
 
 def below(of: Distribution, times: Floats) -> Floats:

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 
-from meshsim.analytic.grid import STEPS, Complexes, Grid
+from meshsim.analytic.grid import SMOOTH, STEPS, Complexes, Grid, nearly_all
 from meshsim.analytic.queues import NOTHING, Extra, Job, Queue, Shared
 from meshsim.model.distributions import Distribution
 from meshsim.results.theory import second_moment
@@ -105,7 +105,8 @@ class Draw(Node):
         if self.known is None:
             mean, square = self.of.mean(), second_moment(self.of)
             variance = max(0.0, square - mean * mean)
-            self.known = Moments(self.of.minimum(), mean, variance, mean + _DEVIATIONS * math.sqrt(variance))
+            far = max(mean + _DEVIATIONS * math.sqrt(variance), nearly_all(self.of))
+            self.known = Moments(self.of.minimum(), mean, variance, far)
         return self.known
 
     def transformed(self, state: State, grid: Grid) -> Complexes:
@@ -294,7 +295,7 @@ class SideBySide(Node):
         masses = grid.masses(self.transformed(state, grid), grid.origin(least[0]))
         times = grid.origin(least[0]) + grid.step_s * np.arange(grid.steps)
         mean = float(masses @ times)
-        variance = max(0.0, float(masses @ (times - mean) ** 2) - 2.0 * (0.7 * grid.step_s) ** 2)
+        variance = max(0.0, float(masses @ (times - mean) ** 2) - 2.0 * (SMOOTH * grid.step_s) ** 2)
         return Moments(least[self.quorum - 1], mean, variance, latest)
 
     def transformed(self, state: State, grid: Grid) -> Complexes:
