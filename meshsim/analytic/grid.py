@@ -139,6 +139,12 @@ def nearly_all(of: Distribution) -> float:
     return float(ladder[min(99, int(np.searchsorted(below(of, ladder), 1.0 - _HARDLY)))])
 
 
+def spread_below(of: Distribution, end: float) -> float:
+    """Expected square of a draw that is cut at an end."""
+    times = np.linspace(0.0, end, 20_001)
+    return float(np.trapezoid(2.0 * times * (1.0 - below(of, times)), times))
+
+
 def below(of: Distribution, times: Floats) -> Floats:
     """Distribution function of kinds whose transform is not simple (Johnson, Kotz, Balakrishnan 1994)."""
     if of.kind == "empirical":

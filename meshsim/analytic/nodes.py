@@ -14,7 +14,7 @@ from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 
-from meshsim.analytic.grid import SMOOTH, STEPS, Complexes, Grid, nearly_all
+from meshsim.analytic.grid import SMOOTH, STEPS, Complexes, Grid, nearly_all, spread_below
 from meshsim.analytic.queues import NOTHING, Extra, Job, Queue, Shared
 from meshsim.model.distributions import Distribution
 from meshsim.results.theory import second_moment
@@ -105,6 +105,8 @@ class Draw(Node):
         if self.known is None:
             mean, square = self.of.mean(), second_moment(self.of)
             variance = max(0.0, square - mean * mean)
+            if math.isinf(square) and math.isfinite(mean):
+                variance = spread_below(self.of, nearly_all(self.of)) - mean * mean  # there is none: of nearly all
             far = max(mean + _DEVIATIONS * math.sqrt(variance), nearly_all(self.of))
             self.known = Moments(self.of.minimum(), mean, variance, far)
         return self.known

@@ -175,8 +175,9 @@ class Station:
     def _pinned(self, chooser: str, how: Hop | None, hop: Hop, counts: Counts, replicas: float, threads: int) -> float:
         """Squared coefficient of variation of what queues get of calls over pinned connections."""
         pool = hop.connections.pool
-        if pool and how is not None and how.pick == "connection":
-            return (replicas * threads - 1.0) / (pool * self._instances(chooser, counts))
+        if how is not None and how.pick == "connection" and how.connections.pool:
+            queues = replicas * threads if pool else replicas  # what carried the choice on has threads for all
+            return (queues - 1.0) / (how.connections.pool * self._instances(chooser, counts))
         if pool and threads > 1:
             instances = 1.0 if how is None else self._instances(chooser, counts)
             return (threads - 1.0) / (pool * instances)

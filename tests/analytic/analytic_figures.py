@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import meshsim
+from meshsim.analytic.result import Estimate
 from meshsim.analytic.screen import Screen
 from meshsim.model.load import load
 from meshsim.model.topology import Topology
@@ -51,10 +52,16 @@ class Case:
         return spec.model_copy(update={"events": (), "run": run})
 
 
-def factor_of(case: Case) -> float:
-    """By what the load as written is multiplied, rounded to four digits."""
-    stations = Screen(case.spec(), case.architecture).estimate().stations.values()
-    return float(f"{case.target / max(one.utilisation for one in stations):.4g}")
+def factor_of(case: Case, utilisation: float | None = None) -> float:
+    """By what the load as written is multiplied, rounded to four digits; `utilisation`: of the busiest as written."""
+    if utilisation is None:
+        utilisation = busiest(Screen(case.spec(), case.architecture).estimate())
+    return float(f"{case.target / utilisation:.4g}")
+
+
+def busiest(found: Estimate) -> float:
+    """Utilisation of the busiest station."""
+    return max(one.utilisation for one in found.stations.values())
 
 
 def simulated(case: Case, factor: float) -> dict[str, float]:
