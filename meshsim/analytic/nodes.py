@@ -24,6 +24,7 @@ _DEVIATIONS: Final = 10.0  # standard deviations that nearly all of a draw lies 
 _VARIED: Final = 0.2  # squared coefficient of variation from which on work is looked at by its size
 _FEW: Final = 2  # queues, or it would take long
 _CLASSES: Final = (0.0, 0.25, 0.5, 0.75, 0.92, 1.0)
+_UNSEEN: Final = 0.25  # of a step of the grid: of shorter delays only the mean counts
 _SMALL: Final = 1e-3
 _FORK_STEPS: Final = 512  # enough for two moments
 
@@ -211,6 +212,8 @@ def _with(alone: Moments, extras: list[tuple[float, Extra]]) -> Moments:
 
 
 def _delayed(extras: list[tuple[float, Extra]], grid: Grid) -> Complexes:
+    if all(extra.longest_s < _UNSEEN * grid.step_s for _, extra in extras):
+        return np.asarray(1.0 - 1j * grid.omega * math.fsum(weight * extra.mean_s for weight, extra in extras))
     nothing = 1.0
     total = grid.one()
     for weight, extra in extras:

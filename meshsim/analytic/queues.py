@@ -29,6 +29,7 @@ from meshsim.results.theory import erlang_c
 
 _LEVELS: Final = 400  # of the longest queue that is looked at
 _RARER: Final = 0.3  # power of the factor of the wait by which its chance falls, as in E10/M/1 (measured)
+_NO_TIME_S: Final = 1e-12  # mean delays below are none
 _NONE_LEFT: Final = 1e-14  # shares of queues that are that long
 
 
@@ -61,6 +62,14 @@ class Extra:
     def variance_s2(self) -> float:
         """Of all."""
         return max(0.0, self.second_s2 - self.mean_s**2)
+
+    @property
+    def longest_s(self) -> float:
+        """What those that are delayed hardly ever exceed."""
+        if self.chance <= 0.0 or self.mean_s <= 0.0:
+            return 0.0
+        mean = self.mean_s / self.chance
+        return mean + 3.0 * math.sqrt(max(0.0, self.second_s2 / self.chance - mean * mean))
 
     def conditional(self) -> tuple[float, float]:
         """Shape and scale of those that are delayed."""
@@ -159,7 +168,7 @@ class Shared:
         slower, varied, busy, brink = self._factors
         speed = min(self.cores, 1.0)
         mean = slower * speed * job.mean_s  # the job alone takes 1 / speed as long as on a whole core
-        if mean <= 0.0:
+        if mean <= _NO_TIME_S:
             return NOTHING
         forgets = 2.0 * (1.0 - offered.load / self.cores) * offered.mean_s / offered.second_s2  # per second of work
         done_s, variance = job.mean_s * speed, job.variance_s2 * speed**2
@@ -351,7 +360,7 @@ class InLine:
             together = offered.ahead * mean / (self.servers - load)
             square += 2.0 * together * (together + wait)
             wait, chance = wait + together, 1.0 - (1.0 - chance) * math.exp(-offered.ahead)
-        if wait <= 0.0 or chance <= 0.0:
+        if wait <= _NO_TIME_S or chance <= 0.0:
             return NOTHING
         if self.servers == 1 and (offered.looked, offered.burstiness, offered.ahead) == (0.0, 1.0, 0.0):
             third = offered.third_s3 / self.speed**3

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -278,16 +278,3 @@ class _Spread:
 @lru_cache(maxsize=4096)
 def _placed(name: str, replicas: int, nodes: int, zones: int) -> tuple[int, ...]:
     return tuple(node for node, _ in place(name, replicas, nodes, zones))
-
-
-def estimate(plane: Plane) -> Estimate:
-    """Estimate a Plane as it is."""
-    return Screen(plane).estimate()
-
-
-def with_replicas(
-    spec: Topology | Plane, each: Sequence[Mapping[str, int]], architecture: str = "none"
-) -> list[Estimate]:
-    """Estimate a topology at several numbers of replicas."""
-    screen = Screen(spec, architecture)
-    return [screen.estimate(replicas) for replicas in each]

@@ -9,12 +9,13 @@ from typing import Any
 from meshsim.analytic.result import Estimate
 from meshsim.analytic.screen import Screen
 from meshsim.architectures import Architecture
+from meshsim.architectures.plane import Plane
 from meshsim.model.load import load
 from meshsim.model.topology import Topology
 
 
 def estimate(
-    topology: str | Path | dict[str, Any] | Topology,
+    topology: str | Path | dict[str, Any] | Topology | Plane,
     architecture: str | Architecture = "none",
     *,
     overrides: Sequence[str] = (),
@@ -25,7 +26,8 @@ def estimate(
     Parameters
     ----------
     topology
-        A name, a path, a dict or a topology, as of `meshsim.run`.
+        A name, a path, a dict or a topology, as of `meshsim.run`; or what `meshsim.lower` made of one, then without
+        anything else.
     architecture
         Its name or value, as of `meshsim.lower`.
     overrides
@@ -51,4 +53,6 @@ def estimate(
     >>> found.share_below(0.1) > 0.99
     True
     """
+    if isinstance(topology, Plane):
+        return Screen(topology).estimate()
     return Screen(load(topology, overrides=overrides), architecture, same_policies=same_policies).estimate()

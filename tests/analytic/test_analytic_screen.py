@@ -127,7 +127,7 @@ def test_the_python_function() -> None:
     found = meshsim.estimate("bookinfo", "sidecar", overrides=["run.load=1.5"])
     assert found.stations["productpage"].utilisation == pytest.approx(0.495, abs=0.01)
     assert repr(found).startswith("<Estimate bookinfo · sidecar: mean ")
-    assert meshsim.Screen(lower(load("bookinfo"), "none")).estimate().architecture == "none"
+    assert meshsim.estimate(lower(load("bookinfo"), "none")).architecture == "none"
     frame = found.frame()
     assert list(frame.columns) == ["scope", "name", "quantity", "value"] and len(frame) > 50
     assert found.total.requests_per_s == pytest.approx(225.0)
