@@ -16,7 +16,7 @@ from meshsim.analytic.stations import rate_per_s
 from meshsim.architectures.plane import Plane, PlaneService
 from meshsim.caches.theory import APPROXIMATED, Floats, che, ttl, zipf
 from meshsim.model.caches import Cache
-from meshsim.results.cache_theory import entries_of
+from meshsim.results.cache_theory import entries_of, history_of
 from meshsim.results.lookups import Look, lookups
 
 
@@ -69,6 +69,11 @@ def _solve(
     if any(len(look.key) > 1 for look in looks):
         found.notes.append(f"{place}: its keys are of several dimensions; taken as empty")
         return
+    for why in dict.fromkeys(history_of(look) for look in looks):
+        if why:
+            found.notes.append(f"{place}: {why}; taken as independent of what was asked before")
+    if cache.stale_s or cache.negative_s or cache.coalesce:
+        found.notes.append(f"{place}: stale answers, kept failures and coalescing are left out")
     asked = [(look, _asked(found, look, rates[look.stream.name])) for look in looks if rates[look.stream.name] > 0.0]
     groups = _by_key(asked)
     if not groups:

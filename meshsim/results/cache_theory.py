@@ -104,7 +104,7 @@ class CacheTheory:
                 return f"its keys are of several dimensions: {', '.join(look.key)}"
         if (station, name) in asked.repeated:
             return "a request may ask it for the same twice"
-        return next((why for look in looks if (why := _history(look))), "")
+        return next((why for look in looks if (why := history_of(look))), "")
 
     def _approximated(
         self, service: PlaneService, cache: Cache, mix: _Mix, found: CacheResult, keys: float
@@ -151,7 +151,7 @@ def _unforeseen(looks: Sequence[Look], found: CacheResult) -> str:
     return f"{others[0]} looks only where something failed" if others else ""
 
 
-def _history(look: Look) -> str:
+def history_of(look: Look) -> str:
     """Why a stream's requests depend on those before them, or are for ever other things."""
     (dimension,) = look.key
     sessions, keys = look.stream.sessions, look.stream.keys[dimension]

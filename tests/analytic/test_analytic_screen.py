@@ -91,6 +91,15 @@ def test_caches_hit_as_che_says_and_proxies_see_what_is_left() -> None:
     assert both < found.stations["maps"].requests_per_s  # two caches, one behind the other
 
 
+def test_what_caches_are_not_asked_as_theory_wants_is_told() -> None:
+    repeats = load("cache-locality", overrides=["traffic.maps.keys.item.zipf.once=20%", "mesh.sidecar.cache.ttl=5s"])
+    found = Screen(repeats, "sidecar-only").estimate()
+    before = Screen(load("cache-locality"), "sidecar-only").estimate()
+    assert found.stations["maps"].requests_per_s > before.stations["maps"].requests_per_s
+    assert any("asked for once" in note for note in found.notes)
+    assert any("taken as if it went at once" in note for note in found.notes)
+
+
 def test_pinned_connections_are_uneven() -> None:
     base = service("b", work(exp(1.0)), replicas=4)
     means = [
