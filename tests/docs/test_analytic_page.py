@@ -16,13 +16,15 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
-from builders import call, exp, plane, poisson, run, service, work
+from builders import call, constant, exp, lognormal, plane, poisson, run, service, work
 
 from meshsim.analytic.result import Estimate
 from meshsim.analytic.screen import Screen
 from meshsim.architectures import lower
 from meshsim.architectures.plane import Plane
+from meshsim.model.steps import Wait
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "analytic"))
 import analytic_figures as figures
@@ -102,9 +104,7 @@ def balancer(name: str, callers: int, replicas: int) -> tuple[str, str, str]:
     front = service("a", call("b", balancer=name), replicas=callers, cores=math.inf, threads=None)
     back = service("b", work(exp(1.0)), replicas=replicas, discipline="ps")
     made = plane(front, back, arrivals=poisson(0.8 * replicas))
-    requests = run(made, 40_000 / (0.8 * replicas), engines=("compiled",)).requests
-    answered = requests[requests["end_ns"] > 0][4000:]
-    times = (answered["end_ns"] - answered["arrival_ns"]) * 1e-9
+    times = simulated_times(made, 40_000 / (0.8 * replicas))
     latency = Screen(made).estimate().latency
     off = latency.mean_s / times.mean() - 1.0, latency.quantile_s(0.99) / np.quantile(times, 0.99) - 1.0
     return (f"{times.mean():.2f}", percent(off[0]), percent(off[1]))
@@ -120,8 +120,41 @@ def balancers() -> str:
     return "\n".join(lines)
 
 
+def meetings() -> str:
+    """Errors of p99, and of the variance, where requests meet again; stations 60 % busy that share a core."""
+    lines = ["| work | where | variance | p50 | p99 |", "|---|---|---:|---:|---:|"]
+    for what, of in (("cv 0.3", lognormal(1.0, 0.3)), ("exponential", exp(1.0))):
+        half = work(of.scaled(0.5))
+        pause = service("w", Wait(wait=constant(1.0)), cores=math.inf, threads=None)
+        ways = {
+            "one station": [service("a", work(of), discipline="ps")],
+            "two in a row": [
+                service("a", work(of), call("b"), discipline="ps"),
+                service("b", work(of), discipline="ps"),
+            ],
+            "back to it after 1 s": [service("a", half, call("w"), half, discipline="ps"), pause],
+        }
+        for where, services in ways.items():
+            made = plane(*services, arrivals=poisson(0.6))
+            times, latency = simulated_times(made, 60_000 / 0.6), Screen(made).estimate().latency
+            off = [latency.variance_s2 / times.var() - 1.0]
+            off += [latency.quantile_s(q) / np.quantile(times, q) - 1.0 for q in (0.5, 0.99)]
+            lines.append(f"| {what} | {where} | {' | '.join(percent(float(one)) for one in off)} |")
+    return "\n".join(lines)
+
+
+def simulated_times(made: Plane, seconds: float) -> npt.NDArray[np.float64]:
+    """What answered requests took, after a tenth of them."""
+    requests = run(made, seconds, engines=("compiled",)).requests
+    answered = requests[requests["end_ns"] > 0][len(requests) // 10 :]
+    return (answered["end_ns"] - answered["arrival_ns"]) * 1e-9
+
+
 def page() -> str:
-    return TEXT.replace("{summary}", summary()).replace("{table}", table()).replace("{balancers}", balancers())
+    text = TEXT
+    for name, made in {"summary": summary, "table": table, "balancers": balancers, "meetings": meetings}.items():
+        text = text.replace(f"{{{name}}}", made())
+    return text
 
 
 def test_page_is_up_to_date() -> None:
