@@ -17,6 +17,7 @@ from meshsim.analytic.notes import notes_of
 from meshsim.analytic.program import Program, program
 from meshsim.analytic.queues import NEVER_DONE, NOTHING, Extra, InLine, Job, Offered
 from meshsim.analytic.result import Curve, Estimate, Latency, StationEstimate, StreamEstimate
+from meshsim.analytic.staffing import square_root_staffing
 from meshsim.analytic.stations import At, Counts, Station, rate_per_s
 from meshsim.architectures import Architecture, lower
 from meshsim.architectures.placement import node_count, place
@@ -99,6 +100,36 @@ class Screen:
         state = State({**at}, spread.together, base.hits.by_stream, {})
         self._solve(state, base, at)
         return self._estimate(state, base, at, counts)
+
+    def staffed(self, chance: float = 0.2) -> dict[str, int]:
+        """Numbers of replicas to begin a search at: by square-root staffing of each station's load, as if it were one.
+
+        Parameters
+        ----------
+        chance
+            That a visit has to wait, where all cores of a station together serve it; with the balancers that there are
+            more of them wait.
+
+        Returns
+        -------
+        dict
+            For `estimate`: services of one version, gateways and waypoints, whose CPU is limited.
+
+        Examples
+        --------
+        >>> from meshsim.model.load import load
+        >>> Screen(load("bookinfo", overrides=["run.load=20"]), "none").staffed()
+        {'details': 7, 'productpage': 10, 'ratings': 7}
+        """
+        found = {}
+        for name, station in self._base({}).stations.items():
+            service = station.service
+            alone = len(service.versions) > 1 or station.by_node or is_sidecar(name) or is_library(name)
+            cores = service.replicas[0].cores
+            if not alone and service.threads is not None and math.isfinite(cores):
+                load = float(station.flow.load.sum())
+                found[name] = max(1, math.ceil(square_root_staffing(load, chance) / cores - 1e-9))
+        return found
 
     # -- what it is ------------------------------------------------------------------------------------------------
 

@@ -29,6 +29,7 @@ from scipy import stats
 from meshsim.analytic.queues import Offered, Shared, shares_of_two
 from meshsim.analytic.result import Estimate
 from meshsim.analytic.screen import Screen
+from meshsim.analytic.staffing import square_root_staffing
 from meshsim.architectures.plane import PlaneStep
 from meshsim.model.distributions import Distribution
 from meshsim.model.steps import Wait
@@ -167,6 +168,13 @@ def test_the_shorter_of_two_queues() -> None:
         assert np.all(np.diff(shares) <= 0.0)
     looked = [Shared(Offered(0.8, 1.0, 2.0, 6.0, 1.0, share), 1.0)._factors[0] for share in (0.0, 0.5, 1.0)]
     assert looked[0] == pytest.approx(4.0) and looked[0] > looked[1] > looked[2]
+
+
+@pytest.mark.parametrize("load", [4.0, 30.0, 300.0])
+@pytest.mark.parametrize("chance", [0.05, 0.2, 0.5])
+def test_square_root_staffing_is_near_erlang(load: float, chance: float) -> None:
+    needed = next(n for n in range(math.ceil(load) + 1, 1000) if erlang_c(load, n) <= chance)
+    assert square_root_staffing(load, chance) == pytest.approx(needed, abs=1.0)
 
 
 def test_batches_wait_for_those_before_them() -> None:

@@ -60,6 +60,14 @@ def test_more_replicas_are_never_slower_without_caches() -> None:
     assert means == sorted(means, reverse=True)
 
 
+def test_where_to_begin_is_stable() -> None:
+    screen = Screen(load("front-door", overrides=["run.load=10"]), "gateway")
+    assert screen.estimate().unstable
+    staffed = screen.staffed()
+    assert "gateway" in staffed and not screen.estimate(staffed).unstable
+    assert all(screen.staffed(0.05)[name] >= number for name, number in staffed.items())
+
+
 def test_it_takes_milliseconds() -> None:
     screen = Screen(load("bookinfo"), "sidecar")
     screen.estimate({"productpage": 2}).latency.quantile_s(0.99)
