@@ -29,6 +29,7 @@ COMMANDS = (
     "chart",
     "trace",
     "lower",
+    "estimate",
     "validate",
     "explain",
     "topologies",
