@@ -6,6 +6,7 @@ import os
 import shlex
 from collections.abc import Sequence
 from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +14,7 @@ import typer
 
 from meshsim.cli import options
 from meshsim.cli.objectives import parse_slo
-from meshsim.cli.options import Engine, Format, help_text, split_architectures
+from meshsim.cli.options import Format, help_text, split_architectures
 from meshsim.cli.output import as_markdown, in_format, write
 from meshsim.cli.reading import read_topology
 from meshsim.cli.simulation import check_duration
@@ -30,6 +31,22 @@ EXAMPLES = (
     "--no-growth -o json",
 )
 
+
+class PlanEngine(StrEnum):
+    """Who judges deployments."""
+
+    COMPILED = "compiled"
+    SIMPY = "simpy"
+    ANALYTIC = "analytic"
+
+
+EngineChoice = Annotated[
+    PlanEngine,
+    typer.Option(
+        "--engine",
+        help="Who judges deployments; analytic is instant and approximate: nothing is simulated (but by --verify).",
+    ),
+]
 Slo = Annotated[
     list[str] | None,
     typer.Option(
@@ -97,7 +114,7 @@ def plan(
     overrides: options.Overrides = None,
     duration: options.Duration = None,
     seed: options.Seed = None,
-    engine: options.EngineOption = Engine.COMPILED,
+    engine: EngineChoice = PlanEngine.COMPILED,
     jobs: options.Jobs = None,
     output: options.Output = Format.TABLE,
     quiet: options.Quiet = False,
@@ -153,7 +170,7 @@ def plan(
                 "--prices": [] if prices is None else [str(prices)],
                 "--set": overrides or [],
                 "--duration": [] if duration is None else [duration],
-                "--engine": [] if engine is Engine.COMPILED else [engine.value],
+                "--engine": [] if engine is PlanEngine.COMPILED else [engine.value],
             },
             flags=["--verify"] * verify + ["--no-growth"] * (not growth) + ["--no-screen"] * (not screen),
         ),

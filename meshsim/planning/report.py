@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from meshsim.analytic.result import APPROXIMATE
 from meshsim.planning.probing import Kept, Probe
 from meshsim.planning.result import Deployment, Growing, Infeasible, Plan, slack
 from meshsim.results.intervals import Estimate
@@ -32,6 +33,8 @@ def headline(plan: Plan) -> str:
     parts = [f"{plan.load:g} x its peak load" if plan.load != 1.0 else "peak load", plan.loss.told]
     parts.append(f"CPUs at most {percent(plan.ceiling)} busy")
     how = f"{plan.duration_s:.3g} s a replication, engine {plan.engine}, seed {plan.seed}"
+    if plan.engine == "analytic":
+        how = "engine analytic, approximate: nothing was simulated"
     return f"{plan.name} · plan for {', '.join(parts)} · {how}"
 
 
@@ -92,7 +95,7 @@ def _with_bounds(estimate: Estimate, written) -> str:  # type: ignore[no-untyped
     if estimate.value is None:
         return "nothing"
     if estimate.low is None or estimate.high is None:
-        return f"{written(estimate.value)} (no bounds)"
+        return f"{written(estimate.value)} ({'approximate' if estimate.method == APPROXIMATE else 'no bounds'})"
     return f"{written(estimate.value)} ({written(estimate.low)} to {written(estimate.high)})"
 
 
@@ -100,7 +103,7 @@ def architecture_lines(plan: Plan, name: str) -> Iterator[str]:
     """One architecture's plan."""
     one = plan[name]
     choice = f", {', '.join(f'{path}={value}' for path, value in one.choice.items())}" if one.choice else ""
-    yield f"{name}: {money(one)} a month{choice}; {one.probes} deployments, {one.requests:,} requests simulated"
+    yield f"{name}: {money(one)} a month{choice}; {_simulated(one)}"
     yield from table(part_rows(one), indent="  ")
     yield from (f"  {sentence}" for sentence in sentences_of(plan, name))
 
@@ -124,6 +127,11 @@ def sentences_of(plan: Plan, name: str) -> Iterator[str]:
             f"verified: {word} on seed {again.seed} with {again.probe.requests:,} requests: {limit(kept)}, "
             f"measured {measured(kept)}"
         )
+
+
+def _simulated(one: Deployment | Infeasible) -> str:
+    looked = f"{one.probes} deployments looked at"
+    return f"{looked}, {one.requests:,} requests simulated" if one.requests else looked
 
 
 def part_rows(one: Deployment) -> list[list[str]]:
@@ -193,7 +201,7 @@ def _breaks(growing: Growing) -> str:
 def infeasible_lines(name: str, one: Infeasible) -> Iterator[str]:
     """Why there is no plan, and what would be the nearest that there is one for."""
     why = f" {one.why}" if one.why else ""
-    yield f"{name}: no plan{why}; {one.probes} deployments, {one.requests:,} requests simulated"
+    yield f"{name}: no plan{why}; {_simulated(one)}"
     for kept in one.nearest:
         yield f"  {limit(kept)} is not kept: measured {measured(kept)}; {_would(kept)}"
 
