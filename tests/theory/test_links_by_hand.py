@@ -165,18 +165,16 @@ def test_what_was_put_on_the_link_is_sent_even_after_a_crash(silent: bool, engin
     assert int(record.services["sent"].sum()) == 2
 
 
-# -- buffers (S10) -----------------------------------------------------------------------------------------------------
+# -- buffers and bulkheads (S10, S9) -------------------------------------------------------------------------------
 
 
 @BOTH
-def test_each_replica_has_buffers_of_its_own(engine: EngineName) -> None:
+@pytest.mark.parametrize("bound", [{"buffers": "1kB"}, {"bulkhead": 1}])
+def test_each_replica_has_buffers_and_a_bulkhead_of_its_own(bound: dict[str, Any], engine: EngineName) -> None:
     """Room for one each: of four by turns to two replicas the first two are let in."""
-    case = spec(
-        {"a": {"replicas": 2, "buffers": "1kB", "endpoints": {"e": [{"wait": "100ms"}]}}},
-        {"x": at(0, 1, 2, 3, request="600B", response="300B")},
-        TURNS,
-    )
-    assert outcomes(run(case, engine)) == [OK, OK, QUEUE_FULL, QUEUE_FULL]
+    service = {"replicas": 2, **bound, "endpoints": {"e": [{"wait": "100ms"}]}}
+    record = run(spec({"a": service}, {"x": at(0, 1, 2, 3, request="600B", response="300B")}, TURNS), engine)
+    assert outcomes(record) == [OK, OK, QUEUE_FULL, QUEUE_FULL]
 
 
 @BOTH
