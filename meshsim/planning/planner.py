@@ -135,7 +135,7 @@ class Planner:
         """Find out what a plan is worth, and why nothing cheaper will do."""
         zones, probe = len(self.spec.nodes.zones), self.judge.probe(needed)
         bought = {name: self.asked.loss.bought(count, zones) for name, count in needed.items()}
-        odd = not_monotone(needed, lambda counts: self.judge.probe(counts).holds, self.asked.most)
+        odd = not_monotone(needed, lambda counts: self.judge.probe(counts).judgement == "missed", self.asked.most)
         steps = tuple(self._step(needed, part) for part in self.parts)
         full = self.judge.probe(bought)
         cents, currency = self._bill(bought)

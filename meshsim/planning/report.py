@@ -118,7 +118,7 @@ def sentences_of(plan: Plan, name: str) -> Iterator[str]:
         if growing is not None and (when == plan.loss.told or one.bought != one.needed):
             yield f"as load grows, {when}: {_breaks(growing)}"
     for odd in one.odd:
-        yield f"not monotone here: {_difference(one.needed, odd)} does not hold: {_broke(odd)}"
+        yield f"not monotone here: {_difference(one.needed, odd)} misses: {_broke(odd)}"
     if name in plan.verified:
         again = plan.verified[name]
         word = "holds" if again.passed else "MISSES"

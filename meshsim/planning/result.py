@@ -74,7 +74,7 @@ class Deployment:
     growing
         How far the load can grow, with something lost and with all there.
     odd
-        Deployments with one replica more that did not hold.
+        Deployments with one replica more that surely miss: more is not better there.
     probes, requests
         How much was simulated to find it.
     """

@@ -154,11 +154,8 @@ class Search:
 
 
 def not_monotone(
-    held: Mapping[str, int], holds: Callable[[Mapping[str, int]], bool], most: int
+    held: Mapping[str, int], misses: Callable[[Mapping[str, int]], bool], most: int
 ) -> tuple[dict[str, int], ...]:
-    """Deployments with one replica more of something that do not hold although the plan does.
-
-    Every count is accepted after one less is shown to miss, and it and one more to hold.
-    """
+    """Deployments with one replica more of something that surely miss although the plan holds."""
     more = ({**held, name: count + 1} for name, count in held.items() if count < most)
-    return tuple(counts for counts in more if not holds(counts))
+    return tuple(counts for counts in more if misses(counts))

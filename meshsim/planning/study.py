@@ -31,7 +31,7 @@ from meshsim.workers import workers
 CEILING: Final = 0.8  # of a CPU on average: what is above waits for every burst (assumed)
 MOST_REPLICAS: Final = 100  # of each service (assumed)
 FIRST_REPLICATIONS: Final = 8  # from here on intervals are those of replications alone
-MOST_REPLICATIONS: Final = 64  # of a deployment that stays undecided
+MOST_REPLICATIONS: Final = 32  # of a deployment that stays undecided
 
 
 def plan(
