@@ -151,15 +151,17 @@ def mesh_tax(found: Costs) -> Table:
                 amount(tax.cores_used, "").strip(),
                 f"{number(tax.memory_gib)} GiB",
                 format_cents(tax.cents, one.currency),
-                "-" if added is None else _signed(round(added * 100), one.currency),
+                "-" if added is None else _more(added, one.currency),
                 *(_added(tax.latency_s.get(quantity)) for quantity in ("p50", "p99")),
             ]
         )
     return rows
 
 
-def _signed(cents: int, currency: str) -> str:
-    return f"+{format_cents(cents, currency)}" if cents > 0 else format_cents(cents, currency)
+def _more(estimate: Estimate, currency: str) -> str:
+    """Money that is added, with its interval."""
+    text = money(estimate, currency)
+    return f"+{text}" if (estimate.value or 0.0) > 0 else text
 
 
 def _added(estimate: Estimate | None) -> str:

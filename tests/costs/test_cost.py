@@ -89,7 +89,8 @@ def test_the_mesh_tax_is_told_beside_none(shop: Path) -> None:
     tax = found["sidecar"].tax
     assert set(tax.latency_s) == {"p50", "p99"}
     assert tax.latency_s["p50"].value is not None and tax.latency_s["p50"].value > 0
-    assert tax.added == pytest.approx((found["sidecar"].total_cents - found["none"].total_cents) / 100, abs=0.02)
+    assert tax.added is not None
+    assert tax.added.value == pytest.approx((found["sidecar"].total_cents - found["none"].total_cents) / 100, abs=0.02)
     requested = 2 * 2.0 + 5 * 0.1  # gateways of two cores, sidecars of 100m
     assert tax.items["proxies, cores"].value == pytest.approx(requested * 0.031611 * 730)
     assert tax.cores_requested == pytest.approx(requested + 1.0)  # and an istiod
