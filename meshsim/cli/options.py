@@ -144,6 +144,15 @@ Duration = Annotated[
         show_default=False,
     ),
 ]
+Warmup = Annotated[
+    str | None,
+    typer.Option(
+        "--warmup",
+        metavar="TIME",
+        help="Simulated time that is left out, e.g. 5s, or auto; the same as --set run.warmup=5s.",
+        show_default=False,
+    ),
+]
 Seed = Annotated[
     int | None,
     typer.Option(

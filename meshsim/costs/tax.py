@@ -107,8 +107,8 @@ def _items(found: Analysis, baseline: Analysis, level: float) -> dict[str, Estim
 
 
 def _added(found: Analysis, baseline: Analysis, level: float) -> Estimate:
-    sides = ([one.bill.per_hour for one in side.each] for side in (found, baseline))
-    return _difference(*sides, level)
+    own, others = ([one.bill.per_hour for one in side.each] for side in (found, baseline))
+    return _difference(own, others, level)
 
 
 def _difference(own: Sequence[float], others: Sequence[float], level: float) -> Estimate:

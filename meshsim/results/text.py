@@ -130,7 +130,7 @@ def _aligned(value: float, half: float) -> tuple[str, str]:
         return number(value), "0"
     decimals = min(_places(half, 2), max(_places(value, 3) if value else 0, _places(half, 1)))
     decimals = max(0, decimals)
-    return f"{value:.{decimals}f}", f"{half:.{decimals}f}"
+    return f"{round(value, decimals) + 0.0:.{decimals}f}", f"{half:.{decimals}f}"  # + 0.0: there is no -0
 
 
 def _places(value: float, digits: int) -> int:

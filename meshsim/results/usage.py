@@ -157,7 +157,7 @@ def peak_cores(plane: Plane, records: Sequence[Record], cut: int) -> Mapping[str
         together = asked.sum(axis=0, keepdims=True)
         peaks[:, :, replication] = np.concatenate([asked, together]).max(axis=2) / batch_ns
     names = (*(service.name for service in plane.services), "")
-    return {name: dict(zip(plane.senders, of_tenants, strict=True)) for name, of_tenants in zip(names, peaks, strict=True)}
+    return {name: dict(zip(plane.senders, rows, strict=True)) for name, rows in zip(names, peaks, strict=True)}
 
 
 def _summed(plane: Plane, records: Sequence[Record], counter: str, cut: int) -> Floats:

@@ -13,7 +13,7 @@ from meshsim.costs.bill import Cents
 from meshsim.costs.lines import ITEMS
 from meshsim.costs.methods import METHODS
 from meshsim.costs.rules import RULES, Rule
-from meshsim.errors import SpecError, UsageError
+from meshsim.errors import StoreError, UsageError
 
 SHOP = """\
 meshsim: 1
@@ -134,12 +134,22 @@ def test_json_and_frame_say_the_same(shop: Path) -> None:
     frame = found.frame()
     for name, one in found.costs.items():
         cost = told["architectures"][name]["cost"]
-        assert cost == {"total": one.total_cents, "by_tenant": one.cents_by_tenant, "currency": "USD"}
+        interval = {end: round(100 * getattr(one.money, end)) for end in ("low", "high")}
+        assert cost == {
+            "total": one.total_cents,
+            "interval": interval,
+            "by_tenant": one.cents_by_tenant,
+            "currency": "USD",
+        }
         assert all(isinstance(amount, int) for amount in (cost["total"], *cost["by_tenant"].values()))
-        cents = frame[(frame.architecture == name) & (frame.quantity == "cents")]
+        bills = frame[(frame.architecture == name) & (frame.quantity == "bill")]
+        assert set(bills.unit) == {"USD/month"} and not frame.scope.str.contains("[ ,]").any()
+        cents = bills.assign(value=(bills.value * 100).round())
         assert cents[cents.scope == "total"].value.item() == one.total_cents
-        by_tenant = cents[cents.scope == "tenant"].set_index("tenant").value
-        assert by_tenant.to_dict() == one.cents_by_tenant
+        assert cents[cents.scope == "total"].low.item() == one.money.low
+        by_tenant = cents[cents.scope == "tenant"].set_index("tenant")
+        assert by_tenant.value.to_dict() == one.cents_by_tenant
+        assert by_tenant.high.to_dict() == {tenant: of.money.high for tenant, of in one.tenants.items()}
         by_entry = cents[cents.scope == "entry"].set_index(["tenant", "name"]).value.to_dict()
         tenants = told["architectures"][name]["tenants"].items()
         assert by_entry == {(t, e): part["cost"] for t, found in tenants for e, part in found["by_entry"].items()}
@@ -165,7 +175,7 @@ def test_the_summary_tells_what_matters(shop: Path) -> None:
     for words in (
         "The bill",
         "Tenants, sidecar",
-        "Entry endpoints, of tenants that call several, sidecar",
+        "A million requests, sidecar",
         "Mesh tax",
         "pods-proportional",
         "prices that are assumed:",
@@ -186,8 +196,9 @@ def test_pictures_are_drawn(shop: Path) -> None:
     [
         ({"rule": "fair"}, UsageError, "there is no rule 'fair'"),
         ({"nodes": "m5"}, UsageError, "no node type 'm5'"),
-        ({"prices": "none.yaml"}, SpecError, "cannot read the prices in none.yaml"),
-        ({"people_hours": -1}, UsageError, "people_hours are hours a month"),
+        ({"prices": "none.yaml"}, StoreError, "cannot read the prices in none.yaml"),
+        ({"people_hours": -1}, UsageError, "people_hours are hours a month, from 0 to 1,000,000, not -1"),
+        ({"people_hours": 1000001}, UsageError, "from 0 to 1,000,000, not 1,000,001"),
         ({"architectures": []}, UsageError, "there are no architectures"),
         ({"overrides": ["prices.cpu=0.03 EUR/core/h", "prices.node=0.3 EUR/h"]}, UsageError, "several currencies"),
     ],
@@ -204,8 +215,8 @@ def test_the_summary_tells_the_dearest_of_many_entry_endpoints() -> None:
     ]
     shop = {"meshsim": 1, "services": {"shop": {"replicas": 2, "endpoints": endpoints}}, "traffic": traffic}
     shop |= {"run": {"duration": "4s", "warmup": "1s", "replications": 1}}
-    rows = report.entries(ms.cost(shop, quiet=True)["none"])
-    assert [row[1] for row in rows[1:-1]] == [f"shop.e{number:02}" for number in range(2, 14)]
+    rows = report.million(ms.cost(shop, quiet=True)["none"])
+    assert [row[1] for row in rows[1:-1]] == ["all", *(f"shop.e{number:02}" for number in range(2, 14))]
     assert rows[-1][0] == "and 2 that cost less"
 
 
@@ -221,3 +232,36 @@ def test_an_entry_without_requests_has_no_cost_of_a_million(shop: Path) -> None:
         None,
     )
     assert mail.by_entry["shop.buy"].cents == mail.cents
+
+
+def test_the_summary_is_as_wide_as_it_is_asked_to_be(shop: Path) -> None:
+    found = ms.cost(shop, ["none", "gateway", "sidecar", "ambient"], quiet=True)
+    for width in (80, 120):
+        *lines, repeat = report.summary(found, width)
+        assert max(map(len, lines)) <= width and repeat.startswith("repeat: ")
+        titles = [line for line in lines if line.endswith(", continued")]
+        assert bool(titles) == (width == 80)
+
+
+def test_intervals_are_told_beside_bills(shop: Path) -> None:
+    one = ms.cost(shop, ["sidecar"], quiet=True)["sidecar"]
+    half = one.tenants["mail"].money.half
+    assert f"${one.cents_by_tenant['mail'] / 100:,.2f} ± {half:,.2f}" in [row[1] for row in report.tenants(one)]
+    text = ms.cost(shop, ["none"], quiet=True, replications=1).summary()
+    assert "1 replication, which gives no intervals" in text and "±" not in text
+
+
+def test_notes_are_told_once_and_an_unstable_run_at_its_bill(shop: Path) -> None:
+    overrides = ["services.stock.cpu=10m"]
+    found = ms.cost(shop, ["none", "sidecar"], overrides=overrides, quiet=True)
+    assert report.items(found)[-1] == ["the run is", "unstable", "unstable"]
+    assert [line for line in report.sentences(found) if "unstable" in line] == [
+        "none, sidecar: the run is unstable: what is used is that of no steady state"
+    ]
+
+
+def test_a_run_without_requests_says_so(shop: Path) -> None:
+    late = [f"traffic.{name}.arrivals={{trace: {{times: [0s]}}}}" for name in ("mail", "mail-look", "maps")]
+    found = ms.cost(shop, overrides=late, quiet=True)
+    assert any("no requests were measured" in line for line in report.sentences(found))
+    adds_up(found["none"].analysis.cents)

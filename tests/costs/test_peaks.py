@@ -1,7 +1,8 @@
 """Rule peak, by hand: a works half a second of forty, b evenly; what is idle goes by the most that each asked for.
 
 In second 20 a has 100 requests of 5 ms at work, half a core, and of 3 ms at the next service, 0.3 cores. B has 50
-requests/s of 5 ms, a quarter of a core, in every second (51 where the first and the last are in it). In second 1 a asks for 0.9 cores, but that is warm-up.
+requests/s of 5 ms, a quarter of a core, in every second (51 where the first and the last are in it). In second 1 a asks
+for 0.9 cores, but that is warm-up.
 """
 
 from __future__ import annotations
