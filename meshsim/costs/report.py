@@ -11,6 +11,7 @@ from meshsim.costs.methods import METHODS
 from meshsim.costs.money import format_cents
 from meshsim.results.intervals import Estimate
 from meshsim.results.text import amount, duration_interval, number, points_interval, table
+from meshsim.results.verdict import HOPELESS, UNSTEADY
 
 if TYPE_CHECKING:
     from meshsim.costs.payers import EntryCost
@@ -20,6 +21,7 @@ Rows = list[list[str]]
 
 WIDTH = 100  # of a screen whose width is not known
 _LEAST_WIDTH = 60
+DOUBTFUL = (*UNSTEADY, *HOPELESS)  # verdicts that are about means, not about quantiles alone
 _INDENT = "  "
 _MOST_ROWS = 12  # of entry endpoints
 _OF = {"bill": "the bill", "proxies": "what the proxies cost"}
@@ -118,7 +120,7 @@ def items(found: Costs) -> Rows:
     if any(arms):
         rows.append(["95 % interval", *(arm or "unknown" for arm in arms)])
     words = [one.result.verdict.word for one in found.costs.values()]
-    if any(word != "ok" for word in words):
+    if any(word in DOUBTFUL for word in words):
         rows.append(["the run is", *words])
     return rows
 
@@ -247,7 +249,7 @@ def _points(error: Estimate) -> str:
 def worst_errors(found: Costs) -> Rows:
     """A row a method, a column an architecture and what of it is split."""
     columns = [(name, scope) for name, one in found.costs.items() for scope in _OF if one.errors(scope=scope)]
-    rows = [["method", *(name if scope == "bill" else f"its {scope}" for name, scope in columns)]]
+    rows = [["method", *(name if scope == "bill" else f"{name}, {scope}" for name, scope in columns)]]
     for method in METHODS:
         row = [method]
         for name, scope in columns:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -101,7 +101,22 @@ def cost(
         node=nodes,
         book=asked.tariff.book.name,
         prices=tuple(rows),
-        command=_command(topology, architectures, rule, prices, nodes, results[0]),
+        command=_command(
+            topology,
+            architectures,
+            results[0],
+            {
+                "rule": rule,
+                "prices": prices.name if isinstance(prices, PriceBook) else prices and str(prices),
+                "nodes": nodes,
+                "nat": nat or None,
+                "people_hours": people_hours or None,
+                "engine": None if engine == "compiled" else engine,
+                "duration_s": duration_s,
+                "warmup_s": warmup_s,
+                "overrides": list(overrides) or None,
+            },
+        ),
         timing=Timing(round(time.perf_counter() - started, 3), jobs),
     )
 
@@ -175,23 +190,13 @@ def _simulated(
 
 
 def _command(
-    topology: Source,
-    architectures: Sequence[str | Architecture],
-    rule: Rule,
-    prices: str | Path | PriceBook | None,
-    nodes: str | None,
-    result: Result,
+    topology: Source, architectures: Sequence[str | Architecture], result: Result, given: Mapping[str, object]
 ) -> str:
-    """The call that repeats it, for those who did not come from the command line."""
+    """The call that repeats it, for those who did not come from the command line; None: as it is by default."""
     source = repr(str(topology)) if isinstance(topology, str | Path) else "topology"
-    given: dict[str, object] = {
-        "rule": rule,
-        "seed": result.manifest.seed,
-        "replications": result.manifest.replications,
-    }
-    given |= {} if prices is None else {"prices": prices.name if isinstance(prices, PriceBook) else str(prices)}
-    given |= {} if nodes is None else {"nodes": nodes}
-    words = ", ".join(f"{name}={value!r}" for name, value in given.items())
+    manifest = result.manifest
+    given = {**given, "seed": manifest.seed, "replications": manifest.replications}
+    words = ", ".join(f"{name}={value!r}" for name, value in given.items() if value is not None)
     return f"meshsim.cost({source}, {[str(one) for one in architectures]!r}, {words})"
 
 

@@ -236,7 +236,7 @@ def test_an_entry_without_requests_has_no_cost_of_a_million(shop: Path) -> None:
 
 def test_the_summary_is_as_wide_as_it_is_asked_to_be(shop: Path) -> None:
     found = ms.cost(shop, ["none", "gateway", "sidecar", "ambient"], quiet=True)
-    for width in (80, 120):
+    for width in (80, 160):
         *lines, repeat = report.summary(found, width)
         assert max(map(len, lines)) <= width and repeat.startswith("repeat: ")
         titles = [line for line in lines if line.endswith(", continued")]
@@ -265,3 +265,9 @@ def test_a_run_without_requests_says_so(shop: Path) -> None:
     found = ms.cost(shop, overrides=late, quiet=True)
     assert any("no requests were measured" in line for line in report.sentences(found))
     adds_up(found["none"].analysis.cents)
+
+
+def test_the_call_that_repeats_it_has_all_that_was_given(shop: Path) -> None:
+    found = ms.cost(shop, ["none"], people_hours=2, nat=True, duration_s=2, warmup_s=1, quiet=True)
+    again = eval(found.command.removesuffix(")") + ", quiet=True)", {"meshsim": ms})
+    assert again["none"].total_cents == found["none"].total_cents and again.command == found.command
