@@ -225,6 +225,17 @@ def parse_share(text: str) -> float:
     return _number(text, SHARES, "a share", lambda number: f"{number}%")
 
 
+def parse_weight(text: str) -> float:
+    """Weight beside others: a plain number, or ``90%``; the caller checks the range.
+
+    Examples
+    --------
+    >>> parse_weight("90"), parse_weight("90%")
+    (90.0, 0.9)
+    """
+    return _number(text, SHARES, "a weight", lambda number: number)
+
+
 def format_share(share: float) -> str:
     """A share in per cent, as `parse_share` reads it back exactly.
 

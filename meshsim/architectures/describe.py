@@ -189,7 +189,9 @@ def _rules(steps: Iterable[PlaneStep], plane: Plane) -> Iterator[str]:
         if isinstance(step, Limited):
             bucket = step.limit.bucket
             whose = "all instances together" if step.limit.shared else "each instance"
-            yield f"rate limit '{step.name}': {bucket.rate_per_s:g}/s and a burst of {bucket.burst}, {whose}"
+            each = " for each tenant" if bucket.per_tenant else ""
+            yield f"rate limit '{step.name}': {bucket.rate_per_s:g}/s and a burst of {bucket.burst}{each}, {whose}"
+            yield from (f"  of {tenant}: {rate:g}/s and a burst of {burst}" for tenant, rate, burst in bucket.own)
         elif isinstance(step, Routed):
             for case in step.cases:
                 if case.route:
@@ -296,7 +298,8 @@ def _inert(plane: Plane) -> Iterator[str]:
         inert = list(group)
         shown = ", ".join(f"{item.caller} -> {item.callee}" for item in inert[:_SHOWN_EDGES])
         more = f" and {len(inert) - _SHOWN_EDGES} more" if len(inert) > _SHOWN_EDGES else ""
-        text = f"{policy}.{field} on {shown}{more}: {why}"
+        where = f" on {shown}{more}" if inert[0].caller else ""
+        text = f"{policy}.{field}{where}: {why}"
         yield from textwrap.wrap(text, _WIDTH, initial_indent="  ", subsequent_indent="      ")
 
 

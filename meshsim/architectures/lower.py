@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any, Literal
@@ -66,6 +66,8 @@ _ORIGINS: dict[StationKind, str] = {
     "ztunnel": "mesh.ambient.ztunnel",
     "waypoint": "mesh.ambient.waypoint",
 }
+#: Settings of a proxy that are written for tenants' sake, and what they are where nobody wrote them.
+_KEEPS_APART = {"discipline": "fifo", "bulkhead": None, "buffers_bytes": None, "bandwidth_bytes_per_s": None}
 
 
 def lower(
@@ -140,6 +142,7 @@ class _Lowering:
         names = self.proxy_names()
         self.refuse_collisions(names)
         proxies = [self.proxy(name) for name in sorted(names)]
+        self.note_absent(names)
         plane = Plane(
             topology_name=topology.name,
             architecture=self.wiring.architecture.label,
@@ -359,6 +362,16 @@ class _Lowering:
         if self.wiring.has_ztunnel(caller):
             return f"ztunnels are L4 and no waypoint is passed; {cure}"
         return f"no L7 proxy on the caller's side; {cure}"
+
+    def note_absent(self, proxies: Iterable[str]) -> None:
+        """Tell what is to keep tenants apart in proxies that this architecture does not have."""
+        present = {_kind(name) for name in proxies}
+        for kind, section in _ORIGINS.items():
+            written = None if kind in present else getattr(self.topology.mesh, kind)
+            for field, unset in _KEEPS_APART.items():
+                if written is not None and getattr(written, field) != unset:
+                    name = field.removesuffix("_per_s").removesuffix("_bytes")
+                    self.inert[Inert(section, name, "", "", f"there is no {kind} here")] = None
 
     # -- proxies ---------------------------------------------------------------------------------------------
 

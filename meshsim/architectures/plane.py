@@ -308,7 +308,10 @@ class PlaneService:
 
 @dataclass(frozen=True, slots=True)
 class Inert:
-    """A policy field that nobody enforces on an edge of this architecture."""
+    """A policy field that nobody enforces on an edge of this architecture.
+
+    Of a setting of a proxy that is not there, caller and callee are empty.
+    """
 
     policy: str
     field: str

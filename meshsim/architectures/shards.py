@@ -82,8 +82,8 @@ def cell_ranges(
     if count == "per_tenant":
         if replicas < len(tenants):
             raise UsageError(
-                f"a cell for each of {len(tenants)} tenants needs as many replicas, not {replicas}; "
-                f"give {len(tenants)} replicas, or a number of cells up to {replicas}"
+                f"a cell for each of {len(tenants)} tenants needs as many replicas of the gateway, not {replicas}; "
+                f"give mesh.gateway.replicas={len(tenants)}, or a number of cells up to {replicas}"
             )
         return tuple(_split(replicas, len(tenants)))
     if not isinstance(count, int) or not 1 <= count <= replicas:

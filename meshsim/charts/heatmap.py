@@ -173,7 +173,9 @@ def _write(
     at = (cell[0] + 0.5, cell[1] + 0.5)
     hatched = frames.unsettled(row)
     if hatched:
-        ax.add_patch(Rectangle(cell, 1, 1, fill=False, hatch="////", ec=colour, lw=0, alpha=0.55, gid="unstable"))
+        ax.add_patch(
+            Rectangle(cell, 1, 1, fill=False, hatch="////", hatchcolor=colour, lw=0, alpha=0.5, gid="unstable")
+        )
     behind: dict[str, Any] = {}
     if hatched and estimate.value is not None:  # the hatch would run through the number
         fill = found.theme.paper if failed else image.cmap(image.norm(estimate.value * scale))

@@ -15,7 +15,7 @@ from matplotlib.patches import Patch, Rectangle
 from meshsim.charts import frames
 from meshsim.charts.style import COLOUR_MAP, Canvas, Look, canvas, folded
 from meshsim.errors import UsageError
-from meshsim.results.text import number
+from meshsim.results.text import natural, number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +27,10 @@ _MOST_TENANTS: Final = 20  # along an axis: numbers in more cannot be read
 _MOST_ACROSS: Final = 2  # panels beside each other
 _LEAST_TOP: Final = 1.5  # ratio of the brightest colour at least, so that 1.01 is not alarming (assumed)
 _CELL_INCHES = (1.0, 0.62)
+_LETTER_INCHES: Final = 0.068  # of a label
+_ACROSS: Final = 14  # letters that fit below a cell
+_SLOPE: Final = 0.65  # of slanted labels
+_INSET: Final = 0.012  # of a cell
 _DARK: Final = 0.45  # luminance of a cell below which its number is white
 
 
@@ -34,8 +38,9 @@ def interference_heatmap(cells: pd.DataFrame, ax: Axes | None = None, **look: Un
     """Draw what each tenant does to the p99 of each other one.
 
     Cells have the ratio of the victim's p99 with the aggressor over that without it, and its interval; below, how many
-    more percent of its requests had no good answer, where that is sure. Hatched cells show no difference that can be
-    told: their interval includes 1, or is not known. Plain ones were not touched at all. Harmed victims have a frame.
+    more percent of its requests had no good answer, where that is sure. Hatched cells show no difference of p99 that
+    can be told: its interval includes 1, or is not known; another figure may still tell one. Plain ones were not
+    touched at all. Harmed victims have a frame.
 
     Parameters
     ----------
@@ -58,14 +63,18 @@ def interference_heatmap(cells: pd.DataFrame, ax: Axes | None = None, **look: Un
     """
     frames.check(cells, [*_COLUMNS, *_SHED], ("architecture", "isolation", "aggressor", "victim"))
     cells = cells.astype(dict.fromkeys(["p99_ratio", *_ENDS, *_SHED], float))  # where all are unknown there are objects
-    aggressors, victims = sorted(cells["aggressor"].unique()), sorted({*cells["victim"], *cells["aggressor"]})
+    aggressors = sorted(cells["aggressor"].unique(), key=natural)
+    victims = sorted({*cells["victim"], *cells["aggressor"]}, key=natural)
     if len(victims) > _MOST_TENANTS:
         raise UsageError(f"{len(victims)} tenants are more than a matrix shows ({_MOST_TENANTS}): keep fewer rows")
     panels = list(cells.groupby(["architecture", "isolation"], sort=False))
     across = min(_MOST_ACROSS, len(panels))
     down = math.ceil(len(panels) / across)
-    width, height = _CELL_INCHES
-    inches = (max(5.4, 2.2 + across * (0.5 + width * len(victims))), 1.9 + down * (0.5 + height * len(aggressors)))
+    (width, height), names = _CELL_INCHES, _LETTER_INCHES * max(map(_longest, victims))
+    inches = (
+        max(5.4, 1.5 + names + across * (0.5 + width * len(victims))),
+        1.9 + down * (0.5 + height * len(aggressors)) + (names * _SLOPE if _slanted(victims) else 0.0),
+    )
     norm = _norm(cells)
     with canvas(ax, look, inches, shape=(down, across), sharex=True, sharey=True) as found:
         for place, (at, rows) in zip(found.axes, panels, strict=False):
@@ -97,11 +106,22 @@ def _panel(
         _cell(found, ax, (victims.index(row["victim"]), aggressors.index(row["aggressor"])), row, norm)
     ax.set_xlim(0, len(victims))
     ax.set_ylim(len(aggressors), 0)
-    ax.set_xticks(np.arange(len(victims)) + 0.5, labels=[folded(name, 14) for name in victims])
-    ax.set_yticks(np.arange(len(aggressors)) + 0.5, labels=[folded(name, 14) for name in aggressors])
+    slant: dict[str, Any] = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if _slanted(victims) else {}
+    ax.set_xticks(np.arange(len(victims)) + 0.5, labels=[folded(name, _ACROSS) for name in victims], **slant)
+    ax.set_yticks(np.arange(len(aggressors)) + 0.5, labels=[folded(name, _ACROSS) for name in aggressors])
     ax.tick_params(length=0)
     ax.grid(visible=False)
     ax.spines[:].set_visible(False)
+
+
+def _longest(name: str) -> int:
+    """Letters of the longest line of a label."""
+    return max(map(len, folded(name, _ACROSS).split("\n")))
+
+
+def _slanted(victims: list[str]) -> bool:
+    """Whether labels would run into each other."""
+    return any(_longest(name) > _ACROSS for name in victims)
 
 
 def _cell(found: Canvas, ax: Axes, at: tuple[int, int], row: dict[Any, Any], norm: LogNorm) -> None:
@@ -112,7 +132,8 @@ def _cell(found: Canvas, ax: Axes, at: tuple[int, int], row: dict[Any, Any], nor
     ax.add_patch(Rectangle(at, 1, 1, fc=fill, ec=found.theme.paper, lw=1.5, gid=word))
     colour = found.theme.ink if plain else _readable(fill)
     if not plain and _includes_one(row):
-        ax.add_patch(Rectangle(at, 1, 1, fill=False, hatch="////", ec=colour, lw=0, alpha=0.45, gid="includes 1"))
+        inner = (at[0] + _INSET, at[1] + _INSET), 1 - 2 * _INSET, 1 - 2 * _INSET  # hatches reach beyond their edge
+        ax.add_patch(Rectangle(*inner, fill=False, hatch="////", hatchcolor=colour, lw=0, alpha=0.5, gid="includes 1"))
     if word == "harmed":
         frame = Rectangle((at[0] + 0.04, at[1] + 0.05), 0.92, 0.9, fill=False, ec=colour, lw=2.0, gid="frame")
         ax.add_patch(frame)
@@ -128,7 +149,7 @@ def _below(row: dict[Any, Any]) -> list[str]:
         return ["untouched"]
     low, high = (row[name] for name in _ENDS)
     unknown = not (math.isfinite(low) and math.isfinite(high))
-    lines = ["± ?" if unknown else f"{number(low)}–{number(high)}"]
+    lines = ["no interval" if unknown else f"{number(low)}–{number(high)}"]
     shed, least, most = (row[name] for name in _SHED)
     if least > 0.0 or most < 0.0:  # neither where it is not known
         lines.append(f"{100 * shed:+.3g} pp shed")
@@ -156,7 +177,7 @@ def _label(found: Canvas, norm: LogNorm, panels: list[Axes], across: int) -> Non
     bar.minorticks_off()
     for ax in panels[-across:]:
         ax.tick_params(labelbottom=True)
-    found.part.supxlabel("victim", fontsize=9)
+        ax.set_xlabel("victim")  # no label of all, which the legend would lie on
     found.part.supylabel("aggressor", fontsize=9)
     own = "Who slows whom down"
     found.part.suptitle(
@@ -164,10 +185,10 @@ def _label(found: Canvas, norm: LogNorm, panels: list[Axes], across: int) -> Non
     )
     handles = [
         Patch(fc="none", ec=found.theme.ink, lw=2.0, label="harmed"),
-        Patch(fc="none", ec=found.theme.muted, hatch="////", lw=0, label="no difference that can be told"),
+        Patch(fc="none", hatchcolor=found.theme.ink, hatch="////", lw=0, label="p99: no difference that can be told"),
         Patch(fc=found.theme.grid, label="untouched"),
     ]
-    found.part.legend(handles=handles, loc="outside upper right", ncols=3, fontsize=7)
+    found.part.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=7)
 
 
 def _ticks(top: float) -> list[float]:

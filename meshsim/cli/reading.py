@@ -21,19 +21,23 @@ if TYPE_CHECKING:
 _SHOWN = 5  # warnings, a line each: they must not push the answer off the screen
 
 
-def read_topology(source: str, overrides: Sequence[str] | None, *, quiet: bool = False) -> Topology:
-    """Read a topology and show its warnings on stderr.
+def read_topology(
+    source: str, overrides: Sequence[str] | None, *, quiet: bool = False, events: bool = True
+) -> Topology:
+    """Read a topology and show its warnings on stderr; without its events where these are not wanted.
 
     Raises
     ------
     SpecError
         If there is any error.
     """
-    checked = check_topology(source, overrides)
+    checked = check_topology(source, overrides, events=events)
     if checked.topology is None:
         raise SpecError(checked.render(), diagnostics=checked.diagnostics, sources=checked.sources)
     if not quiet:
         _warn(checked.diagnostics, source)
+        if checked.calmed:
+            say("the topology's own events are left out")
         if _is_isotope(checked):
             say(_assumed(checked.topology))
     return checked.topology
@@ -66,11 +70,11 @@ def shown_source(source: str) -> str:
     return "stdin" if source == "-" else source
 
 
-def check_topology(source: str, overrides: Sequence[str] | None) -> Checked:
+def check_topology(source: str, overrides: Sequence[str] | None, *, events: bool = True) -> Checked:
     """Read a topology with all mistakes."""
     from meshsim.model.load import check
 
-    return check(source, overrides or ())
+    return check(source, overrides or (), events=events)
 
 
 def _is_isotope(checked: Checked) -> bool:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from meshsim.cli import options
-from meshsim.cli.durations import seconds
+from meshsim.cli.durations import check_warmup, factor, seconds
 from meshsim.cli.options import Engine, Format, help_text, split_architectures
 from meshsim.cli.output import as_csv, as_json, as_markdown, in_format, write
 from meshsim.cli.pictures import check_picture, save_picture, use_files_only
@@ -56,7 +56,7 @@ Isolations = Annotated[
     ),
 ]
 Push = Annotated[
-    float,
+    str,
     typer.Option(
         "--push", metavar="FACTOR", help="Load of the aggressor where it is there, as a factor; it is compared to 0."
     ),
@@ -74,7 +74,7 @@ WithHeadroom = Annotated[
     bool, typer.Option("--headroom/--no-headroom", help="Look how much each tenant can add before another is harmed.")
 ]
 Ceiling = Annotated[
-    float, typer.Option("--ceiling", metavar="FACTOR", help="Largest load that headroom looks at, as a factor.")
+    str, typer.Option("--ceiling", metavar="FACTOR", help="Largest load that headroom looks at, as a factor.")
 ]
 Budget = Annotated[
     str,
@@ -94,14 +94,15 @@ def tenants(
     topology: options.Topology,
     arch: Architectures = None,
     isolation: Isolations = None,
-    push: Push = 1.0,
+    push: Push = "1",
     aggressor: Aggressors = None,
     headroom: WithHeadroom = True,
-    ceiling: Ceiling = 8.0,
+    ceiling: Ceiling = "8",
     budget: Budget = "5m",
     dry_run: DryRun = False,
     overrides: options.Overrides = None,
     duration: options.Duration = None,
+    warmup: options.Warmup = None,
     seed: options.Seed = None,
     replications: options.Replications = None,
     engine: options.EngineOption = Engine.COMPILED,
@@ -119,7 +120,11 @@ def tenants(
         use_files_only()
     if duration is not None:
         check_duration(duration, overrides or ())
-    changes = [*(overrides or ()), *([] if duration is None else [f"run.duration={duration}"])]
+    if warmup is not None:
+        check_warmup(warmup, overrides or ())
+    times = {"duration": duration, "warmup": warmup}
+    changes = [*(overrides or ()), *(f"run.{name}={text}" for name, text in times.items() if text is not None)]
+    pushed, most = factor("--push", push), factor("--ceiling", ceiling)
     isolations = _isolations(isolation)
     aggressors = [name.strip() for text in aggressor or () for name in text.split(",") if name.strip()]
     budget_s = seconds("--budget", budget)
@@ -129,21 +134,19 @@ def tenants(
 
     architectures = split_architectures(arch) or DEFAULT_ARCHITECTURES
     with readable(topology) as source:
-        spec = read_topology(source, changes, quiet=quiet)
-        if spec.events and not quiet:
-            say("the topology's own events are left out")
+        spec = read_topology(source, changes, quiet=quiet, events=False)
         if dry_run:
-            write(_plan(spec, architectures, isolations, aggressors, push, replications, output))
+            write(_plan(spec, architectures, isolations, aggressors, pushed, replications, output))
             return
         with progress(quiet) as shown:
             found = meshsim.tenants(
                 source,
                 architectures,
                 isolations=isolations,
-                push=push,
+                push=pushed,
                 aggressors=aggressors,
                 headroom=headroom,
-                ceiling=ceiling,
+                ceiling=most,
                 budget_s=budget_s,
                 engine=engine.value,
                 seed=seed,
@@ -155,9 +158,9 @@ def tenants(
             )
     lists = {"--arch": arch, "--isolation": isolation, "--aggressor": aggressor, "--set": overrides}
     words = [word for name, values in lists.items() for value in values or () for word in (name, value)]
-    words += [] if push == 1.0 else ["--push", f"{push:g}"]
+    words += [] if pushed == 1.0 else ["--push", push]
     words += _headroom_words(headroom, ceiling, budget)
-    words += [] if duration is None else ["--duration", duration]
+    words += [word for name, text in times.items() if text is not None for word in (f"--{name}", text)]
     found = replace(found, command=_command(topology, words, engine, found))
     write(in_format(found, output, _markdown))
     if chart is not None:
@@ -180,10 +183,10 @@ def _isolations(texts: Sequence[str] | None) -> dict[str, Sequence[str]]:
     return found
 
 
-def _headroom_words(headroom: bool, ceiling: float, budget: str) -> list[str]:
+def _headroom_words(headroom: bool, ceiling: str, budget: str) -> list[str]:
     if not headroom:
         return ["--no-headroom"]
-    words = [] if ceiling == 8.0 else ["--ceiling", f"{ceiling:g}"]
+    words = [] if ceiling == "8" else ["--ceiling", ceiling]
     return words if budget == "5m" else [*words, "--budget", budget]
 
 
@@ -238,13 +241,16 @@ def _told(loads: object) -> list[str]:
 def _markdown(found: Interference) -> str:
     from meshsim.interference import report
 
+    harm, rooms = report.harm_rows(found, report.MOST), report.room_rows(found)
+    tables = [*report.matrices(found), (report.HARM_TITLE, harm), (report.ROOM_TITLE, rooms)]
     lines = [f"**{report.headline(found)}**", ""]
-    for title, (head, *rows) in report.matrices(found):
-        lines += [f"{title}:", "", as_markdown(head, rows), ""]
-    for head, *rows in (report.harm_rows(found, report.MOST), report.room_rows(found)):
+    for title, (head, *rows) in tables:
         if rows:
-            lines += [as_markdown(head, rows), ""]
-    return "\n".join([*lines, *(f"- {sentence}" for sentence in report.sentences(found))])
+            lines += [f"### {title.removesuffix(':')}", "", as_markdown(head, rows), ""]
+        if title == report.HARM_TITLE:
+            lines += [part for line in report.more(found) for part in (line, "")]
+    lines += [f"- {sentence}" for sentence in report.sentences(found)]
+    return "\n".join([*lines, "", f"repeat: `{found.command}`"])
 
 
 def _conclude(found: Interference, strict: bool) -> None:

@@ -17,6 +17,7 @@ from meshsim.costs.rules import Rule
 from meshsim.costs.split import over_replications
 from meshsim.costs.tax import Tax
 from meshsim.results import html
+from meshsim.results.comparison import found_under
 from meshsim.results.intervals import Estimate, finite
 from meshsim.results.manifest import Timing, versions
 from meshsim.results.result import Result
@@ -288,7 +289,7 @@ class Costs:
     timing: Timing
 
     def __getitem__(self, architecture: str) -> Cost:
-        return self.costs[architecture]
+        return found_under(architecture, self.costs)
 
     @property
     def currency(self) -> str:

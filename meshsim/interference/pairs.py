@@ -93,22 +93,36 @@ class Cell:
         return tuple(one for one in self.objectives if one.lost)
 
     @property
+    def figures(self) -> dict[str, Estimate]:
+        """Everything that may be worse or better: ratios, which are 1 where nothing is, and shares, which are 0."""
+        shares = {"shed_share": self.shed_share}
+        shares |= {} if self.hit_ratio_loss is None else {"hit_ratio_loss": self.hit_ratio_loss}
+        return {f"{name}_ratio": self.ratios[name] for name in RATIOS} | shares
+
+    @property
     def word(self) -> Word:
         """``harmed``, ``worse``, ``not told``, ``better`` or ``untouched``: only what the intervals are sure of."""
-        if self.untouched:
-            return "untouched"
-        if self.lost or (not self.objectives and self._beyond_threshold()):
-            return "harmed"
-        ratios = [self.ratios[name] for name in RATIOS]
-        losses = [self.shed_share, *([] if self.hit_ratio_loss is None else [self.hit_ratio_loss])]
-        if any(_above(one, 1.0) for one in ratios) or any(_above(one, 0.0) for one in losses):
-            return "worse"
-        if any(_below(one, 1.0) for one in ratios) or any(_below(one, 0.0) for one in losses):
-            return "better"
-        return "not told"
+        return self._judged()[0]
 
-    def _beyond_threshold(self) -> bool:
-        return _above(self.p99_ratio, HARMED_RATIO) or _above(self.shed_share, HARMED_SHARE)
+    @property
+    def decided_by(self) -> tuple[str, ...]:
+        """What made the word: quantities of objectives that are lost, or the figures that surely are so."""
+        return self._judged()[1]
+
+    def _judged(self) -> tuple[Word, tuple[str, ...]]:
+        if self.untouched:
+            return "untouched", ()
+        if self.lost:
+            return "harmed", tuple(one.quantity for one in self.lost)
+        thresholds = {} if self.objectives else {"p99_ratio": HARMED_RATIO, "shed_share": HARMED_SHARE}
+        if beyond := tuple(name for name, limit in thresholds.items() if _above(self.figures[name], limit)):
+            return "harmed", beyond
+        same = {name: 1.0 if name.endswith("_ratio") else 0.0 for name in self.figures}
+        if worse := tuple(name for name, one in self.figures.items() if _above(one, same[name])):
+            return "worse", worse
+        if better := tuple(name for name, one in self.figures.items() if _below(one, same[name])):
+            return "better", better
+        return "not told", ()
 
     def to_dict(self) -> dict[str, Any]:
         """Give it as JSON's types."""
@@ -118,6 +132,7 @@ class Cell:
             "aggressor": self.aggressor,
             "victim": self.victim,
             "word": self.word,
+            "decided_by": list(self.decided_by),
             **{f"{name}_ratio": self.ratios[name].to_dict() for name in RATIOS},
             "shed_share": self.shed_share.to_dict(),
             "rejected_share": self.rejected_share.to_dict(),
@@ -148,6 +163,7 @@ class Cell:
             "aggressor": self.aggressor,
             "victim": self.victim,
             "word": self.word,
+            "decided_by": " ".join(self.decided_by),
             **ends,
             "p99_s_with": self.present_s["p99"].to_dict()["value"],
             "p99_s_without": self.absent_s["p99"].to_dict()["value"],

@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from meshsim.interference.headroom import CEILING, Check, Headroom
 from meshsim.interference.words import HARMED_RATIO, HARMED_SHARE, WORDS
 from meshsim.results.intervals import Estimate
-from meshsim.results.text import amount, duration, number, percent, points_interval, table
+from meshsim.results.text import (
+    amount,
+    duration,
+    duration_interval,
+    natural,
+    number,
+    percent,
+    points_interval,
+    table,
+)
 
 if TYPE_CHECKING:
-    from meshsim.interference.pairs import Cell
+    from meshsim.interference.pairs import Cell, Kept
     from meshsim.interference.result import Interference
 
 #: Cells that the table of a screen tells more of; all of them are in JSON and CSV.
 MOST: Final = 12
+HARM_TITLE: Final = "Who does what to whom:"
+ROOM_TITLE: Final = "Headroom, as a factor on the tenant's own load:"
+_WIDTH: Final = 100  # columns of a matrix; one that is wider is broken
 _HARM = [
     "aggressor → victim",
     "architecture",
     "isolation",
     "word",
+    "decided by",
     "p99 without",
     "with",
     "p50 ratio",
@@ -28,6 +41,8 @@ _HARM = [
     "hit ratio lost",
 ]
 _ROOM = ["tenant", "architecture", "isolation", "held", "not any more", "first harmed", "surely held", "surely not"]
+_NO_INTERVAL: Final = "(no interval)"
+_MOST_DIGITS: Final = 9
 
 
 def summary(found: Interference) -> Iterator[str]:
@@ -36,16 +51,19 @@ def summary(found: Interference) -> Iterator[str]:
     for title, rows in matrices(found):
         yield ""
         yield title
-        yield from table(rows)
+        for at, block in enumerate(blocks(rows)):
+            yield from [""] * (at > 0)
+            yield from table(block)
     told = harm_rows(found, MOST)
     if len(told) > 1:
         yield ""
-        yield "Who does what to whom:"
+        yield HARM_TITLE
         yield from table(told)
+        yield from (f"  {line}" for line in more(found))
     rooms = room_rows(found)
     if len(rooms) > 1:
         yield ""
-        yield "Headroom, as a factor on the tenant's own load:"
+        yield ROOM_TITLE
         yield from table(rooms)
     yield ""
     yield from sentences(found)
@@ -83,6 +101,19 @@ def matrices(found: Interference) -> Iterator[tuple[str, list[list[str]]]]:
             )
 
 
+def blocks(rows: list[list[str]], width: int = _WIDTH) -> Iterator[list[list[str]]]:
+    """Break a table between its columns where it is wider than a screen; each part has the first column, too."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    start = 1
+    while start < len(widths):
+        end, used = start + 1, widths[0] + widths[start] + 4
+        while end < len(widths) and used + widths[end] + 2 <= width:
+            used += widths[end] + 2
+            end += 1
+        yield [[row[0], *row[start:end]] for row in rows]
+        start = end
+
+
 def group(found: Interference, architecture: str, isolation: str) -> str:
     """Name of an architecture, and of an isolation where there are several."""
     return architecture if len(found.isolations) == 1 else f"{architecture}, {isolation}"
@@ -94,22 +125,44 @@ def matrix_cell(one: Cell) -> str:
         return "1 exactly"
     told = ratio(one.p99_ratio) if one.p99_ratio.value is not None else "no p99"
     low, high = one.p99_ratio.low, one.p99_ratio.high
-    unsure = low is None or high is None or low <= 1.0 <= high
+    unsure = low is not None and high is not None and low <= 1.0 <= high
     marks = ["?"] * unsure + [one.word] * (one.word != "not told") + ["unstable"] * ("with" in one.unstable)
     return " ".join([told, *marks])
 
 
 def harm_rows(found: Interference, most: int | None = None) -> list[list[str]]:
-    """Cells with a word worth telling, the worst first, with the names of the columns."""
-    told = [one for one in found.cells if one.word in ("harmed", "worse", "better")]
-    told.sort(key=_place)
-    return [_HARM, *(_harm_row(one) for one in told[:most])]
+    """Cells with a word worth telling, the worst first, with the names of the columns that say something."""
+    rows = [_HARM, *(_harm_row(one) for one in sorted(_told(found), key=_place)[:most])]
+    return _telling(found, rows)
 
 
-def _place(one: Cell) -> tuple[int, float, str, str, str, str]:
+def _telling(found: Interference, rows: list[list[str]]) -> list[list[str]]:
+    """A table without columns that say the same in every row."""
+    several = {
+        "architecture": len(found.architectures) > 1,
+        "isolation": len(found.isolations) > 1,
+        "hit ratio lost": any(one.hit_ratio_loss is not None for one in found.cells),
+    }
+    kept = [column for column, name in enumerate(rows[0]) if several.get(name, True)]
+    return [[row[column] for column in kept] for row in rows]
+
+
+def _told(found: Interference) -> list[Cell]:
+    return [one for one in found.cells if one.word in ("harmed", "worse", "better")]
+
+
+def more(found: Interference, most: int = MOST) -> Iterator[str]:
+    """How many cells a table that is cut does not show."""
+    left = len(_told(found)) - most
+    if left > 0:
+        yield f"... and {left} more (-o csv has all)"
+
+
+def _place(one: Cell) -> tuple[object, ...]:
     shed = one.shed_share.value or 0.0
     ratio = one.p99_ratio.value or 0.0
-    return WORDS.index(one.word), -(ratio + 10 * shed), one.architecture, one.isolation, one.aggressor, one.victim
+    names = one.architecture, one.isolation, natural(one.aggressor), natural(one.victim)
+    return WORDS.index(one.word), -(ratio + 10 * shed), *names
 
 
 def _harm_row(one: Cell) -> list[str]:
@@ -119,6 +172,7 @@ def _harm_row(one: Cell) -> list[str]:
         one.architecture,
         one.isolation,
         one.word,
+        decided(one),
         duration(one.absent_s["p99"].value),
         duration(one.present_s["p99"].value),
         ratio(one.ratios["p50"]),
@@ -127,27 +181,72 @@ def _harm_row(one: Cell) -> list[str]:
     ]
 
 
+def decided(one: Cell) -> str:
+    """The figure that made the word, with its interval."""
+    if one.lost:
+        return _missed(one.lost[0])
+    if not one.decided_by:
+        return "-"
+    name = one.decided_by[0]
+    if name.endswith("_ratio"):
+        return f"{name.removesuffix('_ratio')} {ratio(one.figures[name])}"
+    what = {"shed_share": "shed", "hit_ratio_loss": "hit ratio lost"}[name]
+    return f"{what} {points(one.figures[name])}"
+
+
+def _missed(kept: Kept) -> str:
+    """An objective that is lost, with what was measured."""
+    told, limit = kept.present.estimate, kept.limit
+    if kept.quantity == "availability":
+        value, low, high = (None if end is None else 100 * end for end in (told.value, told.low, told.high))
+        share = amount(Estimate(value, low, high, told.n, told.method), "%")
+        return f"availability {share.replace('(± unknown)', _NO_INTERVAL)}, not {percent(limit)}"
+    return f"{kept.quantity} {duration_interval(told).replace('(± unknown)', _NO_INTERVAL)}, not {duration(limit)}"
+
+
 def ratio(estimate: Estimate) -> str:
-    """A factor with its interval, or a question mark where that is unknown."""
-    return amount(estimate, "").strip().replace("  ", " ").replace("(± unknown)", "± ?")
+    """A factor with its interval, or a word where that is unknown; as many digits as tell a sure one from 1."""
+    told = amount(estimate, "").strip().replace("  ", " ").replace("(± unknown)", _NO_INTERVAL)
+    value, half, low, high = estimate.value, estimate.half, estimate.low, estimate.high
+    if " ± " not in told or value is None or half is None or low is None or high is None or low <= 1.0 <= high:
+        return told
+    decimals = len(told.partition(" ")[0].partition(".")[2])
+    for places in (decimals, decimals + 1):
+        if round(abs(value - 1.0), places) > round(half, places):
+            return f"{value:.{places}f} ± {half:.{places}f}"
+    return f"{number(value)} ({_apart(low, 1.0, number)} to {_apart(high, 1.0, number)})"
 
 
 def points(estimate: Estimate) -> str:
     """A difference of shares in percentage points, short."""
     if estimate.value == estimate.low == estimate.high == 0.0:
         return "0"
-    return points_interval(estimate).replace(" percentage points", " pp")
+    return points_interval(estimate).replace(" percentage points", " pp").replace("(± unknown)", _NO_INTERVAL)
 
 
 def room_rows(found: Interference) -> list[list[str]]:
     """Headroom, with the names of the columns first."""
-    return [_ROOM, *(_room_row(one) for one in found.headroom)]
+    return _telling(found, [_ROOM, *(_room_row(one, _harms(found, one)) for one in found.headroom)])
 
 
-def _room_row(one: Headroom) -> list[str]:
+def _harms(found: Interference, room: Headroom) -> list[str]:
+    """Whom a tenant harms as it is written, although headroom, which compares with that, cannot say so."""
+    return [
+        one.victim
+        for one in found.cells
+        if (one.architecture, one.isolation, one.aggressor) == (room.architecture, room.isolation, room.tenant)
+        and one.word == "harmed"
+        and not one.objectives
+        and found.push == 1.0
+    ]
+
+
+def _room_row(one: Headroom, harms: list[str]) -> list[str]:
     held = "-" if one.held is None else f"{one.held:g} ({100 * (one.held - 1.0):+.3g} %)"
     if one.ended == "ceiling":
         held = f"more than {one.held:g} times"
+    if harms:
+        held += f", already harms {', '.join(harms)} as written"
     first = "-" if one.first is None else breach(one.first)
     return [
         one.tenant,
@@ -162,14 +261,27 @@ def _room_row(one: Headroom) -> list[str]:
 
 def breach(check: Check) -> str:
     """Who was harmed, and what was not kept."""
-    value = check.estimate.value
+    value, limit = check.estimate.value, check.limit
     if check.quantity == "availability":
-        return f"{check.victim} availability {number(100 * (value or 0.0), 4)} % < {percent(check.limit)}"
+        return f"{check.victim} availability {_apart(value, limit, _percents, 4)} % < {percent(limit)}"
     if check.quantity == "p99_ratio":
-        return f"{check.victim} p99 {number(value or 0.0)} times > {check.limit:g} (assumed)"
+        return f"{check.victim} p99 {_apart(value, limit, number)} times > {limit:g} (assumed)"
     if check.quantity == "shed_share":
-        return f"{check.victim} sheds {percent(value)} more > {100 * check.limit:g} % (assumed)"
-    return f"{check.victim} {check.quantity} {duration(value)} > {duration(check.limit)}"
+        return f"{check.victim} sheds {_apart(value, limit, _percents)} % more > {100 * limit:g} % (assumed)"
+    return f"{check.victim} {check.quantity} {_apart(value, limit, duration)} > {duration(limit)}"
+
+
+def _percents(value: float, digits: int) -> str:
+    return number(100 * value, digits)
+
+
+def _apart(value: float | None, limit: float, written: Callable[[float, int], str], digits: int = 3) -> str:
+    """A value in as many digits as tell it from its limit: 1.10 is not above 1.1."""
+    if value is None:
+        return "unknown"
+    while digits < _MOST_DIGITS and written(value, digits) == written(limit, digits):
+        digits += 1
+    return written(value, digits)
 
 
 def sentences(found: Interference) -> Iterator[str]:
@@ -177,12 +289,33 @@ def sentences(found: Interference) -> Iterator[str]:
     yield (
         "harmed: misses an objective with the aggressor and not without it (who has none: p99 surely above "
         f"{HARMED_RATIO:g} times, or {100 * HARMED_SHARE:g} % more without a good answer; assumed); worse, better: "
-        "p99, p50, mean or what is shed surely are; ?: that of p99 is not sure; 1 exactly: the victim met the very same"
+        "p99, p50, mean, what is shed or hits surely are; ?: that of p99 is not sure; 1 exactly: the victim met the "
+        "very same"
     )
+    if any(one.p99_ratio.value is not None and one.p99_ratio.low is None for one in found.cells):
+        yield f"{_NO_INTERVAL}: too short for an interval of p99: raise --duration"
+    yield from _notes(found)
     yield from _lost(found)
     yield from _chance(found)
     yield from _unstable(found)
     yield from _rooms(found)
+
+
+def _notes(found: Interference) -> Iterator[str]:
+    """What nobody enforces, under each architecture, and of whom nothing was measured."""
+    for architecture in found.architectures:
+        mine = [one for one in found.notes if one.architecture == architecture]
+        alike = len({one.inert for one in mine}) == 1
+        for one in mine[:1] if alike else mine:
+            if one.inert:
+                where = architecture if alike else group(found, architecture, one.isolation)
+                yield f"{where}: inert here (nobody enforces them): {', '.join(one.inert)}"
+    silent: dict[str, list[str]] = {}
+    for one in found.notes:
+        for tenant in one.unmeasured:
+            silent.setdefault(tenant, []).append(group(found, one.architecture, one.isolation))
+    for tenant, groups in silent.items():
+        yield f"no requests of {tenant} were measured ({'; '.join(groups)}): make the run longer"
 
 
 def _lost(found: Interference) -> Iterator[str]:

@@ -18,7 +18,25 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 SCHEMA_VERSION: Final = 1
-_TEXTS: Final = ("architecture", "isolation", "aggressor", "victim", "word", "unstable")
+_TEXTS: Final = ("architecture", "isolation", "aggressor", "victim", "word", "decided_by", "unstable")
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """What is to be known of all cells of one architecture and isolation.
+
+    Attributes
+    ----------
+    inert
+        Policies that nobody enforces there, as ``policy.field``.
+    unmeasured
+        Tenants of which no request was measured.
+    """
+
+    architecture: str
+    isolation: str
+    inert: tuple[str, ...]
+    unmeasured: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -28,7 +46,7 @@ class Interference:
     Attributes
     ----------
     name, digest
-        Of the topology as it is written.
+        Of the topology as it is written, without its events.
     architectures, isolations
         What was simulated, in the order that was asked for; isolations with what they change.
     tenants
@@ -37,6 +55,8 @@ class Interference:
         A pair of tenants under an architecture and an isolation each.
     headroom
         Of each aggressor under each; empty if it was not looked for.
+    notes
+        Of each architecture and isolation: what nobody enforces there, and of whom nothing was measured.
     push
         Factor on the aggressor's load on the side on which it is there.
     command
@@ -57,6 +77,7 @@ class Interference:
     duration_s: float
     timing: Timing
     command: str = ""
+    notes: tuple[Noted, ...] = ()
 
     def cell(self, aggressor: str, victim: str, architecture: str = "", isolation: str = AS_WRITTEN) -> Cell:
         """Give one cell; the first architecture if none is named.
@@ -70,7 +91,7 @@ class Interference:
         for one in self.cells:
             if (one.aggressor, one.victim, one.architecture, one.isolation) == (aggressor, victim, wanted, isolation):
                 return one
-        raise KeyError(f"no cell of {aggressor} and {victim} under {wanted}, {isolation}")
+        raise KeyError(f"no cell of {aggressor} and {victim} under {wanted}, {isolation}; {self._there()}")
 
     def room(self, tenant: str, architecture: str = "", isolation: str = AS_WRITTEN) -> Headroom:
         """Give the headroom of one tenant; the first architecture if none is named.
@@ -84,7 +105,13 @@ class Interference:
         for one in self.headroom:
             if (one.tenant, one.architecture, one.isolation) == (tenant, wanted, isolation):
                 return one
-        raise KeyError(f"no headroom of {tenant} under {wanted}, {isolation}")
+        raise KeyError(f"no headroom of {tenant} under {wanted}, {isolation}; {self._there()}")
+
+    def _there(self) -> str:
+        """What can be looked up."""
+        there = {"architectures": self.architectures, "isolations": self.isolations, "tenants": self.tenants}
+        missing = "" if self.headroom else "; headroom was not looked for"
+        return "there are the " + "; ".join(f"{what} {', '.join(names)}" for what, names in there.items()) + missing
 
     @property
     def harmed(self) -> tuple[Cell, ...]:
@@ -104,6 +131,7 @@ class Interference:
             "tenants": list(self.tenants),
             "cells": [one.to_dict() for one in self.cells],
             "headroom": [one.to_dict() for one in self.headroom],
+            "notes": [asdict(one) for one in self.notes],
             "manifest": {
                 "seed": self.seed,
                 "engine": self.engine,
@@ -122,9 +150,9 @@ class Interference:
         Returns
         -------
         pandas.DataFrame
-            Columns architecture, isolation, aggressor, victim, word; p99_ratio, p50_ratio, mean_ratio, shed_share,
-            rejected_share and hit_ratio_loss, each with its ``_low`` and ``_high``; p99_s_with, p99_s_without,
-            unstable; and of the aggressor held and broke, the bracket of its headroom.
+            Columns architecture, isolation, aggressor, victim, word, decided_by; p99_ratio, p50_ratio, mean_ratio,
+            shed_share, rejected_share and hit_ratio_loss, each with its ``_low`` and ``_high``; p99_s_with,
+            p99_s_without, unstable; and of the aggressor held and broke, the bracket of its headroom.
         """
         import pandas as pd
 

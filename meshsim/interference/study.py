@@ -13,19 +13,22 @@ from meshsim.architectures import Architecture, labels_of, lower
 from meshsim.architectures.plane import Plane
 from meshsim.control import drive
 from meshsim.engines import EngineName
+from meshsim.engines.order import MAX_REQUEST
 from meshsim.engines.record import Record
 from meshsim.errors import EngineLimit, UsageError
 from meshsim.interference.headroom import CEILING, Headroom, OutOfEngine, Probe, probe_of, search
 from meshsim.interference.loads import tenants_of, with_loads
 from meshsim.interference.pairs import Cell, cell
-from meshsim.interference.result import Interference
+from meshsim.interference.result import Interference, Noted
 from meshsim.interference.sides import Side, side_of
 from meshsim.interference.words import AS_WRITTEN
+from meshsim.model.graph import stream_rate_per_s
 from meshsim.model.load import load
 from meshsim.model.topology import Topology
 from meshsim.notebook import progress_shown
 from meshsim.numbers import real_number
 from meshsim.results.manifest import Timing
+from meshsim.results.text import natural
 from meshsim.results.warmup import cut_batches
 from meshsim.settings import Settings, settings_of
 from meshsim.simulate import DEFAULT_ARCHITECTURES, Progress, Source, begin_replication, compile_engine, pauses
@@ -33,18 +36,20 @@ from meshsim.workers import Stop, Submit, workers
 
 _BUDGET_S: Final = 300.0  # of wall clock, for headroom (assumed)
 _EXPECTED_PROBES: Final = 9  # of each tenant, for whoever shows how long it takes (assumed)
+_MOST_REQUESTS: Final = 10**9  # of one replication, a thousand seconds of computing and more (assumed)
 _MOST_TENANTS: Final = 50  # whose matrix of 2,450 cells nobody reads any more (assumed)
 
 Loads = Mapping[str, float]
+_Key = tuple[tuple[str, float], ...]
 
 
 def tenants(
     topology: Source,
     architectures: Sequence[str | Architecture] = DEFAULT_ARCHITECTURES,
     *,
-    isolations: Mapping[str, Sequence[str]] | None = None,
+    isolations: Mapping[str, str | Sequence[str]] | None = None,
     push: float = 1.0,
-    aggressors: Sequence[str] = (),
+    aggressors: str | Sequence[str] = (),
     headroom: bool = True,
     ceiling: float = CEILING,
     budget_s: float = _BUDGET_S,
@@ -69,12 +74,12 @@ def tenants(
     topology
         A name, a path or a dict, as of `meshsim.run`; its own events are left out.
     isolations
-        By name, ``path=value`` as of ``--set``: ways to keep tenants apart. The topology as it is written is always the
-        first.
+        By name, ``path=value`` as of ``--set``, one or several: ways to keep tenants apart. The topology as it is
+        written is always the first.
     push
         Factor on the aggressor's load on the side on which it is there; 1: as written.
     aggressors
-        Names; all tenants if absent.
+        One name or several; all tenants if absent.
     headroom
         Look how far each aggressor's load can rise.
     ceiling
@@ -96,8 +101,12 @@ def tenants(
     started = time.perf_counter()
     push, ceiling, budget_s = _checked(push, ceiling, budget_s)
     labels = labels_of(architectures)
-    variants = {AS_WRITTEN: (), **{name: tuple(changes) for name, changes in (isolations or {}).items()}}
-    specs = {name: calm(load(topology, overrides=[*overrides, *changes])) for name, changes in variants.items()}
+    aggressors, overrides = _several(aggressors), _several(overrides)
+    variants = {AS_WRITTEN: (), **{name: _several(changes) for name, changes in (isolations or {}).items()}}
+    specs = {
+        name: load(topology, overrides=overrides, variants={f"isolation {name}:": changes}, events=False)
+        for name, changes in variants.items()
+    }
     first = specs[AS_WRITTEN]
     settings = replace(
         settings_of(
@@ -116,23 +125,28 @@ def tenants(
         for label in labels
         for name, spec in specs.items()
     ]
+    for group in groups:
+        _refuse_crowds(group, push, settings.duration_s)
     compile_engine(engine, groups[0].plane, quiet)
     cells: list[Cell] = []
     rooms: list[Headroom] = []
+    notes: list[Noted] = []
     with workers(jobs, engine) as submit, progress_shown(progress, quiet) as shown:
         tell = _Told(shown, groups, settings.replications, push, headroom)
         deadline = _Deadline(budget_s)
         for group in groups:
             runs = _Runs(group, settings, submit, tell)
-            cells += _matrix(runs, push)
+            found, unmeasured = _matrix(runs, push)
+            cells += found
+            notes.append(Noted(group.plane.architecture, group.isolation, _inert(group.plane), unmeasured))
             if headroom:
                 rooms += _headroom(runs, ceiling, deadline)
     return Interference(
         name=first.name,
-        digest=load(topology, overrides=overrides).digest,
+        digest=first.digest,
         architectures=tuple(labels),
-        isolations={name: tuple(changes) for name, changes in variants.items()},
-        tenants=tuple(dict.fromkeys(name for group in groups for name in tenants_of(group.plane))),
+        isolations=variants,
+        tenants=tuple(sorted({name for group in groups for name in tenants_of(group.plane)}, key=natural)),
         cells=tuple(cells),
         headroom=tuple(rooms),
         push=push,
@@ -141,6 +155,7 @@ def tenants(
         replications=settings.replications,
         duration_s=settings.duration_s,
         timing=Timing(round(time.perf_counter() - started, 3), jobs),
+        notes=tuple(notes),
     )
 
 
@@ -159,9 +174,9 @@ def _checked(push: float, ceiling: float, budget_s: float) -> tuple[float, float
     return push, ceiling, budget_s
 
 
-def calm(spec: Topology) -> Topology:
-    """Leave the events out."""
-    return spec.model_copy(update={"events": ()})
+def _several(texts: str | Sequence[str]) -> tuple[str, ...]:
+    """A text alone is one, not its letters."""
+    return (texts,) if isinstance(texts, str) else tuple(texts)
 
 
 def chosen(spec: Topology, aggressors: Sequence[str]) -> tuple[str, ...]:
@@ -183,7 +198,28 @@ def chosen(spec: Topology, aggressors: Sequence[str]) -> tuple[str, ...]:
     unknown = [name for name in aggressors if name not in names]
     if unknown:
         raise UsageError(f"there is no traffic of tenant '{unknown[0]}'; there is of {', '.join(names)}")
-    return tuple(name for name in names if name in aggressors) if aggressors else names
+    return tuple(sorted((name for name in names if not aggressors or name in aggressors), key=natural))
+
+
+def expected(plane: Plane, loads: Loads, duration_s: float) -> float:
+    """About how many requests or sessions one replication begins; closed loops, which nobody can tell, count as 0."""
+    rates = (stream_rate_per_s(stream, duration_s) for stream, _ in with_loads(plane, loads).entries)
+    return math.fsum(rates) * plane.load * duration_s
+
+
+def _refuse_crowds(group: Group, push: float, duration_s: float) -> None:
+    for name in group.aggressors if push > 1.0 else ():
+        requests = expected(group.plane, {name: push}, duration_s)
+        if requests > _MOST_REQUESTS:
+            raise UsageError(
+                f"push {push:g}: with {name} at so many times its load, a replication of {duration_s:g} s would have "
+                f"about {requests:.2g} requests, and {_MOST_REQUESTS:,} are looked at here ({MAX_REQUEST + 1:,} is the "
+                "limit of a run): push less, or shorten the run"
+            )
+
+
+def _inert(plane: Plane) -> tuple[str, ...]:
+    return tuple(sorted({f"{one.policy}.{one.field}" for one in plane.inert}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,23 +293,33 @@ class _Runs:
         self.submit = submit
         self.tell = tell
         self.cut = 0
-        self.found: dict[tuple[tuple[str, float], ...], Side] = {}
+        self.found: dict[_Key, tuple[Side, int]] = {}
+        self.written: list[Record] = []  # as the topology says; kept, so that other warm-ups can be cut from them
 
     def all(self, wanted: Sequence[Loads]) -> list[Side]:
         """Simulate several loads at once; the largest of their warm-ups is cut from each."""
         futures = [self._begin(loads) for loads in wanted]
         records = [[future.result() for future in several] for several in futures]
         self.cut = max(self.cut, *(self._cut(several) for several in records))
-        made = [self._side(several) for several in records]
-        self.found.update(zip(map(_key, wanted), made, strict=True))
+        made = [self._side(several, self.cut) for several in records]
+        for loads, several, side in zip(wanted, records, made, strict=True):
+            self._keep(loads, several, side, self.cut)
         return made
 
-    def one(self, loads: Loads) -> Side:
-        """Simulate one more; without the larger of its own warm-up and that of the others."""
-        if _key(loads) not in self.found:
-            records = [future.result() for future in self._begin(loads)]
-            self.found[_key(loads)] = self._side(records, max(self.cut, self._cut(records)))
-        return self.found[_key(loads)]
+    def beside_written(self, loads: Loads) -> tuple[Side, Side]:
+        """Simulate one load more, and give it beside that as written; the larger warm-up is cut from both."""
+        for each in ({}, loads):
+            if self.found.get(_key(each), (None, -1))[1] < self.cut:
+                records = [future.result() for future in self._begin(each)]
+                cut = max(self.cut, self._cut(records))
+                self._keep(each, records, self._side(records, cut), cut)
+        (side, cut), (written, before) = self.found[_key(loads)], self.found[_key({})]
+        return side, written if cut == before else self._side(self.written, cut)
+
+    def _keep(self, loads: Loads, records: list[Record], side: Side, cut: int) -> None:
+        self.found[_key(loads)] = side, cut
+        if not _key(loads):
+            self.written, self.cut = records, cut  # nothing is compared with more than this
 
     def _begin(self, loads: Loads) -> list[Future[Record]]:
         plane = with_loads(self.group.plane, loads)
@@ -288,11 +334,11 @@ class _Runs:
         # arrivals are as stationary as they are written: who sends nothing would count as a trace
         return cut_batches(self.group.plane, records, self.settings.warmup_s)
 
-    def _side(self, records: Sequence[Record], cut: int | None = None) -> Side:
-        return side_of(self.group.spec, self.group.plane, records, self.cut if cut is None else cut)
+    def _side(self, records: Sequence[Record], cut: int) -> Side:
+        return side_of(self.group.spec, self.group.plane, records, cut)
 
 
-def _key(loads: Loads) -> tuple[tuple[str, float], ...]:
+def _key(loads: Loads) -> _Key:
     """Loads as written are no change."""
     return tuple(sorted((name, value) for name, value in loads.items() if value != 1.0))
 
@@ -303,18 +349,22 @@ def _replication(plane: Plane, settings: Settings, replication: int, *, stop: St
     return drive(run, plane, (), pauses=pauses(settings), stop=stop)
 
 
-def _matrix(runs: _Runs, push: float) -> list[Cell]:
+def _matrix(runs: _Runs, push: float) -> tuple[list[Cell], tuple[str, ...]]:
+    """All cells, and the tenants of whom nothing was measured."""
     group = runs.group
     wanted = sides(group.aggressors, push)
     found = dict(zip(map(_key, wanted), runs.all(wanted), strict=True))
+    label, everybody = group.plane.architecture, sorted(tenants_of(group.plane), key=natural)
     cells = []
     for aggressor in group.aggressors:
         present, absent = found[_key({aggressor: push})], found[_key({aggressor: 0.0})]
-        for victim in present.by_tenant:
-            if victim != aggressor and victim in absent.by_tenant:
-                label = group.plane.architecture
-                cells.append(cell(label, group.isolation, aggressor, victim, present, absent))
-    return cells
+        measured = present.by_tenant.keys() & absent.by_tenant.keys() - {aggressor}
+        victims = [name for name in everybody if name in measured]
+        cells += [cell(label, group.isolation, aggressor, victim, present, absent) for victim in victims]
+    if not cells:
+        raise UsageError(f"no requests were measured ({label}, {group.isolation}): make the run longer")
+    sent = {name for side in found.values() for name in side.by_tenant}
+    return cells, tuple(name for name in everybody if name not in sent)
 
 
 def _headroom(runs: _Runs, ceiling: float, deadline: _Deadline) -> list[Headroom]:
@@ -333,9 +383,10 @@ def _prober(runs: _Runs, aggressor: str, deadline: _Deadline) -> Callable[[float
         if deadline.over():
             return None
         started = time.monotonic()
+        if expected(runs.group.plane, {aggressor: factor}, runs.settings.duration_s) > _MOST_REQUESTS:
+            raise OutOfEngine
         try:
-            written = runs.one({})
-            side = runs.one({aggressor: factor})
+            side, written = runs.beside_written({aggressor: factor})
         except EngineLimit as limit:
             raise OutOfEngine from limit
         deadline.took(time.monotonic() - started)

@@ -35,18 +35,31 @@ Source = str | Path | Mapping[str, Any] | Topology
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What came of a spec: the topology (None when there are errors), all diagnostics, the texts they point into."""
+    """What came of a spec: the topology (None when there are errors), all diagnostics, the texts they point into.
+
+    Attributes
+    ----------
+    calmed
+        There are events, and they were left out.
+    """
 
     topology: Topology | None
     diagnostics: tuple[Diagnostic, ...]
     sources: dict[str, str]
+    calmed: bool = False
 
     def render(self, *, colour: bool = False) -> str:
         """Show all diagnostics as compilers do, and their number."""
         return render_all(self.diagnostics, self.sources, colour)
 
 
-def load(source: Source, *, overrides: Sequence[str] = ()) -> Topology:
+def load(
+    source: Source,
+    *,
+    overrides: Sequence[str] = (),
+    variants: Mapping[str, Sequence[str]] | None = None,
+    events: bool = True,
+) -> Topology:
     """Read a topology.
 
     Parameters
@@ -56,6 +69,10 @@ def load(source: Source, *, overrides: Sequence[str] = ()) -> Topology:
         dict, or a `Topology`, which is given back as it is.
     overrides
         ``path=value`` as of ``--set``, applied in their order.
+    variants
+        More of them, by the name that messages call them.
+    events
+        False: leave them out unread, so that nothing is refused for what will not happen.
 
     Raises
     ------
@@ -69,7 +86,7 @@ def load(source: Source, *, overrides: Sequence[str] = ()) -> Topology:
     >>> load({"meshsim": 1, "services": {"shop": shop}, "traffic": [web]}).traffic[0].service
     'shop'
     """
-    checked = check(source, overrides)
+    checked = check(source, overrides, variants=variants, events=events)
     if checked.topology is None:
         raise SpecError(checked.render(), diagnostics=checked.diagnostics, sources=checked.sources)
     return checked.topology
@@ -81,23 +98,39 @@ def validate(source: Source, overrides: Sequence[str] = ()) -> tuple[Topology | 
     return checked.topology, list(checked.diagnostics)
 
 
-def check(source: Source, overrides: Sequence[str] = ()) -> Checked:
-    """Read a topology, as `validate` does, and keep the texts of the files for showing the diagnostics."""
+def check(
+    source: Source,
+    overrides: Sequence[str] = (),
+    *,
+    variants: Mapping[str, Sequence[str]] | None = None,
+    events: bool = True,
+) -> Checked:
+    """Read a topology, as `load` does, and keep the texts of the files for showing the diagnostics."""
+    groups = {"--set": overrides, **(variants or {})}
     if isinstance(source, Topology):
-        if overrides:
+        if any(groups.values()):
             raise UsageError("overrides go with a file, a name or a dict; use topology.model_copy(update=…) instead")
-        return Checked(source, (), {})
+        return Checked(source if events else calm(source), (), {}, bool(source.events) and not events)
     reading = Reading(Report())
-    topology = None
+    topology, calmed = None, False
     try:
         root = _tree(source, reading)
-        if root is not None:
-            topology = _topology(root, source, overrides, reading)
+        if isinstance(root, MapNode):
+            root = _changed(root, source, groups, reading)
+            calmed = not events and "events" in root.entries
+            topology = _topology(_calmed(root) if calmed else root, source, reading)
+        elif root is not None:
+            reading.report.error("M103", "a topology is a map", EXAMPLE, root.mark)
     except TooManyErrors:
         topology = None
     report = reading.report
     diagnostics = sorted(report.diagnostics, key=lambda d: (d.severity, d.file, d.line or 0, d.col or 0))
-    return Checked(None if report.errors else topology, tuple(diagnostics), report.sources)
+    return Checked(None if report.errors else topology, tuple(diagnostics), report.sources, calmed)
+
+
+def calm(topology: Topology) -> Topology:
+    """Leave the events out."""
+    return topology.model_copy(update={"events": ()})
 
 
 def shipped() -> list[tuple[str, str]]:
@@ -210,13 +243,20 @@ def _extended(path: Path, reading: Reading, above: tuple[Path, ...]) -> Node | N
     return None if base is None else merge(base, root)
 
 
-def _topology(root: Node, source: Source, overrides: Sequence[str], reading: Reading) -> Topology | None:
-    if not isinstance(root, MapNode):
-        reading.report.error("M103", "a topology is a map", EXAMPLE, root.mark)
-        return None
+def _changed(root: MapNode, source: Source, groups: Mapping[str, Sequence[str]], reading: Reading) -> MapNode:
     _forbid_extends(root, source, reading)
-    for text in overrides:
-        root = Override(text, reading.report).apply(root)
+    for name, overrides in groups.items():
+        for text in overrides:
+            root = Override(text, reading.report, name=name).apply(root)
+    return root
+
+
+def _calmed(root: MapNode) -> MapNode:
+    """Without the events, and what is there for them alone."""
+    return MapNode({key: entry for key, entry in root.entries.items() if key not in keys.OF_EVENTS}, root.mark)
+
+
+def _topology(root: MapNode, source: Source, reading: Reading) -> Topology | None:
     reading.names = references.gather(root)
     before = reading.report.errors
     topology = _read(root, _default_name(source), reading)

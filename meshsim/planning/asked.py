@@ -12,9 +12,9 @@ from meshsim.model.topology import Topology
 from meshsim.model.traffic import Objective
 from meshsim.results.quantiles import quantile_share
 
-_LEAST_REQUESTS: Final = 5_000  # of a replication (assumed)
-_MOST_REQUESTS: Final = 100_000
-_BEYOND: Final = 50.0  # requests of a replication that are expected beyond a limit (assumed)
+_LEAST_REQUESTS: Final = 2_500  # of a replication (assumed)
+_MOST_REQUESTS: Final = 50_000
+_BEYOND: Final = 25.0  # requests of a replication that are expected beyond a limit (assumed)
 _LEAST_S: Final = 5.0  # of a replication, for what is slow to settle (assumed)
 _MOST_CHOICES: Final = 200
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from meshsim.errors import UsageError
+from meshsim.interference.loads import scaled
 from meshsim.model.topology import Topology
 from meshsim.model.traffic import Arrivals, Stream
 
@@ -13,8 +14,8 @@ def at_peak(spec: Topology, load: float = 1.0) -> tuple[Topology, tuple[str, ...
     """Hold every stream at the most that it ever sends, times `load`; and sentences that say what was changed.
 
     What changes with time (``rate``, ``spike``) becomes a Poisson process of its highest rate; what only scatters
-    (``mmpp``, batches, sessions) stays as it is, and closed loops keep their users: those have no peak of their own.
-    Events are left out.
+    (``mmpp``, batches, sessions) stays as it is. Closed loops have `load` times the users, rounded. Events are left
+    out.
 
     Raises
     ------
@@ -32,11 +33,14 @@ def at_peak(spec: Topology, load: float = 1.0) -> tuple[Topology, tuple[str, ...
         held = _held(stream)
         if held is not stream:
             notes.append(f"{stream.name} is held at its peak of {held.arrivals.rate_per_s:g}/s")
-        streams.append(held)
+        streams.append(held if load == 1.0 else _loaded(held, load))
     if spec.events:
         notes.append("the topology's events are left out")
-    run = spec.run.model_copy(update={"load": spec.run.load * load})
-    return spec.model_copy(update={"traffic": tuple(streams), "run": run, "events": ()}), tuple(notes)
+    return spec.model_copy(update={"traffic": tuple(streams), "events": ()}), tuple(notes)
+
+
+def _loaded(stream: Stream, load: float) -> Stream:
+    return stream.model_copy(update={"arrivals": scaled(stream.arrivals, load)})
 
 
 def _held(stream: Stream) -> Stream:

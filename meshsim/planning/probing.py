@@ -19,9 +19,9 @@ from meshsim.model.traffic import Objective
 from meshsim.planning.deployment import Counts, deployed
 from meshsim.results.intervals import Estimate
 from meshsim.results.measured import Measured, pool
-from meshsim.results.services import ServiceResult, service_results
-from meshsim.results.traffic import Judged, Judgement, traffic
-from meshsim.results.verdict import judge
+from meshsim.results.services import utilization
+from meshsim.results.traffic import Judged, Judgement, judge_objective
+from meshsim.results.verdict import growth
 from meshsim.results.warmup import cut_batches
 from meshsim.settings import Settings
 from meshsim.simulate import begin_replication, pauses
@@ -196,32 +196,27 @@ class Prober:
 
     def _judged(self, plane: Plane, counts: Counts, records: Sequence[Record]) -> Probe:
         measured = pool(records, cut_batches(plane, records, self.settings.warmup_s))
-        everybody = traffic(measured, range(len(plane.entries)), level=LEVEL)
-        services = service_results(plane, measured, level=LEVEL)
-        bounded = all(stream.arrivals.kind == "closed" for stream, _ in plane.entries)
-        verdict = judge(everybody, services, measured, bounded=bounded)
-        kept = (*self._objectives(plane, measured), *self._utilizations(services))
+        requests = int(measured.all_requests(range(len(plane.entries))).sum())
         return Probe(
             counts=counts,
-            kept=kept,
-            unstable="; ".join(verdict.notes) if verdict.word == "unstable" else "",
-            loads=_loads(plane, services, everybody.requests),
-            requests=everybody.requests,
+            kept=(*self._objectives(plane, measured), *self._utilizations(plane, measured)),
+            unstable=_piling_up(plane, measured, requests),
+            loads=_loads(plane, measured, requests),
+            requests=requests,
             replications=len(records),
         )
 
     def _objectives(self, plane: Plane, measured: Measured) -> Iterator[Kept]:
         for tenant, objectives in self.question.objectives.items():
             rows = [i for i, (stream, _) in enumerate(plane.entries) if stream.tenant == tenant]
-            for one in traffic(measured, rows, objectives, level=LEVEL).objectives:
-                yield _kept(tenant, one)
+            for objective in objectives:
+                yield _kept(tenant, judge_objective(measured, rows, objective, level=LEVEL))
 
-    def _utilizations(self, services: Mapping[str, ServiceResult]) -> Iterator[Kept]:
-        for name, service in services.items():
-            used = [service.utilization] if service.link is None else [service.utilization, service.link.utilization]
-            for estimate in used:
-                if estimate.value is not None:
-                    yield Kept(name, "utilization", self.question.ceiling, self._below(estimate), estimate)
+    def _utilizations(self, plane: Plane, measured: Measured) -> Iterator[Kept]:
+        for number, service in enumerate(plane.services):
+            estimate = utilization(service, measured, number, level=LEVEL)
+            if estimate.value is not None:
+                yield Kept(service.name, "utilization", self.question.ceiling, self._below(estimate), estimate)
 
     def _below(self, estimate: Estimate) -> Judgement:
         """By the point: a mean over the whole run, whose scatter is that of the load, and the load is given."""
@@ -233,16 +228,25 @@ def _kept(tenant: str, judged: Judged) -> Kept:
     return Kept(tenant, judged.quantity, judged.limit, judged.judgement, judged.estimate, judged.within)
 
 
-def _loads(plane: Plane, services: Mapping[str, ServiceResult], requests: int) -> dict[str, Load]:
+def _piling_up(plane: Plane, measured: Measured, requests: int) -> str:
+    """Say so where the number of requests in the plane keeps growing."""
+    if all(stream.arrivals.kind == "closed" for stream, _ in plane.entries):
+        return ""
+    found = growth(measured.occupancy, measured.batch_s * measured.batches, requests / measured.replications)
+    return f"requests pile up by {found.per_s:.3g} per second" if found.growing else ""
+
+
+def _loads(plane: Plane, measured: Measured, requests: int) -> dict[str, Load]:
     found = {}
-    for service in plane.services:
-        one = services[service.name]
+    for number, service in enumerate(plane.services):
         cores = service.replicas[0].cores
         if service.role == "library" or math.isinf(cores):
             continue
         servers = max(1, math.ceil(cores))
-        visits = one.requests / requests if requests else 0.0
-        found[service.name] = Load(visits, one.offered_load.value or 0.0, servers, cores / servers)
+        counters = measured.services[number]
+        visits = float(counters["requests"].sum()) / requests if requests else 0.0
+        offered = float(counters["demand_ns"].sum()) * 1e-9 / measured.span_s
+        found[service.name] = Load(visits, offered, servers, cores / servers)
     return found
 
 
@@ -255,12 +259,6 @@ def _replication(plane: Plane, settings: Settings, replication: int, *, stop: St
 def probing(settings: Settings) -> Settings:
     """Settings of probes: nothing is kept of single requests."""
     return replace(settings, sampled=0, events=None)
-
-
-def busiest(probe: Probe) -> str:
-    """Service or proxy with the largest share of its CPU in use."""
-    used = {one.whose: one.estimate.value or 0.0 for one in probe.kept if one.quantity == "utilization"}
-    return max(used, key=lambda name: used[name], default="")
 
 
 def wait_share(load: Load, replicas: int) -> float:

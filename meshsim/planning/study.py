@@ -139,20 +139,18 @@ def plan(
     deployments: dict[str, Deployment] = {}
     infeasible: dict[str, Infeasible] = {}
     with workers(jobs, engine) as submit, progress_shown(progress, quiet) as shown:
-        done, steps = 0, len(labels) * len(variants)
-        for label in labels:
-            found = []
-            for choice, (spec, _) in variants:
-                if shown is not None:
-                    shown(done, steps)
-                one = _Planner(spec, label, choice, asked, tariff_of(spec, prices, None), settings, submit)
-                found.append(one.plan(screen=screen, growth=growth))
-                done += 1
-            proven = [one for one in found if isinstance(one, Deployment)]
-            if proven:
-                deployments[label] = min(proven, key=lambda one: one.cents.total)
+        for done, label in enumerate(labels):
+            if shown is not None:
+                shown(done, len(labels))
+            planners = [
+                _Planner(spec, label, choice, asked, tariff_of(spec, prices, None), settings, submit)
+                for choice, (spec, _) in variants
+            ]
+            one = _cheapest(planners, screen)
+            if isinstance(one, Infeasible):
+                infeasible[label] = one
             else:
-                infeasible[label] = next(one for one in found if isinstance(one, Infeasible))
+                deployments[label] = one[0].deployment(one[1], growth)
         specs = dict(zip(map(str, several), (spec for _, (spec, _) in variants), strict=True))
         verified = {
             label: _verified(specs[str(dict(one.choice))], label, one, asked, settings, submit)
@@ -230,15 +228,20 @@ class _Planner:
         self.parts = parts_of(spec, lower(spec, architecture), tariff)
         self.guesses = Guesses(self.prober, self.parts, asked.question.ceiling)
 
-    def plan(self, *, screen: bool, growth: bool) -> Deployment | Infeasible:
-        """Search, and find out what the plan is worth."""
+    @property
+    def least_money(self) -> float:
+        """What no deployment with this choice is cheaper than: one replica of everything."""
+        return self._money(dict.fromkeys((part.name for part in self.parts), 1))
+
+    def search(self, *, screen: bool) -> dict[str, int] | Infeasible:
+        """The fewest replicas that are needed."""
         written = {part.name: min(part.written, self.asked.most) for part in self.parts}
         self.guesses.learn(self.prober.probe(written))
         names = [part.name for part in self.parts]
         start = {name: self.guesses.start(name) for name in names} if screen else written
         floors = {name: self.guesses.floor(name) if screen else 1 for name in names}
         found = Search(self.parts, self.guesses, self.asked.most, floors).run(start)
-        return self._infeasible() if found is None else self._deployment(found, growth)
+        return self._infeasible() if found is None else found
 
     def _infeasible(self) -> Infeasible:
         found = self.prober.found.values()
@@ -248,7 +251,8 @@ class _Planner:
         why = best.unstable or (f"with {self.asked.most} replicas of {', '.join(full[:3])}" if full else "")
         return Infeasible(best, why, tuple(broken), len(found), self.prober.requests)
 
-    def _deployment(self, needed: dict[str, int], growth: bool) -> Deployment:
+    def deployment(self, needed: dict[str, int], growth: bool) -> Deployment:
+        """Find out what a plan is worth, and why nothing cheaper will do."""
         zones, probe = len(self.spec.nodes.zones), self.prober.probe(needed)
         bought = {name: self.asked.loss.bought(count, zones) for name, count in needed.items()}
         odd = not_monotone(needed, lambda counts: self.prober.probe(counts).holds, self.asked.most)
@@ -297,6 +301,11 @@ class _Planner:
         found = [probe for probe in self.prober.found.values() if self._money(probe.counts) < limit]
         return max(found, key=lambda probe: self._money(probe.counts), default=None)
 
+    def bought_money(self, needed: Mapping[str, int]) -> float:
+        """Money an hour for what is bought, so that as many are left when something is lost."""
+        zones = len(self.spec.nodes.zones)
+        return self._money({name: self.asked.loss.bought(count, zones) for name, count in needed.items()})
+
     def _money(self, counts: Mapping[str, int]) -> float:
         return sum(part.per_hour * counts[part.name] for part in self.parts)
 
@@ -309,6 +318,24 @@ class _Planner:
             return Prober(spec, self.architecture, prober.settings, prober.question, prober.submit).probe(counts)
 
         return at
+
+
+def _cheapest(planners: Sequence[_Planner], screen: bool) -> tuple[_Planner, dict[str, int]] | Infeasible:
+    """The choice whose deployment is cheapest; what cannot be cheaper than one that was found is not looked at."""
+    best: tuple[_Planner, dict[str, int]] | None = None
+    nothing: Infeasible | None = None
+    for planner in sorted(planners, key=lambda one: one.least_money):
+        if best is not None and planner.least_money >= best[0].bought_money(best[1]):
+            continue
+        found = planner.search(screen=screen)
+        if isinstance(found, Infeasible):
+            nothing = nothing or found
+        elif best is None or planner.bought_money(found) < best[0].bought_money(best[1]):
+            best = planner, found
+    if best is not None:
+        return best
+    assert nothing is not None, "there is one choice at least"
+    return nothing
 
 
 def _verified(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Unpack
+from typing import TYPE_CHECKING, Final, TypeVar, Unpack
 
 from meshsim.results import hit_difference, html, report
 from meshsim.results.hit_difference import HitDifference, hit_differences
@@ -21,6 +21,22 @@ if TYPE_CHECKING:
     from meshsim.charts.style import Look
 
 _DECIDES: Final = "p99"  # the quantity that sentences and the verdict are about
+
+
+_Found = TypeVar("_Found")
+
+
+def found_under(architecture: str, results: Mapping[str, _Found]) -> _Found:
+    """What was found under an architecture.
+
+    Raises
+    ------
+    KeyError
+        It is not among those that were simulated; the message names them.
+    """
+    if architecture not in results:
+        raise KeyError(f"nothing was simulated under {architecture!r}, but under {', '.join(results)}")
+    return results[architecture]
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +187,7 @@ class Comparison:
     notes: tuple[str, ...] = ()
 
     def __getitem__(self, architecture: str) -> Result:
-        return self.results[architecture]
+        return found_under(architecture, self.results)
 
     def sentences(self) -> list[str]:
         """The differences in words."""

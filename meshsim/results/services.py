@@ -201,6 +201,21 @@ def _service(
     )
 
 
+def utilization(service: PlaneService, measured: Measured, number: int, *, level: float = 0.95) -> Estimate:
+    """Busy cores of a service as a share of those that it has; no value without a limit.
+
+    Parameters
+    ----------
+    number
+        Of the service in the plane.
+    level
+        Confidence of the interval.
+    """
+    capacity = service.cores / len(service.replicas) * _active(measured, number)
+    busy = measured.services[number]["busy_ns"] / (measured.batch_s * 1e9)
+    return _used(busy, capacity, level).estimate
+
+
 def _active(measured: Measured, number: int) -> npt.NDArray[np.float64]:
     """(R, M) mean number of replicas that got requests."""
     counted: npt.NDArray[np.float64] = measured.services[number]["replicas_ns"] / (measured.batch_s * 1e9)

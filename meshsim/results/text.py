@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 from meshsim.results.intervals import Estimate
 
@@ -24,7 +25,7 @@ def number(value: float, digits: int = 3) -> str:
     return f"{round(value, places):.{max(0, places)}f}"
 
 
-def duration(seconds: float | None) -> str:
+def duration(seconds: float | None, digits: int = 3) -> str:
     """Seconds in the unit that suits them.
 
     Examples
@@ -35,7 +36,7 @@ def duration(seconds: float | None) -> str:
     if seconds is None or math.isinf(seconds):
         return "unknown" if seconds is None else "∞ (failed requests)"
     scale, unit = _unit(abs(seconds), _DURATIONS)
-    return f"{number(seconds / scale)} {unit}"
+    return f"{number(seconds / scale, digits)} {unit}"
 
 
 def size(count: float) -> str:
@@ -145,6 +146,17 @@ def _unit(value: float, units: tuple[tuple[float, str], ...]) -> tuple[float, st
         if value >= scale * 0.9995:
             return scale, name
     return units[-1]
+
+
+def natural(name: str) -> tuple[int | str, ...]:
+    """What names are sorted by, so that 2 comes before 10.
+
+    Examples
+    --------
+    >>> sorted(["team-10", "team-2", "ads"], key=natural)
+    ['ads', 'team-2', 'team-10']
+    """
+    return tuple(int(part) if part.isdigit() else part for part in re.split(r"([0-9]+)", name))
 
 
 def table(rows: list[list[str]], *, indent: str = "  ") -> list[str]:

@@ -154,7 +154,7 @@ def traffic(
     rows = list(streams)
     answered, everything = measured.answered(rows), measured.all_requests(rows)
     unfinished = int(measured.counts[rows][..., UNFINISHED].sum())
-    means = ratio(measured.latency_ns[rows].sum(axis=0), answered, level=level, scale=1e-9)
+    means = _mean(measured, rows, level)
     means_all = ratio(measured.latency_all_ns[rows].sum(axis=0), everything, level=level, scale=1e-9)
     if unfinished:
         means_all = Statistic(_infinite(means_all.estimate.n, f"{unfinished:,} requests were not finished"), None)
@@ -169,9 +169,13 @@ def traffic(
         availability=share(answered, everything, level=level, independent=independent(measured.latencies_all(rows))),
         goodput=per_batch(answered / measured.batch_s, level=level),
         tries=int(measured.tries[rows].sum()),
-        objectives=tuple(_judge(measured, rows, objective, means, level) for objective in objectives),
+        objectives=tuple(judge_objective(measured, rows, objective, level=level) for objective in objectives),
         requests_by_replication=tuple(everything.sum(axis=1).tolist()),
     )
+
+
+def _mean(measured: Measured, rows: list[int], level: float) -> Statistic:
+    return ratio(measured.latency_ns[rows].sum(axis=0), measured.answered(rows), level=level, scale=1e-9)
 
 
 def _quantities(mean: Statistic, counted: Counted, level: float) -> dict[str, Statistic]:
@@ -179,7 +183,19 @@ def _quantities(mean: Statistic, counted: Counted, level: float) -> dict[str, St
     return {"mean": mean, **quantiles}
 
 
-def _judge(measured: Measured, rows: list[int], objective: Objective, mean: Statistic, level: float) -> Judged:
+def judge_objective(measured: Measured, streams: Sequence[int], objective: Objective, *, level: float = 0.95) -> Judged:
+    """Judge one objective of some streams.
+
+    Parameters
+    ----------
+    measured
+        What was measured.
+    streams
+        Numbers of the streams.
+    level
+        Confidence of the interval that decides.
+    """
+    rows = list(streams)
     answered, everything = measured.answered(rows), measured.all_requests(rows)
     if objective.quantity == "availability":
         worth = independent(measured.latencies_all(rows))
@@ -191,7 +207,7 @@ def _judge(measured: Measured, rows: list[int], objective: Objective, mean: Stat
         if failures:
             why = f"{failures:,} requests failed or were not finished"
             return Judged(objective.quantity, objective.limit, "missed", _infinite(int(everything.sum()), why), None)
-        estimate = mean.estimate
+        estimate = _mean(measured, rows, level).estimate
         judgement = _compare(_negative(estimate.high), -objective.limit, _negative(estimate.low))
         return Judged(objective.quantity, objective.limit, judgement, estimate, None)
     p = quantile_share(objective.quantity)

@@ -102,5 +102,16 @@ def test_routes_and_rate_limits_stand_below_who_enforces_them() -> None:
     ) in text
 
 
+def test_a_rate_limit_of_each_tenant_says_so() -> None:
+    bucket = {"rate": "100/s", "burst": 20, "per": "tenant", "tenants": {"jason": {"rate": "5/s", "burst": 2}}}
+    limited = {"name": "shield", "from": "client", "rate_limit": {"local": bucket}}
+    spec = {**yaml.safe_load((TOPOLOGIES / "bookinfo.yaml").read_text()), "policies": [limited]}
+    spec["traffic"] = [{**one, "tenant": "jason"} for one in spec["traffic"]]
+    spec["tenants"] = {"jason": {}}
+    text = " ".join(describe(lower(load(spec), "sidecar")).split())
+    assert "100/s and a burst of 20 for each tenant, each instance" in text
+    assert "of jason: 5/s and a burst of 2" in text
+
+
 def test_routes_by_tenant_are_plain_data() -> None:
     assert '"streams": ["jason"]' in json.dumps(to_dict(lower(load("bookinfo-fault"), "sidecar")))

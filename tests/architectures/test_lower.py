@@ -8,6 +8,7 @@ import pytest
 from hand_made import call, constant, mesh, service, stream, topology, work
 
 from meshsim.architectures import NAMED, lower
+from meshsim.architectures.describe import describe
 from meshsim.architectures.plane import Forward, Inert, PlaneCall, PlaneChoose, PlaneParallel, ProxyWork
 from meshsim.architectures.walk import chain_of
 from meshsim.errors import UsageError
@@ -226,3 +227,15 @@ def test_a_profile_without_that_proxy_names_those_that_have_it(three: Topology) 
     assert lower(changed, "none") == lower(three, "none")  # not asked for
     with pytest.raises(UsageError, match=r"'linkerd' has no ztunnel; take one of istio-1\.24, zero"):
         lower(changed, "ambient")
+
+
+def test_what_keeps_tenants_apart_in_proxies_that_are_not_there_is_told() -> None:
+    system = topology(service("a"))
+    apart = system.mesh.gateway.model_copy(update={"bulkhead": 3, "discipline": "fair", "buffers_bytes": 2**20})
+    system = system.model_copy(update={"mesh": system.mesh.model_copy(update={"gateway": apart})})
+    assert not lower(system, "gateway").inert
+    plane = lower(system, "none")
+    fields = {(i.policy, i.field, i.caller, i.why) for i in plane.inert}
+    why = "there is no gateway here"
+    assert fields == {("mesh.gateway", field, "", why) for field in ("buffers", "bulkhead", "discipline")}
+    assert "  mesh.gateway.bulkhead: there is no gateway here" in describe(plane)

@@ -153,7 +153,7 @@ def test_others_move_nobody(assign: Callable[..., dict[str, tuple[int, ...]]], t
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
-        (lambda: cells(["a", "b", "c"], 2, "per_tenant"), "give 3 replicas, or a number of cells up to 2"),
+        (lambda: cells(["a", "b", "c"], 2, "per_tenant"), "give mesh.gateway.replicas=3, or a number of cells up to 2"),
         (lambda: cells(["a"], 4, 5), "4 replicas make 1 to 4 cells, or per_tenant, not 5"),
         (lambda: cells(["a"], 4, 0), "1 to 4 cells, or per_tenant, not 0"),
         (lambda: cells(["a"], 4, "per-tenant"), "1 to 4 cells, or per_tenant, not 'per-tenant'"),

@@ -27,6 +27,7 @@ from chart_scenes import (
 from matplotlib.axes import Axes
 from matplotlib.testing.compare import compare_images
 from reading import defects
+from test_interference_heatmap import cells
 
 import meshsim as ms
 from meshsim import charts
@@ -47,6 +48,7 @@ CHARTS: dict[str, Callable[..., Axes]] = {
     "heatmap": lambda **look: charts.sweep_heatmap(
         grid_sweep(), "run.load", "services.stock.replicas", "p99_s", **look
     ),
+    "interference": lambda **look: charts.interference_heatmap(cells(), **look),
     "scatter": lambda **look: charts.sweep_scatter(drawn_sweep(), **look),
     "cache-curve": lambda **look: charts.cache_curve(cache_points(), **look),
     "cache-heatmap": lambda **look: charts.cache_heatmap(cache_grid(), **look),

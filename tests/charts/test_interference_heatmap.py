@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
+from matplotlib.colors import to_hex
+from reading import defects
 from test_chart_colours import contrast
 
 from meshsim import charts
@@ -51,7 +53,7 @@ def test_marks_say_what_colours_do_not() -> None:
     marks = [patch.get_gid() for patch in panel.patches]
     assert marks.count("frame") == 1 and marks.count("includes 1") == 1
     hatched = next(patch for patch in panel.patches if patch.get_gid() == "includes 1")
-    assert (hatched.get_x(), hatched.get_y()) == (0, 1)
+    assert (int(hatched.get_x()), int(hatched.get_y())) == (0, 1)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -61,6 +63,34 @@ def test_numbers_can_be_read(theme: str) -> None:
         box = text.get_bbox_patch()
         if text.get_gid() == "number" and box is not None:
             assert contrast(box.get_facecolor(), text.get_color()) > 4.5  # WCAG AA
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_hatches_have_the_colour_of_the_number(theme: str) -> None:
+    """The style sheet's would win over that of the edge, and be lost on middle tones."""
+    panel = charts.interference_heatmap(cells(), theme=theme)  # type: ignore[arg-type]
+    hatched = next(patch for patch in panel.patches if patch.get_gid() == "includes 1")
+    numbers = [text for text in panel.texts if text.get_gid() == "number" and text.get_text().startswith("1.02")]
+    assert to_hex(hatched.get_hatchcolor()) == to_hex(numbers[0].get_color())
+    left, bottom = hatched.get_xy()
+    assert left > 0.0 and bottom > 1.0 and left + hatched.get_width() < 1.0
+
+
+def test_a_small_panel_has_room_for_its_legend() -> None:
+    few = cells()
+    few = few[(few["architecture"] == "gateway") & few["aggressor"].isin(["a", "b"]) & few["victim"].isin(["a", "b"])]
+    assert defects(charts.interference_heatmap(few)) == []
+
+
+def test_many_long_names_can_be_read_and_stand_in_their_natural_order() -> None:
+    names = [f"analytics-reporting-{number}" for number in range(1, 12)]
+    row = cells().iloc[0]
+    pairs = [{**row, "aggressor": one, "victim": other} for one in names[::-1] for other in names if one != other]
+    panel = charts.interference_heatmap(pd.DataFrame(pairs))
+    assert [text.get_text() for text in panel.get_xticklabels()] == names
+    assert [text.get_text() for text in panel.get_yticklabels()] == names
+    assert panel.get_xticklabels()[0].get_rotation() > 0
+    assert defects(panel) == []
 
 
 def test_unstable_cells_are_outside_of_the_scale_and_say_so() -> None:

@@ -66,6 +66,30 @@ def test_a_dry_run_counts(shell) -> None:
         assert "loud" in shell("tenants", "two-tenants", *words, "-o", output).stdout
 
 
+def test_events_and_what_is_wrong_with_them_are_left_out(shell) -> None:
+    event = "events=[{name: kill, at: 10s, fault: {crash: {service: server}}}]"
+    words = ("--arch", "gateway", "--duration", "8s", "--dry-run", "--set", event)
+    answer = shell("tenants", "two-tenants", *words)
+    assert answer.exit_code == 0 and "the topology's own events are left out" in answer.stderr
+    words = ("--arch", "gateway", "--duration", "8s", "--replications", "2", "--no-headroom", "--jobs", "1", "-q")
+    assert shell("tenants", "two-tenants", *words, "--set", event, "--warmup", "auto").exit_code == 0
+
+
+def test_a_warm_up_is_repeated(shell) -> None:
+    found = json.loads(shell("tenants", "two-tenants", *MATRIX, "--warmup", "5s", "-o", "json").stdout)
+    assert "--warmup 5s" in found["manifest"]["command"]
+    other = json.loads(shell("tenants", "two-tenants", *MATRIX, "--warmup", "10s", "-o", "json").stdout)
+    assert found["cells"] != other["cells"]
+
+
+def test_markdown_has_headings_and_the_repeat_line(shell) -> None:
+    told = shell("tenants", "two-tenants", *SMALL, "--aggressor", "loud", "--ceiling", "1.5", "-o", "md").stdout
+    headings = [line for line in told.splitlines() if line.startswith("### ")]
+    assert headings[0].startswith("### gateway: p99 of victims")
+    assert headings[1:] == ["### Who does what to whom", "### Headroom, as a factor on the tenant's own load"]
+    assert told.splitlines()[-1].startswith("repeat: `meshsim tenants two-tenants --arch gateway")
+
+
 def test_a_topology_from_stdin(shell) -> None:
     text = (Path(__file__).parents[2] / "topologies" / "two-tenants.yaml").read_text(encoding="utf-8")
     answer = shell("tenants", "-", *MATRIX, stdin=text)
@@ -79,6 +103,13 @@ def test_a_topology_from_stdin(shell) -> None:
         (("--isolation", "x"), "--isolation x: say what it changes"),
         (("--isolation", "as written=run.load=1"), "give another one"),
         (("--isolation", "x=run.lod=1"), "did you mean 'load'?"),
+        (("--isolation", "x=run.lod=1"), "isolation x: run.lod=…:1:5"),
+        (("--push", "2x"), "--push '2x': write a factor such as 2"),
+        (("--ceiling", "much"), "--ceiling 'much': write a factor such as 2"),
+        (("--push", "1e9"), "is the limit of a run"),
+        (("--warmup", "5"), "--warmup 5: 5 has no unit"),
+        (("--warmup", "5s", "--set", "run.warmup=auto"), "say the same twice"),
+        (("--arch", "{ingress: gateway, cells: per_tenant}", "--set", "mesh.gateway.replicas=1"), "mesh.gateway.rep"),
         (("--push", "0"), "push is a factor above 0"),
         (("--ceiling", "1"), "the ceiling is a factor above 1"),
         (("--budget", "10"), "--budget 10: 10 has no unit"),

@@ -302,8 +302,9 @@ class Cursor:
         value = node.value
         whole = isinstance(value, int) or (isinstance(value, float) and (value.is_integer() or math.isinf(value)))
         if isinstance(value, (bool, str)) or value is None or not whole:
-            near = max(low, min(round(value), high)) if type(value) is float and math.isfinite(value) else 3
-            self._not_number(node, "a whole number", near)
+            near = max(low, min(round(value), high)) if type(value) is float and math.isfinite(value) else None
+            hint = f"{self.write('N')}, N from {low:,} to {high:,}" if near is None else self.write(str(near))
+            self._not_number(node, "a whole number", hint)
             return low
         if not low <= value <= high:
             self.error("M108", f"{self.name} is {node.text[:40]}, and must be from {low:,} to {high:,}",
@@ -318,7 +319,7 @@ class Cursor:
             return high
         value = node.value
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            self._not_number(node, "a number")
+            self._not_number(node, "a number", self.write("3"))
             return high
         return self.in_range(float(value), low, high, above=above)
 
@@ -331,10 +332,10 @@ class Cursor:
         self.error("M108", f"{self.name} is {text}, and must be {lower} and at most {high:g}", "")
         return high
 
-    def _not_number(self, node: Scalar, wanted: str, example: int = 3) -> None:
+    def _not_number(self, node: Scalar, wanted: str, otherwise: str) -> None:
         number = isinstance(node.value, str) and re.fullmatch(r"[-+]?[0-9.]+", node.text)
         digits = re.sub(r"[_,']", "", node.text)
-        hint = f"write {node.text} without quotes" if number else self.write(str(example))
+        hint = f"write {node.text} without quotes" if number else otherwise
         if not number and digits.isdigit() and digits.isascii():
             hint = f"write {digits}"
         self.error("M103", f"{self.name} is '{node.text[:60]}', and {wanted} is due", hint)

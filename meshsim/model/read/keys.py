@@ -6,6 +6,7 @@ TOP = (
     "meshsim", "name", "extends", "services", "tenants", "traffic", "nodes", "network", "mesh", "policies",
     "policy_defaults", "routes", "prices", "run", "call_depth", "events", "rollouts", "control_plane", "people",
 )  # fmt: skip
+OF_EVENTS = ("events", "rollouts", "control_plane", "people")  # what nothing but events needs
 SERVICE = (
     "namespace", "replicas", "cpu", "memory", "concurrency", "queue", "max_wait", "discipline", "line", "bulkhead",
     "buffers", "bandwidth", "connections", "caches", "versions", "split", "endpoints",

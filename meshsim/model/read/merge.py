@@ -93,12 +93,12 @@ class _Unknown(Exception):  # ends one override; its diagnostic is in the report
 
 
 class Override:
-    """One ``path=value`` of the command line, or of a map that stands at `place`."""
+    """One ``path=value`` of the command line (messages call it `name`), or of a map that stands at `place`."""
 
-    def __init__(self, text: str, report: Report, place: Mark | None = None) -> None:
+    def __init__(self, text: str, report: Report, place: Mark | None = None, name: str = "--set") -> None:
         self.path, self.equals, self.value = text.partition("=")
         self.parts = self.path.strip().split(".")
-        self.file = f"--set {self.path}=…"
+        self.file = f"{name} {self.path}=…"
         self.report = report
         self.place = place
         if place is None:

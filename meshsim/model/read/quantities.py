@@ -68,7 +68,7 @@ def share(at: Cursor) -> float:
 
 def weight(at: Cursor) -> float:
     """A weight of 0 or more, bare or in per cent."""
-    value = _quantity(at, units.parse_share, 1.0, "a weight", "90")
+    value = _quantity(at, units.parse_weight, 1.0, "a weight", "90")
     return _bounded(at, value, 1e9, 1.0, False, "1e9")
 
 
