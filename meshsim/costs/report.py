@@ -189,7 +189,7 @@ def money(estimate: Estimate, currency: str) -> str:
 
 def _known(text: str, estimate: Estimate) -> str:
     """The same without a word about the interval where there is one replication: the heading says it for all."""
-    return text.replace("(± unknown)", "").rstrip() if estimate.half is None else text
+    return text.replace("(± unknown)", "").rstrip() if estimate.n == 1 else text
 
 
 def mesh_tax(found: Costs) -> Rows:
@@ -218,7 +218,7 @@ def mesh_tax(found: Costs) -> Rows:
 
 def _more(estimate: Estimate, currency: str) -> str:
     """Money that is added, with its interval."""
-    text = money(estimate, currency)
+    text = _with_arm(round((estimate.value or 0.0) * 100), estimate, currency)
     return f"+{text}" if (estimate.value or 0.0) > 0 else text
 
 

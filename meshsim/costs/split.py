@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,7 @@ from meshsim.results.intervals import Estimate, t_quantile
 
 Floats = npt.NDArray[np.float64]
 
+_NOISE: Final = 1e-12  # of the largest number: equal ones differ in their last bits
 _Key = tuple[str, str]  # item and station of a line
 
 
@@ -141,4 +143,6 @@ def over_replications(value: float, each: Sequence[float] | Floats, level: float
     if n < 2:
         return Estimate(value, None, None, n, "one replication: give more")
     half = t_quantile(0.5 + level / 2, n - 1) * float(values.std(ddof=1)) / math.sqrt(n)
+    if half <= _NOISE * float(np.abs(values).max()):
+        half = 0.0
     return Estimate(value, value - half, value + half, n, f"{n} replications")

@@ -77,6 +77,8 @@ def points_interval(estimate: Estimate) -> str:
     --------
     >>> points_interval(Estimate(0.126, 0.122, 0.13, 100, ""))
     '12.6 ± 0.4 percentage points'
+    >>> points_interval(Estimate(-0.0001, -0.0261, 0.0259, 100, ""))
+    '0.0 ± 2.6 percentage points'
     """
     value, low, high = (None if end is None else end * 100 for end in (estimate.value, estimate.low, estimate.high))
     return amount(Estimate(value, low, high, estimate.n, estimate.method), "percentage points")

@@ -251,6 +251,13 @@ def test_intervals_are_told_beside_bills(shop: Path) -> None:
     assert "1 replication, which gives no intervals" in text and "±" not in text
 
 
+def test_an_interval_that_is_unknown_is_told_where_others_are_known(shop: Path) -> None:
+    """Of three replications only some have a request of such a rare stream."""
+    rare = ["traffic.mail-look.arrivals={poisson: 0.3/s}", "traffic.mail-look.entry=shop.look"]
+    rows = report.million(ms.cost(shop, overrides=rare, seed=2, quiet=True)["none"])
+    assert [row[4].endswith("(± unknown)") for row in rows if row[:2] == ["mail", "shop.look"]] == [True]
+
+
 def test_notes_are_told_once_and_an_unstable_run_at_its_bill(shop: Path) -> None:
     overrides = ["services.stock.cpu=10m"]
     found = ms.cost(shop, ["none", "sidecar"], overrides=overrides, quiet=True)
