@@ -5,10 +5,11 @@
 'bookinfo'
 
 The functions in the order in which they are used: `load` and `validate` read a topology, `lower` shows what an
-architecture makes of it, `run` simulates one architecture, `compare` several, `sweep` many points (`open_store` reads
-them again), `snapshot` several futures of one past, `blast` everything that can go wrong, `metastability` what stays
-when a trigger is gone, `tenants` who harms whom, `cost` what it costs, and for whom. A name is imported when it is
-first used, so that ``import meshsim`` costs milliseconds.
+architecture makes of it, `estimate` guesses what that does, `run` simulates one architecture, `compare` several,
+`sweep` many points (`open_store` reads them again), `snapshot` several futures of one past, `blast` everything that can
+go wrong, `metastability` what stays when a trigger is gone, `tenants` who harms whom, `cost` what it costs, and for
+whom, `plan` how much of it is needed. A name is imported when it is first used, so that ``import meshsim`` costs
+milliseconds.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from meshsim.analytic.result import Estimate
+    from meshsim.analytic.screen import Screen
+    from meshsim.analytic.study import estimate
     from meshsim.architectures import Architecture, lower
     from meshsim.blasts.blasting import blast
     from meshsim.blasts.result import Blast
@@ -41,6 +45,8 @@ if TYPE_CHECKING:
     from meshsim.metastable.study import metastability
     from meshsim.model.load import load, validate
     from meshsim.model.topology import Topology
+    from meshsim.planning.result import Plan
+    from meshsim.planning.study import plan
     from meshsim.results.cache_study import CacheCurve, CacheStudy
     from meshsim.results.comparison import Comparison
     from meshsim.results.result import Result
@@ -61,12 +67,15 @@ __all__ = [
     "Costs",
     "Diagnostic",
     "EngineLimit",
+    "Estimate",
     "ExitCode",
     "Interference",
     "InternalError",
     "MeshsimError",
     "Metastability",
+    "Plan",
     "Result",
+    "Screen",
     "Snapshot",
     "SpecError",
     "StoreError",
@@ -82,10 +91,12 @@ __all__ = [
     "cache_study",
     "compare",
     "cost",
+    "estimate",
     "load",
     "lower",
     "metastability",
     "open_store",
+    "plan",
     "run",
     "snapshot",
     "sweep",
@@ -102,6 +113,9 @@ _HOME = {
     **dict.fromkeys(("Snapshot", "snapshot"), "meshsim.futures"),
     **dict.fromkeys(("cache_curve", "cache_study"), "meshsim.hit_ratios"),
     **dict.fromkeys(("CacheCurve", "CacheStudy"), "meshsim.results.cache_study"),
+    "Estimate": "meshsim.analytic.result",
+    "Screen": "meshsim.analytic.screen",
+    "estimate": "meshsim.analytic.study",
     "Blast": "meshsim.blasts.result",
     "Comparison": "meshsim.results.comparison",
     **dict.fromkeys(("Control", "TrafficWindow", "Window", "WorkWindow"), "meshsim.control"),
@@ -112,6 +126,8 @@ _HOME = {
     "SweepResult": "meshsim.sweeps.result",
     "Topology": "meshsim.model.topology",
     "Costs": "meshsim.costs.result",
+    "Plan": "meshsim.planning.result",
+    "plan": "meshsim.planning.study",
     "blast": "meshsim.blasts.blasting",
     "cost": "meshsim.costs.study",
     "open_store": "meshsim.sweeps.opening",

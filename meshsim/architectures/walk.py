@@ -93,6 +93,14 @@ def chain_of(plane: Plane, first: Hop) -> tuple[Hop, ...]:
     return tuple(chain)
 
 
+def place_of(hop: Hop, sender: str) -> str:
+    """With which service's replicas the instance stands that gets a message from one that stands with `sender`'s."""
+    if hop.via in ("caller_peer", "caller_node"):
+        return sender
+    assert hop.among is not None
+    return hop.among
+
+
 def _onward(plane: Plane, hop: Hop) -> Hop | None:
     (steps, *_) = plane.service(hop.to).endpoints[hop.endpoint]
     *_, usual = (None, *forwards_in(steps))

@@ -21,7 +21,7 @@ def summary(plan: Plan) -> str:
         for name in plan.deployments:
             lines += [*architecture_lines(plan, name), ""]
     for name, one in plan.infeasible.items():
-        lines += [*_infeasible(name, one), ""]
+        lines += [*infeasible_lines(name, one), ""]
     lines += [f"note: {note}" for note in plan.notes]
     lines += [f"repeat: {plan.command}"]
     return "\n".join(lines)
@@ -102,20 +102,26 @@ def architecture_lines(plan: Plan, name: str) -> Iterator[str]:
     choice = f", {', '.join(f'{path}={value}' for path, value in one.choice.items())}" if one.choice else ""
     yield f"{name}: {money(one)} a month{choice}; {one.probes} deployments, {one.requests:,} requests simulated"
     yield from table(part_rows(one), indent="  ")
+    yield from (f"  {sentence}" for sentence in sentences_of(plan, name))
+
+
+def sentences_of(plan: Plan, name: str) -> Iterator[str]:
+    """Why nothing cheaper will do, how far the load can grow, and what was odd."""
+    one = plan[name]
     cheaper = one.cheaper
     if cheaper is not None and cheaper.broken:
-        yield f"  next cheaper: {_difference(one.needed, cheaper)}: {_broke(cheaper)}"
+        yield f"next cheaper: {_difference(one.needed, cheaper)}: {_broke(cheaper)}"
     for growing, when in ((one.growing, plan.loss.told), (one.growing_full, "with all replicas there")):
         if growing is not None and (when == plan.loss.told or one.bought != one.needed):
-            yield f"  as load grows, {when}: {_breaks(growing)}"
+            yield f"as load grows, {when}: {_breaks(growing)}"
     for odd in one.odd:
-        yield f"  not monotone here: {_difference(one.needed, odd)} does not hold: {_broke(odd)}"
+        yield f"not monotone here: {_difference(one.needed, odd)} does not hold: {_broke(odd)}"
     if name in plan.verified:
         again = plan.verified[name]
         word = "holds" if again.passed else "MISSES"
         kept = min(again.probe.kept, key=slack)
         yield (
-            f"  verified: {word} on seed {again.seed} with {again.probe.requests:,} requests: {limit(kept)}, "
+            f"verified: {word} on seed {again.seed} with {again.probe.requests:,} requests: {limit(kept)}, "
             f"measured {measured(kept)}"
         )
 
@@ -184,7 +190,8 @@ def _breaks(growing: Growing) -> str:
     return f"kept up to {growing.held:.3g} times the load; at {growing.broke:.3g} {what}"
 
 
-def _infeasible(name: str, one: Infeasible) -> Iterator[str]:
+def infeasible_lines(name: str, one: Infeasible) -> Iterator[str]:
+    """Why there is no plan, and what would be the nearest that there is one for."""
     why = f" {one.why}" if one.why else ""
     yield f"{name}: no plan{why}; {one.probes} deployments, {one.requests:,} requests simulated"
     for kept in one.nearest:

@@ -124,6 +124,7 @@ def plan(
         for choice in several
     ]
     first, notes = variants[0][1]
+    notes = (*notes, *_kept_as_written(first))
     settings = probing(
         settings_of(
             first,
@@ -174,6 +175,13 @@ def plan(
         command=_command(topology, labels, lose, load, settings),
         timing=Timing(round(time.perf_counter() - started, 3), jobs),
     )
+
+
+def _kept_as_written(spec: Topology) -> tuple[str, ...]:
+    names = [name for name, service in sorted(spec.services.items()) if len(service.versions) > 1]
+    if not names:
+        return ()
+    return (f"{', '.join(names)} keep the replicas that they have: services with several versions are not planned",)
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,14 +104,14 @@ class CacheTheory:
                 return f"its keys are of several dimensions: {', '.join(look.key)}"
         if (station, name) in asked.repeated:
             return "a request may ask it for the same twice"
-        return next((why for look in looks if (why := _history(look))), "")
+        return next((why for look in looks if (why := history_of(look))), "")
 
     def _approximated(
         self, service: PlaneService, cache: Cache, mix: _Mix, found: CacheResult, keys: float
     ) -> Expected:
         stores = 1 if cache.shared is not None else len(service.replicas)
         together = stores if mix.hashed else 1
-        entries, note = _entries(cache)
+        entries, note = entries_of(cache)
         room = entries * together
         rates = mix.rates if mix.hashed else mix.rates / stores
         if room >= rates.size:
@@ -151,7 +151,7 @@ def _unforeseen(looks: Sequence[Look], found: CacheResult) -> str:
     return f"{others[0]} looks only where something failed" if others else ""
 
 
-def _history(look: Look) -> str:
+def history_of(look: Look) -> str:
     """Why a stream's requests depend on those before them, or are for ever other things."""
     (dimension,) = look.key
     sessions, keys = look.stream.sessions, look.stream.keys[dimension]
@@ -184,7 +184,7 @@ def _inapplicable(cache: Cache, looks: Sequence[Look], found: CacheResult) -> It
     yield from _mixes(cache, looks)
     if len({look.hashed == look.key[0] for look in looks}) > 1:
         yield "a hash of the key chooses the replica for some of its requests, and not for others"
-    if _entries(cache)[0] == 0.0:
+    if entries_of(cache)[0] == 0.0:
         yield "its objects have no finite mean size"
 
 
@@ -199,7 +199,7 @@ def _mixes(cache: Cache, looks: Sequence[Look]) -> Iterator[str]:
             yield f"the arrivals of {look.stream.name} change with time, and with them the mix of streams"
 
 
-def _entries(cache: Cache) -> tuple[float, str]:
+def entries_of(cache: Cache) -> tuple[float, str]:
     """Objects that a store has room for, and what that takes for granted."""
     if cache.capacity_entries is not None:
         return float(cache.capacity_entries), ""

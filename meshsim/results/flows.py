@@ -2,12 +2,12 @@
 
 J. R. Jackson, "Networks of waiting lines", Operations Research 5 (1957): what flows into a station is what others send
 there. Expected values alone, so no distribution matters; they hold as long as no call fails, is retried or given up.
-How often a cache hits is no part of the topology: what is called behind one is unknown.
+How often a cache hits is no part of the topology: what is called behind one is unknown, unless hit ratios are given.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -25,13 +25,13 @@ from meshsim.architectures.plane import (
     PlaneStep,
     ProxyWork,
 )
-from meshsim.architectures.walk import calls_in, chain_of, forwards_in
+from meshsim.architectures.walk import calls_in, chain_of, forwards_in, place_of
 from meshsim.model.distributions import Distribution, constant
 from meshsim.model.graph import any_cycle, callees_first, stream_rate_per_s
 from meshsim.model.steps import Fail, Wait, Work
 from meshsim.model.traffic import STATIONARY, Stream
 from meshsim.results.intervals import Floats
-from meshsim.results.theory import second_moment
+from meshsim.results.theory import second_moment, third_moment
 
 CLIENT: Final = "client"
 _KIB = constant(1024.0)  # the size of messages that say none
@@ -45,8 +45,8 @@ class Demand:
     ----------
     rates
         Of them per second, by replica.
-    mean_s, second_s2
-        Mean and second moment of the time on a whole core.
+    mean_s, second_s2, third_s3
+        First three moments of the time on a whole core.
     exponential
         The time is exponential.
     after
@@ -56,6 +56,7 @@ class Demand:
     rates: Floats
     mean_s: float
     second_s2: float
+    third_s3: float
     exponential: bool
     after: str
 
@@ -63,6 +64,31 @@ class Demand:
     def load(self) -> Floats:
         """Cores that would just suffice, by replica."""
         return self.rates * self.mean_s
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Messages of one kind that reach a service.
+
+    Attributes
+    ----------
+    sender, hop
+        Who sends them, and how.
+    per_s
+        Of them, to all replicas together.
+    chooser, choice
+        Who chose the replica that they go to (or beside which they arrive), by which hop; None where nobody did, but
+        they go to what stands with their sender.
+    beside
+        The service with whose replicas the instances stand that get them.
+    """
+
+    sender: str
+    hop: Hop
+    per_s: float
+    chooser: str | None
+    choice: Hop | None
+    beside: str
 
 
 @dataclass(slots=True)
@@ -85,6 +111,8 @@ class Flow:
         Whether visits do anything but work: wait or call.
     branches
         Whether visits work in several branches at once.
+    sent
+        Its messages by kind.
     """
 
     visits: Floats
@@ -95,6 +123,7 @@ class Flow:
     work_unknown: dict[str, None] = field(default_factory=dict)
     pauses: bool = False
     branches: bool = False
+    sent: list[Sent] = field(default_factory=list)
 
     @property
     def load(self) -> Floats:
@@ -132,22 +161,30 @@ class _Stream:
     versions: dict[str, None] = field(default_factory=dict)
 
 
-def flows(plane: Plane) -> dict[str, Flow]:
+def flows(plane: Plane, hits: Mapping[tuple[str, str], float] | None = None) -> dict[str, Flow]:
     """Solve the traffic equations.
+
+    Parameters
+    ----------
+    plane
+        What carries the traffic.
+    hits
+        By service and cache, the share of the visits to a cache that it answers; absent: unknown.
 
     Returns
     -------
     dict
         By service; those in circles of calls, and those after them, say so in `Flow.unknown`.
     """
-    return _Equations(plane).solved()
+    return _Equations(plane, hits or {}).solved()
 
 
 class _Equations:
     """One solution under way: endpoints of applications are done callers first."""
 
-    def __init__(self, plane: Plane) -> None:
+    def __init__(self, plane: Plane, hits: Mapping[tuple[str, str], float]) -> None:
         self.plane = plane
+        self.hits = hits
         self.services = {service.name: service for service in plane.services}
         self.flows = {name: Flow(np.zeros(len(service.replicas))) for name, service in self.services.items()}
         self.streams: dict[tuple[str, str], _Stream] = {}
@@ -203,6 +240,7 @@ class _Equations:
     def send(self, sender: str, first: Hop, coming: _Stream, request: Distribution, response: Distribution) -> None:
         """Carry messages from the replicas of `sender` through all proxies to the application that they are for."""
         at, chosen, picks, versions = coming.visits, coming.visits, coming.picks, dict[str, None]()
+        chooser, choice, beside = sender, first, sender
         unknown, linked = dict(coming.unknown), dict[str, None]()
         for hop in chain_of(self.plane, first):
             here = picks  # of an instance that stands with the caller
@@ -211,7 +249,8 @@ class _Equations:
             if hop.pick in ("balance", "connection"):
                 assert hop.among is not None
                 among = self.services[hop.among]
-                chosen = at.sum() * _shares(among, hop.enforce_split)
+                chosen = at.sum() * shares(among, hop.enforce_split)
+                chooser, choice = sender, hop
                 picks = dict.fromkeys(_uneven(among, hop))
                 several = bool(picks) and len(among.versions) > 1
                 told = f"how many requests each version of {among.name} gets depends on the run"
@@ -221,6 +260,10 @@ class _Equations:
             at = self.arrived(sender, hop, at, chosen)
             flow, service = self.flows[hop.to], self.services[hop.to]
             flow.visits = flow.visits + at
+            beside = place_of(hop, beside)
+            chose = hop.via.startswith("dest")
+            by, how = (chooser, choice) if chose else (None, None)
+            flow.sent.append(Sent(sender, hop, float(at.sum()), by, how, beside))
             flow.senders.add(sender)
             flow.unlike_poisson |= coming.origin | linked | here | dict.fromkeys(_pinned_threads(service, hop))
             flow.unknown |= unknown
@@ -231,8 +274,10 @@ class _Equations:
                 if any(isinstance(step, ProxyWork) and step.falls for step in steps):
                     flow.work_unknown[f"{service.name} needs less CPU for a request the busier it is"] = None
                 for cached in (step for step in steps if isinstance(step, PlaneCached)):
-                    unknown |= _behind(service, cached)
+                    hit = self.hits.get((service.name, cached.name))
+                    unknown |= _behind(service, cached) if hit is None else {}
                     flow.work_unknown |= _filling(service, cached)
+                    at, chosen = at * (1.0 - (hit or 0.0)), chosen * (1.0 - (hit or 0.0))
             sender = hop.to
         found = self.streams.setdefault((hop.to, hop.endpoint), _Stream(np.zeros_like(at)))
         found.visits = found.visits + at
@@ -265,13 +310,13 @@ class _Equations:
         flow.work_unknown |= differ
         for number, steps in enumerate(codes):
             visits = np.where(versions == number, coming.visits, 0.0)
-            visit = _Visit(service)
+            visit = _Visit(service, self.hits)
             visit.walk(steps, 1.0, "")
             flow.pauses |= visit.pauses
             flow.branches |= visit.branches
             flow.work_unknown |= visit.work_unknown
             for p, work, after in visit.works:
-                moments = (work.mean(), second_moment(work))
+                moments = (work.mean(), second_moment(work), third_moment(work))
                 flow.demands.append(Demand(visits * p, *moments, work.kind == "exp", after))
             for expected, call, behind in visit.calls:
                 onward = _Stream(visits * expected, coming.origin, coming.picks, coming.unknown | differ | behind)
@@ -283,10 +328,12 @@ class _Equations:
 class _Visit:
     """What one visit does: CPU demands with their probability and what was before, and expected calls.
 
-    What caches decide is done as often as if none of them hit; calls say why that is not so, and so does the work.
+    What caches decide is done as often as if none of them hit, unless it is known how often they do; calls say why that
+    is not so, and so does the work.
     """
 
     service: PlaneService
+    hits: Mapping[tuple[str, str], float]
     works: list[tuple[float, Distribution, str]] = field(default_factory=list)
     calls: list[tuple[float, PlaneCall, dict[str, None]]] = field(default_factory=list)
     pauses: bool = False
@@ -312,8 +359,10 @@ class _Visit:
                 after, self.pauses = "call", True
             elif isinstance(step, PlaneCached):
                 self.work_unknown |= _filling(self.service, step)
-                outside, self.behind = self.behind, self.behind | _behind(self.service, step)
-                self.walk(step.miss, p, after)
+                hit = self.hits.get((self.service.name, step.name))
+                outside = self.behind
+                self.behind = self.behind | (_behind(self.service, step) if hit is None else {})
+                self.walk(step.miss, p * (1.0 - (hit or 0.0)), after)
                 after, self.pauses, self.behind = "call", True, outside
             elif isinstance(step, PlaneChoose):
                 ends = [self.walk(option.do, p * option.p, after) for option in step.options]
@@ -341,8 +390,8 @@ def _filling(service: PlaneService, step: PlaneCached) -> dict[str, None]:
 _ORDER: Final = ("", "work", "wait", "call")  # what is before a step, the more of it the later
 
 
-def _shares(among: PlaneService, split: bool) -> Floats:
-    """Share of each replica where chance decides (rules B1 to B6)."""
+def shares(among: PlaneService, split: bool) -> Floats:
+    """Share of each replica where chance decides (rules B1 to B6); `split`: the version is drawn first."""
     if not split or among.split is None:
         return np.full(len(among.replicas), 1.0 / len(among.replicas))
     alike = [sum(other.version == replica.version for other in among.replicas) for replica in among.replicas]
@@ -382,17 +431,25 @@ def _proxy_demands(
             size = request if step.direction == "request" else response
             fresh = hop.connections.fresh if hop.tls else 0.0
             parts = [
-                (step.base.mean(), second_moment(step.base)),
+                (step.base.mean(), second_moment(step.base), third_moment(step.base)),
                 _times(step.per_kib_s / 1024.0, size),
-                (fresh * step.handshake_s, fresh * step.handshake_s**2),
+                (fresh * step.handshake_s, fresh * step.handshake_s**2, fresh * step.handshake_s**3),
             ]
-            mean = sum(first for first, _ in parts)
-            variance = sum(second - first * first for first, second in parts)
-            yield Demand(rates, mean, variance + mean * mean, False, after)
+            yield Demand(rates, *_sum_of(parts), False, after)
         elif isinstance(step, Forward | PlaneCached):
             after = "call"
 
 
-def _times(factor: float, of: Distribution) -> tuple[float, float]:
-    """First two moments of `factor` times a value; 0 even of values that have none."""
-    return (factor * of.mean(), factor * factor * second_moment(of)) if factor else (0.0, 0.0)
+def _times(factor: float, of: Distribution) -> tuple[float, float, float]:
+    """First three moments of `factor` times a value; 0 even of values that have none."""
+    if not factor:
+        return (0.0, 0.0, 0.0)
+    return (factor * of.mean(), factor * factor * second_moment(of), factor**3 * third_moment(of))
+
+
+def _sum_of(parts: Sequence[tuple[float, float, float]]) -> tuple[float, float, float]:
+    """First three moments of a sum of independent values: means, variances and third central moments add up."""
+    mean = sum(first for first, _, _ in parts)
+    variance = sum(second - first * first for first, second, _ in parts)
+    skewed = sum(third - 3.0 * first * second + 2.0 * first**3 for first, second, third in parts)
+    return mean, variance + mean * mean, skewed + 3.0 * mean * variance + mean**3

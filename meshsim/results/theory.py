@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from meshsim.model.distributions import Distribution, DistributionKind
@@ -121,14 +122,30 @@ def second_moment(distribution: Distribution) -> float:
     return _SECOND_MOMENTS[distribution.kind](*distribution.params)
 
 
-def _pareto(shape: float, scale: float, upper: float) -> float:
-    """Of a Pareto, truncated at `upper`."""
+def third_moment(distribution: Distribution) -> float:
+    """Expected cube of a value, in base units; ``inf`` where it does not exist. Sources as of `second_moment`.
+
+    Examples
+    --------
+    >>> third_moment(Distribution(kind="exp", params=(2.0,)))
+    48.0
+    """
+    if distribution.kind == "empirical":
+        return math.fsum(value**3 for value in distribution.values) / len(distribution.values)
+    if distribution.kind == "mixture":
+        parts = zip(distribution.weights, distribution.of, strict=True)
+        return math.fsum(weight * third_moment(part) for weight, part in parts)
+    return _THIRD_MOMENTS[distribution.kind](*distribution.params)
+
+
+def _pareto(order: int, shape: float, scale: float, upper: float) -> float:
+    """Moment of a Pareto, truncated at `upper`."""
     if math.isinf(upper):
-        return math.inf if shape <= 2.0 else shape * scale * scale / (shape - 2.0)
+        return math.inf if shape <= order else shape * scale**order / (shape - order)
     log_ratio = math.log(scale / upper)
     kept = -math.expm1(shape * log_ratio)
-    body = -math.expm1((shape - 2.0) * log_ratio) / (shape - 2.0) if shape != 2.0 else -log_ratio
-    return shape * scale * scale * body / kept
+    body = -math.expm1((shape - order) * log_ratio) / (shape - order) if shape != order else -log_ratio
+    return shape * scale**order * body / kept
 
 
 _SECOND_MOMENTS: Final[dict[DistributionKind, Callable[..., float]]] = {
@@ -138,8 +155,21 @@ _SECOND_MOMENTS: Final[dict[DistributionKind, Callable[..., float]]] = {
     "gamma": lambda shape, scale: shape * (shape + 1.0) * scale * scale,
     "erlang": lambda k, mean: mean * mean * (1.0 + 1.0 / k),
     "hyperexp": lambda p, mean1, mean2: 2.0 * (p * mean1 * mean1 + (1.0 - p) * mean2 * mean2),
-    "pareto": _pareto,
+    "pareto": partial(_pareto, 2),
     "weibull": lambda shape, scale: scale * scale * math.gamma(1.0 + 2.0 / shape),
     "uniform": lambda low, high: (low * low + low * high + high * high) / 3.0,
     "geometric": lambda mean: mean * (2.0 * mean - 1.0),
+}
+
+_THIRD_MOMENTS: Final[dict[DistributionKind, Callable[..., float]]] = {
+    "constant": lambda value: value**3,
+    "exp": lambda mean: 6.0 * mean**3,
+    "lognormal": lambda mu, sigma: math.exp(3.0 * mu + 4.5 * sigma * sigma),
+    "gamma": lambda shape, scale: shape * (shape + 1.0) * (shape + 2.0) * scale**3,
+    "erlang": lambda k, mean: mean**3 * (1.0 + 1.0 / k) * (1.0 + 2.0 / k),
+    "hyperexp": lambda p, mean1, mean2: 6.0 * (p * mean1**3 + (1.0 - p) * mean2**3),
+    "pareto": partial(_pareto, 3),
+    "weibull": lambda shape, scale: scale**3 * math.gamma(1.0 + 3.0 / shape),
+    "uniform": lambda low, high: (low + high) * (low * low + high * high) / 4.0,
+    "geometric": lambda mean: mean * (6.0 * mean * mean - 6.0 * mean + 1.0),
 }

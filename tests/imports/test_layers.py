@@ -46,14 +46,19 @@ ALLOWED = {
     | {"simulate"},
     "costs": BELOW_ALL
     | {"model", "architectures", "engines", "results", "charts", "simulate"},  # charts only within plot_* methods
+    "analytic": BELOW_ALL | {"caches", "model", "architectures", "results"},
+    "planning": BELOW_ALL
+    | {"model", "architectures", "engines", "control", "results", "charts", "workers", "notebook", "settings"}
+    | {"simulate", "analytic", "costs", "interference"},  # charts only within plot_* methods
     "__init__": BELOW_ALL
     | {"model", "architectures", "engines", "control", "results", "simulate", "futures", "sweeps", "hit_ratios"}
-    | {"blasts", "costs", "interference", "metastable"},
+    | {"analytic", "blasts", "costs", "interference", "metastable", "planning"},
     "bench": BELOW_ALL | {"model", "architectures", "engines"},
     "lab": BELOW_ALL | {"model", "architectures", "engines", "results", "__init__"},
     "cli": BELOW_ALL
     | {"importers", "model", "architectures", "engines", "results", "charts", "simulate"}
-    | {"bench", "blasts", "caches", "costs", "interference", "lab", "settings", "sweeps", "metastable", "__init__"},
+    | {"analytic", "bench", "blasts", "caches", "costs", "interference", "lab", "settings", "sweeps", "metastable"}
+    | {"planning", "__init__"},
     "__main__": {"cli"},
 }
 

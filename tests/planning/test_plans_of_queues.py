@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from meshsim.planning.study import plan
+import meshsim as ms
 
 WORK_S = 0.01
 MOST = 16
@@ -67,7 +67,7 @@ def test_the_fewest_cores_are_those_of_erlang_s_c(a: float, c: int) -> None:
     """20 M/M/c queues: with c servers the objective holds, with c - 1 it does not."""
     limit_s = limit_between(a, c)
     assert share_slower(a, c, limit_s) < 0.1 < share_slower(a, c - 1, limit_s)
-    found = plan(
+    found = ms.plan(
         queue(a, limit_s),
         ["none"],
         choices={"services.queue.cpu": [str(n) for n in range(1, MOST + 1)]},
@@ -89,7 +89,7 @@ def test_the_fewest_replicas_of_a_random_split_are_those_of_m_m_1(rate_per_s: fl
     """Each of n replicas is M/M/1 at 1/n of the load: P(sojourn > t) = exp(-(mu - lambda/n) t)."""
     exact = rate_per_s / (1.0 / WORK_S - math.log(10.0) / limit_s)
     n = math.ceil(exact)
-    found = plan(queue(rate_per_s * WORK_S, limit_s), ["none"], lose=0, ceiling=1.0, growth=False, quiet=True)
+    found = ms.plan(queue(rate_per_s * WORK_S, limit_s), ["none"], lose=0, ceiling=1.0, growth=False, quiet=True)
     assert 0.25 < n - exact < 0.75, "too near to a whole number to be decided by simulation"
     assert found["none"].needed == {"queue": n}
     less = found["none"].steps[0].less

@@ -111,3 +111,27 @@ def test_second_moment_of_a_mixture_and_of_what_has_none() -> None:
     mixture = Distribution(kind="mixture", weights=(0.25, 0.75), of=parts)
     assert theory.second_moment(mixture) == pytest.approx(0.25 * 8.0 + 0.75 * 9.0)
     assert math.isinf(theory.second_moment(Distribution(kind="pareto", params=(1.5, 1.0, math.inf))))
+
+
+THIRD = {
+    "constant": ((3.0,), 27.0),
+    "exp": ((2.0,), stats.expon(scale=2.0).moment(3)),
+    "lognormal": ((0.1, 0.6), stats.lognorm(0.6, scale=math.exp(0.1)).moment(3)),
+    "gamma": ((1.7, 2.0), stats.gamma(1.7, scale=2.0).moment(3)),
+    "erlang": ((3, 2.0), stats.gamma(3, scale=2.0 / 3.0).moment(3)),
+    "hyperexp": ((0.3, 1.0, 4.0), 0.3 * 6.0 + 0.7 * 6.0 * 64.0),
+    "weibull": ((1.4, 2.0), stats.weibull_min(1.4, scale=2.0).moment(3)),
+    "uniform": ((1.0, 3.0), stats.uniform(1.0, 2.0).moment(3)),
+    "geometric": ((2.5,), stats.geom(0.4).moment(3)),
+    "pareto": ((4.5, 1.0, math.inf), stats.pareto(4.5).moment(3)),
+}
+
+
+@pytest.mark.parametrize("name", THIRD)
+def test_third_moment(name: str) -> None:
+    params, expected = THIRD[name]
+    found = theory.third_moment(Distribution(kind=name, params=params))
+    assert found == pytest.approx(float(expected), rel=1e-9)
+    parts = (Distribution(kind=name, params=params), Distribution(kind="empirical", values=(1.0, 2.0)))
+    mixture = Distribution(kind="mixture", weights=(0.5, 0.5), of=parts)
+    assert theory.third_moment(mixture) == pytest.approx(0.5 * float(expected) + 0.5 * 4.5)

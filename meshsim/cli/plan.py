@@ -1,0 +1,238 @@
+"""``meshsim plan``: the cheapest deployment that keeps its objectives, with a certificate."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from meshsim.cli import options
+from meshsim.cli.objectives import parse_slo
+from meshsim.cli.options import Engine, Format, help_text, split_architectures
+from meshsim.cli.output import as_markdown, in_format, write
+from meshsim.cli.reading import read_topology
+from meshsim.cli.simulation import check_duration
+from meshsim.cli.terminal import progress, say
+from meshsim.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from meshsim.planning.result import Plan
+
+EXAMPLES = (
+    "meshsim plan bookinfo --slo 'p99<60ms' --arch none --duration 10s --no-growth",
+    "meshsim plan bookinfo --slo 'p99<60ms' --arch none,sidecar --lose zone --verify --duration 10s --no-growth",
+    "meshsim plan bookinfo --slo 'p90<50ms' --arch none --choice services.reviews.cpu=500m,1 --duration 10s "
+    "--no-growth -o json",
+)
+
+Slo = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--slo",
+        metavar="OBJECTIVE",
+        help="What every tenant is to keep besides its own objectives, e.g. 'p99<250ms', 'availability>99.9%'; "
+        "repeatable.",
+        show_default=False,
+    ),
+]
+Choice = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--choice",
+        metavar="PATH=VALUES",
+        help="What else may be chosen besides replicas: values of one path, e.g. services.cart.cpu=500m,1,2 or "
+        "mesh.gateway.cpu=1,2; repeatable: every combination is looked at.",
+        show_default=False,
+    ),
+]
+Load = Annotated[float, typer.Option("--load", metavar="FACTOR", help="Plan for so many times the peak load.")]
+Lose = Annotated[
+    str,
+    typer.Option(
+        "--lose",
+        metavar="N|zone",
+        help="With what less everything still holds: so many replicas of every service at once, or one zone.",
+    ),
+]
+Ceiling = Annotated[
+    str, typer.Option("--utilization", metavar="SHARE", help="How busy a CPU may be on average when that is lost.")
+]
+MostReplicas = Annotated[
+    int, typer.Option("--max-replicas", metavar="N", help="Of each service; where more are needed there is no plan.")
+]
+Verify = Annotated[
+    bool, typer.Option("--verify", help="Simulate each plan again on fresh seeds; exit 1 if it surely misses there.")
+]
+Growth = Annotated[bool, typer.Option("--growth/--no-growth", help="Look how far the load can grow.")]
+Screen = Annotated[
+    bool,
+    typer.Option("--screen/--no-screen", help="Begin where square-root staffing says, or with the replicas written."),
+]
+PricesFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--prices", metavar="FILE", help="YAML with rows that replace those of the price book.", show_default=False
+    ),
+]
+
+
+def plan(
+    topology: options.Topology,
+    arch: options.Architectures = None,
+    slo: Slo = None,
+    choice: Choice = None,
+    load: Load = 1.0,
+    lose: Lose = "1",
+    utilization: Ceiling = "80%",
+    max_replicas: MostReplicas = 100,
+    verify: Verify = False,
+    growth: Growth = True,
+    screen: Screen = True,
+    prices: PricesFile = None,
+    overrides: options.Overrides = None,
+    duration: options.Duration = None,
+    seed: options.Seed = None,
+    engine: options.EngineOption = Engine.COMPILED,
+    jobs: options.Jobs = None,
+    output: options.Output = Format.TABLE,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:
+    """Plan."""
+    del debug
+    if duration is not None:
+        check_duration(duration, overrides or ())
+    objectives = tuple(parse_slo(text) for text in slo or ())
+    choices = _choices(choice or ())
+    ceiling = _share(utilization)
+    changes = [*(overrides or ()), *([] if duration is None else [f"run.duration={duration}"])]
+    spec = read_topology(topology, changes, quiet=quiet)
+
+    import meshsim
+    from meshsim.simulate import DEFAULT_ARCHITECTURES
+
+    with progress(quiet) as shown:
+        found = meshsim.plan(
+            spec if not choices else topology,
+            split_architectures(arch) or DEFAULT_ARCHITECTURES,
+            objectives=objectives,
+            choices=choices,
+            load=load,
+            lose=lose,
+            ceiling=ceiling,
+            most_replicas=max_replicas,
+            verify=verify,
+            screen=screen,
+            growth=growth,
+            prices=prices,
+            engine=engine.value,
+            seed=seed,
+            duration_s=None if duration is None else spec.run.duration_s,
+            jobs=jobs or os.cpu_count() or 1,
+            overrides=changes if choices else (),
+            progress=shown,
+            quiet=quiet,
+        )
+    found = replace(
+        found,
+        command=_command(
+            topology,
+            found,
+            {
+                "--slo": slo or [],
+                "--choice": choice or [],
+                "--load": [] if load == 1.0 else [f"{load:g}"],
+                "--lose": [] if lose == "1" else [lose],
+                "--utilization": [] if utilization == "80%" else [utilization],
+                "--max-replicas": [] if max_replicas == 100 else [str(max_replicas)],
+                "--prices": [] if prices is None else [str(prices)],
+                "--set": overrides or [],
+                "--duration": [] if duration is None else [duration],
+                "--engine": [] if engine is Engine.COMPILED else [engine.value],
+            },
+            flags=["--verify"] * verify + ["--no-growth"] * (not growth) + ["--no-screen"] * (not screen),
+        ),
+    )
+    write(in_format(found, output, _markdown))
+    _conclude(found)
+
+
+def _choices(texts: Sequence[str]) -> dict[str, Sequence[str]]:
+    from meshsim.sweeps.axes import Axis, axis_of
+
+    found: dict[str, Sequence[str]] = {}
+    for text in texts:
+        path, equals, values = text.partition("=")
+        if not equals or not path.strip() or not values.strip():
+            raise UsageError(f"--choice '{text}': write a path and its values, e.g. services.cart.cpu=500m,1,2")
+        axis = axis_of(path.strip(), values.strip())
+        if not isinstance(axis, Axis):
+            raise UsageError(f"--choice '{text}': name the values one by one, e.g. services.cart.cpu=500m,1,2")
+        if axis.path in found:
+            raise UsageError(f"--choice {axis.path} is given twice; write all its values behind one another")
+        found[axis.path] = axis.values
+    return found
+
+
+def _share(text: str) -> float:
+    from meshsim.units import UnitError, parse_share
+
+    try:
+        return parse_share(text)
+    except UnitError as error:
+        raise UsageError(f"--utilization {text}: {error}; write e.g. 80%") from None
+
+
+def _command(topology: str, found: Plan, given: dict[str, Sequence[str]], flags: Sequence[str]) -> str:
+    """What repeats it."""
+    labels = found.architectures
+    arch = (
+        [w for label in labels for w in ("--arch", label)] if "," in "".join(labels) else ["--arch", ",".join(labels)]
+    )
+    words = ["meshsim", "plan", topology, *arch]
+    words += [word for name, values in given.items() for value in values for word in (name, value)]
+    return shlex.join([*words, *flags, "--seed", str(found.seed)]) + (
+        "  # with the same topology on stdin" if topology == "-" else ""
+    )
+
+
+def _markdown(found: Plan) -> str:
+    from meshsim.planning import report
+
+    lines = [f"**{report.headline(found)}**", "", report.verdict(found), ""]
+    if found.deployments:
+        head, *rows = report.overview(found)
+        lines += [as_markdown(head, rows), ""]
+    for name, one in found.deployments.items():
+        head, *rows = report.part_rows(one)
+        lines += [f"## {name}", "", as_markdown(head, rows), ""]
+        lines += [f"- {sentence}" for sentence in report.sentences_of(found, name)]
+        lines += [""]
+    for name, nothing in found.infeasible.items():
+        lines += [f"## {name}", "", *report.infeasible_lines(name, nothing), ""]
+    return "\n".join([*lines, *(f"- {sentence}" for sentence in report.sentences(found))])
+
+
+def _conclude(found: Plan) -> None:
+    """Exit 1 if there is no plan, or it does not hold on fresh seeds."""
+    if not found.feasible:
+        say("failed: no deployment that was looked at keeps every objective")
+        raise typer.Exit(ExitCode.VERDICT)
+    failed = [name for name, one in found.verified.items() if not one.passed]
+    if failed:
+        say(f"failed: on fresh seeds the plan of {', '.join(failed)} misses an objective")
+        raise typer.Exit(ExitCode.VERDICT)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    sentence = (
+        "Find the cheapest replicas of every service and proxy that keep all objectives at peak load when something is "
+        "lost, for each architecture, and prove it by simulation."
+    )
+    app.command(help=help_text(sentence, EXAMPLES))(plan)
