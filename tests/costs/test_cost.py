@@ -278,3 +278,16 @@ def test_the_call_that_repeats_it_has_all_that_was_given(shop: Path) -> None:
     found = ms.cost(shop, ["none"], people_hours=2, nat=True, duration_s=2, warmup_s=1, quiet=True)
     again = eval(found.command.removesuffix(")") + ", quiet=True)", {"meshsim": ms})
     assert again["none"].total_cents == found["none"].total_cents and again.command == found.command
+
+
+def test_entries_that_are_alike_get_odd_cents_in_turn() -> None:
+    endpoints = {name: [{"work": "1ms"}] for name in ("buy", "look")}
+    shop = {"meshsim": 1, "services": {"shop": {"cpu": 1, "endpoints": endpoints}}}
+    when = {"trace": {"times": ["1.5s", "2s", "2.5s"]}}
+    shop |= {"traffic": [{"name": entry, "entry": f"shop.{entry}", "arrivals": when} for entry in endpoints]}
+    shop |= {"run": {"duration": "4s", "warmup": "1s", "replications": 1}}
+    one = ms.cost(shop, nat=True, people_hours=0.0003, quiet=True)["none"]
+    assert sum(amount % 2 for amount in one.analysis.cents.items.values()) > 2
+    (tenant,) = one.tenants.values()
+    buy, look = tenant.by_entry.values()
+    assert buy.money.value == pytest.approx(look.money.value) and abs(buy.cents - look.cents) <= 1
