@@ -64,7 +64,7 @@ class Result:
     used
         What each tenant used, by service or proxy and by entry endpoint.
     peak_cores
-        Cores that each tenant asked for at most; see `meshsim.results.usage.peak_cores`.
+        Cores that each tenant asked for at most, by replication; see `meshsim.results.usage.peak_cores`.
     request_rows
         By replication, rows of ``REQUESTS`` (see `meshsim.engines.record`), when they were asked for.
     sampled
@@ -86,7 +86,7 @@ class Result:
     manifest: Manifest
     plane: Plane
     used: Usage
-    peak_cores: Mapping[str, Mapping[str, float]]
+    peak_cores: Mapping[str, Mapping[str, npt.NDArray[np.float64]]]
     request_rows: tuple[npt.NDArray[np.void], ...] = ()
     sampled: traces.Sampled | None = None
     check: Check | None = None
