@@ -269,6 +269,8 @@ class PlaneService:
         Bytes of requests and answers that a replica holds at once; None: no limit.
     bandwidth_bytes_per_s
         At which a replica sends what leaves its pod; None: no limit.
+    begins
+        How many of the replicas there are at first, where there is room for more; None: all.
     """
 
     name: str
@@ -295,6 +297,7 @@ class PlaneService:
     bulkhead: int | None = None
     buffers_bytes: int | None = None
     bandwidth_bytes_per_s: float | None = None
+    begins: int | None = None
 
     @property
     def cores(self) -> float:

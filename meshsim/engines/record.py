@@ -152,7 +152,8 @@ SPANS = np.dtype(
 BEGINS, ENDS, NO_EFFECT = "begins", "ends", "has no effect"  # a fault; a push begins to go out
 REJECTED, IS_OUT, GOES_BACK, IS_BACK = "is rejected", "is out", "goes back", "is back"  # a push
 ALARM, ACT, SKIPPED = "alarm", "act", "skipped"  # an analysis, or people; of whose time a part is not simulated
-KILLS, STOPS = "kills", "stops"  # what a fault does to replicas
+KILLS, STOPS = "kills", "stops"  # what a fault does to replicas, and an autoscaler to those that drain for too long
+SCALES = "scaled"  # an autoscaler, a service
 OVER = (ENDS, IS_BACK)
 
 
@@ -164,6 +165,19 @@ class Happening(NamedTuple):
     what: str
     detail: str = ""
     amount: float | None = None  # what others compute with: proxies of a push, seconds skipped
+
+
+class Look(NamedTuple):
+    """How many replicas an autoscaled service has from an instant on, and why."""
+
+    at_ns: int
+    service: str
+    wanted: int  # by its autoscaler
+    provisioned: int  # those that start and those that drain too
+    ready: int
+    nodes: int  # in the cluster
+    demand_cores: float | None = None  # CPU work that came since the decision before; None: only replicas changed
+    utilization: float | None = None  # that the autoscaler saw
 
 
 @dataclass(slots=True)
@@ -192,3 +206,4 @@ class Record:
     events: int  # timed events handled
     end_ns: int  # simulated time when the run ended
     happenings: tuple[Happening, ...] = ()  # as they happened
+    looks: tuple[Look, ...] = ()  # of autoscalers, in the order of time

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from meshsim.model.autoscale import Autoscale
 from meshsim.model.caches import Cache
 from meshsim.model.disciplines import Discipline, Line
 from meshsim.model.distributions import Distribution
@@ -71,6 +72,11 @@ class Service(_Frozen):
     bandwidth_bytes_per_s: float | None = None  # at which a replica sends; None: no limit
     caches: dict[str, Cache] = {}
     connections: Connections  # of each replica, as a caller, to each of its upstreams
+    autoscale: Autoscale | None = None  # None: as many replicas as there are; else it begins with those
+
+    def most_replicas(self, version: Version) -> int:
+        """How many replicas a version may have: more than it begins with where it autoscales."""
+        return version.replicas if self.autoscale is None else self.autoscale.max
 
 
 class Nodes(_Frozen):
@@ -168,9 +174,21 @@ class Topology(_Frozen):
 
 _OF_FAILURES = ("events", "rollouts", "control_plane", "people")
 # What the language has learned since digests were first written down; without it a topology has the same one still.
-_OF_SERVICES = {"line": "fifo", "bulkhead": None, "buffers_bytes": None, "bandwidth_bytes_per_s": None}
+_OF_SERVICES = {
+    "line": "fifo",
+    "bulkhead": None,
+    "buffers_bytes": None,
+    "bandwidth_bytes_per_s": None,
+    "autoscale": None,
+}
 _OF_TENANTS = {"weight": 1.0, "priority": 0}
-_OF_PROXIES = {"discipline": "fifo", "bulkhead": None, "buffers_bytes": None, "bandwidth_bytes_per_s": None}
+_OF_PROXIES = {
+    "discipline": "fifo",
+    "bulkhead": None,
+    "buffers_bytes": None,
+    "bandwidth_bytes_per_s": None,
+    "autoscale": None,
+}
 _OF_BREAKERS = {"per_tenant": False}
 _OF_BUCKETS = {"per_tenant": False, "own": ()}
 _OF_PRICES = {
