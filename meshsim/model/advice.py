@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from meshsim.model import cache_advice, graph, policy_advice, timing
 from meshsim.model.changes import changed_topology
 from meshsim.model.policy_advice import Warnings, about
-from meshsim.model.read.cursor import Reading
 from meshsim.model.read.autoscale import MAX_REPLICAS
+from meshsim.model.read.cursor import Reading
 from meshsim.model.steps import Call
 from meshsim.model.topology import Mesh, Service, Topology, Version
 from meshsim.units import format_bytes, format_duration
@@ -64,9 +64,7 @@ def _load(topology: Topology, reading: Reading) -> Warnings:
                 continue
             found = next(v for v in topology.services[name].versions if v.name == version)
             service = topology.services[name]
-            warning = _cores(service, found, offered, when) or _places(
-                topology, name, found, demand, held, when
-            )
+            warning = _cores(service, found, offered, when) or _places(topology, name, found, demand, held, when)
             if warning:
                 told.add((name, version))
                 yield warning

@@ -211,8 +211,8 @@ CODES: dict[str, Code] = {
     ),
     "M125": Code(
         "An automatic warm-up of arrivals or replicas that change with time",
-        "warmup: auto finds out when a system has settled. Under a spike, a trace, a rate that changes or an autoscaler "
-        "it never settles, so say what is to be left out.",
+        "warmup: auto finds out when a system has settled. Under a spike, a trace, a rate that changes or an "
+        "autoscaler it never settles, so say what is to be left out.",
         "arrivals: {spike: …}   # and no run.warmup",
         "run: {warmup: 10s}",
     ),
