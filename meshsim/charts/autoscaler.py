@@ -64,6 +64,7 @@ def autoscaler_day(source: Source, ax: Axes | None = None, *, service: str | Non
             draw(scene, one)
             one.set_xlim(0.0, float(timeline.edges_s[-1]) * scene.time.scale)
             one.label_outer()
+        place.axes[-1].xaxis.set_major_locator(MaxNLocator(9, steps=[1, 2, 3, 4, 5, 6, 10]))
         _label(scene, told, name)
     return place.axes[0]
 

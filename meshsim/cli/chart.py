@@ -97,10 +97,10 @@ Source = Annotated[
     str,
     typer.Argument(
         metavar="SOURCE",
-        help="latency, time, topology, difference, timeline, autoscaler, propagation: a topology to simulate, or (not for "
-        "topology and propagation) a .json file that `meshsim run` or `meshsim compare` wrote with -o json. load, heatmap, "
-        "scatter: the store of a sweep, or a .csv or .parquet file with a row a point. cache-…: what meshsim cache "
-        "--curve wrote with -o csv. Or - for stdin.",
+        help="latency, time, topology, difference, timeline, autoscaler, propagation: a topology to simulate, or (not "
+        "for topology and propagation) a .json file that `meshsim run` or `meshsim compare` wrote with -o json. load, "
+        "heatmap, scatter: the store of a sweep, or a .csv or .parquet file with a row a point. cache-…: what meshsim "
+        "cache --curve wrote with -o csv. Or - for stdin.",
         show_default=False,
     ),
 ]

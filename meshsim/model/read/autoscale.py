@@ -19,8 +19,8 @@ _DURATIONS = {  # keys whose fields are the same with seconds as unit
 }
 
 
-def read_autoscale(at: Cursor, cpu: Cores) -> Autoscale:
-    """Read `autoscale` of something whose replicas have so much CPU."""
+def read_autoscale(at: Cursor, cpu: Cores, *, on_nodes: bool = True) -> Autoscale:
+    """Read `autoscale` of something whose replicas have so much CPU, and count among the pods of nodes or not."""
     found = at.fields(keys.AUTOSCALE, required=("max", "target"), example=_EXAMPLE, elsewhere=keys.ELSEWHERE_AUTOSCALE)
     more: dict[str, Any] = {field: quantities.duration(found[key]) for key, field in _DURATIONS.items() if key in found}
     if "interval" in found:
@@ -38,7 +38,11 @@ def read_autoscale(at: Cursor, cpu: Cores) -> Autoscale:
         hint = "exchange them" if "min" in found else "write a larger max"
         found["max"].error("M108", f"max is {most}, less than min, which is {least}", hint)
         most = least
-    if "nodes" in found:
+    if "nodes" in found and not on_nodes:
+        hint = "remove it: a gateway's replica has room at once"
+        message = "only pods of applications count among those of a node"
+        found["nodes"].error("M120", message, hint, found["nodes"].key_mark)
+    elif "nodes" in found:
         more |= _nodes(found["nodes"])
     return Autoscale(min=least, max=most, target=_target(found.get("target"), cpu), **more)
 
@@ -49,8 +53,8 @@ def replicas_of(autoscale: Autoscale | None, at: Cursor | None, default: int) ->
         return default if autoscale is None else autoscale.min
     found = at.integer(1, MAX_REPLICAS)
     if autoscale is not None and not autoscale.min <= found <= autoscale.max:
-        hint = f"write {autoscale.min} to {autoscale.max} replicas, with which it begins, or leave them out (min)"
-        at.error("M108", f"{found} replicas are outside of autoscale: {autoscale.min} to {autoscale.max}", hint)
+        hint = "it is the number with which it begins; without it that is min"
+        at.error("M108", f"{at.name} is {found}, and autoscale allows {autoscale.min} to {autoscale.max}", hint)
         return autoscale.min
     return found
 

@@ -110,7 +110,7 @@ def _proxy(at: Cursor | None, kind: str, default: ProxyConfig) -> ProxyConfig:
     elsewhere = keys.ELSEWHERE_ZTUNNEL if kind == "ztunnel" else None
     found = at.fields(allowed, later=keys.LATER_PROXY, example="profile: istio-1.24", elsewhere=elsewhere)
     cpu = quantities.cpu(found["cpu"]) if "cpu" in found else default.cpu
-    autoscale = read_autoscale(found["autoscale"], cpu or _TWO_CORES) if "autoscale" in found else None
+    autoscale = read_autoscale(found["autoscale"], cpu or _TWO_CORES, on_nodes=False) if "autoscale" in found else None
     return ProxyConfig(
         profile=_profile(found["profile"], kind) if "profile" in found else default.profile,
         replicas=replicas_of(autoscale, found.get("replicas"), 0) or default.replicas,
