@@ -8,9 +8,9 @@ from typing import Any, Final, Unpack
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from meshsim.charts.quantities import Unit, logarithmic, time_unit
+from meshsim.charts.quantities import Unit, plain, time_unit
 from meshsim.charts.style import SERIES, Canvas, Look, canvas, folded
 from meshsim.charts.told import Source, Told, sides
 from meshsim.errors import UsageError
@@ -114,7 +114,7 @@ def _load(scene: _Scene, ax: Axes) -> None:
     rate = np.array(timeline.total.requests, dtype=np.float64) / (batch_s * timeline.replications)
     scene.line(ax, timeline.edges_s, rate, "requests", color=scene.canvas.theme.ink, lw=1.4)
     ax.set_ylim(bottom=0.0)
-    ax.yaxis.set_major_locator(MaxNLocator(4))
+    ax.yaxis.set_major_locator(MaxNLocator(3))
     ax.set_ylabel("requests\nper second", fontsize=_LABEL)
 
 
@@ -130,7 +130,7 @@ def _replicas(scene: _Scene, ax: Axes) -> None:
     static = scene.found.static_replicas
     ax.axhline(static, color=theme.muted, ls=(0, (1, 1)), lw=1.4, label="static plan", gid="static")
     ax.set_ylim(0.0, 1.08 * max(static, scene.found.most))
-    ax.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+    ax.yaxis.set_major_locator(MaxNLocator(4, integer=True))
     ax.set_ylabel("replicas", fontsize=_LABEL)
     scene.legend(ax)
 
@@ -141,8 +141,8 @@ def _utilization(scene: _Scene, ax: Axes) -> None:
     scene.line(ax, lines.edges_s, lines.utilization * 100, "seen", color=theme.ink, lw=1.2)
     ax.axhline(scene.found.target * 100, color=theme.muted, ls=(0, (4, 1.5)), lw=1.2, label="target", gid="target")
     ax.set_ylim(0.0, 1.08 * max(100.0, 100 * float(np.nanmax(lines.utilization, initial=0.0))))
-    ax.yaxis.set_major_locator(MaxNLocator(4))
-    ax.set_ylabel("CPU in use of\nthe request (%)", fontsize=_LABEL)
+    ax.yaxis.set_major_locator(MaxNLocator(3))
+    ax.set_ylabel("CPU of the\nrequest (%)", fontsize=_LABEL)
     scene.legend(ax)
 
 
@@ -154,11 +154,13 @@ def _slowness(scene: _Scene, ax: Axes) -> None:
     scene.line(ax, scene.timeline.edges_s, values * unit.scale, "p99", color=scene.canvas.theme.ink, lw=1.4)
     if known.size and known.max() > _WIDE * known.min():
         ax.set_yscale("log")
-        logarithmic(ax.yaxis, *ax.get_ylim())
-        ax.set_ylabel(f"p99 ({unit.name},\nlogarithmic)", fontsize=_LABEL)
+        ax.yaxis.set_major_locator(LogLocator(10, numticks=4))
+        ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: plain(value)))
+        ax.yaxis.set_minor_locator(NullLocator())
+        ax.set_ylabel(f"p99 ({unit.name},\nlog)", fontsize=_LABEL)
     else:
         ax.set_ylim(bottom=0.0)
-        ax.yaxis.set_major_locator(MaxNLocator(4))
+        ax.yaxis.set_major_locator(MaxNLocator(3))
         ax.set_ylabel(f"p99\n({unit.name})", fontsize=_LABEL)
 
 
