@@ -300,6 +300,12 @@ class PlaneService:
     begins: int | None = None
 
     @property
+    def counted(self) -> str:
+        """How many replicas, for texts: ``3``, or ``3 (room for 20)`` where there is room for more."""
+        most = len(self.replicas)
+        return str(most) if self.begins in (None, most) else f"{self.begins} (room for {most})"
+
+    @property
     def cores(self) -> float:
         """Cores of all replicas together; inf when unlimited."""
         return math.fsum(r.cores for r in self.replicas)

@@ -77,7 +77,6 @@ class Fleet:
         self.occupied: dict[int, Pod] = {}
         self.pods = [self._was_there(number) for number in range(begins)]
         self.made = begins
-        self._killed: set[int] = set()  # numbers of replicas
         self._lines: list[simpy.Event] = []  # of pods for which no replica is free
         absent = range(begins, self.most)
         if absent:
@@ -122,6 +121,7 @@ class Fleet:
             self._lines.append(self.control.env.event())
             yield self._lines[-1]
             if pod.is_stopping:
+                self._next_in_line()
                 return
         self._takes(pod, next(number for number in range(self.most) if number not in self.occupied))
         self.changed()
@@ -140,9 +140,6 @@ class Fleet:
         pod.cpu_s = control.cpu_s(self.service, slot)
         self.occupied[slot] = pod
         control.set_pod(self.service, "unready", [slot])
-        if slot in self._killed:
-            self._killed.remove(slot)
-            control.bring_up(self.service, [slot])
         self._fits()
 
     def _fits(self) -> None:
@@ -167,7 +164,7 @@ class Fleet:
             self.control.env.process(self._drains(pod.slot))
 
     def _drains(self, slot: int) -> Steps:
-        """Let a pod finish what it has, for as long as it may."""
+        """Let a pod finish what it has, for as long as it may; then it is killed."""
         control = self.control
         left_s = self.rule.drain_s
         while left_s > 0.0:
@@ -180,7 +177,8 @@ class Fleet:
             if lost:
                 control.note(self.service, KILLS, f"a pod that drained for too long, with {lost} requests")
             control.take_down(self.service, [slot])
-            self._killed.add(slot)
+            yield control.env.timeout(NOTICED_S)
+            control.bring_up(self.service, [slot])  # whoever comes to its place serves
         self._goes(slot)
         self.changed()
 
@@ -190,5 +188,9 @@ class Fleet:
         self._fits()
         if self.on_nodes:
             self.cluster.leaves(self.rule.node_unneeded_s)
+        self._next_in_line()
+
+    def _next_in_line(self) -> None:
+        """Let a pod have the place that is free."""
         if self._lines:
             self._lines.pop(0).succeed()

@@ -133,7 +133,7 @@ class Autoscaled:
     def from_dict(cls, data: Mapping[str, Any]) -> Autoscaled:
         """Read back what `to_dict` gave."""
         exact = {name: data[name] for name in ("target", "fewest", "most", "static_replicas", "static_hours")}
-        estimates = {
+        estimates: dict[str, Any] = {
             name: Estimate(data[name]["value"], data[name]["low"], data[name]["high"], 0, "read from JSON")
             for name in _ESTIMATES
         }
@@ -300,7 +300,8 @@ def _means(at_s: Floats, values: Floats, edges_s: Floats) -> Floats:
     area = np.concatenate([[0.0], np.cumsum(np.where(known, values, 0.0) * lasts)])
     span = np.concatenate([[0.0], np.cumsum(known * lasts)])
     areas, spans = np.diff(np.interp(edges_s, at_s, area)), np.diff(np.interp(edges_s, at_s, span))
-    return np.divide(areas, spans, out=np.full(len(areas), math.nan), where=spans > 0.0)
+    means: Floats = np.divide(areas, spans, out=np.full(len(areas), math.nan), where=spans > 0.0)
+    return means
 
 
 def _array(values: Sequence[float | None]) -> Floats:
