@@ -141,13 +141,9 @@ def settings_of(
 
 def refuse_autoscaling(spec: Topology, what: str) -> None:
     """Raise a UsageError if something of a topology autoscales, for what does not know of it."""
-    scaled = [f"services.{name}" for name, service in spec.services.items() if service.autoscale is not None]
-    scaled += [] if spec.mesh.gateway.autoscale is None else ["mesh.gateway"]
-    if scaled:
-        raise UsageError(
-            f"{what} does not work with replicas that autoscale yet: "
-            f"take them out with {' '.join(f'--set {path}.autoscale=null' for path in scaled)}"
-        )
+    if spec.autoscaled:
+        changes = " ".join(f"--set {path}.autoscale=null" for path in spec.autoscaled)
+        raise UsageError(f"{what} does not work with replicas that autoscale yet: take them out with {changes}")
 
 
 def _check(settings: Settings) -> None:

@@ -116,10 +116,8 @@ def _warmup(topology: Topology, reading: Reading) -> None:
             message = f"the {stream.arrivals.kind} arrivals of '{stream.name}' change with time, and warmup is auto"
             hint = "say what to leave out: add run: {warmup: 10s}, or 0s to measure everything"
             reading.report.error("M125", message, hint, reading.mark(path), path)
-    services = {f"services.{name}": service.autoscale for name, service in topology.services.items()}
-    for scaled, rule in {**services, "mesh.gateway": topology.mesh.gateway.autoscale}.items():
-        if rule is not None:
-            path = f"{scaled}.autoscale"
-            message = f"'{scaled.partition('.')[2]}' autoscales, and warmup is auto"
-            hint = "say what to leave out: add run: {warmup: 10s}, or 0s to measure everything"
-            reading.report.error("M125", message, hint, reading.mark(path), path)
+    for scaled in topology.autoscaled:
+        path = f"{scaled}.autoscale"
+        message = f"'{scaled.partition('.')[2]}' autoscales, and warmup is auto"
+        hint = "say what to leave out: add run: {warmup: 10s}, or 0s to measure everything"
+        reading.report.error("M125", message, hint, reading.mark(path), path)

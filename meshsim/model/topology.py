@@ -150,6 +150,12 @@ class Topology(_Frozen):
         return tuple(sorted({stream.tenant for stream in self.traffic}))
 
     @property
+    def autoscaled(self) -> tuple[str, ...]:
+        """Dotted paths of what autoscales."""
+        found = [f"services.{name}" for name, service in self.services.items() if service.autoscale is not None]
+        return (*found, *(["mesh.gateway"] if self.mesh.gateway.autoscale is not None else []))
+
+    @property
     def digest(self) -> str:
         """Sha256 of the canonical JSON: `name` (a label) and `origins` (places in files) are no part of it.
 

@@ -257,11 +257,11 @@ class Result:
 
         return charts.incident_timeline(self, ax, **look)
 
-    def plot_autoscaler(self, ax: Axes | None = None, **look: Unpack[Look]) -> Axes:
+    def plot_autoscaler(self, ax: Axes | None = None, *, service: str | None = None, **look: Unpack[Look]) -> Axes:
         """Draw what an autoscaler did over time; see `meshsim.charts.autoscaler_day`."""
         from meshsim import charts
 
-        return charts.autoscaler_day(self, ax, **look)
+        return charts.autoscaler_day(self, ax, service=service, **look)
 
     def __repr__(self) -> str:
         p99 = duration_interval(self.latency_s["p99"])

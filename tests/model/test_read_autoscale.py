@@ -132,6 +132,11 @@ def test_what_does_not_know_of_it_says_so() -> None:
     both = {**shop(GOOD), "tenants": {"web": {}}}
     with pytest.raises(UsageError, match=r"a snapshot .* --set services.web.autoscale=null"):
         ms.snapshot(both, at_s=1)
+    cached = shop(GOOD, caches={"c": {"capacity": 10}})
+    with pytest.raises(UsageError, match=r"a study of caches .* --set services.web.autoscale=null"):
+        ms.cache_study(cached, quiet=True)
+    with pytest.raises(UsageError, match=r"a study of metastability .* --set services.web.autoscale=null"):
+        ms.metastability(cached, trigger="pause: {service: web}", quiet=True)
     with pytest.raises(UsageError, match="autoscales and has room already"):
         ms.run(both, max_replicas={"web": 30}, quiet=True)
     with pytest.raises(UsageError, match="divided over tenants cannot autoscale"):
