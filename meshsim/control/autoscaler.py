@@ -89,6 +89,9 @@ class _Scaler:
         self.request = self._requested()
         self.asked_s = 0.0  # CPU-seconds of work that had come at the last decision
         self.scrapes = [_Scrape(0, {}, set())]
+        behind, early_ns = divmod(instant_ns(rule.metrics_delay_s), instant_ns(rule.interval_s))
+        self.behind = behind  # decisions see the metrics of so many intervals ago,
+        self.early_s = early_ns / 1e9  # which were taken so long before the end of theirs
 
     def _requested(self) -> float:
         """Cores that a pod requests: those of the sidecar too, as Kubernetes adds up the containers of a pod."""
@@ -99,17 +102,14 @@ class _Scaler:
     def runs(self) -> Steps:
         """Look at the metrics every `interval` and scale."""
         env, interval_s = self.control.env, self.rule.interval_s
-        behind, early_s = divmod(self.rule.metrics_delay_s, interval_s)
         self.looks()
         for number in count(1):
-            if early_s:
-                yield env.timeout(number * interval_s - early_s - env.now)
-                self._scrape()
-            yield env.timeout(number * interval_s - env.now)
-            if not early_s:
-                self._scrape()
-            self._decides(number - int(behind))
-            self.scrapes = self.scrapes[-int(behind) - 2 :]
+            yield env.timeout(number * interval_s - self.early_s - env.now)
+            self._scrape()
+            if self.early_s:
+                yield env.timeout(number * interval_s - env.now)
+            self._decides()
+            self.scrapes = self.scrapes[-self.behind - 2 :]
 
     def looks(self, demand_cores: float | None = None, utilization: float | None = None) -> None:
         """Write down how many replicas there are from now on."""
@@ -152,14 +152,13 @@ class _Scaler:
 
     # -- decisions -------------------------------------------------------------------------------------------------
 
-    def _decides(self, scraped: int) -> None:
+    def _decides(self) -> None:
         control, fleet = self.control, self.fleet
         asked_s = control.cpu_asked_s(self.service)
         demand_cores, self.asked_s = (asked_s - self.asked_s) / self.rule.interval_s, asked_s
         found = None
-        if scraped >= 1:
-            behind = len(self.scrapes) - 1 - int(self.rule.metrics_delay_s // self.rule.interval_s)
-            metrics = self._metrics(self.scrapes[behind - 1], self.scrapes[behind])
+        if len(self.scrapes) > self.behind + 1:
+            metrics = self._metrics(self.scrapes[-self.behind - 2], self.scrapes[-self.behind - 1])
             found = recommend(metrics, fleet.wanted, self.rule.target, self.rule.tolerance)
         if found is not None:
             current = fleet.wanted

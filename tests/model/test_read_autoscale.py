@@ -104,6 +104,7 @@ def test_a_topology_without_it_keeps_its_digest_and_one_with_it_has_another() ->
         ({**GOOD, "scale_up": {"period": "15s"}}, {}, "scale_up says neither pods nor share"),
         ({**GOOD, "scale_up": {"percent": 100}}, {}, "write share: 100%"),
         ({**GOOD, "interval": "0s"}, {}, "interval is 0s, and must be greater than 0"),
+        ({**GOOD, "interval": "1us"}, {}, "interval is 1us, and must be at least 1ms"),
         ({**GOOD, "nodes": {}}, {}, "'provision' is missing"),
         ({**GOOD, "interval": 15}, {}, "15 has no unit"),
     ],

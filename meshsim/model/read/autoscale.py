@@ -12,6 +12,7 @@ from meshsim.model.read.cursor import Cursor
 from meshsim.model.read.distributions import DURATION, distribution
 
 MAX_REPLICAS = 100_000
+LEAST_INTERVAL_S = 1e-3  # between decisions (assumed)
 _EXAMPLE = "min: 2, max: 20, target: 60%"
 _DURATIONS = {  # keys whose fields are the same with seconds as unit
     key: f"{key}_s"
@@ -25,6 +26,10 @@ def read_autoscale(at: Cursor, cpu: Cores, *, on_nodes: bool = True) -> Autoscal
     more: dict[str, Any] = {field: quantities.duration(found[key]) for key, field in _DURATIONS.items() if key in found}
     if "interval" in found:
         more["interval_s"] = quantities.duration(found["interval"], positive=True)
+        if more["interval_s"] < LEAST_INTERVAL_S:
+            at_fault, hint = found["interval"], "the default of Kubernetes is 15s"
+            at_fault.error("M108", f"interval is {at_fault.text()}, and must be at least 1ms", hint)
+            more["interval_s"] = LEAST_INTERVAL_S
     if "tolerance" in found:
         more["tolerance"] = quantities.share(found["tolerance"])
     if "pod_start" in found:
