@@ -121,10 +121,15 @@ class Autoscaled:
         """Replica-hours that it saves of those of the static plan, as a share; negative if it costs more."""
         return 1.0 - (self.replica_hours.value or 0.0) / self.static_hours
 
+    @property
+    def estimates(self) -> dict[str, Estimate]:
+        """All numbers with intervals, by name."""
+        return {name: getattr(self, name) for name in _ESTIMATES}
+
     def to_dict(self) -> dict[str, object]:
         """For JSON."""
         estimates = {
-            name: {end: getattr(getattr(self, name), end) for end in ("value", "low", "high")} for name in _ESTIMATES
+            name: {end: getattr(one, end) for end in ("value", "low", "high")} for name, one in self.estimates.items()
         }
         exact = {name: getattr(self, name) for name in ("target", "fewest", "most", "static_replicas", "static_hours")}
         return {**exact, **estimates, "saved": self.saved, "over_time": self.lines.to_dict()}

@@ -278,6 +278,10 @@ def rows(result: Result) -> list[tuple[str, str, str, float | None, float | None
         found += _traffic_rows("tenant", name, tenant)
     for name, service in result.by_service.items():
         found += _service_rows(name, service)
+    for name, scaled in result.autoscaling.items():
+        found += [
+            ("service", name, f"autoscaling.{key}", e.value, e.low, e.high) for key, e in scaled.estimates.items()
+        ]
     return found
 
 

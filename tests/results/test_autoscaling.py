@@ -130,6 +130,11 @@ def test_it_is_told_as_text_json_and_happenings() -> None:
     assert again.to_dict() == data == found().autoscaling["web"].to_dict()
 
 
+def test_it_is_in_the_tidy_table() -> None:
+    table = found().frame().set_index(["name", "quantity"])["value"]
+    assert table["web", "autoscaling.lag_s"] == found().autoscaling["web"].lag_s.value
+
+
 def test_without_autoscalers_nothing_is_told() -> None:
     spec = {**SHOP, "run": {"warmup": "0s", "duration": "5s", "replications": 1}}
     bare = ms.run(spec, overrides=["services.web.autoscale=null"], quiet=True)
