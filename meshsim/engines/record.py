@@ -53,8 +53,8 @@ SERVICE_COUNTERS = np.dtype(
         ("busy_ns", "f8"),  # integral of busy cores (core-nanoseconds)
         ("in_system_ns", "i8"),  # integral of requests present
         ("slots_ns", "i8"),  # integral of concurrency slots held (== in_system without waiting ones)
-        ("replicas_ns", "i8"),  # integral of replicas that get requests
-        ("working_ns", "i8"),  # the same of those that are up and whose CPU does not stand still
+        ("replicas_ns", "i8"),  # integral of replicas that are provisioned
+        ("working_ns", "i8"),  # the same of those that are ready and up and whose CPU does not stand still
         ("bytes_in", "i8"),
         ("bytes_out", "i8"),
         ("sent", "i8"),  # messages that a replica sent over a link of limited bandwidth
