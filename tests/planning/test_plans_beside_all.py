@@ -13,6 +13,7 @@ from meshsim.model.load import load
 from meshsim.planning.asked import duration_asked, objectives_asked
 from meshsim.planning.peak import at_peak
 from meshsim.planning.probing import Prober, Question, probing
+from meshsim.planning.study import MOST_REPLICATIONS
 from meshsim.settings import settings_of
 from meshsim.workers import here
 
@@ -71,7 +72,7 @@ def replicas_of_the_best(case: dict[str, Any]) -> tuple[dict[str, int] | None, f
         warmup_s=None,
         jobs=1,
     )
-    prober = Prober(spec, "none", probing(settings), Question(objectives, 0.8, 64), here(None))
+    prober = Prober(spec, "none", probing(settings), Question(objectives, 0.8, MOST_REPLICATIONS), here(None))
     prices = {"front": 1.0, "back": float(case["services"]["back"]["cpu"])}
     holding = [
         counts
