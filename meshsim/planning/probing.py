@@ -66,6 +66,16 @@ class Kept:
         }
 
 
+def slack(kept: Kept) -> float:
+    """How far from the limit, as a share of it: below 0 it is missed."""
+    value = kept.estimate.value
+    if value is None:
+        return float("-inf")
+    if kept.quantity == "availability":
+        return (value - kept.limit) / max(1.0 - kept.limit, 1e-12)
+    return (kept.limit - value) / kept.limit
+
+
 @dataclass(frozen=True, slots=True)
 class Load:
     """What a service or proxy was asked for, as the next guess needs it.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 from meshsim.analytic.result import APPROXIMATE
-from meshsim.planning.probing import Kept, Probe
-from meshsim.planning.result import Deployment, Growing, Infeasible, Plan, slack
+from meshsim.planning.probing import Kept, Probe, slack
+from meshsim.planning.result import Deployment, Growing, Infeasible, Plan
 from meshsim.results.intervals import Estimate
 from meshsim.results.text import duration, percent, table
 
@@ -211,7 +212,9 @@ def _would(kept: Kept) -> str:
     estimate = kept.estimate
     if kept.quantity == "availability":
         return "no bound" if estimate.low is None else f"availability > {percent(estimate.low)} would be"
-    return "no bound" if estimate.high is None else f"{kept.quantity} < {duration(estimate.high)} would be"
+    if estimate.high is None or math.isinf(estimate.high):
+        return "no limit would be kept: requests fail"
+    return f"{kept.quantity} < {duration(estimate.high)} would be"
 
 
 def sentences(plan: Plan) -> Sequence[str]:
