@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = (
     "meshsim plan bookinfo --slo 'p99<60ms' --arch none --duration 10s --no-growth",
-    "meshsim plan bookinfo --slo 'p99<60ms' --arch none,sidecar --lose zone --verify --duration 10s --no-growth",
+    "meshsim plan bookinfo --slo 'p99<60ms' --arch none,sidecar --lose 2 --verify --duration 10s --no-growth",
     "meshsim plan bookinfo --slo 'p90<50ms' --arch none --choice services.reviews.cpu=500m,1 --duration 10s "
     "--no-growth -o json",
 )
