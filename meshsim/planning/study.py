@@ -62,6 +62,7 @@ def plan(
     duration_s: float | None = None,
     warmup_s: float | None = None,
     jobs: int = 1,
+    scheduler: str | None = None,
     overrides: Sequence[str] = (),
     progress: Progress | None = None,
     quiet: bool = False,
@@ -104,6 +105,8 @@ def plan(
         Of a deployment at first; they are doubled while it is undecided, up to `MOST_REPLICATIONS`.
     duration_s, warmup_s
         Of a replication; as long as the rarest objective needs if absent.
+    scheduler
+        Address of a Dask scheduler, on whose workers replications are simulated; without `jobs`.
 
     Returns
     -------
@@ -112,7 +115,7 @@ def plan(
     Raises
     ------
     SpecError, UsageError, EngineLimit
-        As `meshsim.run`, or nobody has objectives.
+        As `meshsim.run`; nobody has objectives; the cluster cannot be used, or went away.
     """
     started = time.perf_counter()
     labels = labels_of(architectures)
@@ -139,7 +142,7 @@ def plan(
     compile_engine(engine, lower(first, labels[0]), quiet)
     deployments: dict[str, Deployment] = {}
     infeasible: dict[str, Infeasible] = {}
-    with workers(jobs, engine) as submit, progress_shown(progress, quiet) as shown:
+    with workers(jobs, engine, scheduler, quiet=quiet) as submit, progress_shown(progress, quiet) as shown:
         for done, label in enumerate(labels):
             if shown is not None:
                 shown(done, len(labels))
