@@ -66,7 +66,9 @@ def cluster(scheduler: str, engine: EngineName, *, quiet: bool = True) -> Iterat
         try:
             yield found
         except _Lost as error:
-            raise EngineLimit(f"{error}; what was finished before is not lost if it was stored") from None
+            raise EngineLimit(
+                f"{error}: when it is there again, repeat the command; a sweep takes finished runs from its store"
+            ) from None
         finally:
             found.end()
     finally:
