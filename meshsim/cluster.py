@@ -18,12 +18,13 @@ from platform import python_version
 from typing import Any, Final, TypeAlias
 
 from meshsim.engines import EngineName
-from meshsim.errors import EngineLimit, UsageError
+from meshsim.errors import EngineLimit, MeshsimError, UsageError
 
 CONNECT_S: Final = 10.0  # until a scheduler that does not answer counts as none (assumed)
 WORKERS_S: Final = 60.0  # until a cluster without workers is given up (assumed)
 _LOOK_S = 1.0  # between looks at which workers there are (assumed)
 INSTALL: Final = "pip install 'meshsim[dask]', or from a checkout: pip install '.[dask]'"
+_SCHEDULER_LOST = "the connection to the scheduler was lost"
 _SCHEMES = ("tcp", "tls", "ws", "wss", "ucx", "inproc")
 #: Versions that numbers depend on besides that of Python: those of `meshsim.results.manifest.versions`.
 _PACKAGES = ("meshsim", "numpy", "numba", "simpy")
@@ -64,7 +65,8 @@ def cluster(scheduler: str, engine: EngineName, *, quiet: bool = True) -> Iterat
         _check(client, scheduler, engine, quiet)
         found = Cluster(client, engine)
         try:
-            yield found
+            with _large_work():
+                yield found
         except _Lost as error:
             raise EngineLimit(
                 f"{error}: when it is there again, repeat the command; a sweep takes finished runs from its store"
@@ -74,6 +76,15 @@ def cluster(scheduler: str, engine: EngineName, *, quiet: bool = True) -> Iterat
     finally:
         with suppress(OSError, TimeoutError):  # whoever is gone needs no farewell
             client.close()
+
+
+@contextmanager
+def _large_work() -> Iterator[None]:
+    """Traces of keys may be large, and travel with each run: Dask warns above 10 MB that one should not do that."""
+    import dask
+
+    with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1TiB"}):
+        yield
 
 
 def _connected(scheduler: str) -> Client:
@@ -118,10 +129,8 @@ def _check(client: Client, scheduler: str, engine: EngineName, quiet: bool) -> N
             f"{len(wrong)} of {len(found)} workers cannot be used, for their numbers might differ; {worker} {why}: "
             "install on every worker what is installed here"
         )
-    machines = {worker.rpartition(":")[0] for worker, one in found.items() if isinstance(one, dict) and one["compiles"]}
-    if machines and not quiet:
-        where = f"once on each of {len(machines)} machines, about a minute"
-        print(f"workers compile the engine first ({where}) …", file=sys.stderr, flush=True)
+    if not quiet and any(isinstance(one, dict) and one["compiles"] for one in found.values()):
+        print("workers compile the engine first (once a machine, under a minute) …", file=sys.stderr, flush=True)
 
 
 def about(engine: EngineName) -> dict[str, Any]:
@@ -202,18 +211,26 @@ class Cluster:
                 return future
         # bytes, and a function of Python's own: the scheduler looks into neither, and needs no meshsim
         key = f"{work.__name__.strip('_')}-{uuid.uuid4().hex}"
-        sent = self._client.submit(pickle.loads, packed, key=key, pure=False)
+        try:
+            sent = self._client.submit(pickle.loads, packed, key=key, pure=False)
+            answer = asyncio.run_coroutine_threadsafe(
+                self._client.gather(sent, asynchronous=True), self._client.loop.asyncio_loop
+            )
+        except Exception:
+            if self._client.status == "running":
+                raise
+            future.set_exception(_Lost(_SCHEDULER_LOST))
+            return future
         with self._changed:
             self._sent[future] = sent
-        answer = asyncio.run_coroutine_threadsafe(
-            self._client.gather(sent, asynchronous=True), self._client.loop.asyncio_loop
-        )
         answer.add_done_callback(partial(self._take, future))
         return future
 
     def _take(self, future: Future[Any], answer: Future[Any]) -> None:
         """Hand an answer on, and let the cluster forget it."""
         found, error = _unpacked(answer)
+        if error is not None and not isinstance(error, MeshsimError) and self._client.status != "running":
+            error = _Lost(_SCHEDULER_LOST)  # whatever a client says that is closed
         with self._changed:
             self._sent.pop(future, None)
             if isinstance(error, _Lost):
@@ -268,7 +285,7 @@ def _unpacked(answer: Future[Any]) -> tuple[Any, Exception | None]:
             "because memory ran out: give workers more of it, or fewer threads (`dask worker --nthreads`)"
         )
     except (CancelledError, asyncio.CancelledError, OSError):
-        return None, _Lost("the connection to the scheduler was lost")
+        return None, _Lost(_SCHEDULER_LOST)
     except Exception as error:
         return None, error
 

@@ -173,17 +173,14 @@ def _estimate(
 ) -> None:
     from meshsim.sweeps.store import Store
     from meshsim.sweeps.sweeping import estimate, tasks_of
-    from meshsim.workers import threads_of
 
-    tasks = tasks_of(asked, design, architectures)
-    jobs = threads_of(jobs, asked.engine, scheduler)
-    found = estimate(tasks, None if fresh else Store(folder), jobs)
+    found = estimate(tasks_of(asked, design, architectures), None if fresh else Store(folder), jobs, scheduler)
     stored = f", {found.stored} of them in the store {folder}" if found.stored else ""
     more = ", more where --until asks for it" if asked.until else ""
     write(
         f"{found.points} points, {found.runs} runs{stored}\n"
         f"about {found.requests:,} requests to simulate{more}\n"
-        f"about {_long(found.seconds)} with {jobs} workers (from short trials; nothing was stored)"
+        f"about {_long(found.seconds)} with {found.workers} workers (from short trials; nothing was stored)"
     )
 
 

@@ -26,7 +26,7 @@ from meshsim.sweeps.result import SweepResult
 from meshsim.sweeps.saying import Say, to_stderr, unsaid
 from meshsim.sweeps.store import Damaged, Store, Stored
 from meshsim.sweeps.tasks import Asked, Source, Task, load_at, simulate_task, tasks_at
-from meshsim.workers import Submit, here, most_at_once, workers
+from meshsim.workers import Submit, here, most_at_once, threads_of, workers
 
 _FIRST_TRIAL, _GROWTH = 20.0, 4.0  # requests of the first trial of an estimate; each next one has so many times more
 _TRIALS_S = 1.0  # of wall clock that the trials of an architecture may take together (assumed), the first apart
@@ -177,6 +177,8 @@ class Estimate:
         Requests that the others will simulate, about; more if ``until`` asks for it.
     seconds
         Of wall clock, about, from short trials of each architecture.
+    workers
+        How many runs are simulated at a time.
     """
 
     points: int
@@ -184,10 +186,12 @@ class Estimate:
     stored: int
     requests: int
     seconds: float
+    workers: int
 
 
-def estimate(tasks: Sequence[Task], store: Store | None, jobs: int) -> Estimate:
+def estimate(tasks: Sequence[Task], store: Store | None, jobs: int, scheduler: str | None = None) -> Estimate:
     """Try each architecture for a moment, and reckon how long all runs take that are not in the store."""
+    at_a_time = threads_of(jobs, tasks[0].asked.engine, scheduler)
     missing = [task for task in tasks if store is None or _finished(store, task) is None]
     pace: dict[str, tuple[float, float]] = {}
     requests = seconds = 0.0
@@ -196,9 +200,9 @@ def estimate(tasks: Sequence[Task], store: Store | None, jobs: int) -> Estimate:
             pace[task.architecture] = _pace(task)
         each_s, request_s = pace[task.architecture]
         requests += task.requests
-        seconds += (each_s + task.requests * request_s) / jobs
+        seconds += (each_s + task.requests * request_s) / at_a_time
     points = len({task.point for task in tasks})
-    return Estimate(points, len(tasks), len(tasks) - len(missing), round(requests), seconds)
+    return Estimate(points, len(tasks), len(tasks) - len(missing), round(requests), seconds, at_a_time)
 
 
 def _pace(task: Task) -> tuple[float, float]:
