@@ -263,12 +263,12 @@ def test_one_process_compiles_at_a_time(tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_worker_is_killed_in_the_middle(tmp_path: Path, real: Real) -> None:
     """It is stopped first, so that work is surely lost with it: it has some, and cannot end it."""
     victim = real.workers[0]
+    later = threading.Timer(0.5, victim.kill)
 
     def kill(done: int, _: int) -> None:
         if done == 4:
             victim.send_signal(signal.SIGSTOP)
-        elif done == 8:
-            victim.kill()
+            later.start()
 
     with distributed.Client(real.address, set_as_default=False) as client:
         client.wait_for_workers(2, timeout=60)
