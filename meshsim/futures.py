@@ -21,7 +21,7 @@ from meshsim.model.topology import Topology
 from meshsim.numbers import real_number
 from meshsim.results.manifest import Timing
 from meshsim.results.result import Result
-from meshsim.settings import MOST_SEED, Settings, settings_of
+from meshsim.settings import MOST_SEED, Settings, refuse_autoscaling, settings_of
 from meshsim.simulate import (
     Source,
     begin_replication,
@@ -150,6 +150,7 @@ def snapshot(
     most_s = spec.run.duration_s if duration_s is None else real_number(duration_s, "duration_s")
     if not 0 <= at_s < most_s:
         raise UsageError(f"at_s has to lie within the duration of {most_s:g} s, not at {at_s:g} s")
+    refuse_autoscaling(spec, "a snapshot")
     early = [event.name for event in spec.events if event.at_s < at_s]
     if early:
         raise UsageError(

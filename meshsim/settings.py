@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from meshsim.control import Controller
+from meshsim.control.autoscaler import Autoscaling, autoscaling_of
 from meshsim.control.events import Events, events_of
 from meshsim.engines import ENGINES, SAMPLED, EngineName
 from meshsim.errors import UsageError
@@ -65,6 +66,8 @@ class Settings:
     ----------
     events
         The control process of the topology's events.
+    autoscaling
+        The one that scales what autoscales.
     active
         Replicas at first, of services that have room for more.
     sampled
@@ -83,6 +86,7 @@ class Settings:
     objectives: tuple[Objective, ...] = ()
     controllers: tuple[Controller, ...] = ()
     events: Events | None = None
+    autoscaling: Autoscaling | None = None
     active: Mapping[str, int] | None = None
     check: bool = False
     sampled: int = SAMPLED
@@ -90,7 +94,8 @@ class Settings:
     @property
     def control(self) -> tuple[Controller, ...]:
         """All control processes of a replication."""
-        return self.controllers if self.events is None else (self.events, *self.controllers)
+        own = (self.events, self.autoscaling)
+        return (*(one for one in own if one is not None), *self.controllers)
 
 
 def settings_of(
@@ -124,6 +129,7 @@ def settings_of(
         objectives=objectives,
         controllers=controllers,
         events=events_of(spec),
+        autoscaling=autoscaling_of(spec),
         active=active,
         check=check,
     )
@@ -131,6 +137,13 @@ def settings_of(
     if controllers and engine == "simpy" and jobs != 1:
         raise UsageError("control processes cannot be sent to other processes: with the simpy engine give jobs=1")
     return settings
+
+
+def refuse_autoscaling(spec: Topology, what: str) -> None:
+    """Raise a UsageError if something of a topology autoscales, for what does not know of it."""
+    if spec.autoscaled:
+        changes = " ".join(f"--set {path}.autoscale=null" for path in spec.autoscaled)
+        raise UsageError(f"{what} does not work with replicas that autoscale yet: take them out with {changes}")
 
 
 def _check(settings: Settings) -> None:
@@ -144,5 +157,10 @@ def _check(settings: Settings) -> None:
         raise UsageError(f"the duration must be longer than 0 s and finite, not {settings.duration_s} s")
     if settings.controllers and settings.warmup_s is None:
         raise UsageError("a run with control processes has no automatic warm-up; give warmup_s")
+    if settings.autoscaling is not None and settings.warmup_s is None:
+        raise UsageError(
+            "a topology that autoscales has no automatic warm-up: its replicas change; "
+            "write e.g. run: {warmup: 0s} (--set run.warmup=0s) to measure everything"
+        )
     if settings.warmup_s is not None and not 0 <= settings.warmup_s < math.inf:
         raise UsageError(f"the warm-up must be at least 0 s and finite, not {settings.warmup_s} s")

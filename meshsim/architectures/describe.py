@@ -82,7 +82,7 @@ def _counted(count: int, noun: str) -> str:
 
 
 def _replicas(services: list[PlaneService]) -> int:
-    return sum(len(service.replicas) for service in services)
+    return sum(len(service.replicas) if service.begins is None else service.begins for service in services)
 
 
 # -- services --------------------------------------------------------------------------------------------------
@@ -132,7 +132,7 @@ def _row(service: PlaneService) -> tuple[str, ...]:
 
 def _replica_text(service: PlaneService) -> str:
     if len(service.versions) == 1:
-        return str(len(service.replicas))
+        return service.counted
     counts = [sum(replica.version == number for replica in service.replicas) for number in range(len(service.versions))]
     return "+".join(f"{count} {name}" for count, name in zip(counts, service.versions, strict=True))
 

@@ -196,6 +196,7 @@ class _Lowering:
             memory_bytes=service.memory_bytes,
             max_wait=service.max_wait,
             caches=tuple(service.caches[name] for name in sorted(service.caches)),
+            begins=_begins(service),
         )
 
     def application_replicas(self, service: Service) -> tuple[Replica, ...]:
@@ -210,7 +211,7 @@ class _Lowering:
                 weight=version.load_balancing_weight,
             )
             for number, version in enumerate(service.versions)
-            for _, (node, zone) in zip(range(version.replicas), places, strict=False)
+            for _, (node, zone) in zip(range(service.most_replicas(version)), places, strict=False)
         )
 
     # -- edges -----------------------------------------------------------------------------------------------
@@ -394,6 +395,7 @@ class _Lowering:
 
     def proxy(self, name: str) -> PlaneService:
         kind = _kind(name)
+        host = self.topology.services.get(name.partition("@")[2]) if kind == "sidecar" else None
         found = proxy_service(
             name,
             role="library" if kind == "library" else "proxy",
@@ -402,7 +404,14 @@ class _Lowering:
             endpoints=self.proxies[name],
             origin=self.origin(_ORIGINS.get(kind, "policies")),
         )
-        return self.divided(found) if name == GATEWAY else found
+        if host is not None:
+            return replace(found, begins=_begins(host))
+        if name != GATEWAY:
+            return found
+        divided = self.divided(found)
+        if (divided.shards or divided.cells) and divided.begins is not None:
+            raise UsageError(f"{found.origin}: a gateway that is divided over tenants cannot autoscale yet")
+        return divided
 
     def divided(self, gateway: PlaneService) -> PlaneService:
         """Give each tenant the gateways of its cell, or a subset of its own."""
@@ -495,5 +504,10 @@ def _kind(proxy: str) -> StationKind:
     return "sidecar" if is_sidecar(proxy) else "waypoint"
 
 
+def _begins(service: Service) -> int | None:
+    """How many replicas a service with room for more begins with."""
+    return None if service.autoscale is None else service.versions[0].replicas
+
+
 def _replica_count(service: Service) -> int:
-    return sum(version.replicas for version in service.versions)
+    return sum(map(service.most_replicas, service.versions))

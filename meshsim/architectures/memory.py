@@ -47,8 +47,8 @@ def knowledge(plane: Plane) -> dict[str, Knowledge]:
             known = _known_services(service, by_name)
             result[service.name] = Knowledge(
                 clusters=0 if service.name == ZTUNNEL else sum(map(_clusters, known)),
-                endpoints=sum(len(other.replicas) for other in known),
-                connections=-(-connections[service.name] // len(service.replicas)),
+                endpoints=sum(map(_begun, known)),
+                connections=-(-connections[service.name] // _begun(service)),
             )
     return result
 
@@ -63,6 +63,11 @@ def _known_services(proxy: PlaneService, by_name: Mapping[str, PlaneService]) ->
         return [service for service in by_name.values() if service.role == "app"]
     targets = {message.hop.among for message in messages_of(proxy)}
     return [by_name[name] for name in sorted(target for target in targets if target is not None)]
+
+
+def _begun(service: PlaneService) -> int:
+    """Replicas that there are at first."""
+    return len(service.replicas) if service.begins is None else service.begins
 
 
 def _clusters(service: PlaneService) -> int:
@@ -88,11 +93,11 @@ def _connections(plane: Plane, by_name: Mapping[str, PlaneService]) -> dict[str,
 
 def _open(sender: PlaneService | None, hop: Hop, by_name: Mapping[str, PlaneService]) -> int:
     """Count the connections that all replicas of `sender` keep open for `hop`; None is a client."""
-    senders = 1 if sender is None else len(sender.replicas)
+    senders = 1 if sender is None else _begun(sender)
     if sender is None or sender.role == "app":
         return senders * hop.connections.pool
     assert hop.among is not None, "proxies forward to somebody who was chosen"
-    threads, upstreams = sender.threads or 1, len(by_name[hop.among].replicas)
+    threads, upstreams = sender.threads or 1, _begun(by_name[hop.among])
     if hop.pick == "carried" and hop.via == "dest" and not hop.tls:
         return threads * upstreams  # the last leg: a replica is reached from its own side only
     return senders * threads * upstreams

@@ -273,6 +273,8 @@ class PlaneService:
         Bytes of requests and answers that a replica holds at once; None: no limit.
     bandwidth_bytes_per_s
         At which a replica sends what leaves its pod; None: no limit.
+    begins
+        How many of the replicas there are at first, where there is room for more; None: all.
     """
 
     name: str
@@ -299,6 +301,13 @@ class PlaneService:
     bulkhead: int | None = None
     buffers_bytes: int | None = None
     bandwidth_bytes_per_s: float | None = None
+    begins: int | None = None
+
+    @property
+    def counted(self) -> str:
+        """How many replicas, for texts: ``3``, or ``3 (room for 20)`` where there is room for more."""
+        most = len(self.replicas)
+        return str(most) if self.begins in (None, most) else f"{self.begins} (room for {most})"
 
     @property
     def cores(self) -> float:

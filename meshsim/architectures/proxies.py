@@ -32,7 +32,8 @@ class ProxySettings:
     threads: int | None
     cores: float
     cores_requested: float
-    replicas: int
+    replicas: int  # the most that there may be
+    begins: int | None  # how many there are at first; None: all
     memory_bytes: int
     memory_base_bytes: int
     memory_per_cluster_bytes: int
@@ -79,7 +80,8 @@ def proxy_settings(config: ProxyConfig, kind: ProxyKind) -> ProxySettings:
         threads=threads,
         cores=usable if limit is None else min(limit, usable),
         cores_requested=config.cpu.request if config.cpu else profile.cpu_request,
-        replicas=_or(config.replicas, profile.replicas),
+        replicas=_or(config.replicas, profile.replicas) if config.autoscale is None else config.autoscale.max,
+        begins=None if config.autoscale is None else config.replicas,
         memory_bytes=_or(config.memory_bytes, profile.memory_bytes),
         memory_base_bytes=_or(config.memory_base_bytes, profile.memory_base_bytes),
         memory_per_cluster_bytes=_or(config.memory_per_cluster_bytes, profile.memory_per_cluster_bytes),
@@ -119,6 +121,7 @@ def proxy_service(
         bulkhead=settings.bulkhead,
         buffers_bytes=settings.buffers_bytes,
         bandwidth_bytes_per_s=settings.bandwidth_bytes_per_s,
+        begins=settings.begins,
         threads=settings.threads,
         concurrency=None,
         queue=None,

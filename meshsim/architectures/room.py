@@ -35,6 +35,8 @@ def with_room(spec: Topology, max_replicas: Any) -> tuple[Topology, dict[str, in
         if name not in services:
             raise UsageError(f"max_replicas: there is no service '{name}'; there is {', '.join(sorted(services))}")
         versions = services[name].versions
+        if services[name].autoscale is not None:
+            raise UsageError(f"max_replicas: '{name}' autoscales and has room already: change autoscale.max")
         if len(versions) > 1:
             raise UsageError(f"max_replicas: '{name}' has several versions; scaling one is not supported yet")
         most = whole_number(value, f"max_replicas: the most replicas of '{name}'")

@@ -30,7 +30,7 @@ from meshsim.notebook import progress_shown
 from meshsim.results.manifest import Timing
 from meshsim.results.propagation import Propagation, propagation
 from meshsim.results.traces import Sampled, keep
-from meshsim.settings import Settings, settings_of
+from meshsim.settings import Settings, refuse_autoscaling, settings_of
 from meshsim.simulate import DEFAULT_ARCHITECTURES, Progress, Source, begin_replication, compile_engine, pauses
 from meshsim.workers import Stop, workers
 
@@ -110,6 +110,8 @@ def blast(
     if from_warm and engine != "compiled":
         raise UsageError("from_warm copies the state of a run, which the compiled engine alone can")
     given = load(topology, overrides=overrides)
+    if from_warm:
+        refuse_autoscaling(given, "from_warm")
     names = labels_of(architectures)
     chosen = chosen_strikes(given, only, exhaustive=exhaustive, own=own)
     tasks = plan(given, names, chosen, chosen_rollouts(given, rollouts, exhaustive=exhaustive, own=own))
@@ -362,7 +364,7 @@ def _run(
     run = begin_replication(plane, settings, 0) if past is None else past.copy()
     since_s = 0.0 if past is None else begins_s(spec)
     marks = [mark for mark in pauses(settings) if mark > since_s * 1e9]
-    controllers = () if events is None else (events,)
+    controllers = [one for one in (events, settings.autoscaling) if one is not None]
     record = drive(run, plane, controllers, pauses=marks, stop=stop, since_s=since_s)
     sampled = None if events is None else keep(plane, [record], 0, settings.seed)
     return _Found(beyond_objective(spec, plane, record), record.happenings, _spread(spec, sampled))

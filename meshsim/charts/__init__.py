@@ -3,6 +3,7 @@
 See ``docs/charts.md``. Results draw themselves too: ``result.plot_latency()`` and others call these functions.
 """
 
+from meshsim.charts.autoscaler import autoscaler_day
 from meshsim.charts.cache_cost import cache_cost
 from meshsim.charts.cache_heatmap import cache_heatmap
 from meshsim.charts.cost_objective import cost_objective
@@ -26,6 +27,7 @@ from meshsim.charts.topology import topology_map
 from meshsim.charts.waterfall import waterfall
 
 __all__ = [
+    "autoscaler_day",
     "cache_cost",
     "cache_curve",
     "cache_heatmap",

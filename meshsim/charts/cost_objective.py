@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final, Unpack
 
 from matplotlib.axes import Axes
@@ -59,17 +60,31 @@ def cost_objective(found: Costs, ax: Axes | None = None, **look: Unpack[Look]) -
         for name, (what, _) in of.items():
             _point(drawn, name, costs[name], got[name], top, what if is_share else "")
         if is_share:
-            main.axhline(_JUST_KEPT, color=drawn.theme.ink, linewidth=1.0, linestyle=(0, (4, 2)), gid="objective")
+            main.axhline(
+                _JUST_KEPT, color=drawn.theme.ink, linewidth=1.0, linestyle=(0, (4, 2)), zorder=1, gid="objective"
+            )
             main.set_ylabel("latency as a share of its objective (1: just kept)")
         else:
             main.set_ylabel(f"p99 latency of answered requests ({unit.name})")
         main.set_ylim(0, top or 1.0)
         main.margins(x=0.12)
         main.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), labelspacing=0.9)
-        money_axis(main.xaxis, f"cost a month ({found.currency})")
+        begins_at_0 = main.get_xlim()[0] <= 0.0
+        money_axis(
+            main.xaxis, f"cost a month ({found.currency})" + ("" if begins_at_0 else ", axis does not begin at 0")
+        )
         drawn.set_title(f"{found.name}: cost against {'the objective that is hardest to keep' if is_share else 'p99'}")
-        drawn.note("line: no other is lower in both; bars: 95 % intervals")
+        drawn.note("; ".join(_notes(drawn, got)))
     return main
+
+
+def _notes(drawn: Canvas, got: dict[str, Estimate]) -> Iterator[str]:
+    if any(line.get_gid() == "front" for line in drawn.axes[0].lines):
+        yield "line: no other is lower in both"
+    yield "whiskers: 95 % intervals"
+    without = [name for name, one in got.items() if one.half is None and _finite(one.value)]
+    if without:
+        yield f"latency without an interval (too few requests or replications): {', '.join(without)}"
 
 
 def _finite(value: float | None) -> float:
@@ -100,6 +115,7 @@ def _point(drawn: Canvas, name: str, cost: Estimate, got: Estimate, top: float, 
         linestyle="none",
         gid=name,
         elinewidth=1.2,
+        zorder=3,
         **style,
     )
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final, Unpack
 
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
-from meshsim.charts.money import money_axis
+from meshsim.charts.money import money_axis, money_text
 from meshsim.charts.style import SERIES, Canvas, Look, canvas, folded
 from meshsim.errors import UsageError
 from meshsim.results.intervals import Estimate
@@ -29,7 +30,7 @@ _HATCHES: Final = ("", "////", "....")
 _MOST_TENANTS: Final = len(SERIES) * len(_HATCHES)  # more cannot be told apart: those that pay least are drawn as one
 _OTHERS: Final = "others"
 _BAR: Final = 0.56
-_SHOWN_ARM: Final = 0.003  # of the longest bar: shorter intervals are hidden by the line that draws them
+_SEEN: Final = 0.003  # of the longest bar: what is shorter in every row cannot be seen, and is named
 
 _Parts = dict[str, Estimate]
 
@@ -67,23 +68,17 @@ def cost_stacked(found: Costs, ax: Axes | None = None, *, by: str = "tenant", **
     with canvas(ax, look, (8.0, 1.7 + 0.5 * len(rows))) as drawn:
         main = drawn.axes[0]
         for row, (name, parts) in enumerate(rows.items()):
-            _draw(drawn, row, parts, looks, longest)
-            total = found.costs[name].money
-            main.text(_end(total), row, f"  {total.value or 0.0:,.0f}", va="center", fontsize=8, gid="total")
+            _draw(drawn, row, parts, looks)
+            _total(drawn, row, found.costs[name].money, found.currency)
         main.set_yticks(range(len(rows)), labels=[folded(name, 24) for name in rows])
         main.set_ylim(len(rows) - 0.4, -0.6)
-        main.set_xlim(0, longest * 1.14)
+        main.set_xlim(0, max([longest, *(_end(one.money) for one in found.costs.values())]) * 1.17)
         main.grid(visible=False, axis="y")
         money_axis(main.xaxis, f"cost a month ({found.currency})")
         handles = [Patch(edgecolor=drawn.theme.paper, label=folded(name, 24), **looks[name]) for name in names]
         main.legend(handles=handles, loc="center left", bbox_to_anchor=(1.01, 0.5), title=_legend(by))
         drawn.set_title(f"{found.name}: what it costs{'' if by == 'item' else ', and for whom'}")
-        if by == "tenant":
-            drawn.note(
-                f"idle and shared cost by rule {found.rule}; small bars: 95 % intervals of the parts that end there"
-            )
-        else:
-            drawn.note("small bars: 95 % intervals of the parts that end there")
+        drawn.note("; ".join(_notes(found, rows, longest, by)))
     return main
 
 
@@ -112,18 +107,41 @@ def _tenant_looks(names: list[str]) -> dict[str, dict[str, Any]]:
     return {**looks, _OTHERS: {"facecolor": "#BBBBBB"}}
 
 
-def _draw(drawn: Canvas, row: int, parts: _Parts, looks: dict[str, dict[str, Any]], longest: float) -> None:
+def _draw(drawn: Canvas, row: int, parts: _Parts, looks: dict[str, dict[str, Any]]) -> None:
     main, start = drawn.axes[0], 0.0
-    for lane, (name, estimate) in enumerate(parts.items()):
+    for name, estimate in parts.items():
         width = estimate.value or 0.0
         main.barh(row, width, _BAR, left=start, edgecolor=drawn.theme.paper, linewidth=0.8, gid=name, **looks[name])
         start += width
-        half = estimate.half
-        if half is not None and half > _SHOWN_ARM * longest and estimate.low is not None and estimate.high is not None:
-            arms = [[width - estimate.low], [estimate.high - width]]
-            at = row - _BAR / 2 + _BAR * (lane + 1) / (len(parts) + 1)
-            main.errorbar(start, at, xerr=arms, fmt="none", ecolor=drawn.theme.ink, elinewidth=0.9, capsize=2)
+
+
+def _total(drawn: Canvas, row: int, total: Estimate, currency: str) -> None:
+    """The whole bill, with its interval: those of the parts would lie on each other."""
+    main, value = drawn.axes[0], total.value or 0.0
+    if total.low is not None and total.high is not None:
+        arms = [[value - total.low], [total.high - value]]
+        main.errorbar(value, row, xerr=arms, fmt="none", ecolor=drawn.theme.ink, elinewidth=1.0, capsize=2.5)
+    main.annotate(
+        money_text(value, currency), (_end(total), row), (4, 0), textcoords="offset points", va="center", fontsize=8,
+        gid="total",
+    )  # fmt: skip
 
 
 def _end(total: Estimate) -> float:
     return max(total.value or 0.0, total.high or 0.0)
+
+
+def _notes(found: Costs, rows: dict[str, _Parts], longest: float, by: str) -> Iterator[str]:
+    if by == "tenant":
+        yield f"idle and shared cost by rule {found.rule}"
+    if any(one.money.half is not None for one in found.costs.values()):
+        yield "whiskers: 95 % interval of the whole bill"
+    most: dict[str, float] = {}
+    for parts in rows.values():
+        for name, estimate in parts.items():
+            most[name] = max(most.get(name, 0.0), estimate.value or 0.0)
+    small = [f"{name} ({money_text(value, found.currency)})" for name, value in most.items() if value < _SEEN * longest]
+    if small:
+        yield f"too small to be seen: {', '.join(small[:4])}" + (
+            f" and {len(small) - 4} more" if len(small) > 4 else ""
+        )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Unpack
 
 from matplotlib.axes import Axes
 
-from meshsim.charts.money import money_axis, plain_money
+from meshsim.charts.money import money_axis, money_text
 from meshsim.charts.style import Canvas, Look, canvas, folded, mark_of
 from meshsim.errors import UsageError
 from meshsim.results.intervals import Estimate
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 MORE, LESS = "#EE7733", "#0077BB"  # of P. Tol's "vibrant" scheme
 _BAR: Final = 0.6
+_FOR_TEXT: Final = 0.24  # of the longest bar: beside it stands its amount
 _HIDDEN: Final = 0.001  # of the larger bill: smaller changes are drawn as one
 _REST: Final = "all that changes less"
 _BASELINE: Final = "none"
@@ -63,21 +64,23 @@ def cost_waterfall(
     steps = _steps(found[name].tax.items, before, max(before, after.value or 0.0))
     with canvas(ax, look, (7.6, 1.6 + 0.36 * (len(steps) + 2))) as drawn:
         main = drawn.axes[0]
-        _total(drawn, 0, before, found[_BASELINE].money, _BASELINE)
+        _total(drawn, 0, found[_BASELINE].money, _BASELINE, found.currency)
         for row, step in enumerate(steps, 1):
-            _draw(drawn, row, step)
-        _total(drawn, len(steps) + 1, after.value or 0.0, after, name)
+            _draw(drawn, row, step, found.currency)
+        _total(drawn, len(steps) + 1, after, name, found.currency)
         labels = [_BASELINE, *(step.label for step in steps), folded(name, 30)]
         main.set_yticks(range(len(labels)), labels=labels)
         main.set_ylim(len(labels) - 0.4, -0.6)
-        low = min([before, after.value or 0.0, *(_low(step) for step in steps)])
-        high = max([before, after.value or 0.0, *(_high(step) for step in steps)])
-        least = max(0.0, low - 1.2 * (high - low))  # a small tax on a large bill is seen, too
-        main.set_xlim(least, high + 0.16 * (high - least))
+        totals = [found[_BASELINE].money, after]
+        low = min(*(_ends(one)[0] for one in totals), *(_low(step) for step in steps), before)
+        high = max(*(_ends(one)[1] for one in totals), *(_high(step) for step in steps), before)
+        least = max(0.0, low - 0.5 * (high - low))  # a small tax on a large bill is seen, too
+        main.set_xlim(least, high + _FOR_TEXT * (high - least))
         main.grid(visible=False, axis="y")
         money_axis(main.xaxis, f"cost a month ({found.currency})" + (", axis does not begin at 0" if least else ""))
         drawn.set_title(f"{found.name}: what {name} adds to the bill")
-        drawn.note("black bars: 95 % intervals, of changes paired by replication")
+        if after.half is not None:
+            drawn.note("whiskers: 95 % intervals, of changes paired by replication")
     return main
 
 
@@ -96,24 +99,35 @@ def _steps(changes: dict[str, Estimate], start: float, largest: float) -> list[_
     return steps
 
 
-def _draw(drawn: Canvas, row: int, step: _Step) -> None:
+def _draw(drawn: Canvas, row: int, step: _Step, currency: str) -> None:
     main, value = drawn.axes[0], step.change.value or 0.0
     main.barh(row, value, _BAR, left=step.start, color=MORE if value > 0 else LESS, gid=step.label)
     end = step.start + value
     main.plot([end, end], [row, row + 1], color=drawn.theme.muted, linewidth=0.8, zorder=1)
     _interval(drawn, row, end, step.change)
     sign = "+" if value > 0 else "\N{MINUS SIGN}"
-    main.text(_high(step), row, f"  {sign}{plain_money(round(abs(value), 2))}", va="center", fontsize=8, gid="change")
+    _beside(drawn, row, _high(step), sign + money_text(abs(value), currency), "change")
 
 
-def _total(drawn: Canvas, row: int, value: float, estimate: Estimate, name: str) -> None:
-    main = drawn.axes[0]
+def _total(drawn: Canvas, row: int, estimate: Estimate, name: str, currency: str) -> None:
+    main, value = drawn.axes[0], estimate.value or 0.0
     main.barh(row, value, _BAR, color=mark_of(name).colour, gid=name)
     if row == 0:
         main.plot([value, value], [row, row + 1], color=drawn.theme.muted, linewidth=0.8, zorder=1)
     _interval(drawn, row, value, estimate)
-    end = max(value, estimate.high or 0.0)
-    main.text(end, row, f"  {plain_money(round(value, 2))}", va="center", fontsize=8, gid="total")
+    _beside(drawn, row, _ends(estimate)[1], money_text(value, currency), "total")
+
+
+def _beside(drawn: Canvas, row: int, end: float, text: str, gid: str) -> None:
+    """An amount to the right of its bar and interval."""
+    drawn.axes[0].annotate(
+        text, (end, row), (4, 0), textcoords="offset points", va="center", fontsize=8, gid=gid
+    )  # fmt: skip
+
+
+def _ends(one: Estimate) -> tuple[float, float]:
+    value = one.value or 0.0
+    return min(value, value if one.low is None else one.low), max(value, value if one.high is None else one.high)
 
 
 def _interval(drawn: Canvas, row: int, end: float, estimate: Estimate) -> None:

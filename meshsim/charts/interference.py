@@ -25,7 +25,7 @@ _COLUMNS: Final = ["architecture", "isolation", "aggressor", "victim", "word", "
 _SHED: Final = ["shed_share", "shed_share_low", "shed_share_high"]
 _MOST_TENANTS: Final = 20  # along an axis: numbers in more cannot be read
 _MOST_ACROSS: Final = 2  # panels beside each other
-_LEAST_TOP: Final = 1.5  # ratio of the brightest colour at least, so that 1.01 is not alarming (assumed)
+LEAST_TOP: Final = 1.5  # ratio of the brightest colour at least, so that 1.01 is not alarming (assumed)
 _CELL_INCHES = (1.0, 0.62)
 _LETTER_INCHES: Final = 0.068  # of a label
 _ACROSS: Final = 14  # letters that fit below a cell
@@ -34,7 +34,9 @@ _INSET: Final = 0.012  # of a cell
 _DARK: Final = 0.45  # luminance of a cell below which its number is white
 
 
-def interference_heatmap(cells: pd.DataFrame, ax: Axes | None = None, **look: Unpack[Look]) -> Axes:
+def interference_heatmap(
+    cells: pd.DataFrame, ax: Axes | None = None, *, top: float = LEAST_TOP, **look: Unpack[Look]
+) -> Axes:
     """Draw what each tenant does to the p99 of each other one.
 
     Cells have the ratio of the victim's p99 with the aggressor over that without it, and its interval; below, how many
@@ -48,6 +50,8 @@ def interference_heatmap(cells: pd.DataFrame, ax: Axes | None = None, **look: Un
         A row a cell, as `meshsim.Interference.frame` has them.
     ax
         Axes whose place is taken; None for a new figure.
+    top
+        Ratio of the brightest colour at least; give less where small differences are to be seen.
     look
         See `meshsim.charts.style.Look`.
 
@@ -61,6 +65,8 @@ def interference_heatmap(cells: pd.DataFrame, ax: Axes | None = None, **look: Un
     UsageError
         A column is missing, there are no cells, or too many tenants.
     """
+    if not 1.0 < top < math.inf:
+        raise UsageError(f"the brightest colour is that of a ratio above 1, not of {top}")
     frames.check(cells, [*_COLUMNS, *_SHED], ("architecture", "isolation", "aggressor", "victim"))
     cells = cells.astype(dict.fromkeys(["p99_ratio", *_ENDS, *_SHED], float))  # where all are unknown there are objects
     aggressors = sorted(cells["aggressor"].unique(), key=natural)
@@ -75,7 +81,7 @@ def interference_heatmap(cells: pd.DataFrame, ax: Axes | None = None, **look: Un
         max(5.4, 1.5 + names + across * (0.5 + width * len(victims))),
         1.9 + down * (0.5 + height * len(aggressors)) + (names * _SLOPE if _slanted(victims) else 0.0),
     )
-    norm = _norm(cells)
+    norm = _norm(cells, top)
     with canvas(ax, look, inches, shape=(down, across), sharex=True, sharey=True) as found:
         for place, (at, rows) in zip(found.axes, panels, strict=False):
             _panel(found, place, rows, aggressors, victims, norm)
@@ -88,11 +94,11 @@ def interference_heatmap(cells: pd.DataFrame, ax: Axes | None = None, **look: Un
     return found.axes[0]
 
 
-def _norm(cells: pd.DataFrame) -> LogNorm:
+def _norm(cells: pd.DataFrame, top: float) -> LogNorm:
     """Colours from no difference up to the largest ratio; what is faster has the colour of no difference."""
     known = cells[cells["unstable"] == ""]["p99_ratio"].dropna()
     known = known if len(known) else cells["p99_ratio"].dropna()
-    return LogNorm(1.0, max(_LEAST_TOP, float(known.max()) if len(known) else _LEAST_TOP))
+    return LogNorm(1.0, max(top, float(known.max()) if len(known) else top))
 
 
 def _panel(
@@ -173,7 +179,8 @@ def _label(found: Canvas, norm: LogNorm, panels: list[Axes], across: int) -> Non
     bar.set_label("p99 with the aggressor / without")
     bar.outline.set_visible(False)
     ticks = _ticks(float(norm.vmax or 2.0))
-    bar.set_ticks(ticks, labels=[number(tick, 2) for tick in ticks])
+    digits = 2 if ticks[-1] >= LEAST_TOP else 3
+    bar.set_ticks(ticks, labels=[number(tick, digits) for tick in ticks])
     bar.minorticks_off()
     for ax in panels[-across:]:
         ax.tick_params(labelbottom=True)

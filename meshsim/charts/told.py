@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from meshsim.errors import UsageError
+from meshsim.results.autoscaling import Autoscaled
 from meshsim.results.breakdown import Breakdown, Split
 from meshsim.results.comparison import Comparison, Difference
 from meshsim.results.curve import LatencyCurve
@@ -36,7 +37,9 @@ class Told:
     time_split
         Where the time went.
     timeline
-        The run over time, if it has events.
+        The run over time, if it has events or autoscales.
+    autoscaling
+        What autoscalers did, by service.
     """
 
     topology: str
@@ -48,6 +51,7 @@ class Told:
     curve: LatencyCurve
     time_split: Breakdown
     timeline: Timeline | None = None
+    autoscaling: Mapping[str, Autoscaled] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,6 +91,7 @@ def _told(result: Result) -> Told:
         curve=result.total.curve,
         time_split=result.time_split,
         timeline=result.timeline,
+        autoscaling=result.autoscaling,
     )
 
 
@@ -138,6 +143,7 @@ def _side(data: Mapping[str, Any]) -> Told:
         curve=LatencyCurve(np.array(curve["latency_s"], np.float64), np.array(curve["share"], np.float64)),
         time_split=Breakdown(_split(split["mean"]), _split(split["slowest_1%"])),
         timeline=Timeline.from_dict(data["timeline"], data.get("happenings", ())) if "timeline" in data else None,
+        autoscaling={name: Autoscaled.from_dict(one) for name, one in data.get("autoscaling", {}).items()},
     )
 
 

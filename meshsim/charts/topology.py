@@ -68,7 +68,7 @@ class _Paint:
         """Name, number of replicas, and how busy the service and its sidecar are."""
         if name == CLIENT:
             return name
-        text = f"{name} ×{len(self.plane.service(name).replicas)}"
+        text = f"{name} ×{self.plane.service(name).counted}"
         if self.result is None:
             return text
         text += "\nno limit" if self.busy(name) is None else f"\n{percent(self.busy(name))}"

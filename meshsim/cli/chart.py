@@ -45,6 +45,7 @@ class Kind(StrEnum):
     TOPOLOGY = "topology"
     DIFFERENCE = "difference"
     TIMELINE = "timeline"
+    AUTOSCALER = "autoscaler"
     PROPAGATION = "propagation"
     LOAD = "load"
     HEATMAP = "heatmap"
@@ -62,7 +63,7 @@ class Theme(StrEnum):
 
 
 _OF_CACHES: Final = (Kind.CACHE_CURVE, Kind.CACHE_HEATMAP, Kind.CACHE_COST)
-_ALONE: Final = (Kind.TIME, Kind.TOPOLOGY, Kind.TIMELINE, Kind.PROPAGATION)
+_ALONE: Final = (Kind.TIME, Kind.TOPOLOGY, Kind.TIMELINE, Kind.AUTOSCALER, Kind.PROPAGATION)
 _OF_PLANES: Final = (Kind.TOPOLOGY, Kind.PROPAGATION)  # drawn of what was simulated, not of its numbers alone
 _OF_SWEEPS: Final = (Kind.LOAD, Kind.HEATMAP, Kind.SCATTER, *_OF_CACHES)
 #: Kinds that an option of the command is for.
@@ -73,7 +74,7 @@ _OWNERS: Final = {
     "--objective": (Kind.LOAD,),
     "--where": _OF_SWEEPS,
 }
-_SIMULATING = "Simulating: latency, time, topology, difference, timeline, propagation"
+_SIMULATING = "Simulating: latency, time, topology, difference, timeline, autoscaler, propagation"
 _SWEEPING = "Rows of a sweep: load, heatmap, scatter, and caches"
 _PICTURE = "The picture"
 
@@ -83,8 +84,8 @@ What = Annotated[
         metavar="KIND",
         help="latency: its distribution. time: where it goes, by hop. topology: services and how busy they are. "
         "difference: paired differences from the first architecture. "
-        "timeline: a run with events over time, and what happened. propagation: where failures began, and whom they "
-        "reached. load: p99 and goodput against load. "
+        "timeline: a run with events over time, and what happened. autoscaler: load, replicas and p99 over time. "
+        "propagation: where failures began, and whom they reached. load: p99 and goodput against load. "
         "heatmap: a quantity over two axes of a sweep. scatter: a quantity against each axis, for Latin hypercubes. "
         "cache-curve: hit ratios along a curve of meshsim cache, and latency against them. "
         "cache-heatmap: hit ratios over two axes. cache-cost: memory of the next percentage point of hit ratio, and "
@@ -96,10 +97,10 @@ Source = Annotated[
     str,
     typer.Argument(
         metavar="SOURCE",
-        help="latency, time, topology, difference, timeline, propagation: a topology to simulate, or (not for topology "
-        "and propagation) a .json file that `meshsim run` or `meshsim compare` wrote with -o json. load, heatmap, "
-        "scatter: the store of a sweep, or a .csv or .parquet file with a row a point. cache-…: what meshsim cache "
-        "--curve wrote with -o csv. Or - for stdin.",
+        help="latency, time, topology, difference, timeline, autoscaler, propagation: a topology to simulate, or (not "
+        "for topology and propagation) a .json file that `meshsim run` or `meshsim compare` wrote with -o json. load, "
+        "heatmap, scatter: the store of a sweep, or a .csv or .parquet file with a row a point. cache-…: what meshsim "
+        "cache --curve wrote with -o csv. Or - for stdin.",
         show_default=False,
     ),
 ]
@@ -160,8 +161,8 @@ Arch = Annotated[
     typer.Option(
         "--arch",
         metavar="ARCH,...",
-        help="Architectures, with commas or as several options; time, topology, timeline and propagation take one, "
-        "difference has the first as baseline. Of numbers that are there: which of them to draw. "
+        help="Architectures, with commas or as several options; time, topology, timeline, autoscaler and propagation "
+        "take one, difference has the first as baseline. Of numbers that are there: which of them to draw. "
         r"\[default: none for those that take one, else none,gateway,sidecar,ambient]",
         show_default=False,
         rich_help_panel=_SIMULATING,
@@ -311,7 +312,7 @@ def _chosen(found: Told | ToldComparison, asked: _Asked) -> Told | ToldCompariso
             raise UsageError(f"--arch {name}: {shown_source(asked.source)} has {', '.join(names)}")
     if not asked.architectures or not isinstance(found, ToldComparison):
         return found
-    if asked.kind in (Kind.TIME, Kind.TIMELINE) and len(asked.architectures) == 1:
+    if asked.kind in (Kind.TIME, Kind.TIMELINE, Kind.AUTOSCALER) and len(asked.architectures) == 1:
         return found.results[asked.architectures[0]]
     return ToldComparison(
         results={name: found.results[name] for name in names if name in asked.architectures},
@@ -389,6 +390,12 @@ def _timeline(found: Any, look: Mapping[str, Any]) -> Axes:
     return incident_timeline(found, **look)
 
 
+def _autoscaler(found: Any, look: Mapping[str, Any]) -> Axes:
+    from meshsim.charts import autoscaler_day
+
+    return autoscaler_day(found, **look)
+
+
 _DRAWN: Final[Mapping[Kind, Callable[[Any, Mapping[str, Any]], Axes]]] = {
     Kind.LATENCY: _latency,
     Kind.TIME: _time,
@@ -396,6 +403,7 @@ _DRAWN: Final[Mapping[Kind, Callable[[Any, Mapping[str, Any]], Axes]]] = {
     Kind.DIFFERENCE: _difference,
     Kind.PROPAGATION: _propagation,
     Kind.TIMELINE: _timeline,
+    Kind.AUTOSCALER: _autoscaler,
 }
 
 

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from meshsim.cli import options
+from meshsim.cli.durations import check_warmup
 from meshsim.cli.options import Engine, Format, help_text, split_architectures
 from meshsim.cli.output import as_markdown, in_format, write
-from meshsim.cli.pictures import check_picture, save_picture, use_files_only
+from meshsim.cli.pictures import check_picture, check_writable, save_picture, use_files_only
 from meshsim.cli.reading import read_topology
 from meshsim.cli.simulation import check_duration
 from meshsim.cli.terminal import progress, say
@@ -107,11 +108,13 @@ Chart = Annotated[
     typer.Option("--chart", metavar="FILE", help="Draw into a .png, .svg or .pdf file.", show_default=False),
 ]
 KindOption = Annotated[
-    Kind,
+    Kind | None,
     typer.Option(
         "--kind",
-        help="What --chart draws: bills by tenant (stacked) or by what is bought (items), what the mesh adds to the "
-        "bill of none (waterfall), or cost against the objective that is hardest to keep.",
+        help="What --chart draws: bills by tenant (stacked) or by what is bought (items), what the last architecture "
+        "that is not none adds to the bill of none (waterfall), or cost against the objective that is hardest to keep, "
+        r"of two architectures or more (objective). \[default: stacked]",
+        show_default=False,
     ),
 ]
 
@@ -125,10 +128,11 @@ def cost(
     nat: Nat = False,
     people_hours: PeopleHours = 0.0,
     chart: Chart = None,
-    kind: KindOption = Kind.STACKED,
+    kind: KindOption = None,
     file: File = None,
     overrides: options.Overrides = None,
     duration: options.Duration = None,
+    warmup: options.Warmup = None,
     seed: options.Seed = None,
     replications: options.Replications = None,
     engine: options.EngineOption = Engine.COMPILED,
@@ -140,10 +144,16 @@ def cost(
 ) -> None:
     """Make out bills."""
     del debug
+    architectures = split_architectures(arch) or ["none"]
     _check_files(chart, file)
+    _check_kind(kind, chart, architectures)
+    changes = list(overrides or ())
     if duration is not None:
         check_duration(duration, overrides or ())
-    changes = [*(overrides or ()), *([] if duration is None else [f"run.duration={duration}"])]
+        changes.append(f"run.duration={duration}")
+    if warmup is not None:
+        check_warmup(warmup, overrides or ())
+        changes.append(f"run.warmup={warmup}")
     spec = read_topology(topology, changes, quiet=quiet)
 
     import meshsim
@@ -151,7 +161,7 @@ def cost(
     with progress(quiet) as shown:
         found = meshsim.cost(
             spec,
-            split_architectures(arch) or ("none",),
+            architectures,
             rule=rule.value,
             prices=prices,
             nodes=nodes,
@@ -168,13 +178,13 @@ def cost(
         "--rule": [rule.value],
         "--prices": [] if prices is None else [str(prices)],
         "--nodes": [nodes] if nodes else [],
-        "--people-hours": [f"{people_hours:g}"] if people_hours else [],
+        "--people-hours": [f"{people_hours:.15g}"] if people_hours else [],
         "--set": changes,
         "--engine": [engine.value] if engine is not Engine.COMPILED else [],
     }
     found = replace(found, command=_command(topology, found, given, nat=nat))
     write(in_format(found, output, _markdown))
-    _write_files(found, chart, kind, file, quiet=quiet)
+    _write_files(found, chart, kind or Kind.STACKED, file, quiet=quiet)
     _conclude(found, strict)
 
 
@@ -185,8 +195,24 @@ def _check_files(chart: Path | None, file: Path | None) -> None:
 
     if chart is not None:
         check_picture("--chart", chart)
-    if file is not None and file.suffix not in ENDINGS:
-        raise UsageError(f"--file {file}: the ending says the format; there is {', '.join(ENDINGS)}")
+    if file is not None:
+        if file.suffix not in ENDINGS:
+            raise UsageError(f"--file {file}: the ending says the format; there is {', '.join(ENDINGS)}")
+        check_writable("--file", file)
+
+
+def _check_kind(kind: Kind | None, chart: Path | None, architectures: Sequence[str]) -> None:
+    """Refuse what cannot be drawn before anything is simulated."""
+    from meshsim.errors import UsageError
+
+    if kind is not None and chart is None:
+        raise UsageError(f"--kind {kind} says what --chart draws: give --chart FILE, too")
+    if kind is Kind.WATERFALL and ("none" not in architectures or len(set(architectures)) < 2):
+        raise UsageError(
+            "--kind waterfall is drawn from none to another architecture: ask for both, e.g. --arch none,sidecar"
+        )
+    if kind is Kind.OBJECTIVE and len(architectures) < 2:
+        raise UsageError("--kind objective compares architectures: ask for two or more, e.g. --arch none,sidecar")
 
 
 def _command(topology: str, found: Costs, given: Mapping[str, Sequence[str]], *, nat: bool) -> str:
@@ -228,8 +254,9 @@ def _markdown(found: Costs) -> str:
     from meshsim.costs import report
 
     lines = [f"**{report.headline(found)}**", ""]
-    for title, (head, *rows) in report.tables(found):
-        lines += [f"{title}:", "", as_markdown(head, rows), ""]
+    for told in report.tables(found):
+        head, *rows = told.rows
+        lines += [f"{told.title}:", "", as_markdown(head, rows), ""]
     return "\n".join([*lines, *(f"- {sentence}" for sentence in report.sentences(found))])
 
 

@@ -61,9 +61,7 @@ def lower(
 
 
 def _rows(plane: Plane) -> list[list[str]]:
-    return [
-        [s.name, s.role, str(len(s.replicas)), s.discipline, " ".join(s.endpoints), s.origin] for s in plane.services
-    ]
+    return [[s.name, s.role, s.counted, s.discipline, " ".join(s.endpoints), s.origin] for s in plane.services]
 
 
 def _save(plane: Plane, target: Path) -> None:

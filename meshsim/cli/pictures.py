@@ -35,6 +35,17 @@ def check_picture(option: str, target: Path) -> None:
     """
     if target.suffix.lower() not in ENDINGS:
         raise UsageError(f"{option} {target}: the name must end in {', '.join(ENDINGS)}")
+    check_writable(option, target)
+
+
+def check_writable(option: str, target: Path) -> None:
+    """Refuse a file that cannot be written.
+
+    Raises
+    ------
+    StoreError
+        With what is wrong.
+    """
     if not target.parent.is_dir():
         raise StoreError(f"cannot write {target}: there is no folder {target.parent}; make it or give another name")
     if target.is_dir() or not os.access(target if target.exists() else target.parent, os.W_OK):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +13,7 @@ import typer
 
 from meshsim.cli import options
 from meshsim.cli.objectives import parse_slo
-from meshsim.cli.options import Engine, Format, help_text, split_architectures
+from meshsim.cli.options import Format, help_text, split_architectures
 from meshsim.cli.output import as_markdown, in_format, write
 from meshsim.cli.reading import read_topology
 from meshsim.cli.simulation import check_duration, jobs_of
@@ -29,6 +30,22 @@ EXAMPLES = (
     "--no-growth -o json",
 )
 
+
+class PlanEngine(StrEnum):
+    """Who judges deployments."""
+
+    COMPILED = "compiled"
+    SIMPY = "simpy"
+    ANALYTIC = "analytic"
+
+
+EngineChoice = Annotated[
+    PlanEngine,
+    typer.Option(
+        "--engine",
+        help="Who judges deployments; analytic is instant and approximate: nothing is simulated (but by --verify).",
+    ),
+]
 Slo = Annotated[
     list[str] | None,
     typer.Option(
@@ -96,7 +113,7 @@ def plan(
     overrides: options.Overrides = None,
     duration: options.Duration = None,
     seed: options.Seed = None,
-    engine: options.EngineOption = Engine.COMPILED,
+    engine: EngineChoice = PlanEngine.COMPILED,
     jobs: options.Jobs = None,
     scheduler: options.Scheduler = None,
     output: options.Output = Format.TABLE,
@@ -154,7 +171,7 @@ def plan(
                 "--prices": [] if prices is None else [str(prices)],
                 "--set": overrides or [],
                 "--duration": [] if duration is None else [duration],
-                "--engine": [] if engine is Engine.COMPILED else [engine.value],
+                "--engine": [] if engine is PlanEngine.COMPILED else [engine.value],
             },
             flags=["--verify"] * verify + ["--no-growth"] * (not growth) + ["--no-screen"] * (not screen),
         ),

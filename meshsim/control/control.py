@@ -1,4 +1,4 @@
-"""What a control process sees of a run and may change (rules G1-G14)."""
+"""What a control process sees of a run and may change (rules G1-G15)."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from meshsim.architectures.plane import Plane
 from meshsim.architectures.rewrites import sidecar_of
 from meshsim.control.breaking import Breaking
 from meshsim.control.instances import emptied
+from meshsim.control.pods import Pods
 from meshsim.control.reach import check
 from meshsim.control.window import Window, number_of
 from meshsim.engines import program as p
-from meshsim.engines.record import Happening
+from meshsim.engines.record import Happening, Look
 from meshsim.engines.running import Run, Totals
 from meshsim.errors import UsageError
 from meshsim.model.traffic import SCALABLE
@@ -29,7 +30,7 @@ _MOST_RETRIES = 1_000_000  # more would not fit the frames of one request
 Controller = Callable[["Control"], Generator[simpy.Event, Any, Any]]
 
 
-class Control(Breaking):
+class Control(Breaking, Pods):
     """What one control process sees of a run; what it does happens at one instant, before the requests of that instant.
 
     Attributes
@@ -39,9 +40,15 @@ class Control(Breaking):
     """
 
     def __init__(
-        self, run: Run, plane: Plane, env: simpy.Environment, notes: list[Happening], seen: Totals | None = None
+        self,
+        run: Run,
+        plane: Plane,
+        env: simpy.Environment,
+        notes: list[Happening],
+        seen: Totals | None = None,
+        looks: list[Look] | None = None,
     ) -> None:
-        super().__init__(run, plane, env, notes)
+        super().__init__(run, plane, env, notes, looks)
         self._replicas = dict(zip(self._program.service_names, run.program.services["replicas"].tolist(), strict=True))
         self._seen = seen  # None: nothing has happened before this process began
 
@@ -71,7 +78,7 @@ class Control(Breaking):
         )
 
     def replicas(self, service: str) -> int:
-        """How many replicas of a service or proxy get requests now."""
+        """How many replicas a service or proxy has now, those of pods that are not ready too (`set_pod`)."""
         return int(self._replicas[self._known(service).name])
 
     def retries(self) -> dict[str, int]:

@@ -13,7 +13,7 @@ from meshsim.control.control import Control, Controller
 from meshsim.control.given import name_of
 from meshsim.control.reach import instant_ns
 from meshsim.engines.order import NEVER_NS
-from meshsim.engines.record import Happening, Record
+from meshsim.engines.record import Happening, Look, Record
 from meshsim.engines.running import Run
 from meshsim.errors import EngineLimit, UsageError
 
@@ -57,8 +57,9 @@ def drive(
         run.bring_to(instant_ns(since_s))
         seen = run.totals()
     notes: list[Happening] = []
+    looks: list[Look] = []
     for controller in controllers:
-        _start(controller, Control(run, plane, env, notes, seen), env)
+        _start(controller, Control(run, plane, env, notes, seen, looks), env)
     marks = iter([*pauses, NEVER_NS])
     mark = next(marks)
     while True:
@@ -67,16 +68,17 @@ def drive(
             if stop is not None and stop():
                 raise KeyboardInterrupt
             if not run.advance(mark):
-                return _closed(run, notes)
+                return _closed(run, notes, looks)
             mark = next(marks)
         if not run.advance(at_ns) or run.over_at(at_ns):
-            return _closed(run, notes)
+            return _closed(run, notes, looks)
         _act(env, at_ns)
 
 
-def _closed(run: Run, notes: list[Happening]) -> Record:
+def _closed(run: Run, notes: list[Happening], looks: list[Look]) -> Record:
     record = run.record()
     record.happenings = tuple(notes)
+    record.looks = tuple(looks)
     return record
 
 

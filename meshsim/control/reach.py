@@ -11,7 +11,7 @@ from meshsim.architectures.plane import Plane, PlaneService
 from meshsim.architectures.rewrites import sidecar_of
 from meshsim.control.window import number_of
 from meshsim.engines import keyed, sampler
-from meshsim.engines.record import Happening
+from meshsim.engines.record import Happening, Look
 from meshsim.engines.running import Changeable, Run
 from meshsim.engines.tables import Distributions
 from meshsim.errors import UsageError
@@ -24,12 +24,15 @@ Steps = Generator[simpy.Event, Any, None]  # of a control process
 class Reach:
     """What all that a control process does stands on."""
 
-    def __init__(self, run: Run, plane: Plane, env: simpy.Environment, notes: list[Happening]) -> None:
+    def __init__(
+        self, run: Run, plane: Plane, env: simpy.Environment, notes: list[Happening], looks: list[Look] | None = None
+    ) -> None:
         self.env = env
         self._run = run
         self._plane = plane
         self._program = run.program
         self._notes = notes
+        self._looks = [] if looks is None else looks
 
     @property
     def now_s(self) -> float:
@@ -44,6 +47,10 @@ class Reach:
     def note(self, who: str, what: str, detail: str = "", amount: float | None = None) -> None:
         """Write down that something happened now; results tell it (`Result.happenings`)."""
         self._notes.append(Happening(instant_ns(self.env.now), who, what, detail, amount))
+
+    def write_look(self, look: Look) -> None:
+        """Write down how many replicas a service has from now on; results tell it (`Result.autoscaling`)."""
+        self._looks.append(look)
 
     def draw(self, distribution: Distribution, name: str, ordinal: int = 0) -> float:
         """Draw from a distribution, in its base unit, e.g. seconds.

@@ -26,7 +26,7 @@ class WorkWindow:
         Messages answered otherwise than ok or degraded (rejected ones included), ``rejected_per_s`` of them because the
         queue was full.
     replicas
-        Mean number of replicas that got requests.
+        Mean number of replicas that were provisioned.
     busy_cores
         Mean number of cores at work.
     utilization

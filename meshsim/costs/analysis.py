@@ -14,7 +14,7 @@ from meshsim.costs.lines import HOURS_PER_MONTH, ITEMS, PROXY_CORES, PROXY_MEMOR
 from meshsim.costs.methods import METHODS, owners, shares
 from meshsim.costs.payers import TenantCost, tenant_costs
 from meshsim.costs.rules import Rule, divide, within
-from meshsim.costs.split import Split, over_replications
+from meshsim.costs.split import Split, mean_split, over_replications
 from meshsim.costs.use import Rates, peaks_of, rates_of
 from meshsim.model.topology import Topology
 from meshsim.results.intervals import Estimate
@@ -57,7 +57,7 @@ class Analysis:
     Attributes
     ----------
     mean, each
-        All replications together, and each of them.
+        The mean of all replications, and each of them.
     cents
         The bill of a month.
     tenants
@@ -76,16 +76,16 @@ class Analysis:
 def analyse(topology: Topology, result: Result, tariff: Tariff, how: Buying, rule: Rule) -> Analysis:
     """Make out the bill of an architecture, divide it, and judge other ways to divide it."""
     mean, each = rates_of(result)
-    peaks = peaks_of(result)
 
-    def split(rates: Rates) -> Split:
+    def split(rates: Rates, replication: int) -> Split:
         labels = tuple(f"{account.tenant}: {account.entry}" for account in rates.accounts)
         of_accounts = price(labels, buy(topology, result, rates, how), tariff)
         bill = of_accounts.merged(rates.tenants, rates.whose)
-        divided = divide(bill, rule, peaks)
+        divided = divide(bill, rule, peaks_of(result, replication))
         return Split(rates, bill, divided, of_accounts, within(bill, divided, of_accounts, rates.whose))
 
-    whole, parts = split(mean), tuple(split(one) for one in each)
+    parts = tuple(split(rates, replication) for replication, rates in enumerate(each))
+    whole = mean_split(mean, parts)
     in_cents = cents(whole.bill, whole.divided)
     level = result.manifest.level
     return Analysis(
@@ -104,16 +104,18 @@ def _errors(mean: Split, each: Sequence[Split], level: float) -> list[SplitError
     found = []
     for scope, items in scopes.items():
         per_month = float(mean.bill.of_items(items).per_hour) * HOURS_PER_MONTH
-        truth = _truth(mean, items)
-        truths = [_truth(one, items) for one in each]
+        truths = np.array([_truth(one, items) for one in each])
+        truth = truths.mean(axis=0)
         for method in METHODS:
-            seen = _seen(method, mean, items)
-            differences = np.array([_seen(method, one, items) for one in each]) - np.array(truths)
+            seen = np.array([_seen(method, one, items) for one in each])
+            share, differences = seen.mean(axis=0), seen - truths  # paired: both are of the same requests
             for number, tenant in enumerate(mean.bill.payers):
-                off = float(seen[number] - truth[number])
+                off = float(share[number] - truth[number])
                 error = over_replications(off, differences[:, number], level)
                 found.append(
-                    SplitError(scope, method, tenant, float(seen[number]), float(truth[number]), error, off * per_month)
+                    SplitError(
+                        scope, method, tenant, float(share[number]), float(truth[number]), error, off * per_month
+                    )
                 )
     return found
 

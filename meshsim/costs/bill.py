@@ -185,6 +185,8 @@ class Cents:
 def cents(bill: Bill, divided: Floats) -> Cents:
     """Round a divided bill so that it adds up both ways: items to the total, tenants to each item.
 
+    Each item is rounded by itself, so that what is bought alike costs alike under every architecture.
+
     Parameters
     ----------
     bill
@@ -195,11 +197,12 @@ def cents(bill: Bill, divided: Floats) -> Cents:
     amounts = bill.amounts * HOURS_PER_MONTH
     of_item = {item: _rows(bill, item) for item in ITEMS}
     exact = {item: float(amounts[rows].sum()) for item, rows in of_item.items() if len(rows)}
-    items = apportion(whole_cents(sum(exact.values())), exact)
-    by_tenant = {}
+    items = {item: whole_cents(amount) for item, amount in exact.items()}
+    by_tenant, given = {}, 0
     for item, whole in items.items():
         parts = divided[of_item[item]].sum(axis=0).tolist()
-        by_tenant[item] = apportion(whole, dict(zip(bill.payers, parts, strict=True)))
+        by_tenant[item] = apportion(whole, dict(zip(bill.payers, parts, strict=True)), turn=given)
+        given += whole
     return Cents(items, by_tenant)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from meshsim import units
-from meshsim.errors import SpecError, UsageError
+from meshsim.errors import Diagnostic, SpecError, StoreError, UsageError
 from meshsim.model.diagnostics import Report, TooManyErrors, render_all, suggestion
 from meshsim.model.read import quantities
 from meshsim.model.read.cursor import Cursor, Reading
@@ -39,6 +39,7 @@ _ELSEWHERE = {
     "cross_zone": "write cross_zone_out and cross_zone_in: some clouds charge one end only",
     "node": "node types are listed under nodes: {m5.xlarge: {price: $0.192/h, cpu: 4, memory: 16GiB}}",
 }
+_DESCRIBED = ("price", "as_of", "source")
 OWN_NODE: Final = "own"  # the type that the topology's `nodes` describe
 
 
@@ -193,12 +194,14 @@ def read_book(path: str | Path) -> PriceBook:
     ------
     SpecError
         With every mistake, its line and what to write instead.
+    StoreError
+        The file cannot be read.
     """
     file = Path(path)
     try:
         text = file.read_text(encoding="utf-8")
     except OSError as error:
-        raise SpecError(f"cannot read the prices in {file}: {error.strerror}; check the name") from None
+        raise StoreError(f"cannot read the prices in {file}: {error.strerror}; check the name") from None
     except UnicodeDecodeError:
         raise SpecError(f"{file}: the prices are not UTF-8 text: save the file as UTF-8") from None
     if not text.strip():
@@ -214,9 +217,13 @@ def read_book(path: str | Path) -> PriceBook:
     except TooManyErrors:
         pass  # they are in the report
     if book is None or report.errors:
-        diagnostics = tuple(report.diagnostics)
+        diagnostics = tuple(sorted(report.diagnostics, key=_place))
         raise SpecError(render_all(diagnostics, report.sources), diagnostics=diagnostics, sources=report.sources)
     return book
+
+
+def _place(one: Diagnostic) -> tuple[int, int]:
+    return one.line or 0, one.col or 0
 
 
 def _read(at: Cursor, stem: str) -> PriceBook:
@@ -229,19 +236,26 @@ def _read(at: Cursor, stem: str) -> PriceBook:
     nodes = {}
     if "nodes" in found:
         for type_name, cursor in found["nodes"].children("m5.xlarge: {price: $0.192/h, cpu: 4, memory: 16GiB}"):
+            if type_name == OWN_NODE:
+                cursor.error("M108", f"'{OWN_NODE}' are the nodes of the topology", "give the type another name",
+                             cursor.key_mark)  # fmt: skip
             node = _node(cursor, type_name)
             if node is not None:
                 nodes[type_name] = node
     return PriceBook(name, rows, nodes)
 
 
-def _row(at: Cursor, key: str, per: str, more: Iterable[str] = ()) -> Row | None:
+def _row(at: Cursor, key: str, per: str) -> Row | None:
     """A price, or a map of it with its date and its source."""
-    if not at.is_map():
-        price = read_price(at, per)
-        place = f"{at.node.mark.file}:{at.node.mark.line}"
-        return None if price is None else Row(key, price, "", place, at.text())
-    given = at.fields(("price", "as_of", "source", *more), required=("price", *more), example="price: $0.03/core/h")
+    if at.is_map():
+        given = at.fields(_DESCRIBED, required=("price",), example="price: $0.03/core/h")
+        return _described(at, given, key, per)
+    price = read_price(at, per)
+    place = f"{at.node.mark.file}:{at.node.mark.line}"
+    return None if price is None else Row(key, price, "", place, at.text())
+
+
+def _described(at: Cursor, given: Mapping[str, Cursor], key: str, per: str) -> Row | None:
     price = read_price(given["price"], per) if "price" in given else None
     as_of = given["as_of"].text() if "as_of" in given else ""
     if as_of and not _DATE.fullmatch(as_of):
@@ -251,12 +265,14 @@ def _row(at: Cursor, key: str, per: str, more: Iterable[str] = ()) -> Row | None
 
 
 def _node(at: Cursor, name: str) -> NodePrice | None:
-    row = _row(at, name, "hour", ("cpu", "memory"))
-    if row is None or not at.is_map():
-        if not at.is_map():
-            at.wrong_kind("a map", at.write("{price: $0.192/h, cpu: 4, memory: 16GiB}"))
+    if not at.is_map():
+        at.wrong_kind("a map", at.write("{price: $0.192/h, cpu: 4, memory: 16GiB}"))
         return None
-    given = at.fields(("price", "as_of", "source", "cpu", "memory"))
-    if "cpu" not in given or "memory" not in given:
+    has = ("cpu", "memory")
+    given = at.fields((*_DESCRIBED, *has), required=("price", *has), example="price: $0.192/h, cpu: 4, memory: 16GiB")
+    row = _described(at, given, name, "hour")
+    cores = quantities.cores(given["cpu"]) if "cpu" in given else None
+    memory_bytes = quantities.memory(given["memory"]) if "memory" in given else None
+    if row is None or cores is None or memory_bytes is None:
         return None
-    return NodePrice(row, quantities.cores(given["cpu"]), quantities.memory(given["memory"]))
+    return NodePrice(row, cores, memory_bytes)

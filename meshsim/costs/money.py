@@ -10,6 +10,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from fractions import Fraction
+from typing import Final
+
+_DIGITS: Final = 9  # of a remainder: amounts that are equal differ in their last bits
 
 
 def whole_cents(amount: float) -> int:
@@ -23,7 +26,7 @@ def whole_cents(amount: float) -> int:
     return math.floor(round(amount * 100.0, 6) + 0.5)  # 12.345 is a little less in binary
 
 
-def apportion(total: int, parts: Mapping[str, float]) -> dict[str, int]:
+def apportion(total: int, parts: Mapping[str, float], turn: int = 0) -> dict[str, int]:
     """Divide whole cents in proportion to amounts, none of them negative; among equal remainders names decide.
 
     Parameters
@@ -32,6 +35,9 @@ def apportion(total: int, parts: Mapping[str, float]) -> dict[str, int]:
         Cents to divide.
     parts
         Amounts by name. If all are zero, they are taken as equal.
+    turn
+        Number of the name, in their order, that is the first among equals: whoever divides many amounts lets it go
+        round, or one name would get the odd cent of each.
 
     Returns
     -------
@@ -42,6 +48,8 @@ def apportion(total: int, parts: Mapping[str, float]) -> dict[str, int]:
     --------
     >>> apportion(100, {"a": 1.0, "b": 1.0, "c": 1.0})
     {'a': 34, 'b': 33, 'c': 33}
+    >>> apportion(100, {"a": 1.0, "b": 1.0, "c": 1.0}, turn=1)
+    {'a': 33, 'b': 34, 'c': 33}
     """
     if not parts:
         return {}
@@ -52,7 +60,9 @@ def apportion(total: int, parts: Mapping[str, float]) -> dict[str, int]:
     quotas = {name: total * value / whole for name, value in exact.items()}
     cents = {name: math.floor(quota) for name, quota in quotas.items()}
     missing = total - sum(cents.values())
-    for name in sorted(parts, key=lambda name: (cents[name] - quotas[name], name))[:missing]:
+    place = {name: (number - turn) % len(parts) for number, name in enumerate(sorted(parts))}
+    remainders = {name: round(float(quotas[name] - cents[name]), _DIGITS) for name in parts}
+    for name in sorted(parts, key=lambda name: (-remainders[name], place[name]))[:missing]:
         cents[name] += 1
     return cents
 

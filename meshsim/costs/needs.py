@@ -111,6 +111,27 @@ class Sum:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Mean:
+    """The mean of several needs: of replications, what each of them says.
+
+    Attributes
+    ----------
+    parts
+        Those that need something.
+    of_how_many
+        With those that need nothing.
+    """
+
+    parts: tuple[Needs, ...]
+    of_how_many: int
+
+    def of(self, members: Members) -> Floats:
+        """Their sum, divided."""
+        found: Floats = np.sum([part.of(members) for part in self.parts], axis=0) / self.of_how_many
+        return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Merged:
     """The same needs, where several of those that there were are one now.
 

@@ -77,11 +77,16 @@ def first_fit_decreasing(pods: Sequence[tuple[Pod, int]], node: NodeType) -> lis
     for pod, count in sorted(pods, key=lambda one: (-node.share(one[0]), one[0].name)):
         if count and node.share(pod) > 1.0 + _SLACK:
             raise UsageError(
-                f"a pod of {pod.name} ({pod.cores:g} cores, {pod.memory_bytes / 2**30:.3g} GiB) does not fit on a node "
-                f"{node.name} ({node.free_cores:g} cores, {node.free_bytes / 2**30:.3g} GiB free): take a larger type"
+                f"a pod of {pod.name} ({_room(pod.cores, pod.memory_bytes)}) does not fit on a node {node.name} "
+                f"({_room(node.free_cores, node.free_bytes)} free): take a larger type"
             )
         _place(pod, count, node, nodes, room)
     return nodes
+
+
+def _room(cores: float, memory_bytes: float) -> str:
+    text = f"{cores:.3g}"
+    return f"{text} core{'s' * (text != '1')}, {memory_bytes / 2**30:.3g} GiB"
 
 
 def _place(pod: Pod, count: int, node: NodeType, nodes: list[dict[str, int]], room: list[list[float]]) -> None:

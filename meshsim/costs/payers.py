@@ -105,11 +105,13 @@ def _cents(mean: Split, in_cents: Cents) -> list[int]:
     """Whole cents of each account: of every item, those of its tenant are divided."""
     found = np.zeros(len(mean.rates.accounts), dtype=np.int64)
     items = [line.item for line in mean.bill.lines]
+    given = dict.fromkeys(mean.bill.payers, 0)
     for item, by_tenant in in_cents.by_tenant.items():
         paid = mean.divided_further[[item == other for other in items]].sum(axis=0).tolist()
         for tenant, whole in by_tenant.items():
             mine = {a.entry: (n, paid[n]) for n, a in enumerate(mean.rates.accounts) if a.tenant == tenant}
-            parts = apportion(whole, {entry: amount for entry, (_, amount) in mine.items()})
+            parts = apportion(whole, {entry: amount for entry, (_, amount) in mine.items()}, given[tenant])
+            given[tenant] += whole
             for entry, cents in parts.items():
                 found[mine[entry][0]] += cents
     return found.tolist()

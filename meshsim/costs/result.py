@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any, Final, Unpack
 
 from meshsim.costs import report
@@ -136,7 +137,12 @@ class Cost:
         """Everything, as JSON's types; money in whole cents, but for what is told for a million requests."""
         cents = self.analysis.cents
         return {
-            "cost": {"total": cents.total, "by_tenant": cents.tenants, "currency": self.currency},
+            "cost": {
+                "total": cents.total,
+                "interval": _in_cents(self.money),
+                "by_tenant": cents.tenants,
+                "currency": self.currency,
+            },
             "items": {
                 item: {"total": amount, "by_tenant": dict(cents.by_tenant[item])}
                 for item, amount in cents.items.items()
@@ -166,42 +172,57 @@ class Cost:
     def rows(self) -> Iterator[tuple[Any, ...]]:
         """Rows of `Costs.frame`."""
         cents = self.analysis.cents
+        monthly, million = f"{self.currency}/month", f"{self.currency}/million"
         for item, amount in cents.items.items():
-            yield ("item", item, "", "cents", amount, None, None)
+            yield ("item", item, "", "bill", amount / 100, None, None, monthly)
             for tenant, whole in cents.by_tenant[item].items():
-                yield ("item", item, tenant, "cents", whole, None, None)
-        yield ("total", "", "", "cents", cents.total, None, None)
+                yield ("item", item, tenant, "bill", whole / 100, None, None, monthly)
+        yield ("total", "", "", "bill", cents.total / 100, *_interval(self.money), monthly)
         for tenant, one in self.tenants.items():
-            yield from _cost_rows("tenant", "", tenant, one)
+            yield from _cost_rows(("tenant", "", tenant), one, monthly, million)
             for entry, part in one.by_entry.items():
-                yield from _cost_rows("entry", entry, tenant, part)
+                yield from _cost_rows(("entry", entry, tenant), part, monthly, million)
         for error in self.analysis.errors:
-            yield (f"method, {error.scope}", error.method, error.tenant, "share", error.share, None, None)
-            yield (f"method, {error.scope}", error.method, error.tenant, "error", *_ends(error.error))
-        yield from self._tax_rows()
+            where = (f"method-{error.scope}", error.method, error.tenant)
+            yield (*where, "share", error.share, None, None, "share")
+            yield (*where, "error", *_ends(error.error), "share")
+        yield from self._tax_rows(monthly)
 
-    def _tax_rows(self) -> Iterator[tuple[Any, ...]]:
-        yield ("mesh tax", "", "", "cents", self.tax.cents, None, None)
-        yield ("mesh tax", "", "", "cores_requested", self.tax.cores_requested, None, None)
-        yield ("mesh tax", "", "", "memory_gib", self.tax.memory_gib, None, None)
-        yield ("mesh tax", "", "", "cores_used", *_ends(self.tax.cores_used))
+    def _tax_rows(self, monthly: str) -> Iterator[tuple[Any, ...]]:
+        where = ("mesh-tax", "", "")
+        yield (*where, "bill", self.tax.cents / 100, None, None, monthly)
+        yield (*where, "cores_requested", self.tax.cores_requested, None, None, "core")
+        yield (*where, "memory", self.tax.memory_gib, None, None, "GiB")
+        yield (*where, "cores_used", *_ends(self.tax.cores_used), "core")
         for name, one in self.tax.latency_s.items():
-            yield ("mesh tax", "", "", f"added_{name}_s", *_ends(one))
+            yield (*where, f"added_{name}", *_ends(one), "s")
+        if self.tax.added is not None:
+            yield (*where, "added_bill", *_ends(self.tax.added), monthly)
+        for item, one in self.tax.items.items():
+            yield ("mesh-tax", item, "", "added_bill", *_ends(one), monthly)
 
 
 def _ends(one: Estimate) -> tuple[float | None, float | None, float | None]:
     return finite(one.value), finite(one.low), finite(one.high)
 
 
-def _cost_rows(scope: str, name: str, tenant: str, one: EntryCost) -> Iterator[tuple[Any, ...]]:
-    where = (scope, name, tenant)
-    yield (*where, "cents", one.cents, None, None)
-    yield (*where, "requests_per_s", one.requests_per_s, None, None)
-    yield (*where, "own_use", one.own, None, None)
-    yield (*where, "marginal", one.marginal, None, None)
-    yield (*where, "alone", one.alone, None, None)
-    yield (*where, "per_million_requests", *_ends(one.per_million))
-    yield (*where, "marginal_per_million_requests", one.marginal_per_million, None, None)
+def _interval(one: Estimate) -> tuple[float | None, float | None]:
+    return finite(one.low), finite(one.high)
+
+
+def _in_cents(one: Estimate) -> dict[str, int | None]:
+    low, high = (None if end is None else round(end * 100) for end in _interval(one))
+    return {"low": low, "high": high}
+
+
+def _cost_rows(where: tuple[str, str, str], one: EntryCost, monthly: str, million: str) -> Iterator[tuple[Any, ...]]:
+    yield (*where, "bill", one.cents / 100, *_interval(one.money), monthly)
+    yield (*where, "requests_per_s", one.requests_per_s, None, None, "1/s")
+    yield (*where, "own_use", one.own, None, None, monthly)
+    yield (*where, "marginal", one.marginal, None, None, monthly)
+    yield (*where, "alone", one.alone, None, None, monthly)
+    yield (*where, "per_million_requests", *_ends(one.per_million), million)
+    yield (*where, "marginal_per_million_requests", one.marginal_per_million, None, None, million)
 
 
 def _tenant(one: TenantCost) -> dict[str, Any]:
@@ -215,6 +236,7 @@ def _tenant(one: TenantCost) -> dict[str, Any]:
 def _entry(one: EntryCost) -> dict[str, Any]:
     return {
         "cost": one.cents,
+        "interval": _in_cents(one.money),
         "own_use": round(one.own * 100),
         "requests_per_s": one.requests_per_s,
         "per_million_requests": one.per_million.to_dict(),
@@ -305,21 +327,20 @@ class Costs:
         Returns
         -------
         pandas.DataFrame
-            Columns architecture, scope (``total``, ``item``, ``tenant``, ``entry``, ``method, bill``, ``method,
-            proxies``, ``mesh tax``), name (of the item, entry endpoint or method), tenant, quantity, value, low,
-            high. ``cents`` are of a month; other money is in the currency, a month too unless it is for a million
-            requests.
+            Columns architecture, scope (``total``, ``item``, ``tenant``, ``entry``, ``method-bill``,
+            ``method-proxies``, ``mesh-tax``), name (of the item, entry endpoint or method), tenant, quantity, value,
+            low, high, unit. Money is in the currency of the bill, that of a month to the cent.
         """
         import pandas as pd
 
-        columns = ["architecture", "scope", "name", "tenant", "quantity", "value", "low", "high"]
+        columns = ["architecture", "scope", "name", "tenant", "quantity", "value", "low", "high", "unit"]
         rows = [(name, *row) for name, one in self.costs.items() for row in one.rows()]
         found = pd.DataFrame(rows, columns=columns)
         return found.astype({"value": float, "low": float, "high": float})
 
     def summary(self) -> str:
-        """One screen of text: bills, who pays what, what the mesh takes, how far usual splits are off."""
-        return "\n".join(report.summary(self))
+        """Tell bills, who pays what, what the mesh takes, how far usual splits are off; as wide as the terminal."""
+        return "\n".join(report.summary(self, get_terminal_size((report.WIDTH, 24)).columns))
 
     def plot_stacked(self, ax: Axes | None = None, *, by: str = "tenant", **look: Unpack[Look]) -> Axes:
         """Draw the bills, in parts by ``tenant`` or ``item``; see `meshsim.charts.cost_stacked`."""
@@ -343,5 +364,5 @@ class Costs:
         return f"<Costs {self.name}: {', '.join(self.costs)}, rule {self.rule}>"
 
     def _repr_html_(self) -> str:
-        parts = [rows for _, rows in report.tables(self)]
+        parts = [one.rows for one in report.tables(self)]
         return html.tables(report.headline(self), parts, list(report.sentences(self)), self.command)

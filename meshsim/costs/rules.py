@@ -8,8 +8,8 @@ What a tenant uses by itself is its own under every rule. The rest of each line 
     as the tenants' own use of the same service or proxy is, in money; where there is none, as that of everything
     (OpenCost's "proportionate");
 ``peak``
-    as the most cores of it that each tenant asked for in any batch (a fortieth of the run) of any replication, whether
-    or not the others did then;
+    as the most cores of it that each tenant asked for in any batch (a fortieth of the run), whether or not the others
+    did then; in each replication by its own peaks;
 ``shapley``
     so that a tenant's part of the line, own use and rest together, is its Shapley value in the game of what coalitions
     would need (`meshsim.costs.needs`).

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from meshsim.architectures import Architecture
 from meshsim.costs.analysis import Analysis, analyse
@@ -25,6 +26,8 @@ from meshsim.results.result import Result
 from meshsim.results.verdict import HOPELESS, UNSTEADY
 from meshsim.simulate import Progress, Source, compare, run
 
+MOST_PEOPLE_HOURS: Final = 1e6  # a month
+
 
 def cost(
     topology: Source,
@@ -39,6 +42,7 @@ def cost(
     seed: int | None = None,
     replications: int | None = None,
     duration_s: float | None = None,
+    warmup_s: float | None = None,
     jobs: int = 1,
     overrides: Sequence[str] = (),
     progress: Progress | None = None,
@@ -68,7 +72,7 @@ def cost(
         Answers to clients leave through NAT gateways, one a zone.
     people_hours
         That people work on it a month.
-    engine, seed, replications, duration_s, jobs, overrides, progress, quiet
+    engine, seed, replications, duration_s, warmup_s, jobs, overrides, progress, quiet
         As of `meshsim.run`.
 
     Returns
@@ -79,12 +83,14 @@ def cost(
     ------
     SpecError, UsageError, EngineLimit
         As `meshsim.run`, or the prices are wrong, or a rule or a type of node does not fit.
+    StoreError
+        The file of prices cannot be read.
     """
     started = time.perf_counter()
     asked = _asked(load(topology, overrides=overrides), rule, prices, nodes, nat, people_hours)
     results = _simulated(asked.spec, architectures, {
-        "engine": engine, "seed": seed, "replications": replications, "duration_s": duration_s, "jobs": jobs,
-        "progress": progress, "quiet": quiet,
+        "engine": engine, "seed": seed, "replications": replications, "duration_s": duration_s, "warmup_s": warmup_s,
+        "jobs": jobs, "progress": progress, "quiet": quiet,
     })  # fmt: skip
     costs, rows = _analysed(asked, results)
     return Costs(
@@ -95,7 +101,22 @@ def cost(
         node=nodes,
         book=asked.tariff.book.name,
         prices=tuple(rows),
-        command=_command(topology, architectures, rule, prices, nodes, results[0]),
+        command=_command(
+            topology,
+            architectures,
+            results[0],
+            {
+                "rule": rule,
+                "prices": prices.name if isinstance(prices, PriceBook) else prices and str(prices),
+                "nodes": nodes,
+                "nat": nat or None,
+                "people_hours": people_hours or None,
+                "engine": None if engine == "compiled" else engine,
+                "duration_s": duration_s,
+                "warmup_s": warmup_s,
+                "overrides": list(overrides) or None,
+            },
+        ),
         timing=Timing(round(time.perf_counter() - started, 3), jobs),
     )
 
@@ -121,8 +142,10 @@ def _asked(
     """Refuse what cannot be, before anything is simulated."""
     check_rule(rule, len(spec.senders))
     hours = real_number(people_hours, "people_hours")
-    if not 0.0 <= hours < 1e6:
-        raise UsageError(f"people_hours are hours a month, 0 or more, not {people_hours}")
+    if not 0.0 <= hours <= MOST_PEOPLE_HOURS:
+        raise UsageError(
+            f"people_hours are hours a month, from 0 to {MOST_PEOPLE_HOURS:,.0f}, not {people_hours:,.15g}"
+        )
     tariff = tariff_of(spec, prices, nodes)
     return _Asked(spec, tariff, Buying(tariff.node_type, tariff.core_weight, nat, hours), rule)
 
@@ -167,31 +190,25 @@ def _simulated(
 
 
 def _command(
-    topology: Source,
-    architectures: Sequence[str | Architecture],
-    rule: Rule,
-    prices: str | Path | PriceBook | None,
-    nodes: str | None,
-    result: Result,
+    topology: Source, architectures: Sequence[str | Architecture], result: Result, given: Mapping[str, object]
 ) -> str:
-    """The call that repeats it, for those who did not come from the command line."""
+    """The call that repeats it, for those who did not come from the command line; None: as it is by default."""
     source = repr(str(topology)) if isinstance(topology, str | Path) else "topology"
-    given: dict[str, object] = {
-        "rule": rule,
-        "seed": result.manifest.seed,
-        "replications": result.manifest.replications,
-    }
-    given |= {} if prices is None else {"prices": prices.name if isinstance(prices, PriceBook) else str(prices)}
-    given |= {} if nodes is None else {"nodes": nodes}
-    words = ", ".join(f"{name}={value!r}" for name, value in given.items())
+    manifest = result.manifest
+    given = {**given, "seed": manifest.seed, "replications": manifest.replications}
+    words = ", ".join(f"{name}={value!r}" for name, value in given.items() if value is not None)
     return f"meshsim.cost({source}, {[str(one) for one in architectures]!r}, {words})"
 
 
 def _notes(spec: Topology, result: Result, found: Analysis) -> list[str]:
     word = result.verdict.word
     notes = [f"the run is {word}: what is used is that of no steady state"] if word in (*UNSTEADY, *HOPELESS) else []
+    if not found.mean.rates.requests_per_s.any():
+        notes = ["no requests were measured: nobody's use is known, and all cost is idle; give a longer --duration"]
     over = _over(found)
-    if over:
+    if len(over) == 1:
+        notes.append(f"{over[0]} uses more CPU than it requests: what is billed is what it requests")
+    elif over:
         few = ", ".join(over[:3]) + (f" and {len(over) - 3} more" if len(over) > 3 else "")
         notes.append(f"{few} use more CPU than they request: what is billed is what they request")
     if spec.events:

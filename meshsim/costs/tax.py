@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from meshsim.costs.analysis import Analysis
@@ -38,6 +40,8 @@ class Tax:
         Whole cents a month of the same.
     items
         Money a month that each item adds to the bill of ``none``; empty where that was not asked for.
+    added
+        Money a month by which the whole bill is higher than that of ``none``; None where that was not asked for.
     """
 
     latency_s: dict[str, Estimate]
@@ -46,11 +50,7 @@ class Tax:
     memory_gib: float
     cents: int
     items: dict[str, Estimate]
-
-    @property
-    def added(self) -> float | None:
-        """Money a month by which the whole bill is higher than that of ``none``."""
-        return sum(one.value or 0.0 for one in self.items.values()) if self.items else None
+    added: Estimate | None = None
 
     def to_dict(self) -> dict[str, object]:
         """For JSON."""
@@ -62,6 +62,7 @@ class Tax:
             "memory_gib": self.memory_gib,
             "cost": self.cents,
             "items": {name: one.to_dict() for name, one in self.items.items()},
+            "added": None if self.added is None else self.added.to_dict(),
         }
 
 
@@ -76,14 +77,16 @@ def tax(result: Result, found: Analysis, baseline: tuple[Result, Analysis] | Non
         Those of ``none`` over the same seeds, if it was asked for and this is another one.
     """
     lines = [line for line in found.mean.bill.lines if line.item in OF_MESH]
-    compared = baseline is not None and baseline[0] is not result
+    none = None if baseline is None or baseline[0] is result else baseline
+    level = result.manifest.level
     return Tax(
-        latency_s=_latencies(result, baseline[0]) if baseline is not None and compared else {},
+        latency_s={} if none is None else _latencies(result, none[0]),
         cores_used=result.proxies.cores.estimate,
         cores_requested=sum(line.amount for line in lines if line.unit == "core"),
         memory_gib=sum(line.amount for line in lines if line.unit == "GiB"),
         cents=sum(found.cents.items.get(item, 0) for item in OF_MESH),
-        items=_items(found, baseline[1], result.manifest.level) if baseline is not None and compared else {},
+        items={} if none is None else _items(found, none[1], level),
+        added=None if none is None else _added(found, none[1], level),
     )
 
 
@@ -94,16 +97,21 @@ def _latencies(result: Result, baseline: Result) -> dict[str, Estimate]:
 
 
 def _items(found: Analysis, baseline: Analysis, level: float) -> dict[str, Estimate]:
-    """Paired: both sides met the same requests in each replication."""
     own, others = found.mean.by_item, baseline.mean.by_item
-    each = [
-        {item: one.by_item[item] - other.by_item[item] for item in ITEMS}
-        for one, other in zip(found.each, baseline.each, strict=True)
-    ]
+    sides = [one.by_item for one in found.each], [one.by_item for one in baseline.each]
     return {
-        item: over_replications(
-            (own[item] - others[item]) * HOURS_PER_MONTH, [one[item] * HOURS_PER_MONTH for one in each], level
-        )
+        item: _difference([one[item] for one in sides[0]], [one[item] for one in sides[1]], level)
         for item in ITEMS
         if own[item] or others[item]
     }
+
+
+def _added(found: Analysis, baseline: Analysis, level: float) -> Estimate:
+    own, others = ([one.bill.per_hour for one in side.each] for side in (found, baseline))
+    return _difference(own, others, level)
+
+
+def _difference(own: Sequence[float], others: Sequence[float], level: float) -> Estimate:
+    """Money a month; paired, for both sides met the same requests in each replication."""
+    each = [(one - other) * HOURS_PER_MONTH for one, other in zip(own, others, strict=True)]
+    return over_replications(math.fsum(each) / len(each), each, level)

@@ -102,9 +102,10 @@ def mean_of(each: Sequence[Rates]) -> Rates:
     return Rates(each[0].accounts, stations, np.mean([one.requests_per_s for one in each], axis=0))
 
 
-def peaks_of(result: Result) -> dict[str, Floats]:
-    """(tenants,) cores that tenants asked for at most, by service or proxy, and of all together under ``""``."""
+def peaks_of(result: Result, replication: int) -> dict[str, Floats]:
+    """(tenants,) cores that tenants asked for at most in a replication, by service or proxy; of all under ``""``."""
     tenants = sorted(result.by_tenant)
     return {
-        station: np.array([peaks.get(name, 0.0) for name in tenants]) for station, peaks in result.peak_cores.items()
+        station: np.array([peaks[name][replication] if name in peaks else 0.0 for name in tenants])
+        for station, peaks in result.peak_cores.items()
     }

@@ -191,7 +191,7 @@ class _Packer:
                 versions.add(first_replica=mine[0] if mine else 0, replicas=len(mine), upto=upto)
             services.add(
                 first_replica=first_replica,
-                replicas=self.active.get(service.name, len(service.replicas)),
+                replicas=self.active.get(service.name, service.begins or len(service.replicas)),
                 most=len(service.replicas),
                 first_scaling=-1,
                 limited=int(bool(service.shards)),

@@ -177,7 +177,9 @@ REPLICAS = np.dtype(
         ("first_queue", "i4"),  # its first CPU queue
         ("cores", "f8"),  # of one CPU queue; 0: unlimited
         ("weight", "i4"),  # that balancers give it
-        ("unlisted", "i1"),  # nobody chooses it: it is not among the endpoints
+        ("unlisted", "i1"),  # nobody chooses it: it is not among the endpoints, or its pod is not ready
+        ("pod", "i1"),  # READY, UNREADY, ABSENT (rule G15)
+        ("withdrawn", "i1"),  # it left the endpoints (rule G11)
         ("name", "u8"),
     ]
 )

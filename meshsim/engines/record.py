@@ -53,8 +53,8 @@ SERVICE_COUNTERS = np.dtype(
         ("busy_ns", "f8"),  # integral of busy cores (core-nanoseconds)
         ("in_system_ns", "i8"),  # integral of requests present
         ("slots_ns", "i8"),  # integral of concurrency slots held (== in_system without waiting ones)
-        ("replicas_ns", "i8"),  # integral of replicas that get requests
-        ("working_ns", "i8"),  # the same of those that are up and whose CPU does not stand still
+        ("replicas_ns", "i8"),  # integral of replicas that are provisioned
+        ("working_ns", "i8"),  # the same of those that are ready and up and whose CPU does not stand still
         ("bytes_in", "i8"),
         ("bytes_out", "i8"),
         ("sent", "i8"),  # messages that a replica sent over a link of limited bandwidth
@@ -152,7 +152,8 @@ SPANS = np.dtype(
 BEGINS, ENDS, NO_EFFECT = "begins", "ends", "has no effect"  # a fault; a push begins to go out
 REJECTED, IS_OUT, GOES_BACK, IS_BACK = "is rejected", "is out", "goes back", "is back"  # a push
 ALARM, ACT, SKIPPED = "alarm", "act", "skipped"  # an analysis, or people; of whose time a part is not simulated
-KILLS, STOPS = "kills", "stops"  # what a fault does to replicas
+KILLS, STOPS = "kills", "stops"  # what a fault does to replicas, and an autoscaler to those that drain for too long
+SCALES = "scaled"  # an autoscaler, a service
 OVER = (ENDS, IS_BACK)
 
 
@@ -175,6 +176,19 @@ def used_pairs(counters: npt.NDArray[np.void]) -> tuple[npt.NDArray[np.int32], n
     numbers = counters.view(np.int64).reshape(*counters.shape, -1)
     pairs = np.argwhere((numbers != 0).any(axis=(0, 3)))
     return pairs.astype(np.int32), np.ascontiguousarray(counters[:, pairs[:, 0], pairs[:, 1]].T)
+
+
+class Look(NamedTuple):
+    """How many replicas an autoscaled service has from an instant on, and why."""
+
+    at_ns: int
+    service: str
+    wanted: int  # by its autoscaler
+    provisioned: int  # those that start and those that drain too
+    ready: int
+    nodes: int  # in the cluster
+    demand_cores: float | None = None  # CPU work that came since the decision before; None: only replicas changed
+    utilization: float | None = None  # that the autoscaler saw
 
 
 @dataclass(slots=True)
@@ -206,3 +220,4 @@ class Record:
     events: int  # timed events handled
     end_ns: int  # simulated time when the run ended
     happenings: tuple[Happening, ...] = ()  # as they happened
+    looks: tuple[Look, ...] = ()  # of autoscalers, in the order of time

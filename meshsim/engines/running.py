@@ -19,6 +19,8 @@ Changeable = Literal["calls", "replicas", "services", "versions"]
 #: serves those alone that come over a connection that was open before (rule G13).
 UP, REFUSING, SILENT, REFUSING_NEW = range(4)
 SERVING = (UP, REFUSING_NEW)
+#: What a replica is to whoever scales its service (rule G15): provisioned and chosen, provisioned alone, not there.
+READY, UNREADY, ABSENT = range(3)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,6 +109,15 @@ class Run(Protocol):
 
     def answered(self, replica: int) -> tuple[int, int]:
         """How many messages a replica has answered, and how many of them failed."""
+
+    def present(self, replica: int) -> int:
+        """How many messages, and branches that nobody waits for, a replica has."""
+
+    def busy_ns(self, replica: int) -> float:
+        """Core-nanoseconds that a replica's CPU was busy, up to the instant of the last `bring_to`."""
+
+    def set_pod(self, replica: int, pod: int) -> None:
+        """From now on a replica is provisioned or not, and among those that can be chosen or not (rule G15)."""
 
     def set_frozen(self, replica: int, frozen: bool) -> None:
         """From now on the CPU of a replica stands still, or works again (rule C7)."""

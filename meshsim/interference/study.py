@@ -30,7 +30,7 @@ from meshsim.numbers import real_number
 from meshsim.results.manifest import Timing
 from meshsim.results.text import natural
 from meshsim.results.warmup import cut_batches
-from meshsim.settings import Settings, settings_of
+from meshsim.settings import Settings, refuse_autoscaling, settings_of
 from meshsim.simulate import DEFAULT_ARCHITECTURES, Progress, Source, begin_replication, compile_engine, pauses
 from meshsim.workers import Stop, Submit, workers
 
@@ -108,6 +108,8 @@ def tenants(
         for name, changes in variants.items()
     }
     first = specs[AS_WRITTEN]
+    for spec in specs.values():
+        refuse_autoscaling(spec, "a study of noisy neighbours")
     settings = replace(
         settings_of(
             first,

@@ -28,7 +28,7 @@ from meshsim.model.topology import Topology
 from meshsim.notebook import progress_shown
 from meshsim.numbers import real_number
 from meshsim.results.manifest import Timing
-from meshsim.settings import Settings, settings_of
+from meshsim.settings import Settings, refuse_autoscaling, settings_of
 from meshsim.simulate import Progress, Source, begin_replication, compile_engine, pauses
 from meshsim.workers import Stop, workers
 
@@ -145,6 +145,8 @@ def metastability(
     common = {"engine": engine, "seed": seed, "replications": replications, "warmup_s": times.warmup_s}
     read = {setting: reader.read(setting, policies) for setting in grid}
     first = read[grid[0]]
+    for spec in read.values():
+        refuse_autoscaling(spec, "a study of metastability")
     settings = settings_of(_calm(first), duration_s=None, jobs=jobs, **common)  # type: ignore[arg-type]
     compile_engine(engine, lower(first, names[0]), quiet)
     works = [_Work(setting, spec, settings, times, remedies) for setting, spec in read.items()]

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from meshsim.model import cache_advice, graph, policy_advice, timing
 from meshsim.model.changes import changed_topology
 from meshsim.model.policy_advice import Warnings, about
+from meshsim.model.read.autoscale import MAX_REPLICAS
 from meshsim.model.read.cursor import Reading
-from meshsim.model.read.services import MAX_REPLICAS
 from meshsim.model.steps import Call
-from meshsim.model.topology import Mesh, Topology, Version
+from meshsim.model.topology import Mesh, Service, Topology, Version
 from meshsim.units import format_bytes, format_duration
 
 MAX_REQUESTS = 1e9  # of one run: beyond it, simulating takes hours and more
@@ -63,7 +63,8 @@ def _load(topology: Topology, reading: Reading) -> Warnings:
             if (name, version) in told or name in routed:
                 continue
             found = next(v for v in topology.services[name].versions if v.name == version)
-            warning = _cores(name, found, offered, when) or _places(topology, name, found, demand, held, when)
+            service = topology.services[name]
+            warning = _cores(service, found, offered, when) or _places(topology, name, found, demand, held, when)
             if warning:
                 told.add((name, version))
                 yield warning
@@ -80,14 +81,14 @@ def _where(name: str, version: Version) -> tuple[str, str]:
     return f"'{name}' {version.name}".strip(), path
 
 
-def _cores(name: str, version: Version, offered: float, when: str) -> tuple[str, str, str, str] | None:
+def _cores(service: Service, version: Version, offered: float, when: str) -> tuple[str, str, str, str] | None:
     if version.cpu.limit is None:
         return None
-    label, path = _where(name, version)
+    label, path = _where(service.name, version)
     if math.isinf(offered):
         hint = "use upper: to bound it, or a shape above 1"
         return "M209", f"the mean CPU time of {label} does not exist (Pareto with a shape of 1 or less)", hint, path
-    have = version.replicas * version.cpu.limit
+    have = service.most_replicas(version) * version.cpu.limit
     if offered < _FULL * have:
         return None
     message = f"the load{when} asks for {offered:.3g} cores of {label}, which has {have:g} ({offered / have:.0%})"
@@ -106,7 +107,7 @@ def _places(
     share = graph.version_shares(topology.services[name])[version.name]
     rates = {endpoint: share * demand.calls_per_s[f"{name}.{endpoint}"] for endpoint in version.endpoints}
     inside = math.fsum(rate * held[f"{name}.{endpoint}"] for endpoint, rate in rates.items() if rate > 0.0)
-    places = concurrency * version.replicas
+    places = concurrency * topology.services[name].most_replicas(version)
     if inside < _FULL * places or math.isinf(inside):
         return None
     label, path = _where(name, version)
@@ -251,7 +252,7 @@ def _calls(topology: Topology) -> Iterator[Call]:
 def _nodes(topology: Topology, reading: Reading) -> Warnings:
     """Warn of replicas that are larger than a node; of too many on one only where the file describes its nodes."""
     nodes = topology.nodes
-    pods = [(v.replicas, v.cpu.request, s.memory_bytes) for s in topology.services.values() for v in s.versions]
+    pods = [(s.most_replicas(v), v.cpu.request, s.memory_bytes) for s in topology.services.values() for v in s.versions]
     for name, service in topology.services.items():
         for version in service.versions:
             label, path = _where(name, version)

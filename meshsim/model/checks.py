@@ -107,7 +107,7 @@ def _contradictions(policies: Iterable[Policy], field: str, reading: Reading) ->
 
 
 def _warmup(topology: Topology, reading: Reading) -> None:
-    """Report arrivals that change with time when the warm-up is to be found automatically."""
+    """Report arrivals and replicas that change with time when the warm-up is to be found automatically."""
     if topology.run.warmup_s is not None:
         return
     for stream in topology.traffic:
@@ -116,3 +116,8 @@ def _warmup(topology: Topology, reading: Reading) -> None:
             message = f"the {stream.arrivals.kind} arrivals of '{stream.name}' change with time, and warmup is auto"
             hint = "say what to leave out: add run: {warmup: 10s}, or 0s to measure everything"
             reading.report.error("M125", message, hint, reading.mark(path), path)
+    for scaled in topology.autoscaled:
+        path = f"{scaled}.autoscale"
+        message = f"'{scaled.partition('.')[2]}' autoscales, and warmup is auto"
+        hint = "say what to leave out: add run: {warmup: 10s}, or 0s to measure everything"
+        reading.report.error("M125", message, hint, reading.mark(path), path)

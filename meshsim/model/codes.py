@@ -210,9 +210,9 @@ CODES: dict[str, Code] = {
         "call_depth: 3",
     ),
     "M125": Code(
-        "An automatic warm-up of arrivals that change with time",
-        "warmup: auto finds out when a system has settled. Under a spike, a trace or a rate that changes it never "
-        "settles, so say what is to be left out.",
+        "An automatic warm-up of arrivals or replicas that change with time",
+        "warmup: auto finds out when a system has settled. Under a spike, a trace, a rate that changes or an "
+        "autoscaler it never settles, so say what is to be left out.",
         "arrivals: {spike: …}   # and no run.warmup",
         "run: {warmup: 10s}",
     ),

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from meshsim.model.autoscale import Autoscale
 from meshsim.model.caches import ProxyCache
 from meshsim.model.disciplines import Line
 from meshsim.model.distributions import Distribution
@@ -71,6 +72,7 @@ class ProxyConfig(_Frozen):
     bulkhead: int | None = None  # requests of one tenant that an instance has at once; None: no limit
     buffers_bytes: int | None = None  # of requests and answers that an instance holds at once; None: no limit
     bandwidth_bytes_per_s: float | None = None  # at which an instance sends; None: no limit
+    autoscale: Autoscale | None = None  # gateway only; None: as many as there are
     knows: Literal["all", "called"] = "all"  # of a sidecar: all services, or those that its service calls
 
 

@@ -221,11 +221,12 @@ def _platform() -> Schema:
         "buffers": ref("size", "of requests and answers that an instance holds at once; no limit if absent"),
         "bandwidth": ref("bandwidth", "at which an instance sends; no limit if absent"),
     }
-    found = {}
+    found = {"autoscale": _autoscale()}
     for kind in ("gateway", "sidecar", "ztunnel", "waypoint"):
         own = {"profile": {"enum": [name for name, kinds in PROFILES.items() if kind in kinds]}, **proxy}
         more = {
             "replicas": integer(1),
+            "autoscale": ref("autoscale"),
             "load_balancer": load_balancer(),
             "knows": {
                 "enum": list(keys.KNOWS),
@@ -236,6 +237,37 @@ def _platform() -> Schema:
         own |= {key: value for key, value in more.items() if key in keys.PROXY_MORE[kind]}
         found[kind] = object_of((*keys.PROXY, *keys.PROXY_MORE[kind]), own)
     return found
+
+
+def _autoscale() -> Schema:
+    duration, share = ref("duration"), ref("share")
+    pace = object_of(keys.PACE, {"pods": integer(0), "share": ref("weight", "of the replicas"), "period": duration})
+    nodes = object_of(
+        keys.AUTOSCALE_NODES,
+        {
+            "provision": ref("duration", "until a further node is there"),
+            "unneeded": ref("duration", "until a node that is not needed goes; 10m if absent"),
+        },
+        ["provision"],
+    )
+    properties = {
+        "min": integer(1, "fewest replicas; 1 if absent"),
+        "max": integer(1, "most replicas"),
+        "target": ref("weight", "CPU in use as a share of the request, e.g. 60%"),
+        "interval": ref("duration", "between two decisions; 15s if absent"),
+        "tolerance": {**share, "description": "changes below that share are not made; 0.1 if absent"},
+        "scale_up_window": ref("duration", "the least of what was wanted within it; 0s if absent"),
+        "scale_down_window": ref("duration", "the most of what was wanted within it; 300s if absent"),
+        "scale_up": pace,
+        "scale_down": pace,
+        "warm_up": ref("duration", "since a pod was started; metrics before it was ready are ignored; 5m if absent"),
+        "readiness_delay": ref("duration", "a pod not ready for so long was never ready; 30s if absent"),
+        "metrics_delay": ref("duration", "age of metrics at a decision; 15s if absent"),
+        "pod_start": ref("duration_distribution", "from scheduling to readiness; 10s if absent"),
+        "drain": ref("duration", "a pod that stops is killed after it; 30s if absent"),
+        "nodes": nodes,
+    }
+    return object_of(keys.AUTOSCALE, properties, ["max", "target"], "As Kubernetes' HorizontalPodAutoscaler on CPU.")
 
 
 def _service() -> Schema:
@@ -264,6 +296,7 @@ def _service() -> Schema:
         "versions": map_of(object_of(keys.VERSION, version), "overrides by version"),
         "split": map_of(ref("weight"), "weights of the versions"),
         "endpoints": endpoints,
+        "autoscale": ref("autoscale"),
     }
     return object_of(keys.SERVICE, properties, ["endpoints"])
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from meshsim.model.autoscale import Autoscale
 from meshsim.model.caches import Cache
 from meshsim.model.disciplines import Discipline, Line
 from meshsim.model.distributions import Distribution
@@ -73,6 +74,11 @@ class Service(_Frozen):
     bandwidth_bytes_per_s: float | None = None  # at which a replica sends; None: no limit
     caches: dict[str, Cache] = {}
     connections: Connections  # of each replica, as a caller, to each of its upstreams
+    autoscale: Autoscale | None = None  # None: as many replicas as there are; else it begins with those
+
+    def most_replicas(self, version: Version) -> int:
+        """How many replicas a version may have: more than it begins with where it autoscales."""
+        return version.replicas if self.autoscale is None else self.autoscale.max
 
 
 class Nodes(_Frozen):
@@ -146,6 +152,12 @@ class Topology(_Frozen):
         return tuple(sorted({stream.tenant for stream in self.traffic}))
 
     @property
+    def autoscaled(self) -> tuple[str, ...]:
+        """Dotted paths of what autoscales."""
+        found = [f"services.{name}" for name, service in self.services.items() if service.autoscale is not None]
+        return (*found, *(["mesh.gateway"] if self.mesh.gateway.autoscale is not None else []))
+
+    @property
     def digest(self) -> str:
         """Sha256 of the canonical JSON: `name` (a label) and `origins` (places in files) are no part of it.
 
@@ -170,7 +182,13 @@ class Topology(_Frozen):
 
 _OF_FAILURES = ("events", "rollouts", "control_plane", "people")
 # What the language has learned since digests were first written down; without it a topology has the same one still.
-_OF_SERVICES = {"line": "fifo", "bulkhead": None, "buffers_bytes": None, "bandwidth_bytes_per_s": None}
+_OF_SERVICES = {
+    "line": "fifo",
+    "bulkhead": None,
+    "buffers_bytes": None,
+    "bandwidth_bytes_per_s": None,
+    "autoscale": None,
+}
 _OF_TENANTS = {"weight": 1.0, "priority": 0}
 _OF_PROXIES = {
     "discipline": "fifo",
@@ -178,6 +196,7 @@ _OF_PROXIES = {
     "buffers_bytes": None,
     "bandwidth_bytes_per_s": None,
     "cpu_falls": None,
+    "autoscale": None,
 }
 _OF_BREAKERS = {"per_tenant": False}
 _OF_BUCKETS = {"per_tenant": False, "own": ()}

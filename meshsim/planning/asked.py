@@ -13,7 +13,7 @@ from meshsim.model.traffic import Objective
 from meshsim.results.quantiles import quantile_share
 
 _LEAST_REQUESTS: Final = 2_500  # of a replication (assumed)
-_MOST_REQUESTS: Final = 50_000
+_MOST_REQUESTS: Final = 20_000
 _BEYOND: Final = 25.0  # requests of a replication that are expected beyond a limit (assumed)
 _LEAST_S: Final = 5.0  # of a replication, for what is slow to settle (assumed)
 _MOST_CHOICES: Final = 200

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from meshsim.planning.deployment import Part
-from meshsim.planning.probing import Load, Probe, Prober, wait_share
+from meshsim.planning.probing import Judge, Load, Probe, slack, wait_share
 
 _ENOUGH = 1e-12  # replicas: sums of fractions
 
@@ -14,8 +14,8 @@ _ENOUGH = 1e-12  # replicas: sums of fractions
 class Guesses:
     """Says what is simulated next; every answer about a deployment itself is simulated."""
 
-    def __init__(self, prober: Prober, parts: Sequence[Part], ceiling: float) -> None:
-        self.prober = prober
+    def __init__(self, judge: Judge, parts: Sequence[Part], ceiling: float) -> None:
+        self.judge = judge
         self.parts = {part.name: part for part in parts}
         self.ceiling = ceiling
         self.loads: Mapping[str, Load] = {}
@@ -26,10 +26,15 @@ class Guesses:
 
     def holds(self, counts: Mapping[str, int]) -> bool:
         """Simulate a deployment."""
-        probe = self.prober.probe(counts)
+        probe = self.judge.probe(counts)
         if probe.holds or not self.loads:
             self.learn(probe)
         return probe.holds
+
+    def slack(self, counts: Mapping[str, int]) -> float:
+        """How far the objective nearest to its limit is from it."""
+        probe = self.judge.probe(counts)
+        return min((slack(one) for one in probe.kept if one.quantity != "utilization"), default=math.inf)
 
     def harm(self, counts: Mapping[str, int], name: str, change: int) -> float:
         """How much more CPU wait a client's request meets, in units of each service's work."""
@@ -45,7 +50,7 @@ class Guesses:
 
     def needed(self, counts: Mapping[str, int]) -> dict[str, int]:
         """Replicas that a missed utilization asks for."""
-        probe = self.prober.probe(counts)
+        probe = self.judge.probe(counts)
         self.learn(probe)
         over = {one.whose: one.estimate.value or 0.0 for one in probe.broken if one.quantity == "utilization"}
         found = {}

@@ -6,12 +6,12 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 
 from meshsim.architectures import Architecture, lower
-from meshsim.architectures.plane import Plane
+from meshsim.architectures.plane import Plane, PlaneService
 from meshsim.control import drive
 from meshsim.engines.record import Record
 from meshsim.model.topology import Topology
@@ -64,6 +64,16 @@ class Kept:
             "judgement": self.judgement,
             **self.estimate.to_dict(),
         }
+
+
+def slack(kept: Kept) -> float:
+    """How far from the limit, as a share of it: below 0 it is missed."""
+    value = kept.estimate.value
+    if value is None:
+        return float("-inf")
+    if kept.quantity == "availability":
+        return (value - kept.limit) / max(1.0 - kept.limit, 1e-12)
+    return (kept.limit - value) / kept.limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +158,19 @@ class Question:
     objectives: Mapping[str, tuple[Objective, ...]]
     ceiling: float
     most_replications: int
+
+
+class Judge(Protocol):
+    """Whoever judges deployments: by simulation, or by an estimate."""
+
+    found: dict[tuple[tuple[str, int], ...], Probe]
+
+    @property
+    def requests(self) -> int:
+        """Of all simulations so far."""
+
+    def probe(self, counts: Counts) -> Probe:
+        """Judge a deployment."""
 
 
 class Prober:
@@ -239,15 +262,21 @@ def _piling_up(plane: Plane, measured: Measured, requests: int) -> str:
 def _loads(plane: Plane, measured: Measured, requests: int) -> dict[str, Load]:
     found = {}
     for number, service in enumerate(plane.services):
-        cores = service.replicas[0].cores
-        if service.role == "library" or math.isinf(cores):
-            continue
-        servers = max(1, math.ceil(cores))
         counters = measured.services[number]
         visits = float(counters["requests"].sum()) / requests if requests else 0.0
-        offered = float(counters["demand_ns"].sum()) * 1e-9 / measured.span_s
-        found[service.name] = Load(visits, offered, servers, cores / servers)
+        one = load_of(service, visits, float(counters["demand_ns"].sum()) * 1e-9 / measured.span_s)
+        if one is not None:
+            found[service.name] = one
     return found
+
+
+def load_of(service: PlaneService, visits: float, cores: float) -> Load | None:
+    """What a service was asked for; None where its CPU has no limit."""
+    each = service.replicas[0].cores
+    if service.role == "library" or math.isinf(each):
+        return None
+    servers = max(1, math.ceil(each))
+    return Load(visits, cores, servers, each / servers)
 
 
 def _replication(plane: Plane, settings: Settings, replication: int, *, stop: Stop | None) -> Record:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from meshsim.planning.probing import Kept, Probe
-from meshsim.planning.result import Deployment, Growing, Infeasible, Plan, slack
+from meshsim.analytic.result import APPROXIMATE
+from meshsim.planning.probing import Kept, Probe, slack
+from meshsim.planning.result import Deployment, Growing, Infeasible, Plan
 from meshsim.results.intervals import Estimate
 from meshsim.results.text import duration, percent, table
 
@@ -32,6 +34,8 @@ def headline(plan: Plan) -> str:
     parts = [f"{plan.load:g} x its peak load" if plan.load != 1.0 else "peak load", plan.loss.told]
     parts.append(f"CPUs at most {percent(plan.ceiling)} busy")
     how = f"{plan.duration_s:.3g} s a replication, engine {plan.engine}, seed {plan.seed}"
+    if plan.engine == "analytic":
+        how = "engine analytic, approximate: nothing was simulated"
     return f"{plan.name} · plan for {', '.join(parts)} · {how}"
 
 
@@ -92,7 +96,7 @@ def _with_bounds(estimate: Estimate, written) -> str:  # type: ignore[no-untyped
     if estimate.value is None:
         return "nothing"
     if estimate.low is None or estimate.high is None:
-        return f"{written(estimate.value)} (no bounds)"
+        return f"{written(estimate.value)} ({'approximate' if estimate.method == APPROXIMATE else 'no bounds'})"
     return f"{written(estimate.value)} ({written(estimate.low)} to {written(estimate.high)})"
 
 
@@ -100,7 +104,7 @@ def architecture_lines(plan: Plan, name: str) -> Iterator[str]:
     """One architecture's plan."""
     one = plan[name]
     choice = f", {', '.join(f'{path}={value}' for path, value in one.choice.items())}" if one.choice else ""
-    yield f"{name}: {money(one)} a month{choice}; {one.probes} deployments, {one.requests:,} requests simulated"
+    yield f"{name}: {money(one)} a month{choice}; {_simulated(one)}"
     yield from table(part_rows(one), indent="  ")
     yield from (f"  {sentence}" for sentence in sentences_of(plan, name))
 
@@ -115,7 +119,7 @@ def sentences_of(plan: Plan, name: str) -> Iterator[str]:
         if growing is not None and (when == plan.loss.told or one.bought != one.needed):
             yield f"as load grows, {when}: {_breaks(growing)}"
     for odd in one.odd:
-        yield f"not monotone here: {_difference(one.needed, odd)} does not hold: {_broke(odd)}"
+        yield f"not monotone here: {_difference(one.needed, odd)} misses: {_broke(odd)}"
     if name in plan.verified:
         again = plan.verified[name]
         word = "holds" if again.passed else "MISSES"
@@ -124,6 +128,11 @@ def sentences_of(plan: Plan, name: str) -> Iterator[str]:
             f"verified: {word} on seed {again.seed} with {again.probe.requests:,} requests: {limit(kept)}, "
             f"measured {measured(kept)}"
         )
+
+
+def _simulated(one: Deployment | Infeasible) -> str:
+    looked = f"{one.probes} deployments looked at"
+    return f"{looked}, {one.requests:,} requests simulated" if one.requests else looked
 
 
 def part_rows(one: Deployment) -> list[list[str]]:
@@ -193,7 +202,7 @@ def _breaks(growing: Growing) -> str:
 def infeasible_lines(name: str, one: Infeasible) -> Iterator[str]:
     """Why there is no plan, and what would be the nearest that there is one for."""
     why = f" {one.why}" if one.why else ""
-    yield f"{name}: no plan{why}; {one.probes} deployments, {one.requests:,} requests simulated"
+    yield f"{name}: no plan{why}; {_simulated(one)}"
     for kept in one.nearest:
         yield f"  {limit(kept)} is not kept: measured {measured(kept)}; {_would(kept)}"
 
@@ -203,7 +212,9 @@ def _would(kept: Kept) -> str:
     estimate = kept.estimate
     if kept.quantity == "availability":
         return "no bound" if estimate.low is None else f"availability > {percent(estimate.low)} would be"
-    return "no bound" if estimate.high is None else f"{kept.quantity} < {duration(estimate.high)} would be"
+    if estimate.high is None or math.isinf(estimate.high):
+        return "no limit would be kept: requests fail"
+    return f"{kept.quantity} < {duration(estimate.high)} would be"
 
 
 def sentences(plan: Plan) -> Sequence[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from meshsim.costs.bill import Cents
 from meshsim.planning.losses import Loss
-from meshsim.planning.probing import Kept, Probe
+from meshsim.planning.probing import Kept, Probe, slack
 from meshsim.results.manifest import Timing
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Deployment:
     growing
         How far the load can grow, with something lost and with all there.
     odd
-        Deployments with one replica more that did not hold.
+        Deployments with one replica more that surely miss: more is not better there.
     probes, requests
         How much was simulated to find it.
     """
@@ -100,16 +100,6 @@ class Deployment:
         """The objective that is nearest to being missed; the fullest service where there is none."""
         objectives = [one for one in self.probe.kept if one.quantity != "utilization"] or list(self.probe.kept)
         return min(objectives, key=slack)
-
-
-def slack(kept: Kept) -> float:
-    """How far from the limit, as a share of it: below 0 it is missed."""
-    value = kept.estimate.value
-    if value is None:
-        return float("-inf")
-    if kept.quantity == "availability":
-        return (value - kept.limit) / max(1.0 - kept.limit, 1e-12)
-    return (kept.limit - value) / kept.limit
 
 
 @dataclass(frozen=True, slots=True, eq=False)

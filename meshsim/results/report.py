@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
+from meshsim.results.autoscaling import Autoscaled
 from meshsim.results.breakdown import PARTS, Split
 from meshsim.results.enforcement import COUNTS, Enforcement
 from meshsim.results.intervals import Estimate
@@ -56,6 +57,7 @@ def summary(result: Result) -> list[str]:
         *_tenants(result.by_tenant),
         "",
         *_services(result.by_service),
+        *_autoscaling(result.autoscaling),
         *_links(result.by_service),
         *_policies(result.by_service),
         *_caches(result.by_service),
@@ -141,6 +143,35 @@ def _services(services: dict[str, ServiceResult]) -> list[str]:
             ]
         )
     return table(rows, indent="")
+
+
+def _autoscaling(services: Mapping[str, Autoscaled]) -> list[str]:
+    """What autoscalers did: replicas, how late they came, how many too many, against the static plan."""
+    if not services:
+        return []
+    rows = [
+        ["autoscaling", "replicas", "late by at most", "short", "overshoot", "turns", "replica-hours", "static plan"]
+    ]
+    for name, found in services.items():
+        replicas = "1 replica" if found.static_replicas == 1 else f"{found.static_replicas} replicas"
+        static = f"{replicas}, {number(found.static_hours)} h"
+        rows.append(
+            [
+                name,
+                f"{found.fewest} to {found.most}, mean {number(found.replicas.value or 0.0)}",
+                duration_interval(found.lag_s),
+                f"{percent(found.short.value)} of the time",
+                amount(found.overshoot, "").strip(),
+                amount(found.turns, "").strip(),
+                amount(found.replica_hours, "").strip(),
+                f"{static}: {_against(found.saved)}",
+            ]
+        )
+    return ["", *table(rows, indent="")]
+
+
+def _against(saved: float) -> str:
+    return f"{percent(saved)} saved" if saved >= 0.0 else f"{percent(-saved)} more"
 
 
 def _links(services: dict[str, ServiceResult]) -> list[str]:

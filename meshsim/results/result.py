@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Unpack
 
 import numpy as np
@@ -15,6 +15,7 @@ from meshsim.errors import UsageError
 from meshsim.model.topology import Topology
 from meshsim.model.traffic import Objective
 from meshsim.results import html, report, traces
+from meshsim.results.autoscaling import Autoscaled, autoscaled
 from meshsim.results.breakdown import Breakdown, break_down
 from meshsim.results.check import check
 from meshsim.results.happenings import Happened
@@ -64,7 +65,7 @@ class Result:
     used
         What each tenant used, by service or proxy and by entry endpoint.
     peak_cores
-        Cores that each tenant asked for at most; see `meshsim.results.usage.peak_cores`.
+        Cores that each tenant asked for at most, by replication; see `meshsim.results.usage.peak_cores`.
     request_rows
         By replication, rows of ``REQUESTS`` (see `meshsim.engines.record`), when they were asked for.
     sampled
@@ -72,7 +73,9 @@ class Result:
     check
         Queueing theory beside every station, when it was asked for.
     timeline
-        The run over time, when the topology has events or there were control processes.
+        The run over time, when the topology has events or autoscales, or there were control processes.
+    autoscaling
+        What autoscalers did, by service; empty where nothing autoscales.
     """
 
     total: Traffic
@@ -86,11 +89,12 @@ class Result:
     manifest: Manifest
     plane: Plane
     used: Usage
-    peak_cores: Mapping[str, Mapping[str, float]]
+    peak_cores: Mapping[str, Mapping[str, npt.NDArray[np.float64]]]
     request_rows: tuple[npt.NDArray[np.void], ...] = ()
     sampled: traces.Sampled | None = None
     check: Check | None = None
     timeline: Timeline | None = None
+    autoscaling: Mapping[str, Autoscaled] = field(default_factory=dict)
 
     @property
     def architecture(self) -> str:
@@ -163,6 +167,11 @@ class Result:
             "notes": list(self.verdict.notes),
             **({} if self.check is None else {"check": self.check.to_dict()}),
             **({} if self.timeline is None else {"timeline": self.timeline.to_dict()}),
+            **(
+                {"autoscaling": {name: one.to_dict() for name, one in self.autoscaling.items()}}
+                if self.autoscaling
+                else {}
+            ),
             **({"happenings": [one.to_dict() for one in self.happenings]} if self.happenings else {}),
             "manifest": self.manifest.to_dict(),
         }
@@ -258,6 +267,12 @@ class Result:
 
         return charts.incident_timeline(self, ax, **look)
 
+    def plot_autoscaler(self, ax: Axes | None = None, *, service: str | None = None, **look: Unpack[Look]) -> Axes:
+        """Draw what an autoscaler did over time; see `meshsim.charts.autoscaler_day`."""
+        from meshsim import charts
+
+        return charts.autoscaler_day(self, ax, service=service, **look)
+
     def __repr__(self) -> str:
         p99 = duration_interval(self.latency_s["p99"])
         return f"<Result {self.manifest.topology} {self.architecture}: p99 {p99}, verdict {self.verdict.word}>"
@@ -273,6 +288,10 @@ def rows(result: Result) -> list[tuple[str, str, str, float | None, float | None
         found += _traffic_rows("tenant", name, tenant)
     for name, service in result.by_service.items():
         found += _service_rows(name, service)
+    for name, scaled in result.autoscaling.items():
+        found += [
+            ("service", name, f"autoscaling.{key}", e.value, e.low, e.high) for key, e in scaled.estimates.items()
+        ]
     return found
 
 
@@ -383,9 +402,18 @@ def build(topology: Topology, plane: Plane, records: Sequence[Record], cut: int,
     services = service_results(plane, measured, level=level)
     bounded = all(stream.arrivals.kind == "closed" for stream in streams)
     eventful = bool(topology.events)
-    verdict = judge(total, services, measured, bounded=bounded, unsettled=origin.unsettled, eventful=eventful)
+    scaled = autoscaled(topology, plane, records, level=level)
+    verdict = judge(
+        total,
+        services,
+        measured,
+        bounded=bounded,
+        unsettled=origin.unsettled,
+        eventful=eventful,
+        scaled=bool(scaled),
+    )
     unsteady = f"the run is {verdict.word}" if verdict.word in UNSTEADY else ""
-    controlled = eventful or bool(origin.controllers)
+    controlled = eventful or bool(scaled) or bool(origin.controllers)
     return Result(
         total=total,
         by_tenant={
@@ -411,6 +439,7 @@ def build(topology: Topology, plane: Plane, records: Sequence[Record], cut: int,
         sampled=traces.keep(plane, records, cut, origin.seed) if origin.record_traces else None,
         check=check(plane, measured, unsteady=unsteady, controlled=controlled) if origin.check else None,
         timeline=timeline(plane, records, cut, level=level) if controlled else None,
+        autoscaling=scaled,
     )
 
 

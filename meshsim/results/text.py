@@ -77,6 +77,8 @@ def points_interval(estimate: Estimate) -> str:
     --------
     >>> points_interval(Estimate(0.126, 0.122, 0.13, 100, ""))
     '12.6 ± 0.4 percentage points'
+    >>> points_interval(Estimate(-0.0001, -0.0261, 0.0259, 100, ""))
+    '0.0 ± 2.6 percentage points'
     """
     value, low, high = (None if end is None else end * 100 for end in (estimate.value, estimate.low, estimate.high))
     return amount(Estimate(value, low, high, estimate.n, estimate.method), "percentage points")
@@ -131,7 +133,7 @@ def _aligned(value: float, half: float) -> tuple[str, str]:
         return number(value), "0"
     decimals = min(_places(half, 2), max(_places(value, 3) if value else 0, _places(half, 1)))
     decimals = max(0, decimals)
-    return f"{value:.{decimals}f}", f"{half:.{decimals}f}"
+    return f"{round(value, decimals) + 0.0:.{decimals}f}", f"{half:.{decimals}f}"  # + 0.0: there is no -0
 
 
 def _places(value: float, digits: int) -> int:

@@ -113,7 +113,7 @@ class ServiceLine:
     utilization
         Busy cores as a share of those that there are; nan without a limit. Replicas that are down count as there.
     working_replicas
-        Replicas that get requests, are up, and have a CPU that does not stand still.
+        Replicas that are ready and up, and have a CPU that does not stand still.
     hit_ratio
         By cache: of the caches that were asked. nan in batches without lookups.
     """

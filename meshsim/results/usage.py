@@ -25,7 +25,8 @@ class Use:
     requests
         Messages that reached a replica.
     cpu_s
-        CPU that was asked for, in seconds of a whole core: with time enough, what was used.
+        CPU that was asked for, in seconds of a whole core: with time enough, what was used. In overload it is the
+        demand that was placed, which is more than there are cores to do in the measured time.
     bytes_in, bytes_out
         Of these messages, and of the answers to them.
     zone_bytes_in, zone_bytes_out
@@ -137,25 +138,26 @@ def usage(plane: Plane, measured: Measured, records: Sequence[Record], cut: int)
     )
 
 
-def peak_cores(plane: Plane, records: Sequence[Record], cut: int) -> Mapping[str, Mapping[str, float]]:
-    """Cores that each tenant asked for at most, in any batch of the measured time of any replication.
+def peak_cores(plane: Plane, records: Sequence[Record], cut: int) -> Mapping[str, Mapping[str, Floats]]:
+    """Cores that each tenant asked for at most in any batch of the measured time, by replication.
 
     Returns
     -------
     Mapping
-        By service or proxy, and under ``""`` of all together, whose peak is not the sum of theirs; then by tenant.
+        By service or proxy, and under ``""`` of all together, whose peak is not the sum of theirs; then by tenant:
+        (replications,).
     """
     batch_ns = records[0].duration_ns / BATCHES
     whose = np.array([plane.senders.index(account.tenant) for account in plane.accounts])
-    peaks = np.zeros((len(plane.services) + 1, len(plane.tenants)))
-    for record in records:
+    peaks = np.zeros((len(plane.services) + 1, len(plane.tenants), len(records)))
+    for replication, record in enumerate(records):
         asked = np.zeros((len(plane.services), len(plane.tenants), BATCHES - cut), dtype=np.int64)
         services, accounts = record.account_pairs.T
         np.add.at(asked, (services, whose[accounts]), record.accounts["demand_ns"][:, cut:BATCHES])
         together = asked.sum(axis=0, keepdims=True)
-        peaks = np.maximum(peaks, np.concatenate([asked, together]).max(axis=2) / batch_ns)
+        peaks[:, :, replication] = np.concatenate([asked, together]).max(axis=2) / batch_ns
     names = (*(service.name for service in plane.services), "")
-    return {name: dict(zip(plane.senders, row, strict=True)) for name, row in zip(names, peaks.tolist(), strict=True)}
+    return {name: dict(zip(plane.senders, rows, strict=True)) for name, rows in zip(names, peaks, strict=True)}
 
 
 def _summed(plane: Plane, records: Sequence[Record], counter: str, cut: int) -> Floats:

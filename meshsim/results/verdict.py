@@ -24,6 +24,7 @@ NOTHING_ANSWERED: Final = "nothing answered"
 HOPELESS: Final = ("unstable", NOTHING_ANSWERED)  # more of it tells no more
 STILL_FILLING: Final = "still filling"  # a cache, of whose hit ratio there is no steady state to tell
 EVENTFUL: Final = "has events: figures are of the whole run, not of a steady state"
+SCALED: Final = "autoscales: figures are of the whole run, not of a steady state"
 UNSTEADY: Final = ("unstable", "too short for the warm-up")  # verdicts over runs that show no equilibrium
 
 _PARTS: Final = 10  # of the measured time, whose mean occupancies the line is fitted to
@@ -100,6 +101,7 @@ def judge(
     bounded: bool,
     unsettled: bool = False,
     eventful: bool = False,
+    scaled: bool = False,
 ) -> Verdict:
     """Verdict over a result.
 
@@ -117,14 +119,16 @@ def judge(
         The automatic warm-up is at its bound, half of the run.
     eventful
         Something happened on the way: the run is not asked whether it is in a steady state.
+    scaled
+        Its replicas change by themselves: the same holds.
     """
     span_s = measured.batch_s * measured.batches
     grows = growth(measured.occupancy, span_s, total.requests / measured.replications)
     unfinished = total.outcomes[OUTCOMES[UNFINISHED]]
     name, busiest, what = _busiest(services)
     full = busiest >= 0.99 and unfinished > 0
-    notes = (*((EVENTFUL,) if eventful else ()), *_unfinished_note(unfinished, total.requests))
-    if not bounded and not eventful and (grows.growing or full):
+    notes = (*((EVENTFUL,) if eventful else (SCALED,) if scaled else ()), *_unfinished_note(unfinished, total.requests))
+    if not bounded and not (eventful or scaled) and (grows.growing or full):
         where = f"; the busiest station is {name} at {percent(busiest)} of its {what}" if name else ""
         rate = f"requests pile up by {number(grows.per_s)} per second" if grows.growing else "requests pile up"
         return Verdict(UNSTEADY[0], (f"{rate} (t = {number(grows.t)}){where}; latencies grow with the run", *notes))
@@ -137,7 +141,7 @@ def judge(
         why = f"none of {number(total.requests)} requests was answered as it should be, most ended with {mostly}{where}"
         return Verdict(NOTHING_ANSWERED, (f"{why}: there are no latencies, however long the run", *notes))
     short = [name for name, estimate in total.latency_s.items() if estimate.low is None]
-    if eventful:  # an incident is one burst, and a longer run has no more of it
+    if eventful or scaled:  # an incident is one burst, and a longer run has no more of it
         short = [name for name in short if _has_too_few(name, total.latency_s[name])]
     if short and math.inf not in (estimate.value for estimate in total.latency_s.values()):
         method = total.latency_s[short[0]].method

@@ -260,3 +260,20 @@ def cost_points() -> pd.DataFrame:
                 }
             )
     return pd.DataFrame(rows)
+
+
+@cache
+def autoscaled() -> Result:
+    """A service whose load is four times as much for two of ten minutes."""
+    rate = [{"at": "0s", "rate": "20/s"}, {"at": "200s", "rate": "80/s"}, {"at": "320s", "rate": "20/s"}]
+    rule = {"min": 2, "max": 12, "target": "50%", "pod_start": "10s", "scale_down_window": "120s"}
+    return ms.run(
+        {
+            "meshsim": 1,
+            "name": "shop",
+            "services": {"web": {"cpu": 1, "autoscale": rule, "endpoints": {"get": [{"work": {"exp": "50ms"}}]}}},
+            "traffic": [{"name": "web", "entry": "web.get", "arrivals": {"rate": rate}, "connections": "per_request"}],
+            "run": {"duration": "600s", "warmup": "0s", "seed": 5, "replications": 2},
+        },
+        quiet=True,
+    )

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from chart_scenes import (
+    autoscaled,
     cache_grid,
     cache_points,
     compared,
@@ -44,6 +45,7 @@ CHARTS: dict[str, Callable[..., Axes]] = {
     "propagation": lambda **look: charts.propagation_graph(propagated(), **look),
     "difference": lambda **look: charts.difference_forest(compared(), **look),
     "timeline": lambda **look: incident().plot_timeline(**look),
+    "autoscaler": lambda **look: autoscaled().plot_autoscaler(**look),
     "load": lambda **look: charts.load_curve(load_sweep(), objective_s=0.25, **look),
     "heatmap": lambda **look: charts.sweep_heatmap(
         grid_sweep(), "run.load", "services.stock.replicas", "p99_s", **look

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import pytest
+from matplotlib.container import ErrorbarContainer
 from matplotlib.patches import Rectangle
+from matplotlib.testing.compare import compare_images
+from reading import defects
 from test_chart_colours import NOTICEABLE, VISION, distance
+from test_chart_pictures import DPI, GOLDEN, TOLERANCE
 
 from meshsim import charts
 from meshsim.charts.cost_stacked import GROUP_COLOURS
 from meshsim.charts.cost_waterfall import LESS, MORE
-from meshsim.charts.style import SERIES
+from meshsim.charts.style import SERIES, root
 from meshsim.costs.lines import GROUPS
 from meshsim.errors import UsageError
 from meshsim.results.intervals import Estimate
@@ -83,7 +88,7 @@ def test_parts_stand_one_after_the_other(by: str, shares: dict[str, float]) -> N
         assert (first.get_x(), first.get_width()) == pytest.approx((start * 1000, share * 1000))
         assert (second.get_x(), second.get_width()) == pytest.approx((start * 1200, share * 1200))
         start += share
-    assert [text.get_text().strip() for text in ax.texts if text.get_gid() == "total"] == ["1,000", "1,200"]
+    assert [text.get_text().strip() for text in ax.texts if text.get_gid() == "total"] == ["$1,000", "$1,200"]
     assert [text.get_text() for text in ax.get_yticklabels()] == ["none", "sidecar"]
     assert ax.get_xlabel() == "cost a month (USD)"
     assert [text.get_text() for text in ax.get_legend().get_texts()] == list(shares)
@@ -96,7 +101,8 @@ def test_the_waterfall_leads_from_one_bill_to_the_other() -> None:
     assert (more.get_x(), more.get_width()) == (1000.0, 300.0) and more.get_facecolor() != less.get_facecolor()
     assert (less.get_x() + less.get_width(), bars(ax, "sidecar")[0].get_width()) == (1200.0, 1200.0)
     changes = [text.get_text().strip() for text in ax.texts if text.get_gid() == "change"]
-    assert changes == ["+300", "\N{MINUS SIGN}100"]
+    assert changes == ["+$300", "\N{MINUS SIGN}$100"]
+    assert [text.get_text() for text in ax.texts if text.get_gid() == "total"] == ["$1,000", "$1,200"]
 
 
 def test_the_front_leaves_out_what_another_beats() -> None:
@@ -143,3 +149,69 @@ def test_mistakes() -> None:
         charts.cost_objective(alone)
     with pytest.raises(UsageError, match="there is no cost of ambient; there is that of none, sidecar"):
         charts.cost_waterfall(found(), architecture="ambient")
+
+
+def broad() -> Any:
+    """Large amounts with long intervals, of which that of none is the highest; a tenant that pays next to nothing."""
+    wide = found(none=known(0.9, 0.05), sidecar=Estimate(0.7, None, None, 2, "too few"))
+    none, sidecar = wide.costs.values()
+    none.money, sidecar.money = known(123_456.7, 9_000.0), known(125_000.0, 7_000.0)
+    sidecar.tax.items = {"proxies, cores": known(2_543.3, 100.0), "egress": known(-1_000.0, 900.0)}
+    for one, total in ((none, 123_456.7), (sidecar, 125_000.0)):
+        shares = {"mail": 0.4, "maps": 0.598, "rare": 0.002}
+        one.tenants = {name: Tenant(known(share * total, 2_000.0)) for name, share in shares.items()}
+        one.groups = {"applications": known(0.7 * total), "proxies": known(0.1 * total), "traffic": known(0.2 * total)}
+    return wide
+
+
+DRAWN = {
+    "cost-stacked": lambda **look: charts.cost_stacked(broad(), **look),
+    "cost-items": lambda **look: charts.cost_stacked(broad(), by="item", **look),
+    "cost-waterfall": lambda **look: charts.cost_waterfall(broad(), **look),
+    "cost-objective": lambda **look: charts.cost_objective(broad(), **look),
+}
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("name", DRAWN)
+def test_it_looks_as_before(name: str, theme: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    golden, now = GOLDEN / f"{name}-{theme}.png", tmp_path / "now.png"
+    update = request.config.getoption("--update-golden")
+    ax = DRAWN[name](theme=theme)
+    root(ax).savefig(golden if update else now, dpi=DPI)
+    if not update:
+        assert compare_images(str(golden), str(now), TOLERANCE) is None
+    assert defects(ax) == []
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_bars_intervals_and_amounts_are_within_the_axes(name: str) -> None:
+    ax = DRAWN[name]()
+    root(ax).draw_without_rendering()
+    low, high = ax.get_xlim()
+    for container in ax.containers:
+        if isinstance(container, ErrorbarContainer):
+            for bar in container.lines[2]:
+                ends = [float(x) for segment in bar.get_segments() for x in segment[:, 0]]
+                assert low <= min(ends) and max(ends) <= high
+    place = ax.get_window_extent()
+    amounts = [text for text in ax.texts if text.get_gid() in ("total", "change")]
+    assert all(text.get_window_extent().x1 <= place.x1 for text in amounts)
+    assert amounts or name == "cost-objective"
+
+
+def noted(ax: Any) -> str:
+    return " ".join(" ".join(text.get_text().split()) for text in ax.texts)
+
+
+def test_what_is_too_small_to_be_seen_is_named() -> None:
+    assert "too small to be seen: rare ($250)" in noted(charts.cost_stacked(broad()))
+    assert "too small" not in noted(charts.cost_stacked(found()))
+
+
+def test_what_has_no_interval_and_an_axis_that_does_not_begin_at_0_are_told() -> None:
+    ax = charts.cost_objective(broad())
+    assert "latency without an interval (too few requests or replications): sidecar" in noted(ax)
+    assert ax.get_xlabel() == "cost a month (USD), axis does not begin at 0"
+    assert "without an interval" not in noted(charts.cost_objective(found()))
+    assert all(line.get_zorder() < 2 for line in ax.lines if line.get_gid() in ("front", "objective"))

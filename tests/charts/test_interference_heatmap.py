@@ -111,3 +111,17 @@ def test_what_cannot_be_drawn() -> None:
         charts.interference_heatmap(cells().drop(columns="word"))
     with pytest.raises(UsageError):
         charts.interference_heatmap(cells().iloc[:0])
+
+
+def test_colours_of_small_differences_can_be_asked_for() -> None:
+    small = cells()
+    small["p99_ratio"] = small["p99_ratio"].clip(upper=1.02)
+    fills = []
+    for options in ({}, {"top": 1.05}):
+        panel = charts.interference_heatmap(small, **options)
+        fills.append(next(to_hex(patch.get_facecolor()) for patch in panel.patches if patch.get_gid() == "not told"))
+        bar = root(panel).axes[-1]
+    assert fills[0] != fills[1]
+    assert [text.get_text() for text in bar.get_yticklabels()] == ["1.00", "1.01", "1.02", "1.04", "1.05"]
+    with pytest.raises(UsageError, match="above 1, not of 1"):
+        charts.interference_heatmap(small, top=1.0)

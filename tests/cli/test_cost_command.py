@@ -25,9 +25,9 @@ def test_all_formats_say_the_same(shell, tmp_path: Path) -> None:
         total = one["cost"]["total"]
         assert total == sum(one["cost"]["by_tenant"].values()) == sum(i["total"] for i in one["items"].values())
         told = {
-            (r["architecture"], r["scope"]): r["value"] for r in rows if r["quantity"] == "cents" and not r["tenant"]
+            (r["architecture"], r["scope"]): r["value"] for r in rows if r["quantity"] == "bill" and not r["tenant"]
         }
-        assert float(told[name, "total"]) == total
+        assert round(float(told[name, "total"]) * 100) == total
         text = f"${total / 100:,.2f}"
         assert text in shell(*words).stdout and text in shell(*words, "-o", "md").stdout
 
@@ -60,15 +60,32 @@ def test_strict_wants_objectives_to_be_kept(shell) -> None:
     [
         (("--rule", "fair"), "fair"),
         (("--nodes", "m5"), "no node type 'm5'"),
-        (("--prices", "none.yaml"), "cannot read the prices in none.yaml"),
         (("--arch", "side"), "side"),
         (("--chart", "cost.gif"), "--chart cost.gif"),
         (("--file", "cost.xls"), "--file cost.xls"),
         (("--kind", "pie", "--chart", "x.png"), "pie"),
         (("--duration", "10"), "10 has no unit"),
         (("--people-hours", "-1"), "people-hours"),
+        (("--people-hours", "2000000"), "from 0 to 1,000,000, not 2,000,000"),
+        (("--kind", "stacked"), "--kind stacked says what --chart draws: give --chart FILE, too"),
+        (("--kind", "waterfall", "--chart", "x.png", "--arch", "sidecar"), "ask for both"),
+        (("--kind", "objective", "--chart", "x.png"), "ask for two or more"),
+        (("--warmup", "5"), "--warmup 5"),
+        (("--warmup", "1s", "--set", "run.warmup=2s"), "say the same twice"),
     ],
 )
 def test_mistakes(shell, words: tuple[str, ...], message: str) -> None:
     answer = shell("cost", "bookinfo", "-q", *words)
-    assert answer.exit_code == 2 and message in answer.stderr
+    assert answer.exit_code == 2 and message in answer.stderr and not answer.stdout
+
+
+@pytest.mark.parametrize("words", [("--prices", "none.yaml"), ("--file", "no/such.csv"), ("--chart", "no/such.png")])
+def test_files_that_cannot_be_read_or_written(shell, words: tuple[str, ...]) -> None:
+    answer = shell("cost", "bookinfo", "-q", *words)
+    assert answer.exit_code == 4 and words[1] in answer.stderr and not answer.stdout
+
+
+def test_the_warm_up_is_cut(shell) -> None:
+    words = ("cost", "bookinfo", *SMALL, "--warmup", "1.5s", "-o", "json")
+    manifest = json.loads(shell(*words).stdout)["manifest"]
+    assert manifest["warmup_s"] == 1.5 and "--set run.warmup=1.5s" in manifest["command"]

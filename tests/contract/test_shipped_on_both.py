@@ -10,6 +10,7 @@ from meshsim.engines import ENGINES, simulate
 from meshsim.model.load import load
 
 SECONDS = {
+    "autoscaled-day": 10.0,
     "bookinfo": 1.0, "bookinfo-fault": 2.0, "front-door": 0.3, "hotel-reservation": 0.3, "online-boutique": 2.0,
     "online-boutique-scaled": 2.0, "otel-demo": 3.0, "sock-shop": 1.0, "social-network": 0.3,
     "incidents/cloudflare-2019-07-02": 2.0, "incidents/fastly-2021-06-08": 2.0, "incidents/google-2025-06-12": 5.0,

@@ -9,7 +9,7 @@ import pytest
 import meshsim as ms
 from meshsim.costs.bill import Tariff
 from meshsim.costs.book import ROWS, currency_of, read_book, shipped_book
-from meshsim.errors import SpecError, UsageError
+from meshsim.errors import SpecError, StoreError, UsageError
 
 SHOP = {
     "meshsim": 1,
@@ -71,6 +71,8 @@ def test_a_file_replaces_rows_and_the_topology_goes_before_it(tmp_path: Path) ->
         ("prices: {cpu: {source: me}}", "1:10", "'price' is missing"),
         ("nodes: {m5: $0.2/h}", "1:13", "a map is due"),
         ("nodes: {m5: {price: $0.2/h, cpu: 4}}", "1:9", "'memory' is missing"),
+        ("nodes: {own: {price: $0.2/h, cpu: 4, memory: 8GiB}}", "1:9", "'own' are the nodes of the topology"),
+        ("prices: {cpu: $2000000/core/h}", "1:15", "prices are 1,000,000 a unit at most"),
         ("prices: [", "1:9", "not YAML"),
     ],
 )
@@ -82,8 +84,15 @@ def test_mistakes_are_told_with_their_line(tmp_path: Path, text: str, place: str
         assert f"prices.yaml:{place}: " in str(caught.value)
 
 
+def test_all_mistakes_are_told_at_once_in_the_order_of_lines(tmp_path: Path) -> None:
+    text = "nodes:\n  big: {price: 3, cpu: many, memory: much}\nprices:\n  cpu: 0.05\n  egres: $0.1/GB\n"
+    with pytest.raises(SpecError) as caught:
+        read_book(written(tmp_path, text))
+    assert [one.line for one in caught.value.diagnostics] == [2, 2, 2, 4, 5]
+
+
 def test_files_that_are_none(tmp_path: Path) -> None:
-    with pytest.raises(SpecError, match=r"cannot read the prices in .*none\.yaml"):
+    with pytest.raises(StoreError, match=r"cannot read the prices in .*none\.yaml"):
         read_book(tmp_path / "none.yaml")
     for text in ("", "- 1", "\n\n"):
         with pytest.raises(SpecError, match=r"write prices: \{cpu: \$0.03/core/h\}"):

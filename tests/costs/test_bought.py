@@ -78,7 +78,7 @@ def test_what_is_used_beyond_the_request_is_not_billed() -> None:
     line = lines(cost.analysis.mean.bill, "applications, cores")["shop"]
     assert line.amount == pytest.approx(0.06) and line.shared == pytest.approx(0.0, abs=1e-12)
     assert line.direct.tolist() == pytest.approx([0.036, 0.024], rel=0.01)
-    assert any(note.startswith("shop use more CPU than they request") for note in cost.notes)
+    assert any(note.startswith("shop uses more CPU than it requests") for note in cost.notes)
 
 
 def test_bytes_to_clients() -> None:

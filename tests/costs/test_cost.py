@@ -13,7 +13,7 @@ from meshsim.costs.bill import Cents
 from meshsim.costs.lines import ITEMS
 from meshsim.costs.methods import METHODS
 from meshsim.costs.rules import RULES, Rule
-from meshsim.errors import SpecError, UsageError
+from meshsim.errors import StoreError, UsageError
 
 SHOP = """\
 meshsim: 1
@@ -89,7 +89,8 @@ def test_the_mesh_tax_is_told_beside_none(shop: Path) -> None:
     tax = found["sidecar"].tax
     assert set(tax.latency_s) == {"p50", "p99"}
     assert tax.latency_s["p50"].value is not None and tax.latency_s["p50"].value > 0
-    assert tax.added == pytest.approx((found["sidecar"].total_cents - found["none"].total_cents) / 100, abs=0.02)
+    assert tax.added is not None
+    assert tax.added.value == pytest.approx((found["sidecar"].total_cents - found["none"].total_cents) / 100, abs=0.02)
     requested = 2 * 2.0 + 5 * 0.1  # gateways of two cores, sidecars of 100m
     assert tax.items["proxies, cores"].value == pytest.approx(requested * 0.031611 * 730)
     assert tax.cores_requested == pytest.approx(requested + 1.0)  # and an istiod
@@ -133,12 +134,22 @@ def test_json_and_frame_say_the_same(shop: Path) -> None:
     frame = found.frame()
     for name, one in found.costs.items():
         cost = told["architectures"][name]["cost"]
-        assert cost == {"total": one.total_cents, "by_tenant": one.cents_by_tenant, "currency": "USD"}
+        interval = {end: round(100 * getattr(one.money, end)) for end in ("low", "high")}
+        assert cost == {
+            "total": one.total_cents,
+            "interval": interval,
+            "by_tenant": one.cents_by_tenant,
+            "currency": "USD",
+        }
         assert all(isinstance(amount, int) for amount in (cost["total"], *cost["by_tenant"].values()))
-        cents = frame[(frame.architecture == name) & (frame.quantity == "cents")]
+        bills = frame[(frame.architecture == name) & (frame.quantity == "bill")]
+        assert set(bills.unit) == {"USD/month"} and not frame.scope.str.contains("[ ,]").any()
+        cents = bills.assign(value=(bills.value * 100).round())
         assert cents[cents.scope == "total"].value.item() == one.total_cents
-        by_tenant = cents[cents.scope == "tenant"].set_index("tenant").value
-        assert by_tenant.to_dict() == one.cents_by_tenant
+        assert cents[cents.scope == "total"].low.item() == one.money.low
+        by_tenant = cents[cents.scope == "tenant"].set_index("tenant")
+        assert by_tenant.value.to_dict() == one.cents_by_tenant
+        assert by_tenant.high.to_dict() == {tenant: of.money.high for tenant, of in one.tenants.items()}
         by_entry = cents[cents.scope == "entry"].set_index(["tenant", "name"]).value.to_dict()
         tenants = told["architectures"][name]["tenants"].items()
         assert by_entry == {(t, e): part["cost"] for t, found in tenants for e, part in found["by_entry"].items()}
@@ -164,7 +175,7 @@ def test_the_summary_tells_what_matters(shop: Path) -> None:
     for words in (
         "The bill",
         "Tenants, sidecar",
-        "Entry endpoints, of tenants that call several, sidecar",
+        "A million requests, sidecar",
         "Mesh tax",
         "pods-proportional",
         "prices that are assumed:",
@@ -185,8 +196,9 @@ def test_pictures_are_drawn(shop: Path) -> None:
     [
         ({"rule": "fair"}, UsageError, "there is no rule 'fair'"),
         ({"nodes": "m5"}, UsageError, "no node type 'm5'"),
-        ({"prices": "none.yaml"}, SpecError, "cannot read the prices in none.yaml"),
-        ({"people_hours": -1}, UsageError, "people_hours are hours a month"),
+        ({"prices": "none.yaml"}, StoreError, "cannot read the prices in none.yaml"),
+        ({"people_hours": -1}, UsageError, "people_hours are hours a month, from 0 to 1,000,000, not -1"),
+        ({"people_hours": 1000001}, UsageError, "from 0 to 1,000,000, not 1,000,001"),
         ({"architectures": []}, UsageError, "there are no architectures"),
         ({"overrides": ["prices.cpu=0.03 EUR/core/h", "prices.node=0.3 EUR/h"]}, UsageError, "several currencies"),
     ],
@@ -203,8 +215,8 @@ def test_the_summary_tells_the_dearest_of_many_entry_endpoints() -> None:
     ]
     shop = {"meshsim": 1, "services": {"shop": {"replicas": 2, "endpoints": endpoints}}, "traffic": traffic}
     shop |= {"run": {"duration": "4s", "warmup": "1s", "replications": 1}}
-    rows = report.entries(ms.cost(shop, quiet=True)["none"])
-    assert [row[1] for row in rows[1:-1]] == [f"shop.e{number:02}" for number in range(2, 14)]
+    rows = report.million(ms.cost(shop, quiet=True)["none"])
+    assert [row[1] for row in rows[1:-1]] == ["all", *(f"shop.e{number:02}" for number in range(2, 14))]
     assert rows[-1][0] == "and 2 that cost less"
 
 
@@ -220,3 +232,62 @@ def test_an_entry_without_requests_has_no_cost_of_a_million(shop: Path) -> None:
         None,
     )
     assert mail.by_entry["shop.buy"].cents == mail.cents
+
+
+def test_the_summary_is_as_wide_as_it_is_asked_to_be(shop: Path) -> None:
+    found = ms.cost(shop, ["none", "gateway", "sidecar", "ambient"], quiet=True)
+    for width in (80, 160):
+        *lines, repeat = report.summary(found, width)
+        assert max(map(len, lines)) <= width and repeat.startswith("repeat: ")
+        titles = [line for line in lines if line.endswith(", continued")]
+        assert bool(titles) == (width == 80)
+
+
+def test_intervals_are_told_beside_bills(shop: Path) -> None:
+    one = ms.cost(shop, ["sidecar"], quiet=True)["sidecar"]
+    half = one.tenants["mail"].money.half
+    assert f"${one.cents_by_tenant['mail'] / 100:,.2f} ± {half:,.2f}" in [row[1] for row in report.tenants(one)]
+    text = ms.cost(shop, ["none"], quiet=True, replications=1).summary()
+    assert "1 replication, which gives no intervals" in text and "±" not in text
+
+
+def test_an_interval_that_is_unknown_is_told_where_others_are_known(shop: Path) -> None:
+    """Of three replications only some have a request of such a rare stream."""
+    rare = ["traffic.mail-look.arrivals={poisson: 0.3/s}", "traffic.mail-look.entry=shop.look"]
+    rows = report.million(ms.cost(shop, overrides=rare, seed=2, quiet=True)["none"])
+    assert [row[4].endswith("(± unknown)") for row in rows if row[:2] == ["mail", "shop.look"]] == [True]
+
+
+def test_notes_are_told_once_and_an_unstable_run_at_its_bill(shop: Path) -> None:
+    overrides = ["services.stock.cpu=10m"]
+    found = ms.cost(shop, ["none", "sidecar"], overrides=overrides, quiet=True)
+    assert report.items(found)[-1] == ["the run is", "unstable", "unstable"]
+    assert [line for line in report.sentences(found) if "unstable" in line] == [
+        "none, sidecar: the run is unstable: what is used is that of no steady state"
+    ]
+
+
+def test_a_run_without_requests_says_so(shop: Path) -> None:
+    late = [f"traffic.{name}.arrivals={{trace: {{times: [0s]}}}}" for name in ("mail", "mail-look", "maps")]
+    found = ms.cost(shop, overrides=late, quiet=True)
+    assert any("no requests were measured" in line for line in report.sentences(found))
+    adds_up(found["none"].analysis.cents)
+
+
+def test_the_call_that_repeats_it_has_all_that_was_given(shop: Path) -> None:
+    found = ms.cost(shop, ["none"], people_hours=2, nat=True, duration_s=2, warmup_s=1, quiet=True)
+    again = eval(found.command.removesuffix(")") + ", quiet=True)", {"meshsim": ms})
+    assert again["none"].total_cents == found["none"].total_cents and again.command == found.command
+
+
+def test_entries_that_are_alike_get_odd_cents_in_turn() -> None:
+    endpoints = {name: [{"work": "1ms"}] for name in ("buy", "look")}
+    shop = {"meshsim": 1, "services": {"shop": {"cpu": 1, "endpoints": endpoints}}}
+    when = {"trace": {"times": ["1.5s", "2s", "2.5s"]}}
+    shop |= {"traffic": [{"name": entry, "entry": f"shop.{entry}", "arrivals": when} for entry in endpoints]}
+    shop |= {"run": {"duration": "4s", "warmup": "1s", "replications": 1}}
+    one = ms.cost(shop, nat=True, people_hours=0.0003, quiet=True)["none"]
+    assert sum(amount % 2 for amount in one.analysis.cents.items.values()) > 2
+    (tenant,) = one.tenants.values()
+    buy, look = tenant.by_entry.values()
+    assert buy.money.value == pytest.approx(look.money.value) and abs(buy.cents - look.cents) <= 1

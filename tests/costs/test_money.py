@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import random
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from meshsim.costs.bill import Bill, cents
+from meshsim.costs.lines import BALANCERS, FEE, NAT_GATEWAYS, PEOPLE, shared_by_all
 from meshsim.costs.money import apportion, format_cents, whole_cents
 
 AMOUNTS = st.dictionaries(st.text("abcdef", min_size=1, max_size=3), st.floats(0, 1e9), min_size=1, max_size=8)
@@ -37,6 +40,24 @@ def test_equal_remainders_go_by_name() -> None:
     assert apportion(5, {"c": 1.0, "a": 1.0, "b": 1.0}) == {"c": 1, "a": 2, "b": 2}
     assert apportion(2, {"y": 0.0, "x": 0.0, "z": 0.0}) == {"y": 1, "x": 1, "z": 0}
     assert apportion(7, {}) == {}
+
+
+def test_whose_turn_it_is_gets_the_odd_cent_of_equals_only() -> None:
+    assert [apportion(5, {"a": 1.0, "b": 1.0 + 1e-13}, turn=turn) for turn in (0, 1, 2)] == [
+        {"a": 3, "b": 2},
+        {"a": 2, "b": 3},
+        {"a": 3, "b": 2},
+    ]
+    assert apportion(10, {"a": 1.4, "b": 2.7, "c": 5.9}, turn=1) == {"a": 1, "b": 3, "c": 6}
+
+
+def test_odd_cents_of_many_items_go_round() -> None:
+    """Four items of odd cents are divided between two that are alike: each gets two of the odd ones."""
+    items = (FEE, PEOPLE, BALANCERS, NAT_GATEWAYS)
+    lines = tuple(shared_by_all(item, 1.0, "", (), 2) for item in items)
+    bill = Bill(("a", "b"), lines, np.array([0.01 / 730] * 4))
+    found = cents(bill, np.array([[0.005 / 730] * 2] * 4))
+    assert found.total == 4 and found.tenants == {"a": 2, "b": 2}
 
 
 @pytest.mark.parametrize(("amount", "cents"), [(0.005, 1), (0.0049, 0), (2.675, 268), (1e6, 10**8), (0.0, 0)])

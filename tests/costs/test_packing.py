@@ -99,3 +99,9 @@ def test_a_pod_that_fits_nowhere_is_told() -> None:
     with pytest.raises(UsageError, match=r"a pod of maps \(8 cores, 1 GiB\) does not fit on a node n \(4 cores"):
         first_fit_decreasing([(Pod("maps", 8, GIB), 1)], NodeType("n", 4, 16 * GIB))
     assert first_fit_decreasing([(Pod("maps", 8, GIB), 0)], NodeType("n", 4, 16 * GIB)) == []
+
+
+def test_one_core_is_not_several() -> None:
+    node = NodeType("small", cores=1, memory_bytes=2**30)
+    with pytest.raises(UsageError, match=r"a pod of a \(2 cores, 1 GiB\) .* a node small \(1 core, 1 GiB free\)"):
+        first_fit_decreasing([(Pod("a", 2, 2**30), 1)], node)

@@ -39,7 +39,9 @@ def test_tenants_add_up_to_the_bill_to_the_cent(rule: Rule, used: Used) -> None:
     divided = divide(found, rule, peaks_of(found, used[0]))
     np.testing.assert_allclose(divided.sum(axis=1), found.amounts, atol=1e-9)
     rounded = cents(found, divided)
-    assert sum(rounded.tenants.values()) == rounded.total == whole_cents(found.per_hour * 730)
+    assert sum(rounded.tenants.values()) == rounded.total
+    amounts = {item: found.of_items([item]).per_hour * 730 for item in rounded.items}
+    assert dict(rounded.items) == {item: whole_cents(amount) for item, amount in amounts.items()}
     for item, amount in rounded.items.items():
         assert sum(rounded.by_tenant[item].values()) == amount
     for number, name in enumerate(found.payers):

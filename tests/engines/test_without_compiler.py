@@ -16,7 +16,7 @@ from meshsim.engines import begin
 plane = b.plane(
     b.service("a", b.work(b.exp(0.002)),
               b.fork([b.call("b", timeout_s=0.01, retries=1)], [b.call("b", optional=True)]),
-              discipline="ps", cores=2.0),
+              discipline="ps", cores=2.0, bandwidth_bytes_per_s=2e6),
     b.service("b", b.work(b.lognormal(0.004, 1.0)), b.fail(0.05), replicas=2, concurrency=2, queue=2),
     arrivals=b.poisson(150.0),
 )

@@ -288,7 +288,7 @@ def test_the_digest_of_a_system_without_failures_is_what_it_was(tmp_path: Path) 
     failures = {"events", "rollouts", "control_plane", "people"}
     content = bare.model_dump(mode="python", exclude={"name", "origins", *failures})
     for one in (*content["mesh"].values(), *content["services"].values()):
-        assert (one.pop("buffers_bytes"), one.pop("bandwidth_bytes_per_s")) == (None, None)
+        assert (one.pop("buffers_bytes"), one.pop("bandwidth_bytes_per_s"), one.pop("autoscale")) == (None,) * 3
     for proxy in content["mesh"].values():
         assert (proxy.pop("filters"), proxy.pop("knows")) == ((), "all")
         assert proxy.pop("cpu_falls") is None

@@ -17,7 +17,7 @@ SHOWN = {
     "01-first-answer": (5, 2, "At 150 requests per second"),
     "03-cache-locality": (3, 3, "With equally many entries in all"),
     "04-incident": (3, 3, "One customer's configuration"),
-    "05-neighbours-and-the-bill": (2, 3, "Maps costs $"),
+    "05-neighbours-and-the-bill": (3, 4, "Maps costs $"),
 }
 
 

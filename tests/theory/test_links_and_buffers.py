@@ -79,12 +79,13 @@ def test_requests_that_a_proxy_sends_on_pass_its_link_too(engine: EngineName) ->
     assert record.requests["end_ns"].tolist() == [5_000_000]
 
 
-def test_a_sidecar_s_link_is_not_between_it_and_its_application() -> None:
+@BOTH
+def test_a_sidecar_s_link_is_not_between_it_and_its_application(engine: EngineName) -> None:
     """Only the answer that leaves the pod takes time, once."""
     streams = {"x": {"arrivals": {"trace": {"times": ["0ms"]}}, "request": "3000B", "response": "2000B"}}
     case = spec({"bandwidth": "1kB/s"}, streams, [])
     case["mesh"] = {"sidecar": {"profile": "zero", "bandwidth": "1MB/s"}}
-    record = run(case, 1.0, "compiled", "sidecar-only")
+    record = run(case, 1.0, engine, "sidecar-only")
     assert record.requests is not None
     assert record.requests["end_ns"].tolist() == [2_000_000]
 

@@ -23,15 +23,21 @@ from meshsim.units import parse_bytes, parse_cores
 
 MANIFEST = Path(__file__).parent.parent / "data" / "online-boutique" / "kubernetes-manifests.yaml"
 NAMES = (
-    "bookinfo", "bookinfo-fault", "cache-locality", "front-door", "hotel-reservation", "metastable",
+    "autoscaled-day", "bookinfo", "bookinfo-fault", "cache-locality", "front-door", "hotel-reservation", "metastable",
     "online-boutique", "online-boutique-scaled", "otel-demo", "sock-shop", "social-network", "twitter-mix",
     "two-tenants",
 )  # fmt: skip
 INCIDENTS = ("incidents/cloudflare-2019-07-02", "incidents/fastly-2021-06-08", "incidents/google-2025-06-12")
-SHORT = {"hotel-reservation": 1, "social-network": 1, "metastable": 1, "twitter-mix": 1}  # s: 300 requests or more
+SHORT = {
+    "autoscaled-day": 10,
+    "hotel-reservation": 1,
+    "social-network": 1,
+    "metastable": 1,
+    "twitter-mix": 1,
+}  # s: 300 requests or more
 LONG = 10  # of incidents, which have little traffic; without their events
-#: Warm-ups in seconds that are given, for caches to fill; latencies alone do not show when they have.
-FILLING = {"cache-locality": 15.0, "twitter-mix": 15.0}
+#: Warm-ups in seconds that are given, for caches to fill (latencies alone do not show when they have), or none.
+FILLING = {"autoscaled-day": 0.0, "cache-locality": 15.0, "twitter-mix": 15.0}
 #: What they are about is that a proxy turns away a share of the requests.
 SHEDDING = {"two-tenants"}
 #: The bug that Bookinfo's authors put there for the fault-injection task; retries without a budget.
@@ -327,6 +333,8 @@ def test_bookinfo_has_nothing_to_balance_and_pays_for_the_proxies(mesh: str) -> 
 @pytest.mark.parametrize("name", [name for name, _ in shipped() if name not in INCIDENTS])
 def test_a_run_too_short_for_anything_still_says_so(name: str) -> None:
     """One second, once: few requests, idle services, intervals that reach beyond what can be."""
-    text = run(name, "sidecar", duration_s=1.0, replications=1, overrides=["run.warmup=auto", "events=[]"]).summary()
+    warmup = "0s" if name == "autoscaled-day" else "auto"  # what autoscales has no automatic one
+    changes = [f"run.warmup={warmup}", "events=[]"]
+    text = run(name, "sidecar", duration_s=1.0, replications=1, overrides=changes).summary()
     assert "too short for" in text
     assert "nan" not in text.split()

@@ -62,7 +62,9 @@ def settle_queue(k: Kernel, queue: int) -> None:
     s, q = k.scalars[0], k.queues[queue]
     elapsed = s.now_ns - q.since_ns
     if elapsed > 0:
-        k.counters[s.batch, q.service].busy_ns += busy_cores(k, queue) * elapsed
+        busy_ns = busy_cores(k, queue) * elapsed
+        k.counters[s.batch, q.service].busy_ns += busy_ns
+        q.busy_ns += busy_ns
         q.since_ns = s.now_ns
 
 

@@ -25,7 +25,7 @@ from meshsim.engines.nesting import circle_text
 from meshsim.engines.policies import ring_tables
 from meshsim.engines.program import CLOSED, Program
 from meshsim.engines.record import BATCHES, Record
-from meshsim.engines.running import REFUSING, SERVING, Changeable, Totals, summed
+from meshsim.engines.running import ABSENT, READY, REFUSING, SERVING, Changeable, Totals, summed
 from meshsim.errors import EngineLimit, InternalError
 
 
@@ -141,7 +141,6 @@ class CompiledRun:
         self._note_scaling(service, int(row["replicas"]), replicas)
         self._start_cold(service, int(row["replicas"]), replicas)
         row["replicas"] = replicas
-        self.kernel.meters["replicas"][service] = replicas
         self.kernel.versions["replicas"][row["first_version"]] = replicas
         self._build_rings()
         self._count_working(service)
@@ -224,6 +223,38 @@ class CompiledRun:
         row = self.kernel.stations[replica]
         return int(row["answered"] + row["failed"]), int(row["failed"])
 
+    def present(self, replica: int) -> int:
+        """How many messages, and branches that nobody waits for, a replica has."""
+        return int(np.count_nonzero(self._here(replica)))
+
+    def _here(self, replica: int) -> npt.NDArray[np.bool_]:
+        """Frames that a replica has, but for branches that somebody waits for."""
+        frames = self.kernel.frames
+        at_work = (frames["number"] >= 0) & (frames["replica"] == replica) & np.isin(frames["state"], rows.AT_WORK)
+        here: npt.NDArray[np.bool_] = at_work & (frames["kind"] != rows.FORKED)
+        return here
+
+    def busy_ns(self, replica: int) -> float:
+        """Core-nanoseconds that a replica's CPU was busy, up to the instant of the last `bring_to`."""
+        return sum(self.kernel.queues["busy_ns"][self._queues(replica)].tolist())
+
+    def set_pod(self, replica: int, pod: int) -> None:
+        """From now on a replica is provisioned or not, and among those that can be chosen or not."""
+        row = self.kernel.replicas[replica]
+        if row["pod"] == ABSENT != pod:
+            number = replica - int(self.program.services["first_replica"][row["service"]])
+            self._start_cold(int(row["service"]), number, number + 1)
+        row["pod"] = pod
+        self._list(replica)
+        self._count_working(int(row["service"]))
+
+    def _list(self, replica: int) -> None:
+        """Let nobody choose a replica that left the endpoints, or whose pod is not ready."""
+        row = self.kernel.replicas[replica]
+        unlisted = bool(row["withdrawn"]) or row["pod"] != READY
+        self.kernel.services["limited"][row["service"]] += int(unlisted) - int(row["unlisted"])
+        row["unlisted"] = unlisted
+
     def set_frozen(self, replica: int, frozen: bool) -> None:
         """From now on the CPU of a replica stands still, or works again."""
         for queue in self._queues(replica):
@@ -262,9 +293,8 @@ class CompiledRun:
 
     def set_listed(self, replica: int, listed: bool) -> None:
         """From now on a replica is among those that can be chosen, or not."""
-        row = self.kernel.replicas[replica]
-        self.kernel.services["limited"][row["service"]] += int(row["unlisted"] == 0) - int(listed)
-        row["unlisted"] = not listed
+        self.kernel.replicas["withdrawn"][replica] = not listed
+        self._list(replica)
 
     def set_condition(self, replica: int, condition: int) -> None:
         """From now on a replica serves messages or not; one that goes down loses all that it does."""
@@ -276,8 +306,7 @@ class CompiledRun:
         number = replica - int(self.program.services["first_replica"][service])
         self._start_cold(service, number, number + 1)
         frames = self.kernel.frames
-        works = (frames["number"] >= 0) & (frames["replica"] == replica) & np.isin(frames["state"], rows.AT_WORK)
-        falling = np.flatnonzero(works & (frames["kind"] != rows.FORKED))
+        falling = np.flatnonzero(self._here(replica))
         waits = (frames["state"] == rows.IN_LINE) & (frames["pc"] == rows.NONE)  # first: so that no slot is handed on
         falling = falling[np.lexsort((frames["serial"][falling], frames["number"][falling], ~waits[falling]))]
         while self.kernel.scalars[0]["readies"] + len(falling) > len(self.kernel.ready):
@@ -286,13 +315,15 @@ class CompiledRun:
             messages.falls(self._tables(), frame)
 
     def _count_working(self, service: int) -> None:
-        """Count the replicas of a service that get requests, are up, and have a CPU that does not stand still."""
+        """Count the replicas that are provisioned, and those ready ones that are up and have a CPU that works."""
         counters.settle_one(self._tables(), service)
         row = self.kernel.services[service]
         mine = slice(int(row["first_replica"]), int(row["first_replica"] + row["replicas"]))
+        pods = self.kernel.replicas["pod"][mine]
+        self.kernel.meters["replicas"][service] = np.count_nonzero(pods != ABSENT)
         is_up = np.isin(self.kernel.stations["condition"][mine], SERVING)
         stands_still = self.kernel.queues["frozen"][self.program.replicas["first_queue"][mine]] != 0
-        self.kernel.meters["working"][service] = np.count_nonzero(is_up & ~stands_still)
+        self.kernel.meters["working"][service] = np.count_nonzero(is_up & ~stands_still & (pods == READY))
 
     def set_field(self, table: Changeable, row: int, field: str, value: float) -> None:
         """Change a field of the Program for this run from now on."""

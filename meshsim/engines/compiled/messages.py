@@ -159,7 +159,7 @@ def _dispatch_amiss(k: Kernel, frame: int, place: int) -> None:
         f.state = ENDED
         travel(k, frame, place, 0, False)
         return
-    handshakes = 1 + 2 * f.fresh
+    handshakes = 1 + 2 * int(f.fresh)  # as an int8 it would not do without the compiler
     late_ns = way_ns(k, f.call, f.origin, f.replica)
     again_ns = again(k, frame, 0) + links.sends(k, f.call, f.origin, f.request_bytes)
     f.delay_ns = (delay_ns(k, f.call, place, f.key, keyed.DELAY) + late_ns) * handshakes + again_ns

@@ -320,6 +320,7 @@ QUEUES = np.dtype(
         ("cores", "f8"),
         ("speed", "f8"),  # FIFO, LIFO: of one server, in cores
         ("slow", "f8"),  # factor on demands
+        ("busy_ns", "f8"),  # integral of busy cores
         ("service", "i4"),
         ("discipline", "i4"),
         ("servers", "i4"),

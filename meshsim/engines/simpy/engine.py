@@ -12,7 +12,7 @@ from meshsim.engines.buckets import COARSE_BUCKETS, FINE_BUCKETS
 from meshsim.engines.jit import compiled
 from meshsim.engines.program import Program
 from meshsim.engines.record import BATCHES, Record
-from meshsim.engines.running import REFUSING, SERVING, Changeable, Totals, summed
+from meshsim.engines.running import ABSENT, READY, REFUSING, SERVING, Changeable, Totals, summed
 from meshsim.engines.simpy.caches import Caches
 from meshsim.engines.simpy.clients import Clients
 from meshsim.engines.simpy.clock import Clock, Occupancy
@@ -23,7 +23,7 @@ from meshsim.engines.simpy.limits import Limits
 from meshsim.engines.simpy.lines import Line, make_line
 from meshsim.engines.simpy.messages import Messages
 from meshsim.engines.simpy.network import Network
-from meshsim.engines.simpy.plant import Plant
+from meshsim.engines.simpy.plant import Plant, Replica
 from meshsim.engines.simpy.requests import Request
 from meshsim.engines.simpy.spans import Spans
 from meshsim.engines.simpy.stations import Meter, Station, Use, bucket_coarse
@@ -279,7 +279,7 @@ class SimpyRun:
             return
         self.network.scalings.setdefault(service, []).append((row.replicas, replicas))
         self.caches.start_cold(service, row.replicas, replicas)
-        row.replicas = self.meters[service].replicas = replicas
+        row.replicas = replicas
         self.plant.versions[row.first_version].replicas = replicas
         self.network.chooser.build_rings()
         self._count_working(service)
@@ -320,10 +320,38 @@ class SimpyRun:
         station = self.stations[replica]
         return station.answered + station.failed, station.failed
 
+    def present(self, replica: int) -> int:
+        """How many messages, and branches that nobody waits for, a replica has."""
+        return len(self.stations[replica].here)
+
+    def busy_ns(self, replica: int) -> float:
+        """Core-nanoseconds that a replica's CPU was busy, up to the instant of the last `bring_to`."""
+        return sum(meter.busy_ns for meter in self._cpu_meters[self._queues(replica)])
+
+    def _queues(self, replica: int) -> slice:
+        """Where the CPU queues of a replica are."""
+        row = self.plant.replicas[replica]
+        return slice(row.first_queue, row.first_queue + max(self.plant.services[row.service].threads, 1))
+
+    def set_pod(self, replica: int, pod: int) -> None:
+        """From now on a replica is provisioned or not, and among those that can be chosen or not."""
+        row = self.plant.replicas[replica]
+        if row.pod == ABSENT != pod:
+            self.caches.start_cold(row.service, row.number, row.number + 1)
+        row.pod = pod
+        self._list(row)
+        self._count_working(row.service)
+
+    def _list(self, row: Replica) -> None:
+        """Let nobody choose a replica that left the endpoints, or whose pod is not ready."""
+        listed = not row.is_withdrawn and row.pod == READY
+        self.plant.services[row.service].limited += row.is_listed - listed
+        row.is_listed = listed
+
     def set_frozen(self, replica: int, frozen: bool) -> None:
         """From now on the CPU of a replica stands still, or works again."""
         row = self.plant.replicas[replica]
-        for cpu in self.cpus[row.first_queue : row.first_queue + max(self.plant.services[row.service].threads, 1)]:
+        for cpu in self.cpus[self._queues(replica)]:
             cpu.set_frozen(frozen)
         self.stations[replica].is_frozen = frozen
         self._count_working(row.service)
@@ -331,8 +359,8 @@ class SimpyRun:
     def set_listed(self, replica: int, listed: bool) -> None:
         """From now on a replica is among those that can be chosen, or not."""
         row = self.plant.replicas[replica]
-        self.plant.services[row.service].limited += row.is_listed - listed
-        row.is_listed = listed
+        row.is_withdrawn = not listed
+        self._list(row)
 
     def set_condition(self, replica: int, condition: int) -> None:
         """From now on a replica serves messages or not; one that goes down loses all that it does."""
@@ -348,12 +376,15 @@ class SimpyRun:
             process.interrupt(record.RESET if is_message and condition == REFUSING else None)
 
     def _count_working(self, service: int) -> None:
-        """Count the replicas of a service that get requests, are up, and have a CPU that does not stand still."""
+        """Count the replicas that are provisioned, and those ready ones that are up and have a CPU that works."""
         row, meter = self.plant.services[service], self.meters[service]
         meter.settle()
+        mine = slice(row.first_replica, row.first_replica + row.replicas)
+        pods = [replica.pod for replica in self.plant.replicas[mine]]
+        meter.replicas = len(pods) - pods.count(ABSENT)
         meter.working = sum(
-            station.condition in SERVING and not station.is_frozen
-            for station in self.stations[row.first_replica : row.first_replica + row.replicas]
+            pod == READY and station.condition in SERVING and not station.is_frozen
+            for pod, station in zip(pods, self.stations[mine], strict=True)
         )
 
     def set_field(self, table: Changeable, row: int, field: str, value: float) -> None:
@@ -418,9 +449,12 @@ class _CpuMeter:
         self.clock = clock
         self.meter = meter
         self.since_ns = 0
+        self.busy_ns = 0.0
 
     def settle(self) -> None:
         now = self.clock.now_ns
         if now > self.since_ns:
-            self.meter.busy_ns += self.cpu.busy * (now - self.since_ns)
+            busy_ns = self.cpu.busy * (now - self.since_ns)
+            self.meter.busy_ns += busy_ns
+            self.busy_ns += busy_ns
             self.since_ns = now

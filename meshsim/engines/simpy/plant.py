@@ -36,9 +36,11 @@ class Replica:
         "first_queue",
         "index",
         "is_listed",
+        "is_withdrawn",
         "name",
         "node",
         "number",
+        "pod",
         "service",
         "version",
         "weight",
@@ -56,7 +58,9 @@ class Replica:
         self.cores: float = row.cores
         self.weight: int = row.weight
         self.name: int = row.name
-        self.is_listed = not row.unlisted  # among those that can be chosen (rule G11)
+        self.is_listed = not row.unlisted  # among those that can be chosen
+        self.is_withdrawn: bool = bool(row.withdrawn)  # it left the endpoints (rule G11)
+        self.pod: int = row.pod  # rule G15
 
 
 class Plant:

@@ -74,7 +74,7 @@ class Meter:
         self.histogram = np.zeros((BATCHES, COARSE_BUCKETS), dtype=np.uint32)
         self.present = 0
         self.slots = 0
-        self.replicas = replicas  # that get requests
+        self.replicas = replicas  # that are provisioned
         self.working = replicas
         self.since_ns = 0
         self._start()

@@ -9,8 +9,14 @@ TOP = (
 OF_EVENTS = ("events", "rollouts", "control_plane", "people")  # what nothing but events needs
 SERVICE = (
     "namespace", "replicas", "cpu", "memory", "concurrency", "queue", "max_wait", "discipline", "line", "bulkhead",
-    "buffers", "bandwidth", "connections", "caches", "versions", "split", "endpoints",
+    "buffers", "bandwidth", "connections", "caches", "versions", "split", "endpoints", "autoscale",
 )  # fmt: skip
+AUTOSCALE = (
+    "min", "max", "target", "interval", "tolerance", "scale_up_window", "scale_down_window", "scale_up", "scale_down",
+    "warm_up", "readiness_delay", "metrics_delay", "pod_start", "drain", "nodes",
+)  # fmt: skip
+PACE = ("pods", "share", "period")
+AUTOSCALE_NODES = ("provision", "unneeded")
 VERSION = ("replicas", "cpu", "load_balancing_weight", "endpoints")
 STEPS = ("work", "wait", "call", "parallel", "choose", "fail", "cache", "invalidate")
 CALL = ("timeout", "retries", "p", "times", "optional", "fallback", "async", "request", "response")
@@ -50,7 +56,7 @@ PROXY = (
 )  # fmt: skip
 CPU_FALLS = ("exponent", "at", "from", "to")
 PROXY_MORE = {
-    "gateway": ("replicas", "load_balancer", "cache"),
+    "gateway": ("replicas", "load_balancer", "cache", "autoscale"),
     "sidecar": ("cache", "knows"),
     "ztunnel": (),
     "waypoint": ("replicas", "cache"),
@@ -152,8 +158,8 @@ FORMS = {  # sets of parameters that exclude each other
 }
 
 # Parts of the language that are planned: they get "not supported yet" instead of "unknown key".
-LATER_TOP = frozenset({"autoscale"})
-LATER_SERVICE = frozenset({"autoscale", "priority", "slow", "shared"})
+LATER_TOP: frozenset[str] = frozenset()
+LATER_SERVICE = frozenset({"priority", "slow", "shared"})
 LATER_VERSION = frozenset(
     {
         *("memory", "concurrency", "queue", "discipline", "line", "bulkhead", "connections", "max_wait"),
@@ -172,12 +178,39 @@ LATER_RUN = frozenset({"until", "confidence"})
 _CELLS = "cells are of an architecture: give --arch '{ingress: gateway, cells: 3}'"
 ELSEWHERE_SERVICE = {
     "cells": _CELLS,
+    **dict.fromkeys(("autoscaling", "autoscaler", "hpa"), "write autoscale: {min: 2, max: 20, target: 60%}"),
     "waiting_limit": "write max_wait",
     "load_balancing_weight": "give it to versions: {small: {replicas: 2}, big: {load_balancing_weight: 2}}",
 }
 ELSEWHERE_VERSION = {
     "weight": "write load_balancing_weight, of each replica; shares of the versions are a split beside versions",
     "caches": "give them to the service, beside versions: each replica has its own all the same",
+}
+ELSEWHERE_AUTOSCALE = {
+    **dict.fromkeys(("minReplicas", "min_replicas"), "write min: 2"),
+    **dict.fromkeys(("maxReplicas", "max_replicas"), "write max: 20"),
+    **dict.fromkeys(
+        ("targetCPUUtilizationPercentage", "averageUtilization", "cpu", "target_utilization"), "write target: 60%"
+    ),
+    **dict.fromkeys(("sync_period", "syncPeriod"), "write interval: 15s"),
+    **dict.fromkeys(("stabilizationWindowSeconds", "stabilization", "cooldown"), "write scale_down_window: 300s"),
+    **dict.fromkeys(("behavior", "policies"), "write scale_up: {pods: 4, share: 100%, period: 15s}, and scale_down"),
+    **dict.fromkeys(("terminationGracePeriodSeconds", "grace_period"), "write drain: 30s"),
+    **dict.fromkeys(("startup", "start", "readiness", "initialDelaySeconds"), "write pod_start: 10s"),
+    **dict.fromkeys(("provision", "unneeded", "node"), "write nodes: {provision: 90s}"),
+    **dict.fromkeys(("replicas",), "write replicas beside autoscale: those with which it begins"),
+    "cpu_initialization_period": "write warm_up: 5m",
+    "initial_readiness_delay": "write readiness_delay: 30s",
+}
+ELSEWHERE_PACE = {
+    **dict.fromkeys(("percent", "percentage"), "write share: 100%"),
+    **dict.fromkeys(("periodSeconds", "interval"), "write period: 15s"),
+    **dict.fromkeys(("replicas", "value"), "write pods: 4"),
+    **dict.fromkeys(("window", "stabilizationWindowSeconds"), "write scale_up_window or scale_down_window: 300s"),
+}
+ELSEWHERE_AUTOSCALE_NODES = {
+    "pods_per_node": "that belongs to nodes of the topology",
+    **dict.fromkeys(("start", "provisioning", "lag"), "write provision: 90s"),
 }
 ELSEWHERE_CACHE = {
     **dict.fromkeys(("entries", "max_entries", "maxsize", "max_size"), "write capacity: 20000 (entries), or 64MiB"),
@@ -259,6 +292,9 @@ ELSEWHERE_DELAY = {**ELSEWHERE_SHARE, **dict.fromkeys(("fixedDelay", "fixed_dela
 ELSEWHERE_ABORT = {**ELSEWHERE_SHARE, **dict.fromkeys(("httpStatus", "http_status"), "write as: 503")}
 ELSEWHERE_TOP = {
     "cells": _CELLS,
+    **dict.fromkeys(
+        ("autoscale", "autoscaling", "hpa"), "give it to a service: autoscale: {min: 2, max: 20, target: 60%}"
+    ),
     **dict.fromkeys(("faults", "chaos", "failures", "experiments"), "write events: [{name: …, at: 30s, fault: {…}}]"),
     **dict.fromkeys(("pushes", "changes"), "write events: [{name: …, at: 30s, push: {…}}]"),
     **dict.fromkeys(("istiod", "controlPlane", "pilot"), "write control_plane: {cores: 1}"),

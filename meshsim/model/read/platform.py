@@ -8,6 +8,7 @@ from meshsim import units
 from meshsim.model.disciplines import Line
 from meshsim.model.distributions import Distribution, constant
 from meshsim.model.read import keys, quantities
+from meshsim.model.read.autoscale import read_autoscale, replicas_of
 from meshsim.model.read.caches import read_proxy_cache
 from meshsim.model.read.cursor import NAME, Cursor
 from meshsim.model.read.distributions import DURATION, distribution
@@ -108,10 +109,12 @@ def _proxy(at: Cursor | None, kind: str, default: ProxyConfig) -> ProxyConfig:
     allowed = (*keys.PROXY, *keys.PROXY_MORE[kind])
     elsewhere = keys.ELSEWHERE_ZTUNNEL if kind == "ztunnel" else None
     found = at.fields(allowed, later=keys.LATER_PROXY, example="profile: istio-1.24", elsewhere=elsewhere)
+    cpu = quantities.cpu(found["cpu"]) if "cpu" in found else default.cpu
+    autoscale = read_autoscale(found["autoscale"], cpu or _TWO_CORES, on_nodes=False) if "autoscale" in found else None
     return ProxyConfig(
         profile=_profile(found["profile"], kind) if "profile" in found else default.profile,
-        replicas=found["replicas"].integer(1, 100_000) if "replicas" in found else default.replicas,
-        cpu=quantities.cpu(found["cpu"]) if "cpu" in found else default.cpu,
+        replicas=replicas_of(autoscale, found.get("replicas"), 0) or default.replicas,
+        cpu=cpu,
         threads=_threads(found["threads"]) if "threads" in found else None,
         cpu_per_request=distribution(found["cpu_per_request"], DURATION) if "cpu_per_request" in found else None,
         cpu_falls=_cpu_falls(found["cpu_falls"]) if "cpu_falls" in found else None,
@@ -128,6 +131,7 @@ def _proxy(at: Cursor | None, kind: str, default: ProxyConfig) -> ProxyConfig:
         bulkhead=found["bulkhead"].integer(1, 1_000_000) if "bulkhead" in found else None,
         buffers_bytes=quantities.memory(found["buffers"]) if "buffers" in found else None,
         bandwidth_bytes_per_s=quantities.bandwidth(found["bandwidth"]) if "bandwidth" in found else None,
+        autoscale=autoscale,
         knows="called" if "knows" in found and found["knows"].choice(keys.KNOWS) == "called" else "all",
     )
 

@@ -51,7 +51,12 @@ def read_price(at: Cursor, per: str) -> units.Price | None:
         bare = isinstance(node.value, (int, float))
         at.error("M106" if bare else "M107", f"{at.name}: {error}", at.write(example) if bare else error.hint)
         return None
-    if price.per != per or price.amount > _MOST:
+    if price.per != per:
         at.error("M107", f"{at.name}: {node.text} is not a price of this kind", at.write(example))
+        return None
+    if price.amount > _MOST:
+        at.error(
+            "M107", f"{at.name}: {node.text} is too much: prices are {_MOST:,.0f} a unit at most", at.write(example)
+        )
         return None
     return price

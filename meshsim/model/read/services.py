@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import cast
 
+from meshsim.model.autoscale import Autoscale
 from meshsim.model.disciplines import Discipline, Line
 from meshsim.model.read import keys, quantities
+from meshsim.model.read.autoscale import MAX_REPLICAS, read_autoscale, replicas_of
 from meshsim.model.read.caches import read_caches
 from meshsim.model.read.cursor import ENDPOINT_NAME, NAME, RESERVED, Cursor
 from meshsim.model.read.distributions import time_to_wait
@@ -16,7 +18,6 @@ from meshsim.model.read.tree import MapNode
 from meshsim.model.steps import Step
 from meshsim.model.topology import Cores, Service, Version
 
-MAX_REPLICAS = 100_000
 MAX_WEIGHT = 1000  # a Maglev table has 65,537 entries (assumed; Envoy once had 128)
 DEFAULT_CPU = Cores(request=1.0, limit=1.0)  # assumed
 DEFAULT_MEMORY_BYTES = 1024**3  # assumed
@@ -42,7 +43,9 @@ def read_services(at: Cursor) -> dict[str, Service]:
 def _service(name: str, at: Cursor) -> Service:
     found = at.fields(keys.SERVICE, required=("endpoints",), later=keys.LATER_SERVICE,
                       example="endpoints: {get: [{work: 5ms}]}", elsewhere=keys.ELSEWHERE_SERVICE)  # fmt: skip
-    versions = _versions(found)
+    cpu = quantities.cpu(found["cpu"]) if "cpu" in found else DEFAULT_CPU
+    autoscale = read_autoscale(found["autoscale"], cpu) if "autoscale" in found else None
+    versions = _versions(found, cpu, autoscale)
     concurrency = found["concurrency"].integer(1, 1_000_000) if "concurrency" in found else None
     queue = found["queue"].integer(0, 1_000_000_000) if "queue" in found else None
     max_wait = time_to_wait(found["max_wait"], "write queue: 0 to let nobody wait") if "max_wait" in found else None
@@ -63,6 +66,7 @@ def _service(name: str, at: Cursor) -> Service:
         bandwidth_bytes_per_s=quantities.bandwidth(found["bandwidth"]) if "bandwidth" in found else None,
         caches=read_caches(found["caches"]) if "caches" in found else {},
         connections=read_connections(found["connections"]) if "connections" in found else SERVICE_CONNECTIONS,
+        autoscale=autoscale,
     )
 
 
@@ -111,10 +115,9 @@ def _endpoints(at: Cursor) -> Endpoints:
     return found
 
 
-def _versions(found: dict[str, Cursor]) -> tuple[Version, ...]:
+def _versions(found: dict[str, Cursor], cpu: Cores, autoscale: Autoscale | None) -> tuple[Version, ...]:
     """Read all versions, sorted by name; each inherits what it does not say, the number of replicas too."""
-    replicas = found["replicas"].integer(1, MAX_REPLICAS) if "replicas" in found else 1
-    cpu = quantities.cpu(found["cpu"]) if "cpu" in found else DEFAULT_CPU
+    replicas = replicas_of(autoscale, found.get("replicas"), 1)
     endpoints = _endpoints(found["endpoints"]) if "endpoints" in found else {}
     if "endpoints" in found and found["endpoints"].is_map() and not found["endpoints"].keys():
         found["endpoints"].error("M108", "the service has no endpoints", "add get: [{work: 5ms}]")
@@ -125,6 +128,10 @@ def _versions(found: dict[str, Cursor]) -> tuple[Version, ...]:
     versions = [_version(name, inner, base) for name, inner in at.children("v1: {}, v2: {replicas: 1}")]
     _check_inherited(found, at, replicas)
     _check_weights(found, at)
+    if autoscale is not None and len(versions) > 1:
+        hint = "take one of them out: autoscaling several versions is not supported yet"
+        message = f"the service has {len(versions)} versions, and autoscales"
+        found["autoscale"].error("M120", message, hint, found["autoscale"].key_mark)
     return tuple(sorted(versions, key=lambda version: version.name)) or (base,)
 
 

@@ -1,0 +1,235 @@
+"""Plans of one architecture: the search, and then what its result is worth and why nothing cheaper will do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from meshsim.architectures import lower
+from meshsim.costs.analysis import analyse
+from meshsim.costs.bill import Cents, Tariff
+from meshsim.costs.lines import HOURS_PER_MONTH, Buying
+from meshsim.costs.money import whole_cents
+from meshsim.model.topology import Topology
+from meshsim.planning.deployment import Part, deployed, parts_of
+from meshsim.planning.estimating import Estimator
+from meshsim.planning.growing import grown
+from meshsim.planning.guesses import Guesses
+from meshsim.planning.losses import Loss
+from meshsim.planning.peak import at_peak
+from meshsim.planning.probing import Judge, Probe, Prober, Question
+from meshsim.planning.result import Deployment, Infeasible, Step, Verified
+from meshsim.planning.search import Search, not_monotone
+from meshsim.settings import Settings
+from meshsim.simulate import run
+from meshsim.workers import Submit
+
+_FRESH: Final = 7_919  # added to the seed, for a plan that is proven again
+_VERIFYING: Final = 16  # replications at least of that
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What every plan is asked for.
+
+    Attributes
+    ----------
+    question
+        What has to be kept.
+    load
+        Factor on the load of the topology.
+    loss
+        With what less.
+    most
+        Replicas of each service.
+    replications
+        Of a deployment at first.
+    """
+
+    question: Question
+    load: float
+    loss: Loss
+    most: int
+    replications: int
+
+
+class Planner:
+    """Plans one architecture with one choice."""
+
+    def __init__(
+        self,
+        spec: Topology,
+        architecture: str,
+        choice: Mapping[str, str],
+        asked: Asked,
+        tariff: Tariff,
+        settings: Settings,
+        submit: Submit,
+        *,
+        simulates: bool,
+    ) -> None:
+        self.spec = spec
+        self.architecture = architecture
+        self.choice = choice
+        self.asked = asked
+        self.tariff = tariff
+        self.settings = settings
+        self.submit = submit
+        self.simulates = simulates
+        self.parts = parts_of(spec, lower(spec, architecture), tariff)
+        self.judge = self._judge_of(spec)
+        self.guesses = Guesses(self.judge, self.parts, asked.question.ceiling)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What an estimate does not know of."""
+        if not isinstance(self.judge, Estimator):
+            return ()
+        return ("nothing was simulated: docs/analytic.md says how far estimates are off", *self.judge.notes)
+
+    def _judge_of(self, spec: Topology) -> Judge:
+        if self.simulates:
+            return Prober(spec, self.architecture, self.settings, self.asked.question, self.submit)
+        return Estimator(spec, self.architecture, self.asked.question, self.parts)
+
+    @property
+    def least_money(self) -> float:
+        """What no deployment with this choice is cheaper than: one replica of everything."""
+        return self._money(dict.fromkeys((part.name for part in self.parts), 1))
+
+    def search(self, *, screen: bool) -> dict[str, int] | Infeasible:
+        """The fewest replicas that are needed."""
+        names = [part.name for part in self.parts]
+        start = {part.name: min(part.written, self.asked.most) for part in self.parts}
+        self.guesses.learn(self.judge.probe(start))
+        floors = dict.fromkeys(names, 1)
+        if screen:
+            floors = {name: self.guesses.floor(name) for name in names}
+            start = self._screened() or {name: self.guesses.start(name) for name in names}
+        found = Search(self.parts, self.guesses, self.asked.most, floors).run(start)
+        return self._infeasible() if found is None else found
+
+    def _screened(self) -> dict[str, int] | None:
+        """What the search finds where nothing is simulated; None where estimates know nothing of the load."""
+        if not self.simulates:
+            return None
+        estimator = Estimator(self.spec, self.architecture, self.asked.question, self.parts)
+        if estimator.is_blind:
+            return None
+        guesses = Guesses(estimator, self.parts, self.asked.question.ceiling)
+        names = [part.name for part in self.parts]
+        guesses.learn(estimator.probe({name: self.guesses.start(name) for name in names}))
+        start = {name: guesses.start(name) for name in names}
+        return Search(self.parts, guesses, self.asked.most, {name: guesses.floor(name) for name in names}).run(start)
+
+    def _infeasible(self) -> Infeasible:
+        found = self.judge.found.values()
+        best = max(found, key=lambda probe: sum(probe.counts.values()))
+        full = [name for name, count in best.counts.items() if count >= self.asked.most]
+        broken = [one for one in best.broken if one.quantity != "utilization"]
+        why = best.unstable or (f"with {self.asked.most} replicas of {', '.join(full[:3])}" if full else "")
+        return Infeasible(best, why, tuple(broken), len(found), self.judge.requests)
+
+    def deployment(self, needed: dict[str, int], growth: bool) -> Deployment:
+        """Find out what a plan is worth, and why nothing cheaper will do."""
+        zones, probe = len(self.spec.nodes.zones), self.judge.probe(needed)
+        bought = {name: self.asked.loss.bought(count, zones) for name, count in needed.items()}
+        odd = not_monotone(needed, lambda counts: self.judge.probe(counts).judgement == "missed", self.asked.most)
+        steps = tuple(self._step(needed, part) for part in self.parts)
+        full = self.judge.probe(bought)
+        cents, currency = self._bill(bought)
+        per_hour = sum(part.per_hour * bought[part.name] for part in self.parts)
+        again = self._growing if growth else None
+        return Deployment(
+            choice=dict(self.choice),
+            needed=needed,
+            bought=bought,
+            probe=probe,
+            full=full,
+            cents=cents,
+            currency=currency,
+            per_hour=per_hour,
+            steps=steps,
+            cheaper=self._cheaper(needed),
+            growing=None if again is None else grown(again(needed)),
+            growing_full=None if again is None else grown(again(bought)),
+            odd=tuple(self.judge.probe(counts) for counts in odd),
+            probes=len(self.judge.found),
+            requests=self.judge.requests,
+        )
+
+    def _bill(self, bought: Mapping[str, int]) -> tuple[Cents, str]:
+        """The bill of a month at this load; of what was not simulated, for the replicas alone."""
+        if not self.simulates:
+            total = whole_cents(self._money(bought) * HOURS_PER_MONTH)
+            rows = [self.tariff.book.rows[key] for key in ("cpu", "memory")]
+            return Cents({"replicas": total}, {}), rows[0].price.currency
+        spec = deployed(self.spec, bought)
+        result = run(
+            spec,
+            self.architecture,
+            engine=self.settings.engine,
+            seed=self.settings.seed,
+            replications=2,
+            duration_s=self.settings.duration_s,
+            quiet=True,
+        )
+        found = analyse(spec, result, self.tariff, Buying(), "proportional")
+        return found.cents, self.tariff.currency(found.mean.bill.lines)
+
+    def _step(self, needed: Mapping[str, int], part: Part) -> Step:
+        count = needed[part.name]
+        less = {**needed, part.name: count - 1} if count > 1 else None
+        more = {**needed, part.name: count + 1} if count < self.asked.most else None
+        probes = (None if counts is None else self.judge.probe(counts) for counts in (less, more))
+        return Step(part.name, *probes)
+
+    def _cheaper(self, needed: Mapping[str, int]) -> Probe | None:
+        """The dearest that was simulated of what is cheaper than the plan."""
+        limit = self._money(needed) * (1 - 1e-9)
+        found = [probe for probe in self.judge.found.values() if self._money(probe.counts) < limit]
+        return max(found, key=lambda probe: self._money(probe.counts), default=None)
+
+    def bought_money(self, needed: Mapping[str, int]) -> float:
+        """Money an hour for what is bought, so that as many are left when something is lost."""
+        zones = len(self.spec.nodes.zones)
+        return self._money({name: self.asked.loss.bought(count, zones) for name, count in needed.items()})
+
+    def _money(self, counts: Mapping[str, int]) -> float:
+        return sum(part.per_hour * counts[part.name] for part in self.parts)
+
+    def _growing(self, counts: Mapping[str, int]) -> Callable[[float], Probe]:
+        """Simulate the same deployment at another load."""
+
+        def at(factor: float) -> Probe:
+            return self._judge_of(at_peak(self.spec, factor)[0]).probe(counts)
+
+        return at
+
+
+def cheapest(planners: Sequence[Planner], screen: bool) -> tuple[Planner, dict[str, int]] | Infeasible:
+    """The choice whose deployment is cheapest; what cannot be cheaper than one that was found is not looked at."""
+    best: tuple[Planner, dict[str, int]] | None = None
+    nothing: Infeasible | None = None
+    for planner in sorted(planners, key=lambda one: one.least_money):
+        if best is not None and planner.least_money >= best[0].bought_money(best[1]):
+            continue
+        found = planner.search(screen=screen)
+        if isinstance(found, Infeasible):
+            nothing = nothing or found
+        elif best is None or planner.bought_money(found) < best[0].bought_money(best[1]):
+            best = planner, found
+    if best is not None:
+        return best
+    assert nothing is not None, "there is one choice at least"
+    return nothing
+
+
+def verified_on_fresh_seeds(
+    spec: Topology, architecture: str, one: Deployment, asked: Asked, settings: Settings, submit: Submit
+) -> Verified:
+    """The plan once more, on fresh seeds, for as long as it was looked at."""
+    fresh = replace(settings, seed=settings.seed + _FRESH, replications=max(one.probe.replications, _VERIFYING))
+    question = replace(asked.question, most_replications=fresh.replications)
+    return Verified(fresh.seed, Prober(spec, architecture, fresh, question, submit).probe(one.needed))

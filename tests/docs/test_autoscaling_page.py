@@ -1,0 +1,37 @@
+"""The example of docs/autoscaling.md prints what the page says, and its table of fields is that of the language."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from meshsim.model.autoscale import Autoscale
+from meshsim.model.read import keys
+from meshsim.results.autoscaling import Autoscaled, ReplicaLines
+
+PAGE = (Path(__file__).parents[2] / "docs" / "autoscaling.md").read_text(encoding="utf-8")
+
+
+def test_the_example_prints_what_the_page_says(capsys: pytest.CaptureFixture[str]) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    exec(code, {})
+    (shown,) = re.findall(r"It prints\n\n```\n(.*?)```", PAGE, re.DOTALL)
+    assert capsys.readouterr().out == shown
+
+
+def test_every_field_has_a_row() -> None:
+    rows = re.findall(r"^\| (`.*?) \| (.*?) \|", PAGE.split("## What it is made of")[1], re.MULTILINE)
+    named = {name for cell, _ in rows for name in re.findall(r"`(?:nodes: \{)?(\w+)\}?`", cell)}
+    assert named == {*keys.AUTOSCALE, *keys.AUTOSCALE_NODES} - {"max", "target", "nodes"}
+    told = {name: default for cell, default in rows for name in re.findall(r"`(?:nodes: \{)?(\w+)\}?`", cell)}
+    rule = Autoscale(min=1, max=1, target=1.0)
+    for name, text in (("interval", "15s"), ("warm_up", "5m"), ("drain", "30s"), ("metrics_delay", "15s")):
+        assert told[name] == text
+        assert getattr(rule, f"{name}_s") == (300.0 if text == "5m" else float(text[:-1]))
+
+
+def test_every_result_is_told() -> None:
+    told = set(re.findall(r"`(\w+)`", PAGE))
+    assert {*Autoscaled.__dataclass_fields__, "saved", *ReplicaLines.__dataclass_fields__} <= told
