@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,7 +16,7 @@ from meshsim.cli.objectives import parse_slo
 from meshsim.cli.options import Format, help_text, split_architectures
 from meshsim.cli.output import as_markdown, in_format, write
 from meshsim.cli.reading import read_topology
-from meshsim.cli.simulation import check_duration
+from meshsim.cli.simulation import check_duration, jobs_of
 from meshsim.cli.terminal import progress, say
 from meshsim.errors import ExitCode, UsageError
 
@@ -116,6 +115,7 @@ def plan(
     seed: options.Seed = None,
     engine: EngineChoice = PlanEngine.COMPILED,
     jobs: options.Jobs = None,
+    scheduler: options.Scheduler = None,
     output: options.Output = Format.TABLE,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
@@ -150,7 +150,8 @@ def plan(
             engine=engine.value,
             seed=seed,
             duration_s=None if duration is None else spec.run.duration_s,
-            jobs=jobs or os.cpu_count() or 1,
+            jobs=jobs_of(jobs, scheduler),
+            scheduler=scheduler,
             overrides=changes if choices else (),
             progress=shown,
             quiet=quiet,

@@ -54,6 +54,7 @@ def plan(
     duration_s: float | None = None,
     warmup_s: float | None = None,
     jobs: int = 1,
+    scheduler: str | None = None,
     overrides: Sequence[str] = (),
     progress: Progress | None = None,
     quiet: bool = False,
@@ -97,6 +98,8 @@ def plan(
         Of a deployment at first; they are doubled while it is undecided, up to `MOST_REPLICATIONS`.
     duration_s, warmup_s
         Of a replication; as long as the rarest objective needs if absent.
+    scheduler
+        Address of a Dask scheduler, on whose workers replications are simulated (`docs/sweeps.md`); without `jobs`.
 
     Returns
     -------
@@ -105,7 +108,7 @@ def plan(
     Raises
     ------
     SpecError, UsageError, EngineLimit
-        As `meshsim.run`, or nobody has objectives.
+        As `meshsim.run`; nobody has objectives; the cluster cannot be used, or went away.
     """
     started = time.perf_counter()
     labels = labels_of(architectures)
@@ -133,7 +136,7 @@ def plan(
     compile_engine(simulator, lower(first, labels[0]), quiet)
     deployments: dict[str, Deployment] = {}
     infeasible: dict[str, Infeasible] = {}
-    with workers(jobs, simulator) as submit, progress_shown(progress, quiet) as shown:
+    with workers(jobs, simulator, scheduler, quiet=quiet) as submit, progress_shown(progress, quiet) as shown:
         for done, label in enumerate(labels):
             if shown is not None:
                 shown(done, len(labels))
