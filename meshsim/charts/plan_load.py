@@ -103,7 +103,7 @@ def _draw_side(drawn: Canvas, side: _Side, measure: Measure, name: str) -> None:
             if side.hatch:
                 ax.axvspan(growing.held, growing.broke, fc="none", ec=mark.colour, hatch=side.hatch, alpha=0.6, **band)
             else:
-                ax.axvspan(growing.held, growing.broke, fc=mark.colour, alpha=0.35, **band)
+                ax.axvspan(growing.held, growing.broke, fc=mark.colour, alpha=0.25, **band)
 
 
 def _line(
