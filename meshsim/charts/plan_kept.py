@@ -164,9 +164,12 @@ def chosen(plan: Plan, architecture: str | None) -> tuple[str, Deployment]:
     return name, plan[name]
 
 
-def bounds_note(plan: Plan) -> str:
-    """What the whiskers are."""
-    return APPROXIMATE if plan.engine == "analytic" else BOUNDS
+def bounds_note(plan: Plan, drawn: Iterable[Estimate] = ()) -> str:
+    """What the whiskers are, and why some of what is drawn has none."""
+    if plan.engine == "analytic":
+        return APPROXIMATE
+    without = any(is_finite(one.value) and (one.low is None or one.high is None) for one in drawn)
+    return BOUNDS + (" (none: too few requests for them)" if without else "")
 
 
 def in_order(plan: Plan) -> list[str]:

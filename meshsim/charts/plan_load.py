@@ -177,12 +177,12 @@ def _label(drawn: Canvas, measure: Measure, tightest: Kept) -> None:
 
 
 def _notes(found: Plan, sides: Sequence[_Side], measure: Measure) -> Iterator[str]:
-    yield f"{bounds_note(found).capitalize()}"
+    looked = [one for side in sides for one in side.growing.looked]
+    shown = [measure.shown(measure.find(one.objectives)) for one in looked]
+    yield bounds_note(found, shown).capitalize()
     if any(side.growing.broke is not None for side in sides):
         yield "Bands: knee, from the last load at which all was kept to the first at which something was not"
-    looked = [one for side in sides for one in side.growing.looked]
     if any(one.unstable for one in looked):
         yield "Hollow: requests pile up, what is measured grows with the run"
-    values = [measure.shown(measure.find(one.objectives)).value for one in looked]
-    if any(value is not None and math.isinf(value) for value in values):
+    if any(one.value is not None and math.isinf(one.value) for one in shown):
         yield "Crossed, at the top: so many requests fail that it is infinite"

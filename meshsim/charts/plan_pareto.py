@@ -155,7 +155,8 @@ def _draw(drawn: Canvas, name: str, point: _Point, top: float, what: str) -> Any
 
 
 def _notes(found: Plan, drawn: Canvas, points: Mapping[str, _Point]) -> Iterator[str]:
-    yield f"At peak load, {found.loss.told}; {bounds_note(found)}; costs are means"
+    planned = [one.got for one in points.values() if one.cost is not None]
+    yield f"At peak load, {found.loss.told}; {bounds_note(found, planned)}; costs are means"
     if any(line.get_gid() == "front" for line in drawn.axes[0].lines):
         yield "line: no other is lower in both"
     if any(one.cost is None for one in points.values()):

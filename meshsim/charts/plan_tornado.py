@@ -97,7 +97,7 @@ def plan_tornado(found: Plan, ax: Axes | None = None, *, architecture: str | Non
         _frame(scene, drawn_steps, list(_lines(scene, tightest)))
         title = f"{found.name} under {name}: what one replica more or less does"
         drawn.set_title(title, _TITLE * drawn.figure.get_size_inches()[0])
-        drawn.note("; ".join(_notes(found, steps)) + ".")
+        drawn.note("; ".join(_notes(found, steps, measure)) + ".")
     return drawn.axes[0]
 
 
@@ -242,8 +242,10 @@ def _frame(scene: _Scene, steps: list[Step], lines: list[Artist]) -> None:
     main.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.2)
 
 
-def _notes(found: Plan, steps: list[Step]) -> Iterator[str]:
+def _notes(found: Plan, steps: list[Step], measure: Measure) -> Iterator[str]:
+    probes = [probe for step in steps[:_MOST] for probe in (step.less, step.more) if probe is not None]
+    shown = [measure.shown(measure.find(probe.kept)) for probe in probes if not probe.unstable]
     shaded = "" if found.engine == "analytic" else ", shaded: those of the plan"
-    yield f"At peak load, {found.loss.told}; {bounds_note(found)}{shaded}"
+    yield f"At peak load, {found.loss.told}; {bounds_note(found, shown)}{shaded}"
     if len(steps) > _MOST:
         yield f"{len(steps) - _MOST} services that change it less are not drawn"

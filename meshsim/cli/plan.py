@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from meshsim.planning.result import Plan
 
 EXAMPLES = (
-    "meshsim plan bookinfo --slo 'p99<60ms' --arch none --duration 10s --no-growth",
+    "meshsim plan bookinfo --slo 'p99<60ms' --arch none --duration 10s --no-growth --chart plan.png",
     "meshsim plan bookinfo --slo 'p99<60ms' --arch none,sidecar --lose zone --verify --duration 10s --no-growth",
     "meshsim plan bookinfo --slo 'p90<50ms' --arch none --choice services.reviews.cpu=500m,1 --duration 10s "
     "--no-growth -o json",
