@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
 from meshsim.charts.plan_kept import growth_text, in_order
+from meshsim.charts.quantities import plain
 from meshsim.charts.style import Canvas, Look, canvas, folded, mark_of
 from meshsim.errors import UsageError
 
@@ -67,7 +68,7 @@ def plan_headroom(found: Plan, ax: Axes | None = None, **look: Unpack[Look]) -> 
         main.set_xlabel("load (multiples of the load that was planned for)")
         main.set_ylabel("architecture")
         ticks = [tick for tick in main.get_xticks() if 1.0 <= tick <= longest + 1e-9]
-        main.set_xticks(ticks)
+        main.set_xticks(ticks, labels=[plain(tick) for tick in ticks])
         lost = Patch(color=drawn.theme.muted, label=found.loss.told)
         there = Patch(color=drawn.theme.muted, alpha=_ALL_THERE, label="all replicas there")
         main.legend(handles=[lost, there] if _has_two(found) else [lost], loc="upper left", bbox_to_anchor=(1.0, 1.0))
