@@ -152,11 +152,13 @@ class Planner:
             per_hour=per_hour,
             steps=steps,
             cheaper=self._cheaper(needed),
-            growing=None if again is None else grown(again(needed)),
-            growing_full=None if again is None else grown(again(bought)),
+            growing=None if again is None else grown(again(needed), probe),
+            growing_full=None if again is None else grown(again(bought), full),
             odd=tuple(self.judge.probe(counts) for counts in odd),
             probes=len(self.judge.found),
             requests=self.judge.requests,
+            looked=tuple(one.light for one in self.judge.found.values()),
+            prices={part.name: part.per_hour for part in self.parts},
         )
 
     def _bill(self, bought: Mapping[str, int]) -> tuple[Cents, str]:

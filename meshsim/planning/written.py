@@ -62,6 +62,8 @@ def _deployment(one: Deployment, verified: Verified | None) -> dict[str, Any]:
         "growth": {"with_loss": _growing(one.growing), "with_all": _growing(one.growing_full)},
         "not_monotone": [_probe(probe) for probe in one.odd],
         "simulated": {"deployments": one.probes, "requests": one.requests},
+        "looked": [_looked(probe) for probe in one.looked],
+        "prices_per_hour": dict(one.prices),
         "verify": None
         if verified is None
         else {"passed": verified.passed, "seed": verified.seed, **_probe(verified.probe)},
@@ -90,6 +92,20 @@ def _probe(probe: Probe) -> dict[str, Any]:
         "requests": probe.requests,
         "replications": probe.replications,
         "kept": [one.to_dict() for one in probe.kept],
+        "goodput_per_s": probe.goodput_per_s.to_dict(),
+        "offered_per_s": probe.offered_per_s,
+    }
+
+
+def _looked(probe: Probe) -> dict[str, Any]:
+    """In short: there may be hundreds."""
+    return {
+        "counts": dict(probe.counts),
+        "judgement": probe.judgement,
+        "unstable": probe.unstable,
+        "requests": probe.requests,
+        "replications": probe.replications,
+        "broken": [one.to_dict() for one in probe.broken],
     }
 
 
