@@ -48,6 +48,11 @@ def inputs_of(spec: Topology, variants: Sequence[Topology]) -> tuple[Inputs, tup
     return found, ()
 
 
+def most_cases(inputs: Inputs) -> int:
+    """How many scenarios there are at most."""
+    return 2 * min(len(inputs), MOST_ALONE) + 2 * (len(inputs) > 1)
+
+
 @dataclass(slots=True)
 class Study:
     """The plan of one architecture in other cases.
@@ -74,9 +79,13 @@ class Study:
     notes: tuple[str, ...] = ()
     _cases: list[tuple[Scenario, Sequence[Planner]]] = field(default_factory=list)
 
-    def run(self) -> tuple[tuple[Scenario, ...], Safe | None]:
-        """Plan every case, and find the cheapest of the plans that holds in all of them."""
-        for name, picks in self._named():
+    def run(self, told: Callable[[int], None]) -> tuple[tuple[Scenario, ...], Safe | None]:
+        """Plan every case, and find the cheapest of the plans that holds in all of them.
+
+        `told` is told how much is done, of which the plan for mid is 1 and every case of `most_cases` another 1.
+        """
+        for done, (name, picks) in enumerate(self._named(), start=1):
+            told(done)
             planners = self.planning(picks)
             self._cases.append((self._scenario(name, picks, planners), planners))
         return tuple(scenario for scenario, _ in self._cases), self._safe()

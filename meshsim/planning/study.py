@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -26,7 +26,7 @@ from meshsim.planning.peak import at_peak
 from meshsim.planning.planner import Asked, Planner, cheapest, verified_on_fresh_seeds
 from meshsim.planning.probing import Question, probing
 from meshsim.planning.result import Deployment, Infeasible, Plan, Safe, Scenario
-from meshsim.planning.scenarios import Picks, Study, inputs_of
+from meshsim.planning.scenarios import Picks, Study, inputs_of, most_cases
 from meshsim.results.manifest import Timing
 from meshsim.settings import Settings, settings_of
 from meshsim.simulate import DEFAULT_ARCHITECTURES, Progress, Source, compile_engine
@@ -135,9 +135,10 @@ def plan(
     safe: dict[str, Safe | None] = {}
     with workers(jobs, simulator) as submit, progress_shown(progress, quiet) as shown:
         bench = _Bench(written, variants, asked, objectives, prices, rules, submit, simulates)
-        for done, label in enumerate(labels):
-            if shown is not None:
-                shown(done, len(labels))
+        each = 1 + most_cases(inputs)
+        for number, label in enumerate(labels):
+            tell = _teller(shown, number * each, len(labels) * each)
+            tell(0)
             planners = bench.planners(label, {})
             one = cheapest(planners, screen)
             if isinstance(one, Infeasible):
@@ -146,7 +147,7 @@ def plan(
                 deployments[label] = one[0].deployment(one[1], growth)
                 if inputs:
                     study = Study(deployments[label], planners, inputs, partial(bench.planners, label), screen)
-                    scenarios[label], safe[label] = study.run()
+                    scenarios[label], safe[label] = study.run(tell)
                     notes = (*notes, *(note for note in study.notes if note not in notes))
             if not simulates:
                 notes = (*notes, *(note for note in planners[0].notes if note not in notes))
@@ -176,6 +177,16 @@ def plan(
         scenarios=scenarios,
         safe={label: one for label, one in safe.items() if one is not None},
     )
+
+
+def _teller(shown: Progress | None, before: int, total: int) -> Callable[[int], None]:
+    """Tell how much of one architecture is done."""
+
+    def tell(done: int) -> None:
+        if shown is not None:
+            shown(before + done, total)
+
+    return tell
 
 
 @dataclass(frozen=True, slots=True)
