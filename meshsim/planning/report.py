@@ -132,9 +132,13 @@ def scenario_rows(plan: Plan, name: str) -> list[list[str]]:
     rows = [["scenario", "this plan", "its own plan", "replicas a month", "regret a month"]]
     for one in plan.scenarios[name]:
         cost = "-" if one.cost is None else _money(one.cost, one.currency)
-        regret = "misses" if one.regret is None else _money(one.regret, one.currency)
+        regret = _money(one.regret, one.currency) if one.regret is not None else _not_held(one.probe)
         rows.append([one.name, _broke(one.probe), _own(plan[name], one), cost, regret])
     return rows
+
+
+def _not_held(probe: Probe) -> str:
+    return "misses" if probe.judgement == "missed" else "not surely kept"
 
 
 def _own(mid: Deployment, one: Scenario) -> str:
@@ -162,10 +166,8 @@ def safe_told(plan: Plan, name: str) -> str:
     if not other:
         return "this plan is safe in all of them"
     cost, mid_cost = (_money(cents, safe.currency) for cents in (safe.cost, safe.mid_cost))
-    return (
-        f"to be safe in all of them costs {_money(safe.more, safe.currency)} a month more: {other} needed "
-        f"(replicas {cost} a month, of this plan {mid_cost})"
-    )
+    more = f"{_money(abs(safe.more), safe.currency)} a month {'more' if safe.more >= 0 else 'less'}"
+    return f"to be safe in all of them costs {more}: {other} needed (replicas {cost} a month, of this plan {mid_cost})"
 
 
 def sentences_of(plan: Plan, name: str) -> Iterator[str]:
