@@ -116,6 +116,13 @@ KindOption = Annotated[
         show_default=False,
     ),
 ]
+Uncertain = Annotated[
+    bool,
+    typer.Option(
+        "--uncertain/--no-uncertain",
+        help="Tell what the plan is worth where inputs {low, mid, high} are low or high, and what would be safe.",
+    ),
+]
 PricesFile = Annotated[
     Path | None,
     typer.Option(
@@ -136,6 +143,7 @@ def plan(
     verify: Verify = False,
     growth: Growth = True,
     screen: Screen = True,
+    uncertain: Uncertain = True,
     prices: PricesFile = None,
     chart: Chart = None,
     kind: KindOption = None,
@@ -177,6 +185,7 @@ def plan(
             verify=verify,
             screen=screen,
             growth=growth,
+            uncertain=uncertain,
             prices=prices,
             engine=engine.value,
             seed=seed,
@@ -204,7 +213,10 @@ def plan(
                 "--duration": [] if duration is None else [duration],
                 "--engine": [] if engine is PlanEngine.COMPILED else [engine.value],
             },
-            flags=["--verify"] * verify + ["--no-growth"] * (not growth) + ["--no-screen"] * (not screen),
+            flags=["--verify"] * verify
+            + ["--no-growth"] * (not growth)
+            + ["--no-screen"] * (not screen)
+            + ["--no-uncertain"] * (not uncertain),
         ),
     )
     write(in_format(found, output, _markdown))
@@ -293,6 +305,10 @@ def _markdown(found: Plan) -> str:
         head, *rows = report.part_rows(one)
         lines += [f"## {name}", "", as_markdown(head, rows), ""]
         lines += [f"- {sentence}" for sentence in report.sentences_of(found, name)]
+        if found.scenarios.get(name):
+            head, *rows = report.scenario_rows(found, name)
+            lines += ["", f"{report.uncertain_told(found, name)}.", "", as_markdown(head, rows), ""]
+            lines += [f"- {report.safe_told(found, name)}"]
         lines += [""]
     for name, nothing in found.infeasible.items():
         lines += [f"## {name}", "", *report.infeasible_lines(name, nothing), ""]

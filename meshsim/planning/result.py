@@ -205,6 +205,70 @@ class Verified:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Scenario:
+    """The plan where uncertain inputs are at their low or high values, beside what would be planned for that.
+
+    Attributes
+    ----------
+    name, changes
+        What is otherwise than in the middle: in a word, and values by dotted path.
+    probe
+        The plan (that of the middle) there.
+    choice, needed, bought
+        The cheapest deployment for that case; None: none that was looked at holds there, and `why` says more.
+    cost
+        Cents a month for the replicas of that.
+    regret
+        Cents a month that the plan costs more there, for replicas; None where it does not hold.
+    requests
+        How many were simulated for it.
+    """
+
+    name: str
+    changes: Mapping[str, str]
+    probe: Probe
+    choice: Mapping[str, str] | None
+    needed: Mapping[str, int] | None
+    bought: Mapping[str, int] | None
+    cost: int | None
+    regret: int | None
+    why: str
+    currency: str
+    requests: int
+
+    @property
+    def holds(self) -> bool:
+        """The plan keeps everything there, too."""
+        return self.probe.holds
+
+    @property
+    def broken(self) -> tuple[Kept, ...]:
+        """What it does not surely keep, what is surely missed first."""
+        return self.probe.broken
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Safe:
+    """The cheapest deployment that was found to hold in the middle and in every scenario.
+
+    Attributes
+    ----------
+    choice, needed, bought
+        As of a `Deployment`.
+    cost, mid_cost, more
+        Cents a month for its replicas and for those of the plan, at the prices of the middle, and the difference.
+    """
+
+    choice: Mapping[str, str]
+    needed: Mapping[str, int]
+    bought: Mapping[str, int]
+    cost: int
+    mid_cost: int
+    more: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Plan:
     """Plans for one topology.
 
@@ -218,6 +282,12 @@ class Plan:
         What was asked for.
     notes
         What was taken otherwise than the topology says.
+    uncertain
+        Low, mid and high of the inputs that were varied, by dotted path.
+    scenarios
+        By architecture that there is a plan for: that plan where they are not at mid.
+    safe
+        By architecture: what holds in all scenarios; absent where nothing was found that does.
     """
 
     name: str
@@ -236,6 +306,9 @@ class Plan:
     notes: tuple[str, ...]
     command: str
     timing: Timing
+    uncertain: Mapping[str, tuple[str, str, str]] = field(default_factory=dict)
+    scenarios: Mapping[str, tuple[Scenario, ...]] = field(default_factory=dict)
+    safe: Mapping[str, Safe] = field(default_factory=dict)
 
     @property
     def feasible(self) -> bool:
