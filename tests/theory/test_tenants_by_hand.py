@@ -299,8 +299,12 @@ def test_each_tenant_has_a_bucket_of_its_own_at_each_replica(engine: EngineName)
 
 
 def used(record: Record, service: int, name: str) -> list[int]:
-    """Of each tenant, in the whole run."""
-    return [int(total) for total in record.tenants[name][service].sum(axis=-1)]
+    """Of each tenant, in the whole run; here each calls one endpoint, so that its account is its own."""
+    found = [0] * (1 + int(record.account_pairs[:, 1].max()))
+    for (of, account), counted in zip(record.account_pairs.tolist(), record.accounts, strict=True):
+        if of == service:
+            found[account] = int(counted[name].sum())
+    return found
 
 
 @BOTH
