@@ -96,9 +96,9 @@ def test_at_a_constant_rate_it_is_the_power_of_the_rate(rate: int) -> None:
 @pytest.mark.parametrize("rate", [10, 300, 2_000])
 @pytest.mark.parametrize("exponent", [0.2, 0.7])
 def test_of_poisson_arrivals_the_mean_is_a_gamma_function(rate: int, exponent: float) -> None:
-    """E[g^a] = rate^-a Γ(1 + a) for exponential gaps g: of 40,000 within five standard errors."""
+    """E[g^a] = rate^-a Γ(1 + a) for exponential gaps g: of 20,000 within five standard errors."""
     law = CpuFall(exponent=exponent, from_per_s=1e-3, to_per_s=1e9)
-    n = 40_000
+    n = 20_000
     gateway = proxy(law, cores=math.inf)
     record = run_long(plane(gateway, service("b"), arrivals=poisson(rate)), n / rate, both=100)
     of_rate = 3e-3 * (1_000 / rate) ** exponent
