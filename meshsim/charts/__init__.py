@@ -6,9 +6,11 @@ See ``docs/charts.md``. Results draw themselves too: ``result.plot_latency()`` a
 from meshsim.charts.autoscaler import autoscaler_day
 from meshsim.charts.cache_cost import cache_cost
 from meshsim.charts.cache_heatmap import cache_heatmap
+from meshsim.charts.cost_by_month import cost_by_month
 from meshsim.charts.cost_objective import cost_objective
 from meshsim.charts.cost_stacked import cost_stacked
 from meshsim.charts.cost_waterfall import cost_waterfall
+from meshsim.charts.crossover import crossover_map, crossovers
 from meshsim.charts.difference import difference_forest
 from meshsim.charts.heatmap import sweep_heatmap
 from meshsim.charts.hit_ratio import cache_curve
@@ -17,6 +19,7 @@ from meshsim.charts.interference import interference_heatmap
 from meshsim.charts.latency import latency_cdf
 from meshsim.charts.load import knee, knee_range, load_curve
 from meshsim.charts.propagation import propagation_graph
+from meshsim.charts.runway import capacity_runway
 from meshsim.charts.saving import save
 from meshsim.charts.scatter import sweep_scatter
 from meshsim.charts.shared_fate import shared_fate
@@ -31,9 +34,13 @@ __all__ = [
     "cache_cost",
     "cache_curve",
     "cache_heatmap",
+    "capacity_runway",
+    "cost_by_month",
     "cost_objective",
     "cost_stacked",
     "cost_waterfall",
+    "crossover_map",
+    "crossovers",
     "difference_forest",
     "incident_timeline",
     "interference_heatmap",

@@ -111,14 +111,14 @@ def plan(
     labels = labels_of(architectures)
     simulates, simulator = engine != "analytic", "compiled" if engine == "analytic" else engine
     written = read(topology, overrides=overrides)
-    asked = _asked(written, objectives, load, lose, ceiling, most_replicas, replications)
+    asked = asked_of(written, objectives, load, lose, ceiling, most_replicas, replications)
     several = list(choices_asked(choices or {}))
     variants = [
         (choice, at_peak(read(topology, overrides=[*overrides, *(f"{p}={v}" for p, v in choice.items())]), asked.load))
         for choice in several
     ]
     first, notes = variants[0][1]
-    notes = (*notes, *_kept_as_written(first))
+    notes = (*notes, *kept_as_written(first))
     settings = probing(
         settings_of(
             first,
@@ -143,7 +143,7 @@ def plan(
                 )
                 for choice, (spec, _) in variants
             ]
-            one = cheapest(planners, screen)
+            one = cheapest(planners, lambda planner: planner.search(screen=screen))
             if isinstance(one, Infeasible):
                 infeasible[label] = one
             else:
@@ -152,7 +152,7 @@ def plan(
                 notes = (*notes, *(note for note in planners[0].notes if note not in notes))
         specs = dict(zip(map(str, several), (spec for _, (spec, _) in variants), strict=True))
         verified = {
-            label: verified_on_fresh_seeds(specs[str(dict(one.choice))], label, one, asked, settings, submit)
+            label: verified_on_fresh_seeds(specs[str(dict(one.choice))], label, one.probe, asked, settings, submit)
             for label, one in (deployments.items() if verify else ())
         }
     return Plan(
@@ -175,14 +175,15 @@ def plan(
     )
 
 
-def _kept_as_written(spec: Topology) -> tuple[str, ...]:
+def kept_as_written(spec: Topology) -> tuple[str, ...]:
+    """A note on services whose replicas are not planned."""
     names = [name for name, service in sorted(spec.services.items()) if len(service.versions) > 1]
     if not names:
         return ()
     return (f"{', '.join(names)} keep the replicas that they have: services with several versions are not planned",)
 
 
-def _asked(
+def asked_of(
     spec: Topology,
     objectives: Sequence[Objective],
     load: float,
@@ -191,6 +192,7 @@ def _asked(
     most_replicas: int,
     replications: int,
 ) -> Asked:
+    """What every plan is asked for, checked."""
     load, ceiling = real_number(load, "load"), real_number(ceiling, "ceiling")
     if not 0.0 < load < 1e6:
         raise UsageError(f"load is a factor above 0, not {load:g}")
