@@ -155,7 +155,9 @@ def crossover_map(found: Forecast, ax: Axes | None = None, **look: Unpack[Look])
         handles = [Patch(fc=mark_of(name).colour, label=folded(name, 24)) for name in names]
         main.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.01, 1.0), title="cheapest")
         drawn.set_title(f"{found.name}: the cheapest architecture")
-        drawn.note(f"Numbers: its {'replicas' if found.engine == 'analytic' else 'bill'} of a month; –: no plan")
+        drawn.note(
+            f"Numbers: {'cost of its replicas' if found.engine == 'analytic' else 'its bill'}, a month; –: no plan"
+        )
     return main
 
 

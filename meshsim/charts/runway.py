@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 #: Of the base, and of further scenarios.
 SCENARIO_DASHES: Final[Sequence[Any]] = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 1.5, 1.5, 1.5)))
 _ROOM: Final = 1.08  # above the highest load
+_APART: Final = 0.16  # months between marks of architectures, which would lie on each other
 
 
 def capacity_runway(found: Forecast, ax: Axes | None = None, **look: Unpack[Look]) -> Axes:
@@ -43,9 +44,9 @@ def capacity_runway(found: Forecast, ax: Axes | None = None, **look: Unpack[Look
     with canvas(ax, look, (7.8, 4.2)) as drawn:
         main = drawn.axes[0]
         handles = _loads(drawn, found, scale)
-        for name in found.architectures:
+        for number, name in enumerate(found.architectures):
             handles.append(_carried(drawn, found, name, scale))
-            _marks(drawn, found, name, scale)
+            _marks(drawn, found, name, scale, (number - (len(found.architectures) - 1) / 2) * _APART)
         top = max(load for factors in found.scenarios.values() for load in factors) * scale
         main.set_ylim(0, top * _ROOM)
         main.set_xlim(0, found.months)
@@ -57,7 +58,8 @@ def capacity_runway(found: Forecast, ax: Axes | None = None, **look: Unpack[Look
         drawn.set_title(f"{found.name}: when what is there today runs out ({found.loss.told})")
         drawn.note(
             "Bands: from the largest load seen to be carried to the smallest seen not to. Marks: the first month whose "
-            "load is not carried."
+            "load is not "
+            "carried."
         )
     return main
 
@@ -95,19 +97,24 @@ def _carried(drawn: Canvas, found: Forecast, name: str, scale: float) -> Line2D:
 def _words(found: Forecast, name: str, scale: float) -> str:
     carries = found.carries[name]
     unit = "/s" if found.rate_per_s else " x"
+    months = {
+        course.runs_out.month for (which, _), course in found.courses.items() if which == name and course.runs_out
+    }
+    earliest = " at the earliest" if len(found.scenarios) > 1 else ""
+    until = f", runs out in month {min(months)}{earliest}" if months else ""
     if carries.held is None:
         return "does not carry today's load"
     told = f"{plain(float(f'{carries.held * scale:.3g}'))}{unit}"
-    return f"carries {told} at least" if carries.broke is None else f"carries {told}"
+    return f"carries {told} at least" if carries.broke is None else f"carries {told}{until}"
 
 
-def _marks(drawn: Canvas, found: Forecast, name: str, scale: float) -> None:
+def _marks(drawn: Canvas, found: Forecast, name: str, scale: float, shift: float) -> None:
     mark = mark_of(name)
     for scenario, factors in found.scenarios.items():
         out = found[name, scenario].runs_out
         if out is not None:
             drawn.axes[0].plot(
-                out.month,
+                out.month + shift,
                 factors[out.month] * scale,
                 color=mark.colour,
                 marker=mark.marker,

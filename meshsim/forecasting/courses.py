@@ -7,6 +7,7 @@ from typing import Final
 
 from meshsim.forecasting.desk import Desk, Standing, replicas_cents
 from meshsim.forecasting.result import Carries, Course, Month, Planned, RunsOut, Today
+from meshsim.planning.report import limit
 from meshsim.planning.result import Infeasible
 
 _PRECISION: Final = 0.05  # width of the bracket of what a deployment carries (assumed)
@@ -28,7 +29,7 @@ def course_of(desk: Desk, standing: Standing | None, scenario: str, factors: Seq
     for number, load in enumerate(factors):
         found = desk.plan(load)
         if isinstance(found, Infeasible):
-            months.append(Month(number, load, None, _why(found), {}, 0))
+            months.append(Month(number, load, None, _why(found, desk.asked.most), {}, 0))
             continue
         if before is None:  # there was no plan: everything is as it was found
             before, before_cents = found.bought, found.replicas_cents
@@ -52,10 +53,11 @@ def _begin(standing: Standing | None) -> tuple[Mapping[str, int] | None, int]:
     return standing.bought, replicas_cents(planner, standing.bought)
 
 
-def _why(found: Infeasible) -> str:
-    if found.why:
-        return found.why
-    return "an objective is missed with any number of replicas" if found.nearest else "nothing that was tried holds"
+def _why(found: Infeasible, most: int) -> str:
+    """Why there is no plan: what the largest deployment that was looked at does not keep."""
+    full = [name for name, count in found.best.counts.items() if count >= most]
+    what = found.best.unstable or ", ".join(f"{limit(kept)} is not kept" for kept in found.best.broken[:1])
+    return f"with {most} replicas of {', '.join(full[:3])} {what}" if full else what
 
 
 def _runs_out(standing: Standing | None, factors: Sequence[float], why: str) -> RunsOut | None:

@@ -84,7 +84,8 @@ def _of_table(table: Mapping[int, float], months: int, name: str) -> tuple[float
         last = max((month for month in table), default=0)
         fewer = f", or ask for {last} months" if 0 < last < months and len(missing) == months - last else ""
         told = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
-        raise UsageError(f"{name}: month {told} is missing: give a factor for each of 1 to {months}{fewer}")
+        verb = f"month {told} is missing" if len(missing) == 1 else f"months {told} are missing"
+        raise UsageError(f"{name}: {verb}: give a factor for each of 1 to {months}{fewer}")
     return tuple(float(table.get(month, 1.0)) for month in range(months + 1))
 
 
