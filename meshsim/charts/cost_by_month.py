@@ -56,7 +56,7 @@ def cost_by_month(found: Forecast, ax: Axes | None = None, **look: Unpack[Look])
         main.set_xlim(-0.5, found.months + 0.5)
         main.xaxis.set_major_locator(MaxNLocator(12, integer=True))
         main.set_xlabel("month (0: today)")
-        what = "replicas alone, a month" if found.engine == "analytic" else "bill of a month"
+        what = "cores and memory, a month" if found.engine == "analytic" else "bill of a month"
         money_axis(main.yaxis, f"{what} ({found.currency})")
         main.legend(handles=_handles(drawn, found), loc="upper left", bbox_to_anchor=(1.01, 1.0), labelspacing=0.8)
         drawn.set_title(f"{found.name}: cost by month")

@@ -55,7 +55,7 @@ def crossovers(found: Forecast, ax: Axes | None = None, **look: Unpack[Look]) ->
         handles = [_handle(name) for name in found.architectures] + _brackets(drawn, found, scale)
         main.set_ylim(bottom=0)
         main.set_xlabel("peak load (requests/s)" if found.rate_per_s else "peak load (times today's)")
-        what = "replicas alone, a month" if found.engine == "analytic" else "bill of a month"
+        what = "cores and memory, a month" if found.engine == "analytic" else "bill of a month"
         money_axis(main.yaxis, f"{what} ({found.currency})")
         main.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.01, 1.0), labelspacing=0.8)
         drawn.set_title(f"{found.name}: which architecture is cheaper at which load")
@@ -155,9 +155,7 @@ def crossover_map(found: Forecast, ax: Axes | None = None, **look: Unpack[Look])
         handles = [Patch(fc=mark_of(name).colour, label=folded(name, 24)) for name in names]
         main.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.01, 1.0), title="cheapest")
         drawn.set_title(f"{found.name}: the cheapest architecture")
-        drawn.note(
-            f"Numbers: {'cost of its replicas' if found.engine == 'analytic' else 'its bill'}, a month; –: no plan"
-        )
+        drawn.note(f"Numbers: its {'cores and memory' if found.engine == 'analytic' else 'bill'}, a month; –: no plan")
     return main
 
 

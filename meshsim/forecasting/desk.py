@@ -7,14 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from meshsim.architectures import lower
 from meshsim.costs.book import PriceBook
-from meshsim.costs.lines import HOURS_PER_MONTH
+from meshsim.costs.lines import GIB, HOURS_PER_MONTH
 from meshsim.costs.money import whole_cents
 from meshsim.costs.study import tariff_of
 from meshsim.engines import EngineName
 from meshsim.forecasting.result import Planned
 from meshsim.model.topology import Topology
 from meshsim.planning.asked import duration_asked
+from meshsim.planning.deployment import deployed
 from meshsim.planning.peak import at_peak
 from meshsim.planning.planner import Asked, Planner, cheapest, verified_on_fresh_seeds
 from meshsim.planning.probing import Probe, probing
@@ -143,6 +145,7 @@ class Desk:
         zones = len(planner.spec.nodes.zones)
         bought = {name: self.asked.loss.bought(count, zones) for name, count in needed.items()}
         cents, currency = planner.bill(bought)
+        total = cents.total if self.method.simulates else requested_cents(planner, bought)
         probe = planner.judge.probe(needed)
         verified = None
         if self.method.verify:
@@ -155,11 +158,20 @@ class Desk:
             needed=needed,
             bought=bought,
             probe=probe,
-            cents=cents.total,
+            cents=total,
             replicas_cents=replicas_cents(planner, bought),
             currency=currency,
             verified=verified,
         )
+
+
+def requested_cents(planner: Planner, bought: Mapping[str, int]) -> int:
+    """A month of all cores and memory that services and proxies request, those that are not planned, too."""
+    plane, tariff = lower(deployed(planner.spec, bought), planner.architecture), planner.tariff
+    cores = math.fsum(replica.cores_requested for service in plane.services for replica in service.replicas)
+    gib = math.fsum(service.memory_bytes * len(service.replicas) for service in plane.services) / GIB
+    money = cores * tariff.unit_price(("cpu",)) + gib * tariff.unit_price(("memory",))
+    return whole_cents(money * HOURS_PER_MONTH)
 
 
 def replicas_cents(planner: Planner, bought: Mapping[str, int]) -> int:

@@ -29,7 +29,7 @@ def headline(found: Forecast) -> str:
     start = found.told_load(1.0) if found.rate_per_s else f"{found.load:g} x the peak load of its clients"
     how = f"engine {found.engine}, seed {found.seed}, {found.requests:,} requests simulated"
     if found.engine == "analytic":
-        how = "engine analytic, approximate: nothing was simulated, bills are of replicas alone"
+        how = "engine analytic, approximate: nothing was simulated, bills are of cores and memory alone"
     scenarios = ", ".join(
         f"{name} to {max(factors):.3g} x" if len(found.scenarios) > 1 else f"to {max(factors):.3g} x"
         for name, factors in found.scenarios.items()

@@ -35,9 +35,10 @@ class Planned:
     probe
         The simulation of what is needed.
     cents
-        The bill of a month of all that is bought; with the analytic engine that of the replicas alone.
+        The bill of a month of all that is bought; with the analytic engine of the cores and memory
+        that services and proxies request, alone.
     replicas_cents
-        Of that, the replicas: what purchases change.
+        Of that, the replicas that are planned: what purchases change.
     verified
         Whether nothing was surely missed on fresh seeds; None where that was not asked for.
     """

@@ -222,7 +222,7 @@ class _Study:
         self.no_crossovers += [*found[1], *more[1]]
 
     def _guesses(self, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Compare]:
-        """By estimates of replicas alone: they say where to look first."""
+        """By estimates, and cores and memory alone: they say where to look first."""
         if not self.method.simulates:
             return {}
         method = replace(self.method, simulates=False, verify=False)

@@ -112,7 +112,7 @@ def test_bills_are_those_of_the_arithmetic() -> None:
         bought = [month for month in range(1, 13) if replicas(loads[month]) > replicas(loads[month - 1])]
         assert list(by_gid(ax, f"buys {name} base").get_xdata()) == bought
     assert by_gid(ax, "band none") is not None
-    assert ax.get_ylabel() == "replicas alone, a month (USD)"
+    assert ax.get_ylabel() == "cores and memory, a month (USD)"
 
 
 def test_crossovers_are_shaded_where_they_are() -> None:
