@@ -52,7 +52,7 @@ mapped = ms.forecast("bookinfo", ["sidecar", "ambient"], engine="analytic", grow
 _ = mapped.plot_crossover()
 
 # %% [markdown]
-# With two pods on a node, sidecars are the cheaper mesh; from three on ambient is, at every load of the year. This cluster has ten.
+# With two pods on a node, sidecars are the cheaper mesh; from three on ambient is, at every load of the year. Nodes have room for thirty here.
 #
 # ## What has to be there today?
 #

@@ -157,8 +157,10 @@ def forecast(
     choices, axis = choices_of(choice or ()), _axis(across)
     ceiling = share_of(utilization)
     changes = [*(overrides or ()), *([] if duration is None else [f"run.duration={duration}"])]
-    spec = read_topology(topology, changes, quiet=quiet)
     again = bool(choices) or axis is not None
+    if again and topology == "-":
+        raise UsageError("--choice and --across read the topology once for each value: give a file instead of -")
+    spec = read_topology(topology, changes, quiet=quiet)
 
     import meshsim
     from meshsim.simulate import DEFAULT_ARCHITECTURES

@@ -70,6 +70,14 @@ def test_charts(shell, file: str, tmp_path: Path, kind: str) -> None:
     assert picture.stat().st_size > 10_000
 
 
+def test_stdin(shell) -> None:
+    text = yaml.safe_dump(growing_shop())
+    answer = shell("forecast", "-", *WORDS, stdin=text)
+    assert answer.exit_code == 0 and "# with the same topology on stdin" in answer.stdout
+    answer = shell("forecast", "-", *WORDS, "--across", "mesh.sidecar.cpu=1,2", stdin=text)
+    assert answer.exit_code == 2 and "give a file instead of -" in answer.stderr
+
+
 def test_no_plan_is_exit_1(shell, file: str) -> None:
     answer = shell("forecast", file, *WORDS, "--growth", "50%", "--max-replicas", "3")
     assert answer.exit_code == 1 and "failed: no architecture has a plan for every month" in answer.stderr
