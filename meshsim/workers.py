@@ -1,4 +1,4 @@
-"""Where replications are simulated: here, in threads (the compiled engine releases the GIL) or in processes."""
+"""Where replications are simulated: here, in threads (compiled code releases the GIL) or processes, or on a cluster."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from meshsim.cluster import Cluster, cluster
 from meshsim.engines import EngineName
 from meshsim.errors import EngineLimit, UsageError
 
@@ -21,23 +22,54 @@ Submit = Callable[..., "Future[Any]"]
 
 
 @contextmanager
-def workers(jobs: int, engine: EngineName) -> Iterator[Submit]:
+def workers(jobs: int, engine: EngineName, scheduler: str | None = None, *, quiet: bool = True) -> Iterator[Submit]:
     """Give a function that submits work; at the end all of it is done.
+
+    Parameters
+    ----------
+    jobs
+        Threads (compiled engine) or processes; 1: none, the work is done by whoever submits it.
+    scheduler
+        Address of a Dask scheduler, on whose workers it is done instead (`meshsim.cluster`).
+    quiet
+        Do not say on stderr that workers of a cluster compile first.
 
     Raises
     ------
     UsageError
-        When `jobs` is less than 1.
+        When `jobs` is less than 1, or given with `scheduler`; when there is no such cluster, or it has another meshsim.
     EngineLimit
         When somebody else ended a worker process, as systems do when memory runs out.
     """
     if jobs < 1:
         raise UsageError(f"jobs must be at least 1, not {jobs}")
+    if scheduler is not None:
+        if jobs != 1:
+            raise UsageError(f"jobs {jobs} and scheduler {scheduler}: a cluster has its own workers, leave jobs out")
+        with cluster(scheduler, engine, quiet=quiet) as submit:
+            yield submit
+        return
     if jobs == 1:
         yield here(None)
         return
     with _threads(jobs) if engine == "compiled" else _processes(jobs) as submit:
         yield submit
+
+
+def threads_of(jobs: int, engine: EngineName, scheduler: str | None = None) -> int:
+    """How many pieces of work are done at a time."""
+    if scheduler is None:
+        return jobs
+    with workers(jobs, engine, scheduler) as submit:
+        assert isinstance(submit, Cluster)
+        return submit.threads
+
+
+def most_at_once(submit: Submit, jobs: int) -> int:
+    """How much to submit before taking answers: one more than there are workers, so that none of them waits."""
+    if isinstance(submit, Cluster):
+        return submit.most
+    return 1 if jobs == 1 else jobs + 1
 
 
 def here(stop: Stop | None) -> Submit:

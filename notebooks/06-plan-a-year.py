@@ -28,6 +28,7 @@ import pandas as pd
 import meshsim as ms
 from meshsim.charts.style import sheet
 from meshsim.model.traffic import Objective
+from meshsim.planning.report import limit, measured
 
 plt.rcParams.update(sheet("light"))
 ASKED = {"objectives": [Objective(quantity="p95", limit=0.060)], "quiet": True}
@@ -59,7 +60,7 @@ _ = mapped.plot_crossover()
 # The rest is simulated. The plan is accepted only if every objective is kept at 99 %, and it says what one replica less would break.
 
 # %%
-today = ms.plan("bookinfo", ["ambient"], growth=False, **ASKED)["ambient"]
+today = ms.plan("bookinfo", ["ambient"], growth=False, duration_s=20, **ASKED)["ambient"]
 pd.DataFrame(
     {
         "needed": today.needed,
@@ -75,7 +76,7 @@ pd.DataFrame(
 # ## When is that not enough?
 
 # %%
-year = ms.forecast("bookinfo", ["ambient"], growth="10%", **ASKED)
+year = ms.forecast("bookinfo", ["ambient"], growth="10%", duration_s=20, **ASKED)
 _ = year.plot_runway()
 
 # %%
@@ -123,7 +124,6 @@ bought = " and ".join(
 )
 print(
     f"What is there today carries between {low:.0f} and {high:.0f} requests a second (both were simulated) and runs out in month "
-    f"{out.month}, when {first.quantity} would be {1000 * first.estimate.value:.0f} ms (interval at 99 % each: {1000 * first.estimate.low:.0f} to "
-    f"{1000 * first.estimate.high:.0f} ms), so Bookinfo on ambient buys {bought} and costs ${course.total_cents / 100:,.0f} in these "
-    f"{year.months} months, most of whose growth is traffic."
+    f"{out.month}, when {limit(first)} would not surely be kept ({measured(first)}, an interval with bounds at 99 %), so Bookinfo on "
+    f"ambient buys {bought} and costs ${course.total_cents / 100:,.0f} in these {year.months} months, most of whose growth is traffic."
 )

@@ -18,6 +18,11 @@ from meshsim.charts.incident import incident_timeline
 from meshsim.charts.interference import interference_heatmap
 from meshsim.charts.latency import latency_cdf
 from meshsim.charts.load import knee, knee_range, load_curve
+from meshsim.charts.plan_feasible import plan_feasible
+from meshsim.charts.plan_headroom import plan_headroom
+from meshsim.charts.plan_load import plan_load
+from meshsim.charts.plan_pareto import plan_pareto
+from meshsim.charts.plan_tornado import plan_tornado
 from meshsim.charts.propagation import propagation_graph
 from meshsim.charts.runway import capacity_runway
 from meshsim.charts.saving import save
@@ -48,6 +53,11 @@ __all__ = [
     "knee_range",
     "latency_cdf",
     "load_curve",
+    "plan_feasible",
+    "plan_headroom",
+    "plan_load",
+    "plan_pareto",
+    "plan_tornado",
     "propagation_graph",
     "read_json",
     "save",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Unpack
 
 from matplotlib.axes import Axes
 
+from meshsim.charts.front import draw_front
 from meshsim.charts.money import money_axis
 from meshsim.charts.quantities import time_unit
 from meshsim.charts.style import Canvas, Look, canvas, folded, mark_of
@@ -56,7 +57,8 @@ def cost_objective(found: Costs, ax: Axes | None = None, **look: Unpack[Look]) -
     with canvas(ax, look, (7.8, 4.4)) as drawn:
         main = drawn.axes[0]
         top = max([_finite(one.high) or _finite(one.value) for one in got.values()] + [_JUST_KEPT * is_share]) * 1.2
-        _front(drawn, costs, got)
+        points = ((costs[name].value or 0.0, one.value) for name, one in got.items())
+        draw_front(drawn, ((x, y) for x, y in points if y is not None and math.isfinite(y)))
         for name, (what, _) in of.items():
             _point(drawn, name, costs[name], got[name], top, what if is_share else "")
         if is_share:
@@ -124,21 +126,3 @@ def _arms(one: Estimate) -> list[list[float]] | None:
     if one.value is None or one.low is None or one.high is None or not math.isfinite(one.high):
         return None
     return [[max(one.value - one.low, 0.0)], [max(one.high - one.value, 0.0)]]
-
-
-def _front(drawn: Canvas, costs: dict[str, Estimate], got: dict[str, Estimate]) -> None:
-    """Join what no other beats in both, from the cheapest on."""
-    points = sorted(
-        (costs[name].value or 0.0, one.value, name)
-        for name, one in got.items()
-        if one.value is not None and math.isfinite(one.value)
-    )
-    front: list[tuple[float, float]] = []
-    for x, y, _ in points:
-        if not front or y < front[-1][1]:
-            front.append((x, y))
-    if len(front) > 1:
-        xs, ys = zip(*front, strict=True)
-        drawn.axes[0].plot(
-            xs, ys, color=drawn.theme.muted, linewidth=1.0, drawstyle="steps-post", zorder=1, gid="front"
-        )

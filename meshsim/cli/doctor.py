@@ -26,7 +26,7 @@ def doctor(
     debug: options.Debug = False,
 ) -> None:
     """Report and warm."""
-    from meshsim.engines.compiled.warm import is_cached, message
+    from meshsim.engines.compiled.warm import is_cached, message, warm_up
 
     del debug
     found = _report(is_cached())
@@ -34,7 +34,7 @@ def doctor(
         if not quiet:
             say(message())
         wall, cpu = time.perf_counter(), time.process_time()
-        _compile()
+        warm_up()
         found["compile_wall_s"] = round(time.perf_counter() - wall, 1)
         found["compile_cpu_s"] = round(time.process_time() - cpu, 1)
     found["compiled"] = is_cached()
@@ -47,15 +47,6 @@ def doctor(
         write(as_columns(rows))
     else:
         write((as_csv if output is Format.CSV else as_markdown)(header, rows))
-
-
-def _compile() -> None:
-    from meshsim.architectures import lower
-    from meshsim.engines.compiled.warm import warm
-    from meshsim.engines.pack import pack
-    from meshsim.model.load import load
-
-    warm(pack(lower(load("bookinfo"), "none")))
 
 
 def _report(compiled_before: bool) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Sequence
 from dataclasses import replace
@@ -33,7 +32,7 @@ from meshsim.cli.plan import (
     share_of,
 )
 from meshsim.cli.reading import read_topology
-from meshsim.cli.simulation import check_duration
+from meshsim.cli.simulation import check_duration, jobs_of
 from meshsim.cli.terminal import progress, say
 from meshsim.errors import ExitCode, UsageError
 
@@ -142,6 +141,7 @@ def forecast(
     seed: options.Seed = None,
     engine: EngineChoice = PlanEngine.COMPILED,
     jobs: options.Jobs = None,
+    scheduler: options.Scheduler = None,
     output: options.Output = Format.TABLE,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
@@ -187,7 +187,8 @@ def forecast(
             engine=engine.value,
             seed=seed,
             duration_s=None if duration is None else spec.run.duration_s,
-            jobs=jobs or os.cpu_count() or 1,
+            jobs=jobs_of(jobs, scheduler),
+            scheduler=scheduler,
             overrides=changes if again else (),
             progress=shown,
             quiet=quiet,

@@ -11,7 +11,7 @@ from meshsim.cli import options
 from meshsim.cli.options import Format, help_text
 from meshsim.cli.output import as_csv, as_json, as_markdown, write
 from meshsim.cli.pictures import check_picture, save_picture, use_files_only
-from meshsim.cli.reading import read_topology
+from meshsim.cli.reading import read_topology, write_uncertain
 from meshsim.cli.terminal import say
 
 if TYPE_CHECKING:
@@ -51,9 +51,11 @@ def lower(
     if draw is not None:
         _save(plane, draw)  # before anything is printed: it may be refused
     if output is Format.JSON:
-        write(as_json({"schema_version": 1, **architectures.to_dict(plane)}))
+        uncertain = {"uncertain": spec.uncertain} if spec.uncertain else {}
+        write(as_json({"schema_version": 1, **architectures.to_dict(plane), **uncertain}))
     elif output is Format.TABLE:
         write(architectures.describe(plane))
+        write_uncertain(spec)
     else:
         write((as_csv if output is Format.CSV else as_markdown)(_HEADER, _rows(plane)))
     if draw is not None and not quiet:

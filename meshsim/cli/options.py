@@ -187,6 +187,16 @@ Jobs = Annotated[
         min=1,
     ),
 ]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        "--scheduler",
+        metavar="ADDRESS",
+        help=r"Simulate on the workers of a Dask scheduler, e.g. tcp://10.0.0.7:8786 (pip install 'meshsim\[dask]'); "
+        "the numbers do not depend on it. Instead of --jobs.",
+        show_default=False,
+    ),
+]
 EngineOption = Annotated[Engine, typer.Option("--engine", help="Who simulates.")]
 SamePolicies = Annotated[
     bool,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,8 +15,9 @@ from meshsim.cli import options
 from meshsim.cli.objectives import parse_slo
 from meshsim.cli.options import Format, help_text, split_architectures
 from meshsim.cli.output import as_markdown, in_format, write
+from meshsim.cli.pictures import check_picture, save_picture, use_files_only
 from meshsim.cli.reading import read_topology
-from meshsim.cli.simulation import check_duration
+from meshsim.cli.simulation import check_duration, jobs_of
 from meshsim.cli.terminal import progress, say
 from meshsim.errors import ExitCode, UsageError
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from meshsim.planning.result import Plan
 
 EXAMPLES = (
-    "meshsim plan bookinfo --slo 'p99<60ms' --arch none --duration 10s --no-growth",
-    "meshsim plan bookinfo --slo 'p99<60ms' --arch none,sidecar --lose zone --verify --duration 10s --no-growth",
+    "meshsim plan bookinfo --slo 'p99<60ms' --arch none --duration 10s --no-growth --chart plan.png",
+    "meshsim plan bookinfo --slo 'p99<60ms' --arch none,sidecar --lose 2 --verify --duration 10s --no-growth",
     "meshsim plan bookinfo --slo 'p90<50ms' --arch none --choice services.reviews.cpu=500m,1 --duration 10s "
     "--no-growth -o json",
 )
@@ -39,6 +39,18 @@ class PlanEngine(StrEnum):
     SIMPY = "simpy"
     ANALYTIC = "analytic"
 
+
+class Kind(StrEnum):
+    """What is drawn."""
+
+    TORNADO = "tornado"
+    HEADROOM = "headroom"
+    PARETO = "pareto"
+    LOAD = "load"
+    FEASIBLE = "feasible"
+
+
+_OF_GROWTH = (Kind.HEADROOM, Kind.LOAD)
 
 EngineChoice = Annotated[
     PlanEngine,
@@ -90,6 +102,27 @@ Screen = Annotated[
     bool,
     typer.Option("--screen/--no-screen", help="Begin where square-root staffing says, or with the replicas written."),
 ]
+Chart = Annotated[
+    Path | None,
+    typer.Option("--chart", metavar="FILE", help="Draw into a .png, .svg or .pdf file.", show_default=False),
+]
+KindOption = Annotated[
+    Kind | None,
+    typer.Option(
+        "--kind",
+        help="What --chart draws: what one replica less and more of each service does (tornado), how far the load can "
+        "grow (headroom), cost against the tightest objective, of two architectures or more (pareto), that objective "
+        r"and goodput against load (load), or which replicas hold (feasible); docs/charts.md. \[default: tornado]",
+        show_default=False,
+    ),
+]
+Uncertain = Annotated[
+    bool,
+    typer.Option(
+        "--uncertain/--no-uncertain",
+        help="Tell what the plan is worth where inputs {low, mid, high} are low or high, and what would be safe.",
+    ),
+]
 PricesFile = Annotated[
     Path | None,
     typer.Option(
@@ -110,12 +143,16 @@ def plan(
     verify: Verify = False,
     growth: Growth = True,
     screen: Screen = True,
+    uncertain: Uncertain = True,
     prices: PricesFile = None,
+    chart: Chart = None,
+    kind: KindOption = None,
     overrides: options.Overrides = None,
     duration: options.Duration = None,
     seed: options.Seed = None,
     engine: EngineChoice = PlanEngine.COMPILED,
     jobs: options.Jobs = None,
+    scheduler: options.Scheduler = None,
     output: options.Output = Format.TABLE,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
@@ -124,6 +161,8 @@ def plan(
     del debug
     if duration is not None:
         check_duration(duration, overrides or ())
+    architectures = split_architectures(arch)
+    _check_chart(chart, kind, architectures, growth=growth)
     objectives = tuple(parse_slo(text) for text in slo or ())
     choices = choices_of(choice or ())
     ceiling = share_of(utilization)
@@ -136,7 +175,7 @@ def plan(
     with progress(quiet) as shown:
         found = meshsim.plan(
             spec if not choices else topology,
-            split_architectures(arch) or DEFAULT_ARCHITECTURES,
+            architectures or DEFAULT_ARCHITECTURES,
             objectives=objectives,
             choices=choices,
             load=load,
@@ -146,11 +185,13 @@ def plan(
             verify=verify,
             screen=screen,
             growth=growth,
+            uncertain=uncertain,
             prices=prices,
             engine=engine.value,
             seed=seed,
             duration_s=None if duration is None else spec.run.duration_s,
-            jobs=jobs or os.cpu_count() or 1,
+            jobs=jobs_of(jobs, scheduler),
+            scheduler=scheduler,
             overrides=changes if choices else (),
             progress=shown,
             quiet=quiet,
@@ -172,11 +213,46 @@ def plan(
                 "--duration": [] if duration is None else [duration],
                 "--engine": [] if engine is PlanEngine.COMPILED else [engine.value],
             },
-            flags=["--verify"] * verify + ["--no-growth"] * (not growth) + ["--no-screen"] * (not screen),
+            flags=["--verify"] * verify
+            + ["--no-growth"] * (not growth)
+            + ["--no-screen"] * (not screen)
+            + ["--no-uncertain"] * (not uncertain),
         ),
     )
     write(in_format(found, output, _markdown))
+    if chart is not None:
+        _draw(found, kind or Kind.TORNADO, chart, quiet=quiet)
     _conclude(found)
+
+
+def _check_chart(chart: Path | None, kind: Kind | None, architectures: Sequence[str], *, growth: bool) -> None:
+    """Refuse what cannot be drawn before anything is simulated."""
+    if kind is not None and chart is None:
+        raise UsageError(f"--kind {kind} says what --chart draws: give --chart FILE, too")
+    if chart is not None:
+        check_picture("--chart", chart)
+    if kind in _OF_GROWTH and not growth:
+        raise UsageError(f"--kind {kind} draws how the plan does at other loads: leave out --no-growth")
+    if kind is Kind.PARETO and len(set(architectures)) == 1:
+        raise UsageError("--kind pareto compares architectures: ask for two or more, e.g. --arch none,sidecar")
+
+
+def _draw(found: Plan, kind: Kind, chart: Path, *, quiet: bool) -> None:
+    """Draw the chart; nothing where there is no plan."""
+    if not found.feasible:
+        say(f"{chart} was not drawn: there is no plan")
+        return
+    use_files_only()
+    draw = {
+        Kind.TORNADO: found.plot_tornado,
+        Kind.HEADROOM: found.plot_headroom,
+        Kind.PARETO: found.plot_pareto,
+        Kind.LOAD: found.plot_load,
+        Kind.FEASIBLE: found.plot_feasible,
+    }
+    save_picture(draw[kind](), chart, found.command)
+    if not quiet:
+        say(f"wrote {chart}")
 
 
 def choices_of(texts: Sequence[str], option: str = "--choice") -> dict[str, Sequence[str]]:
@@ -234,6 +310,10 @@ def _markdown(found: Plan) -> str:
         head, *rows = report.part_rows(one)
         lines += [f"## {name}", "", as_markdown(head, rows), ""]
         lines += [f"- {sentence}" for sentence in report.sentences_of(found, name)]
+        if found.scenarios.get(name):
+            head, *rows = report.scenario_rows(found, name)
+            lines += ["", f"{report.uncertain_told(found, name)}.", "", as_markdown(head, rows), ""]
+            lines += [f"- {report.safe_told(found, name)}"]
         lines += [""]
     for name, nothing in found.infeasible.items():
         lines += [f"## {name}", "", *report.infeasible_lines(name, nothing), ""]

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from meshsim.cli.output import write
 from meshsim.cli.terminal import colour, say
 from meshsim.errors import Diagnostic, SpecError, UsageError
 
@@ -41,6 +42,16 @@ def read_topology(
         if _is_isotope(checked):
             say(_assumed(checked.topology))
     return checked.topology
+
+
+def write_uncertain(topology: Topology) -> None:
+    """Tell which inputs are uncertain, if any are."""
+    if not topology.uncertain:
+        return
+    count = len(topology.uncertain)
+    write(f"{count} uncertain input{'s' * (count != 1)}, taken at mid here (meshsim plan tells what the others do):")
+    for path, (low, mid, high) in topology.uncertain.items():
+        write(f"  {path}: {low} to {high}, mid {mid}")
 
 
 def read_source(source: str) -> bytes:

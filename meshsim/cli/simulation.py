@@ -80,6 +80,11 @@ class Simulation:
         )
 
 
+def jobs_of(jobs: int | None, scheduler: str | None) -> int:
+    """How many threads or processes there are here: all cores if nobody says, none besides a cluster."""
+    return jobs or (1 if scheduler is not None else os.cpu_count()) or 1
+
+
 def check_duration(text: str, overrides: Sequence[str]) -> None:
     """Refuse a wrong --duration under its own name; within the topology it is one more override."""
     if any(override.partition("=")[0].strip() == "run.duration" for override in overrides):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,7 +13,7 @@ from meshsim.cli.objectives import parse_slo
 from meshsim.cli.options import Engine, Format, help_text, split_architectures
 from meshsim.cli.output import as_json, as_markdown, write
 from meshsim.cli.reading import read_topology, readable
-from meshsim.cli.simulation import check_duration
+from meshsim.cli.simulation import check_duration, jobs_of
 from meshsim.cli.terminal import progress, say
 from meshsim.errors import ExitCode, UsageError
 
@@ -98,6 +97,7 @@ def sweep(
     same_policies: options.SamePolicies = False,
     engine: options.EngineOption = Engine.COMPILED,
     jobs: options.Jobs = None,
+    scheduler: options.Scheduler = None,
     output: options.Output = Format.TABLE,
     strict: Strict = False,
     quiet: options.Quiet = False,
@@ -130,11 +130,11 @@ def sweep(
             objectives=tuple(parse_slo(text) for text in slo or ()),
             named=topology,
         )
-        workers = jobs or os.cpu_count() or 1
+        workers = jobs_of(jobs, scheduler)
         if dry_run:
-            _estimate(asked, design, architectures, store, fresh, workers)
+            _estimate(asked, design, architectures, store, fresh, workers, scheduler)
             return
-        result = _simulate(asked, design, architectures, store, fresh, workers, quiet)
+        result = _simulate(asked, design, architectures, store, fresh, workers, scheduler, quiet)
     write(_text(result, output))
     if not quiet:
         say(f"stored in {store}; the same command again takes finished runs from there")
@@ -162,17 +162,25 @@ def _expression(text: str) -> tuple[str, str]:
     return path.strip(), expression.strip()
 
 
-def _estimate(asked: Asked, design: Design, architectures: Sequence[str], folder: Path, fresh: bool, jobs: int) -> None:
+def _estimate(
+    asked: Asked,
+    design: Design,
+    architectures: Sequence[str],
+    folder: Path,
+    fresh: bool,
+    jobs: int,
+    scheduler: str | None,
+) -> None:
     from meshsim.sweeps.store import Store
     from meshsim.sweeps.sweeping import estimate, tasks_of
 
-    found = estimate(tasks_of(asked, design, architectures), None if fresh else Store(folder), jobs)
+    found = estimate(tasks_of(asked, design, architectures), None if fresh else Store(folder), jobs, scheduler)
     stored = f", {found.stored} of them in the store {folder}" if found.stored else ""
     more = ", more where --until asks for it" if asked.until else ""
     write(
         f"{found.points} points, {found.runs} runs{stored}\n"
         f"about {found.requests:,} requests to simulate{more}\n"
-        f"about {_long(found.seconds)} with {jobs} workers (from short trials; nothing was stored)"
+        f"about {_long(found.seconds)} with {found.workers} workers (from short trials; nothing was stored)"
     )
 
 
@@ -183,7 +191,14 @@ def _long(seconds: float) -> str:
 
 
 def _simulate(
-    asked: Asked, design: Design, architectures: Sequence[str], folder: Path, fresh: bool, jobs: int, quiet: bool
+    asked: Asked,
+    design: Design,
+    architectures: Sequence[str],
+    folder: Path,
+    fresh: bool,
+    jobs: int,
+    scheduler: str | None,
+    quiet: bool,
 ) -> SweepResult:
     import meshsim
 
@@ -199,6 +214,7 @@ def _simulate(
             replications=asked.replications,
             until=asked.until,
             jobs=jobs,
+            scheduler=scheduler,
             overrides=asked.overrides,
             objectives=asked.objectives,
             same_policies=asked.same_policies,

@@ -11,7 +11,7 @@ import typer
 from meshsim.cli import options
 from meshsim.cli.options import Format, help_text
 from meshsim.cli.output import as_json, write, write_rows
-from meshsim.cli.reading import check_topology
+from meshsim.cli.reading import check_topology, write_uncertain
 from meshsim.cli.terminal import colour
 from meshsim.errors import ExitCode
 
@@ -44,7 +44,10 @@ def validate(
         _write_text(checked)
     elif output is Format.JSON:
         valid = checked.topology is not None
-        write(as_json({"schema_version": 1, "valid": valid, "counts": _counts(checked), "diagnostics": records}))
+        content = {"schema_version": 1, "valid": valid, "counts": _counts(checked), "diagnostics": records}
+        if checked.topology is not None and checked.topology.uncertain:
+            content["uncertain"] = checked.topology.uncertain
+        write(as_json(content))
     else:
         write_rows(records, _FIELDS, output)
     if checked.topology is None:
@@ -59,6 +62,7 @@ def _write_text(checked: Checked) -> None:
     if checked.topology is not None:
         counts = ", ".join(f"{count} {name if count != 1 else name[:-1]}" for name, count in _counts(checked).items())
         write(f"ok: {checked.topology.name}: {counts}")
+        write_uncertain(checked.topology)
 
 
 def _counts(checked: Checked) -> dict[str, int]:

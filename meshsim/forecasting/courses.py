@@ -7,6 +7,7 @@ from typing import Final
 
 from meshsim.forecasting.desk import Desk, Standing, replicas_cents
 from meshsim.forecasting.result import Carries, Course, Month, Planned, RunsOut, Today
+from meshsim.planning.probing import slack
 from meshsim.planning.report import limit
 from meshsim.planning.result import Infeasible
 
@@ -68,7 +69,8 @@ def _runs_out(standing: Standing | None, factors: Sequence[float], why: str) -> 
         if probe is None:
             return RunsOut(number, (), standing.why)
         if not probe.holds:
-            return RunsOut(number, probe.broken, probe.unstable)
+            first = sorted(probe.broken, key=lambda kept: (kept.judgement != "missed", slack(kept)))
+            return RunsOut(number, tuple(first), probe.unstable)
     return None
 
 

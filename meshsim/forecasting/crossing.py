@@ -11,8 +11,7 @@ from typing import Final
 from meshsim.forecasting.courses import bill
 from meshsim.forecasting.desk import Desk, Standing
 from meshsim.forecasting.result import Crossover, NoCrossover, Quantity
-from meshsim.planning.probing import Kept, Probe
-from meshsim.planning.result import slack
+from meshsim.planning.probing import Kept, Probe, slack
 
 _PRECISION: Final = 0.02  # width of a bracket (assumed)
 _ESTIMATED: Final = 0.002  # the same, where nothing is simulated

@@ -88,7 +88,7 @@ class RunsOut:
     month
         The first whose load it does not carry.
     first
-        What is not kept then, what is surely missed first.
+        What is not kept then: what is surely missed first, and of that what is furthest beyond its limit.
     why
         In words, where it is no objective.
     """

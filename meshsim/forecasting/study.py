@@ -61,6 +61,7 @@ def forecast(
     duration_s: float | None = None,
     warmup_s: float | None = None,
     jobs: int = 1,
+    scheduler: str | None = None,
     overrides: Sequence[str] = (),
     progress: Progress | None = None,
     quiet: bool = False,
@@ -90,7 +91,7 @@ def forecast(
         Factor that makes the topology's load today's.
     objectives, choices, lose, ceiling, most_replicas, verify, screen, prices
         As of `meshsim.plan`.
-    engine, seed, replications, duration_s, warmup_s, jobs, overrides, progress, quiet
+    engine, seed, replications, duration_s, warmup_s, jobs, scheduler, overrides, progress, quiet
         As of `meshsim.plan`.
 
     Returns
@@ -116,7 +117,7 @@ def forecast(
     method = Method(engine != "analytic", simulator, seed, duration_s, warmup_s, jobs, screen, verify, prices)
     tariff_of(first, prices, None)  # what is wrong with prices is said before anything is simulated
     compile_engine(simulator, lower(first, labels[0]), quiet)
-    with workers(jobs, simulator) as submit, progress_shown(progress, quiet) as shown:
+    with workers(jobs, simulator, scheduler, quiet=quiet) as submit, progress_shown(progress, quiet) as shown:
         tick = _ticker(shown, len(labels) * (len(factors) * (months + 1) + len(others) * (months + 1) + 2))
         study = _Study(labels, factors, written, asked, method, submit, tick)
         study.run(specs, today)

@@ -231,6 +231,13 @@ CODES: dict[str, Code] = {
         "push: {set: {services.shop.replicas: 1}}",
         "push: {set: {policies.geo.timeout: 5ms}}",
     ),
+    "M128": Code(
+        "An uncertain input that is not low, mid and high",
+        "Wherever one value is due, a map of low, mid and high may stand: three plain values, none greater than the "
+        "next. Every command takes mid; `meshsim plan` tells what the plan is worth at the others.",
+        "arrivals: {poisson: {low: 300/s, mid: 400/s}}",
+        "arrivals: {poisson: {low: 300/s, mid: 400/s, high: 600/s}}",
+    ),
     "M201": Code(
         "An unbounded queue",
         "With a limit of concurrency and no queue limit, an overload makes requests wait without end instead of "

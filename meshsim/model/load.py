@@ -20,6 +20,7 @@ from meshsim.model.read.foreign import translate
 from meshsim.model.read.merge import Override, merge
 from meshsim.model.read.pushes import Change, Changed
 from meshsim.model.read.tree import MapNode, Mark, Node, Scalar, from_python, places
+from meshsim.model.read.uncertain import Pick, Settling, Written
 from meshsim.model.read.yaml_text import EXAMPLE, MAX_BYTES, parse
 from meshsim.model.topology import MAX_CALL_DEPTH, Topology
 from meshsim.model.traffic import Tenant
@@ -118,7 +119,7 @@ def check(
         if isinstance(root, MapNode):
             root = _changed(root, source, groups, reading)
             calmed = not events and "events" in root.entries
-            topology = _topology(_calmed(root) if calmed else root, source, reading)
+            topology = _topology(_calmed(root) if calmed else root, _default_name(source), reading)
         elif root is not None:
             reading.report.error("M103", "a topology is a map", EXAMPLE, root.mark)
     except TooManyErrors:
@@ -256,15 +257,79 @@ def _calmed(root: MapNode) -> MapNode:
     return MapNode({key: entry for key, entry in root.entries.items() if key not in keys.OF_EVENTS}, root.mark)
 
 
-def _topology(root: MapNode, source: Source, reading: Reading) -> Topology | None:
-    reading.names = references.gather(root)
+def _topology(written: MapNode, name: str, reading: Reading) -> Topology | None:
+    settling = Settling(reading.report)
+    root = settling.settle(written)
     before = reading.report.errors
-    topology = _read(root, _default_name(source), reading)
-    if topology is not None and reading.report.errors == before == 0:
-        check_topology(topology, reading)
-        if not reading.report.errors:
-            advise(topology, reading)
+    topology = _read_and_check(root, name, reading)
+    if topology is None or reading.report.errors or before:
+        return topology
+    advise(topology, reading)
+    if not settling.found:
+        return topology
+    _check_ends(written, name, reading, settling)
+    topology = topology.model_copy(update={"uncertain": settling.found})
+    topology._written = Written(written, name, reading.directories)
     return topology
+
+
+def _read_and_check(root: MapNode, name: str, reading: Reading) -> Topology | None:
+    reading.names = references.gather(root)
+    topology = _read(root, name, reading)
+    if topology is not None and not reading.report.errors:
+        check_topology(topology, reading)
+    return topology
+
+
+def _check_ends(written: MapNode, name: str, outer: Reading, settling: Settling) -> None:
+    """Report what is wrong when all uncertain inputs are at their low, or at their high, values."""
+    ends: tuple[Pick, ...] = ("low", "high")
+    for end in ends:
+        report = Report()
+        try:
+            root = Settling(Report(), end).settle(written)
+            _read_and_check(root, name, Reading(report, directories=outer.directories))
+        except TooManyErrors:
+            pass  # its errors are in the report
+        own = {marks[end] for marks in settling.marks.values() if marks[end].line is not None}
+        for one in report.diagnostics:
+            if one.severity == "error":
+                mark = Mark(one.file, one.line, one.col)
+                is_there = mark in own or one.path in settling.found
+                told = one.message if is_there else f"with all uncertain inputs at {end}: {one.message}"
+                outer.report.error(one.code, told, one.hint, mark, one.path)
+
+
+def with_inputs(topology: Topology, picks: Mapping[str, Pick]) -> Topology:
+    """Read a topology once more, with low or high of some uncertain inputs (by dotted path) in place of mid.
+
+    Raises
+    ------
+    UsageError
+        It was changed since it was read, or it has no such inputs.
+    SpecError
+        It makes no sense with these.
+    """
+    written = topology._written
+    if not isinstance(written, Written) or not set(picks) <= set(topology.uncertain):
+        raise UsageError("no such uncertain inputs: write {low, mid, high} in the file or dict")
+    same, _ = _read_again(written, {})
+    if same is None or calm(same).digest != calm(topology).digest:
+        raise UsageError("the topology was changed after it was read: give the file or dict, and overrides")
+    found, report = _read_again(written, picks)
+    if found is None or report.errors:
+        diagnostics = tuple(report.diagnostics)
+        raise SpecError(render_all(diagnostics, {}), diagnostics=diagnostics, sources={})
+    return found
+
+
+def _read_again(written: Written, picks: Mapping[str, Pick]) -> tuple[Topology | None, Report]:
+    report = Report()
+    root = Settling(report, "mid", picks).settle(written.root)
+    try:
+        return _read_and_check(root, written.name, Reading(report, directories=dict(written.directories))), report
+    except TooManyErrors:
+        return None, report
 
 
 def _forbid_extends(root: MapNode, source: Source, reading: Reading) -> None:

@@ -30,7 +30,9 @@ def json_schema() -> Schema:
         keys.TOP, _top(), ("meshsim", "services", "traffic"), "A service graph, its traffic, its platform."
     )
     parts = {**_quantities(), **_distributions(), **_steps(), **_arrivals(), **caches(), **_platform()}
-    parts["topology"] = whole
+    parts = {name: _maybe_uncertain(part) for name, part in parts.items()}
+    parts["topology"] = _maybe_uncertain(whole)
+    parts["uncertain"] = form({key: {"type": ["number", "string"]} for key in ("low", "mid", "high")})
     changes = {f"{_CHANGE}{name}": _change(part) for name, part in parts.items()}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -42,6 +44,18 @@ def json_schema() -> Schema:
         "else": ref("topology"),
         "$defs": {**parts, **changes},
     }
+
+
+def _maybe_uncertain(part: Any) -> Any:
+    """Allow ``{low, mid, high}`` wherever a number or a quantity is due."""
+    if isinstance(part, list):
+        return [_maybe_uncertain(item) for item in part]
+    if not isinstance(part, dict):
+        return part
+    if part.get("type") in ("integer", "number") or "examples" in part:
+        doc = {key: part[key] for key in ("description",) if key in part}
+        return {**doc, "anyOf": [{key: value for key, value in part.items() if key not in doc}, ref("uncertain")]}
+    return {key: _maybe_uncertain(value) for key, value in part.items()}
 
 
 def _change(part: Any) -> Any:

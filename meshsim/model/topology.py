@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, PrivateAttr
 
 from meshsim.model.autoscale import Autoscale
 from meshsim.model.caches import Cache
@@ -145,6 +145,8 @@ class Topology(_Frozen):
     control_plane: ControlPlane = ControlPlane()
     people: People = People()
     origins: dict[str, str] = {}  # dotted path -> 'file:line', for messages; no part of the digest
+    uncertain: dict[str, tuple[str, str, str]] = {}  # dotted path -> low, mid and high; no part of the digest either
+    _written: Any = PrivateAttr(default=None)  # where something is uncertain: what `meshsim.model.load` read it from
 
     @property
     def senders(self) -> tuple[str, ...]:
@@ -161,11 +163,12 @@ class Topology(_Frozen):
     def digest(self) -> str:
         """Sha256 of the canonical JSON: `name` (a label) and `origins` (places in files) are no part of it.
 
+        Nor is `uncertain`: it is the digest of what is simulated, and that is the middle values.
         Nor is what failures are made of where nothing of it is written: a topology without them has the digest that it
         had before the language knew of them.
         """
         unwritten = {key for key in _OF_FAILURES if getattr(self, key) == Topology.model_fields[key].default}
-        content = self.model_dump(mode="python", exclude={"name", "origins", *unwritten})
+        content = self.model_dump(mode="python", exclude={"name", "origins", "uncertain", *unwritten})
         _drop_unwritten(content["mesh"])
         for part, defaults in (("services", _OF_SERVICES), ("tenants", _OF_TENANTS)):
             for one in content[part].values():

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from meshsim.errors import UsageError
 from meshsim.model.graph import stream_rate_per_s
 from meshsim.model.topology import Topology
-from meshsim.model.traffic import Objective
+from meshsim.model.traffic import Objective, Stream
 from meshsim.results.quantiles import quantile_share
 
-_LEAST_REQUESTS: Final = 2_500  # of a replication (assumed)
+_LEAST_REQUESTS: Final = 1_500  # of a replication (assumed)
 _MOST_REQUESTS: Final = 20_000
-_BEYOND: Final = 25.0  # requests of a replication that are expected beyond a limit (assumed)
+_BEYOND: Final = 3.0  # requests of a replication expected beyond a limit; what stays undecided goes on (assumed)
 _LEAST_S: Final = 5.0  # of a replication, for what is slow to settle (assumed)
 _MOST_CHOICES: Final = 200
 
@@ -46,14 +47,19 @@ def duration_asked(spec: Topology, objectives: Mapping[str, Sequence[Objective]]
     """Seconds of a replication: as many as the rarest thing that is asked about needs, no more than are written."""
     rarest = min(_rarity(one) for several in objectives.values() for one in several)
     wanted = min(_MOST_REQUESTS, max(_LEAST_REQUESTS, _BEYOND / rarest))
-    rate_per_s = sum(
-        stream_rate_per_s(stream, spec.run.duration_s) * spec.run.load
-        for stream in spec.traffic
-        if stream.arrivals.kind != "closed"
-    )
+    rate_per_s = math.fsum(_rate_per_s(stream, spec) for stream in spec.traffic)
     if rate_per_s <= 0.0:
         return spec.run.duration_s
     return min(spec.run.duration_s, max(_LEAST_S, wanted / rate_per_s))
+
+
+def _rate_per_s(stream: Stream, spec: Topology) -> float:
+    """Requests per second; of a closed loop as if answers took no time."""
+    arrivals = stream.arrivals
+    if arrivals.kind != "closed":
+        return stream_rate_per_s(stream, spec.run.duration_s) * spec.run.load
+    think_s = arrivals.think.mean() if arrivals.think is not None else 0.0
+    return (arrivals.users or 0) / think_s if think_s > 0.0 else 0.0
 
 
 def _rarity(objective: Objective) -> float:

@@ -68,7 +68,16 @@ class Estimator:
             if one is not None:
                 loads[name] = one
         unstable = f"{', '.join(found.unstable)}: asked for more than there is" if found.unstable else ""
-        return Probe(counts=dict(counts), kept=tuple(kept), unstable=unstable, loads=loads, requests=0, replications=0)
+        return Probe(
+            counts=dict(counts),
+            kept=tuple(kept),
+            unstable=unstable,
+            loads=loads,
+            requests=0,
+            replications=0,
+            goodput_per_s=Estimate(per_s * found.availability, None, None, 0, APPROXIMATE),
+            offered_per_s=per_s,
+        )
 
     def _objectives(self, tenant: StreamEstimate) -> Iterator[Kept]:
         for objective in self.question.objectives.get(tenant.name, ()):

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from meshsim.planning.deployment import Part
-from meshsim.planning.probing import Judge, Load, Probe, wait_share
+from meshsim.planning.probing import Judge, Load, Probe, slack, wait_share
 
 _ENOUGH = 1e-12  # replicas: sums of fractions
 
@@ -30,6 +30,11 @@ class Guesses:
         if probe.holds or not self.loads:
             self.learn(probe)
         return probe.holds
+
+    def slack(self, counts: Mapping[str, int]) -> float:
+        """How far the objective nearest to its limit is from it."""
+        probe = self.judge.probe(counts)
+        return min((slack(one) for one in probe.kept if one.quantity != "utilization"), default=math.inf)
 
     def harm(self, counts: Mapping[str, int], name: str, change: int) -> float:
         """How much more CPU wait a client's request meets, in units of each service's work."""

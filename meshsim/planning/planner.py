@@ -93,6 +93,10 @@ class Planner:
             return Prober(spec, self.architecture, self.settings, self.asked.question, self.submit)
         return Estimator(spec, self.architecture, self.asked.question, self.parts)
 
+    def estimator(self) -> Estimator:
+        """Judge deployments by estimates alone."""
+        return Estimator(self.spec, self.architecture, self.asked.question, self.parts)
+
     @property
     def least_money(self) -> float:
         """What no deployment with this choice is cheaper than: one replica of everything."""
@@ -114,7 +118,7 @@ class Planner:
         """What the search finds where nothing is simulated; None where estimates know nothing of the load."""
         if not self.simulates:
             return None
-        estimator = Estimator(self.spec, self.architecture, self.asked.question, self.parts)
+        estimator = self.estimator()
         if estimator.is_blind:
             return None
         guesses = Guesses(estimator, self.parts, self.asked.question.ceiling)
@@ -143,8 +147,7 @@ class Planner:
 
     def deployment(self, needed: dict[str, int], growth: bool) -> Deployment:
         """Find out what a plan is worth, and why nothing cheaper will do."""
-        zones, probe = len(self.spec.nodes.zones), self.judge.probe(needed)
-        bought = {name: self.asked.loss.bought(count, zones) for name, count in needed.items()}
+        probe, bought = self.judge.probe(needed), self.bought(needed)
         odd = not_monotone(needed, lambda counts: self.judge.probe(counts).judgement == "missed", self.asked.most)
         steps = tuple(self._step(needed, part) for part in self.parts)
         full = self.judge.probe(bought)
@@ -162,11 +165,13 @@ class Planner:
             per_hour=per_hour,
             steps=steps,
             cheaper=self._cheaper(needed),
-            growing=None if again is None else grown(again(needed)),
-            growing_full=None if again is None else grown(again(bought)),
+            growing=None if again is None else grown(again(needed), probe),
+            growing_full=None if again is None else grown(again(bought), full),
             odd=tuple(self.judge.probe(counts) for counts in odd),
             probes=len(self.judge.found),
             requests=self.judge.requests,
+            looked=tuple(one.light for one in self.judge.found.values()),
+            prices={part.name: part.per_hour for part in self.parts},
         )
 
     def bill(self, bought: Mapping[str, int]) -> tuple[Cents, str]:
@@ -201,10 +206,14 @@ class Planner:
         found = [probe for probe in self.judge.found.values() if self._money(probe.counts) < limit]
         return max(found, key=lambda probe: self._money(probe.counts), default=None)
 
-    def bought_money(self, needed: Mapping[str, int]) -> float:
-        """Money an hour for what is bought, so that as many are left when something is lost."""
+    def bought(self, needed: Mapping[str, int]) -> dict[str, int]:
+        """Replicas to buy so that as many are left when something is lost."""
         zones = len(self.spec.nodes.zones)
-        return self._money({name: self.asked.loss.bought(count, zones) for name, count in needed.items()})
+        return {name: self.asked.loss.bought(count, zones) for name, count in needed.items()}
+
+    def bought_money(self, needed: Mapping[str, int]) -> float:
+        """Money an hour for what is bought."""
+        return self._money(self.bought(needed))
 
     def _money(self, counts: Mapping[str, int]) -> float:
         return sum(part.per_hour * counts[part.name] for part in self.parts)

@@ -17,7 +17,7 @@ from meshsim.engines.record import Record
 from meshsim.model.topology import Topology
 from meshsim.model.traffic import Objective
 from meshsim.planning.deployment import Counts, deployed
-from meshsim.results.intervals import Estimate
+from meshsim.results.intervals import Estimate, per_batch
 from meshsim.results.measured import Measured, pool
 from meshsim.results.services import utilization
 from meshsim.results.traffic import Judged, Judgement, judge_objective
@@ -28,6 +28,7 @@ from meshsim.simulate import begin_replication, pauses
 from meshsim.workers import Stop, Submit
 
 LEVEL: Final = 0.98  # of two-sided intervals, so that either end is a bound at 99 %
+UNKNOWN: Final = Estimate(None, None, None, 0, "not measured")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,16 @@ class Kept:
         }
 
 
+def slack(kept: Kept) -> float:
+    """How far from the limit, as a share of it: below 0 it is missed."""
+    value = kept.estimate.value
+    if value is None:
+        return float("-inf")
+    if kept.quantity == "availability":
+        return (value - kept.limit) / max(1.0 - kept.limit, 1e-12)
+    return (kept.limit - value) / kept.limit
+
+
 @dataclass(frozen=True, slots=True)
 class Load:
     """What a service or proxy was asked for, as the next guess needs it.
@@ -102,6 +113,10 @@ class Probe:
         By service or proxy of the plane.
     requests, replications
         How much was simulated.
+    goodput_per_s
+        Requests of all tenants that were answered, per second, with bounds at 99 % each.
+    offered_per_s
+        Requests that arrived per second.
     """
 
     counts: Mapping[str, int]
@@ -110,6 +125,8 @@ class Probe:
     loads: Mapping[str, Load]
     requests: int
     replications: int
+    goodput_per_s: Estimate = UNKNOWN
+    offered_per_s: float = 0.0
 
     @property
     def judgement(self) -> Judgement:
@@ -129,6 +146,17 @@ class Probe:
         """What is not surely kept, what is surely missed first."""
         found = (one for one in self.kept if one.judgement != "met")
         return tuple(sorted(found, key=lambda one: one.judgement != "missed"))
+
+    @property
+    def objectives(self) -> tuple[Kept, ...]:
+        """What it was judged by but for utilizations; those where there is nothing else."""
+        return tuple(one for one in self.kept if one.quantity != "utilization") or self.kept
+
+    @property
+    def light(self) -> Probe:
+        """The same without what only the next guess needs, and without utilizations that are kept."""
+        kept = tuple(one for one in self.kept if one.quantity != "utilization" or one.judgement != "met")
+        return replace(self, kept=kept, loads={})
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +237,8 @@ class Prober:
 
     def _judged(self, plane: Plane, counts: Counts, records: Sequence[Record]) -> Probe:
         measured = pool(records, cut_batches(plane, records, self.settings.warmup_s))
-        requests = int(measured.all_requests(range(len(plane.entries))).sum())
+        everybody = range(len(plane.entries))
+        requests = int(measured.all_requests(everybody).sum())
         return Probe(
             counts=counts,
             kept=(*self._objectives(plane, measured), *self._utilizations(plane, measured)),
@@ -217,6 +246,8 @@ class Prober:
             loads=_loads(plane, measured, requests),
             requests=requests,
             replications=len(records),
+            goodput_per_s=per_batch(measured.answered(everybody) / measured.batch_s, level=LEVEL).estimate,
+            offered_per_s=requests / measured.span_s,
         )
 
     def _objectives(self, plane: Plane, measured: Measured) -> Iterator[Kept]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from meshsim.analytic.result import APPROXIMATE
-from meshsim.planning.probing import Kept, Probe
-from meshsim.planning.result import Deployment, Growing, Infeasible, Plan, slack
+from meshsim.planning.probing import Kept, Probe, slack
+from meshsim.planning.result import Deployment, Growing, Infeasible, Plan, Scenario
 from meshsim.results.intervals import Estimate
 from meshsim.results.text import duration, percent, table
 
@@ -56,8 +57,12 @@ def verdict(plan: Plan) -> str:
 
 def money(one: Deployment) -> str:
     """The bill of a month."""
-    sign = {"USD": "$", "EUR": "€", "GBP": "£"}.get(one.currency, f"{one.currency} ")
-    return f"{sign}{one.cents.total / 100:,.2f}"
+    return _money(one.cents.total, one.currency)
+
+
+def _money(cents: int, currency: str) -> str:
+    sign = {"USD": "$", "EUR": "€", "GBP": "£"}.get(currency, f"{currency} ")
+    return f"{sign}{cents / 100:,.2f}"
 
 
 def overview(plan: Plan) -> list[list[str]]:
@@ -106,6 +111,64 @@ def architecture_lines(plan: Plan, name: str) -> Iterator[str]:
     yield f"{name}: {money(one)} a month{choice}; {_simulated(one)}"
     yield from table(part_rows(one), indent="  ")
     yield from (f"  {sentence}" for sentence in sentences_of(plan, name))
+    if plan.scenarios.get(name):
+        yield f"  {uncertain_told(plan, name)}"
+        yield from table(scenario_rows(plan, name), indent="    ")
+        yield f"  {safe_told(plan, name)}"
+
+
+def uncertain_told(plan: Plan, name: str) -> str:
+    """How often the plan holds where uncertain inputs are not at mid."""
+    scenarios = plan.scenarios[name]
+    held = sum(one.holds for one in scenarios)
+    return f"{_counted(len(plan.uncertain), 'uncertain input')}: the plan holds in {held} of {len(scenarios)} scenarios"
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" + ("" if count == 1 else "s")
+
+
+def scenario_rows(plan: Plan, name: str) -> list[list[str]]:
+    """A row a scenario: whether the plan holds there, what would be planned for it, and the regret."""
+    rows = [["scenario", "this plan", "its own plan", "replicas a month", "regret a month"]]
+    for one in plan.scenarios[name]:
+        cost = "-" if one.cost is None else _money(one.cost, one.currency)
+        regret = _money(one.regret, one.currency) if one.regret is not None else _not_held(one.probe)
+        rows.append([one.name, _broke(one.probe), _own(plan[name], one), cost, regret])
+    return rows
+
+
+def _not_held(probe: Probe) -> str:
+    return "misses" if probe.judgement == "missed" else "not surely kept"
+
+
+def _own(mid: Deployment, one: Scenario) -> str:
+    if one.needed is None:
+        return f"none {one.why}".rstrip()
+    return _other(mid, one.choice or {}, one.needed) or "the same"
+
+
+def _other(mid: Deployment, choice: Mapping[str, str], needed: Mapping[str, int]) -> str:
+    """What another deployment has otherwise than the plan."""
+    changes = [f"{path}={value}" for path, value in choice.items() if mid.choice.get(path) != value]
+    changes += [f"{name} {mid.needed[name]} -> {count}" for name, count in needed.items() if mid.needed[name] != count]
+    more = f" and {len(changes) - _PARTS} more" if len(changes) > _PARTS else ""
+    return ", ".join(changes[:_PARTS]) + more
+
+
+def safe_told(plan: Plan, name: str) -> str:
+    """What it costs to be safe in all scenarios."""
+    safe = plan.safe.get(name)
+    if safe is None:
+        hopeless = [one.name for one in plan.scenarios[name] if one.needed is None]
+        why = f": there is no plan for {', '.join(hopeless[:_PARTS])}" if hopeless else ""
+        return f"nothing that was looked at is safe in all of them{why}"
+    other = _other(plan[name], safe.choice, safe.needed)
+    if not other:
+        return "this plan is safe in all of them"
+    cost, mid_cost = (_money(cents, safe.currency) for cents in (safe.cost, safe.mid_cost))
+    more = f"{_money(abs(safe.more), safe.currency)} a month {'more' if safe.more >= 0 else 'less'}"
+    return f"to be safe in all of them costs {more}: {other} needed (replicas {cost} a month, of this plan {mid_cost})"
 
 
 def sentences_of(plan: Plan, name: str) -> Iterator[str]:
@@ -211,7 +274,9 @@ def _would(kept: Kept) -> str:
     estimate = kept.estimate
     if kept.quantity == "availability":
         return "no bound" if estimate.low is None else f"availability > {percent(estimate.low)} would be"
-    return "no bound" if estimate.high is None else f"{kept.quantity} < {duration(estimate.high)} would be"
+    if estimate.high is None or math.isinf(estimate.high):
+        return "no limit would be kept: requests fail"
+    return f"{kept.quantity} < {duration(estimate.high)} would be"
 
 
 def sentences(plan: Plan) -> Sequence[str]:

@@ -3,18 +3,65 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Unpack
 
 from meshsim.costs.bill import Cents
 from meshsim.planning.losses import Loss
-from meshsim.planning.probing import Kept, Probe
+from meshsim.planning.probing import Kept, Probe, slack
+from meshsim.results.intervals import Estimate
 from meshsim.results.manifest import Timing
+from meshsim.results.traffic import Judgement
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
+
+    from meshsim.charts.style import Look
 
 SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Grown:
+    """A deployment at another load.
+
+    Attributes
+    ----------
+    factor
+        On the peak load.
+    judgement
+        Of all that it was judged by.
+    objectives
+        What it was judged by but for utilizations; those where there is nothing else.
+    unstable
+        Why requests piled up; empty if they did not.
+    goodput_per_s, offered_per_s
+        Requests that were answered, and that arrived.
+    """
+
+    factor: float
+    judgement: Judgement
+    objectives: tuple[Kept, ...]
+    unstable: str
+    goodput_per_s: Estimate
+    offered_per_s: float
+
+    @property
+    def tightest(self) -> Kept:
+        """The objective that is nearest to being missed."""
+        return min(self.objectives, key=slack)
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "factor": self.factor,
+            "judgement": self.judgement,
+            "unstable": self.unstable,
+            "tightest": self.tightest.to_dict(),
+            "goodput_per_s": self.goodput_per_s.to_dict(),
+            "offered_per_s": self.offered_per_s,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +75,23 @@ class Growing:
         something was not; `broke` None: nothing up to the largest that was looked at.
     first
         What was not kept then, worst first.
+    looked
+        All loads that were looked at, smallest first.
     """
 
     held: float
     broke: float | None
     first: tuple[Kept, ...]
+    looked: tuple[Grown, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return {"held": self.held, "broke": self.broke, "first": [one.to_dict() for one in self.first]}
+        return {
+            "held": self.held,
+            "broke": self.broke,
+            "first": [one.to_dict() for one in self.first],
+            "looked": [one.to_dict() for one in self.looked],
+        }
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,6 +132,10 @@ class Deployment:
         Deployments with one replica more that surely miss: more is not better there.
     probes, requests
         How much was simulated to find it.
+    looked
+        Everything that was looked at with this choice, in that order; without utilizations that are kept.
+    prices
+        Money an hour for one replica, by service.
     """
 
     choice: Mapping[str, str]
@@ -94,22 +153,13 @@ class Deployment:
     odd: tuple[Probe, ...]
     probes: int
     requests: int
+    looked: tuple[Probe, ...] = ()
+    prices: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def tightest(self) -> Kept:
         """The objective that is nearest to being missed; the fullest service where there is none."""
-        objectives = [one for one in self.probe.kept if one.quantity != "utilization"] or list(self.probe.kept)
-        return min(objectives, key=slack)
-
-
-def slack(kept: Kept) -> float:
-    """How far from the limit, as a share of it: below 0 it is missed."""
-    value = kept.estimate.value
-    if value is None:
-        return float("-inf")
-    if kept.quantity == "availability":
-        return (value - kept.limit) / max(1.0 - kept.limit, 1e-12)
-    return (kept.limit - value) / kept.limit
+        return min(self.probe.objectives, key=slack)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -155,6 +205,70 @@ class Verified:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Scenario:
+    """The plan where uncertain inputs are at their low or high values, beside what would be planned for that.
+
+    Attributes
+    ----------
+    name, changes
+        What is otherwise than in the middle: in a word, and values by dotted path.
+    probe
+        The plan (that of the middle) there.
+    choice, needed, bought
+        The cheapest deployment for that case; None: none that was looked at holds there, and `why` says more.
+    cost
+        Cents a month for the replicas of that.
+    regret
+        Cents a month that the plan costs more there, for replicas; None where it does not hold.
+    requests
+        How many were simulated for it.
+    """
+
+    name: str
+    changes: Mapping[str, str]
+    probe: Probe
+    choice: Mapping[str, str] | None
+    needed: Mapping[str, int] | None
+    bought: Mapping[str, int] | None
+    cost: int | None
+    regret: int | None
+    why: str
+    currency: str
+    requests: int
+
+    @property
+    def holds(self) -> bool:
+        """The plan keeps everything there, too."""
+        return self.probe.holds
+
+    @property
+    def broken(self) -> tuple[Kept, ...]:
+        """What it does not surely keep, what is surely missed first."""
+        return self.probe.broken
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Safe:
+    """The cheapest deployment that was found to hold in the middle and in every scenario.
+
+    Attributes
+    ----------
+    choice, needed, bought
+        As of a `Deployment`.
+    cost, mid_cost, more
+        Cents a month for its replicas and for those of the plan, at the prices of the middle, and the difference.
+    """
+
+    choice: Mapping[str, str]
+    needed: Mapping[str, int]
+    bought: Mapping[str, int]
+    cost: int
+    mid_cost: int
+    more: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Plan:
     """Plans for one topology.
 
@@ -168,6 +282,12 @@ class Plan:
         What was asked for.
     notes
         What was taken otherwise than the topology says.
+    uncertain
+        Low, mid and high of the inputs that were varied, by dotted path.
+    scenarios
+        By architecture that there is a plan for: that plan where they are not at mid.
+    safe
+        By architecture: what holds in all scenarios; absent where nothing was found that does.
     """
 
     name: str
@@ -186,6 +306,9 @@ class Plan:
     notes: tuple[str, ...]
     command: str
     timing: Timing
+    uncertain: Mapping[str, tuple[str, str, str]] = field(default_factory=dict)
+    scenarios: Mapping[str, tuple[Scenario, ...]] = field(default_factory=dict)
+    safe: Mapping[str, Safe] = field(default_factory=dict)
 
     @property
     def feasible(self) -> bool:
@@ -219,6 +342,36 @@ class Plan:
         from meshsim.planning.written import HEAD, rows
 
         return pd.DataFrame(rows(self), columns=list(HEAD))
+
+    def plot_tornado(self, ax: Axes | None = None, *, architecture: str | None = None, **look: Unpack[Look]) -> Axes:
+        """Draw what one replica less and more of each service does; see `meshsim.charts.plan_tornado`."""
+        from meshsim import charts
+
+        return charts.plan_tornado(self, ax, architecture=architecture, **look)
+
+    def plot_headroom(self, ax: Axes | None = None, **look: Unpack[Look]) -> Axes:
+        """Draw how far the load can grow; see `meshsim.charts.plan_headroom`."""
+        from meshsim import charts
+
+        return charts.plan_headroom(self, ax, **look)
+
+    def plot_pareto(self, ax: Axes | None = None, **look: Unpack[Look]) -> Axes:
+        """Draw cost against the tightest objective; see `meshsim.charts.plan_pareto`."""
+        from meshsim import charts
+
+        return charts.plan_pareto(self, ax, **look)
+
+    def plot_load(self, ax: Axes | None = None, *, architecture: str | None = None, **look: Unpack[Look]) -> Axes:
+        """Draw the tightest objective and goodput against load; see `meshsim.charts.plan_load`."""
+        from meshsim import charts
+
+        return charts.plan_load(self, ax, architecture=architecture, **look)
+
+    def plot_feasible(self, ax: Axes | None = None, *, architecture: str | None = None, **look: Unpack[Look]) -> Axes:
+        """Draw which replicas of two services hold; see `meshsim.charts.plan_feasible`."""
+        from meshsim import charts
+
+        return charts.plan_feasible(self, ax, architecture=architecture, **look)
 
     def __repr__(self) -> str:
         return self.summary()

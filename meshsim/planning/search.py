@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 _FIRST_JUMP: Final = 4  # replicas that are taken or given at once in the beginning (assumed)
+_NEIGHBOURS: Final = 40  # that are looked at where more of everything does not help (assumed)
 _EXCHANGES: Final = 24  # that are tried at most between two that succeed, the most promising first (assumed)
 
 
@@ -38,6 +39,9 @@ class Oracle(Protocol):
 
     def holds(self, counts: Mapping[str, int]) -> bool:
         """Whether everything is kept with so many replicas: simulated."""
+
+    def slack(self, counts: Mapping[str, int]) -> float:
+        """How far a deployment is from missing anything, as a share of the limit; below 0 it misses."""
 
     def harm(self, counts: Mapping[str, int], name: str, change: int) -> float:
         """How much longer a request is guessed to wait with so many replicas more (or less) of one thing."""
@@ -80,8 +84,9 @@ class Search:
     # -- up --------------------------------------------------------------------------------------------------------
 
     def _climb(self, counts: dict[str, int]) -> dict[str, int] | None:
-        jump = 1
+        jump, seen = 1, list[dict[str, int]]()
         while not self.oracle.holds(counts):
+            seen.append(dict(counts))
             before = dict(counts)
             for name, needed in self.oracle.needed(counts).items():
                 counts[name] = min(self.most, max(counts[name], needed))
@@ -90,8 +95,30 @@ class Search:
                     self._give(counts)
                 jump *= 2
             if counts == before:
-                return None
+                return self._around(max(seen, key=self.oracle.slack))
         return counts
+
+    def _around(self, counts: dict[str, int]) -> dict[str, int] | None:
+        """Where more does not help (caches get colder): from what came nearest, one more or less at a time."""
+        looked = 0
+        while looked < _NEIGHBOURS:
+            nearest, slack = None, self.oracle.slack(counts)
+            for one in self._neighbours(counts):
+                looked += 1
+                if self.oracle.holds(one):
+                    return one
+                if self.oracle.slack(one) > slack:
+                    nearest, slack = one, self.oracle.slack(one)
+            if nearest is None:
+                return None
+            counts = nearest
+        return None
+
+    def _neighbours(self, counts: Mapping[str, int]) -> Iterator[dict[str, int]]:
+        for part in self.parts:
+            for change in (-1, 1):
+                if self.floors[part.name] <= counts[part.name] + change <= self.most:
+                    yield {**counts, part.name: counts[part.name] + change}
 
     def _give(self, counts: dict[str, int]) -> None:
         """One more of what is guessed to help most for its money."""

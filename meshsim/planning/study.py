@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Final, Literal
 
@@ -13,6 +15,7 @@ from meshsim.costs.study import tariff_of
 from meshsim.engines import EngineName
 from meshsim.errors import UsageError
 from meshsim.model.load import load as read
+from meshsim.model.load import with_inputs
 from meshsim.model.topology import Topology
 from meshsim.model.traffic import Objective
 from meshsim.notebook import progress_shown
@@ -22,11 +25,12 @@ from meshsim.planning.losses import parse_loss
 from meshsim.planning.peak import at_peak
 from meshsim.planning.planner import Asked, Planner, cheapest, verified_on_fresh_seeds
 from meshsim.planning.probing import Question, probing
-from meshsim.planning.result import Deployment, Infeasible, Plan
+from meshsim.planning.result import Deployment, Infeasible, Plan, Safe, Scenario
+from meshsim.planning.scenarios import Picks, Study, inputs_of, most_cases
 from meshsim.results.manifest import Timing
 from meshsim.settings import Settings, settings_of
 from meshsim.simulate import DEFAULT_ARCHITECTURES, Progress, Source, compile_engine
-from meshsim.workers import workers
+from meshsim.workers import Submit, workers
 
 CEILING: Final = 0.8  # of a CPU on average: what is above waits for every burst (assumed)
 MOST_REPLICAS: Final = 100  # of each service (assumed)
@@ -47,6 +51,7 @@ def plan(
     verify: bool = False,
     screen: bool = True,
     growth: bool = True,
+    uncertain: bool = True,
     prices: str | Path | PriceBook | None = None,
     engine: EngineName | Literal["analytic"] = "compiled",
     seed: int | None = None,
@@ -54,6 +59,7 @@ def plan(
     duration_s: float | None = None,
     warmup_s: float | None = None,
     jobs: int = 1,
+    scheduler: str | None = None,
     overrides: Sequence[str] = (),
     progress: Progress | None = None,
     quiet: bool = False,
@@ -88,6 +94,9 @@ def plan(
         Begin where square-root staffing says; False: with the replicas that the topology has.
     growth
         Look how far the load can grow.
+    uncertain
+        Where inputs are uncertain (``{low, mid, high}``): find out what the plan, which is made for mid, is worth at
+        the others, and what would be safe in all cases.
     prices
         As of `meshsim.cost`; requested cores and GiB are what is bought.
     engine, seed, jobs, overrides, progress, quiet
@@ -97,6 +106,8 @@ def plan(
         Of a deployment at first; they are doubled while it is undecided, up to `MOST_REPLICATIONS`.
     duration_s, warmup_s
         Of a replication; as long as the rarest objective needs if absent.
+    scheduler
+        Address of a Dask scheduler, on whose workers replications are simulated (`docs/sweeps.md`); without `jobs`.
 
     Returns
     -------
@@ -105,7 +116,7 @@ def plan(
     Raises
     ------
     SpecError, UsageError, EngineLimit
-        As `meshsim.run`, or nobody has objectives.
+        As `meshsim.run`; nobody has objectives; the cluster cannot be used, or went away.
     """
     started = time.perf_counter()
     labels = labels_of(architectures)
@@ -113,44 +124,37 @@ def plan(
     written = read(topology, overrides=overrides)
     asked = asked_of(written, objectives, load, lose, ceiling, most_replicas, replications)
     several = list(choices_asked(choices or {}))
-    variants = [
-        (choice, at_peak(read(topology, overrides=[*overrides, *(f"{p}={v}" for p, v in choice.items())]), asked.load))
-        for choice in several
-    ]
-    first, notes = variants[0][1]
+    variants = [(one, read(topology, overrides=[*overrides, *_settings_of_choice(one)])) for one in several]
+    first, notes = at_peak(variants[0][1], asked.load)
     notes = (*notes, *kept_as_written(first))
-    settings = probing(
-        settings_of(
-            first,
-            engine=simulator,
-            seed=seed,
-            replications=asked.replications,
-            duration_s=duration_asked(first, asked.question.objectives) if duration_s is None else duration_s,
-            warmup_s=warmup_s,
-            jobs=jobs,
-        )
-    )
+    inputs, why_none = inputs_of(written, [spec for _, spec in variants]) if uncertain else ({}, ())
+    notes = (*notes, *why_none)
+    rules = _Rules(asked.replications, simulator, seed, duration_s, warmup_s, jobs)
+    settings = rules.settings(first, asked.question)
     compile_engine(simulator, lower(first, labels[0]), quiet)
     deployments: dict[str, Deployment] = {}
     infeasible: dict[str, Infeasible] = {}
-    with workers(jobs, simulator) as submit, progress_shown(progress, quiet) as shown:
-        for done, label in enumerate(labels):
-            if shown is not None:
-                shown(done, len(labels))
-            planners = [
-                Planner(
-                    spec, label, choice, asked, tariff_of(spec, prices, None), settings, submit, simulates=simulates
-                )
-                for choice, (spec, _) in variants
-            ]
+    scenarios: dict[str, tuple[Scenario, ...]] = {}
+    safe: dict[str, Safe | None] = {}
+    with workers(jobs, simulator, scheduler, quiet=quiet) as submit, progress_shown(progress, quiet) as shown:
+        bench = _Bench(written, variants, asked, objectives, prices, rules, submit, simulates)
+        each = 1 + most_cases(inputs)
+        for number, label in enumerate(labels):
+            tell = _teller(shown, number * each, len(labels) * each)
+            tell(0)
+            planners = bench.planners(label, {})
             one = cheapest(planners, lambda planner: planner.search(screen=screen))
             if isinstance(one, Infeasible):
                 infeasible[label] = one
             else:
                 deployments[label] = one[0].deployment(one[1], growth)
+                if inputs:
+                    study = Study(deployments[label], planners, inputs, partial(bench.planners, label), screen)
+                    scenarios[label], safe[label] = study.run(tell)
+                    notes = (*notes, *(note for note in study.notes if note not in notes))
             if not simulates:
                 notes = (*notes, *(note for note in planners[0].notes if note not in notes))
-        specs = dict(zip(map(str, several), (spec for _, (spec, _) in variants), strict=True))
+        specs = {str(choice): at_peak(spec, asked.load)[0] for choice, spec in variants}
         verified = {
             label: verified_on_fresh_seeds(specs[str(dict(one.choice))], label, one.probe, asked, settings, submit)
             for label, one in (deployments.items() if verify else ())
@@ -172,7 +176,90 @@ def plan(
         notes=notes,
         command=_command(topology, labels, lose, load, settings),
         timing=Timing(round(time.perf_counter() - started, 3), jobs),
+        uncertain=inputs,
+        scenarios=scenarios,
+        safe={label: one for label, one in safe.items() if one is not None},
     )
+
+
+def _teller(shown: Progress | None, before: int, total: int) -> Callable[[int], None]:
+    """Tell how much of one architecture is done."""
+
+    def tell(done: int) -> None:
+        if shown is not None:
+            shown(before + done, total)
+
+    return tell
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """How deployments are simulated."""
+
+    replications: int
+    engine: EngineName
+    seed: int | None
+    duration_s: float | None
+    warmup_s: float | None
+    jobs: int
+
+    def settings(self, spec: Topology, question: Question) -> Settings:
+        """As long as the rarest objective needs, if nothing else was asked for."""
+        duration_s = duration_asked(spec, question.objectives) if self.duration_s is None else self.duration_s
+        return probing(
+            settings_of(
+                spec,
+                engine=self.engine,
+                seed=self.seed,
+                replications=self.replications,
+                duration_s=duration_s,
+                warmup_s=self.warmup_s,
+                jobs=self.jobs,
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Bench:
+    """Makes planners, for mid and for other values of uncertain inputs."""
+
+    written: Topology
+    variants: Sequence[tuple[Mapping[str, str], Topology]]
+    asked: Asked
+    objectives: Sequence[Objective]
+    prices: str | Path | PriceBook | None
+    rules: _Rules
+    submit: Submit
+    simulates: bool
+
+    def planners(self, label: str, picks: Picks) -> list[Planner]:
+        """One for each choice."""
+        specs = [(choice, at_peak(_picked(spec, picks), self.asked.load)[0]) for choice, spec in self.variants]
+        question = _question(_picked(self.written, picks), self.objectives, self.asked.question.ceiling)
+        asked, settings = replace(self.asked, question=question), self.rules.settings(specs[0][1], question)
+        return [
+            Planner(
+                spec,
+                label,
+                choice,
+                asked,
+                tariff_of(spec, self.prices, None),
+                settings,
+                self.submit,
+                simulates=self.simulates,
+            )
+            for choice, spec in specs
+        ]
+
+
+def _settings_of_choice(choice: Mapping[str, str]) -> list[str]:
+    return [f"{path}={value}" for path, value in choice.items()]
+
+
+def _picked(spec: Topology, picks: Picks) -> Topology:
+    """With low or high of what is uncertain in it: a choice may have replaced some of that."""
+    own = {path: pick for path, pick in picks.items() if path in spec.uncertain}
+    return with_inputs(spec, own) if own else spec
 
 
 def kept_as_written(spec: Topology) -> tuple[str, ...]:
@@ -202,7 +289,11 @@ def asked_of(
     if most < 1 or not 2 <= first <= MOST_REPLICATIONS:
         raise UsageError(f"most_replicas is 1 or more, and replications 2 to {MOST_REPLICATIONS}")
     loss = parse_loss(lose, len(spec.nodes.zones))
-    return Asked(Question(objectives_asked(spec, objectives), ceiling, MOST_REPLICATIONS), load, loss, most, first)
+    return Asked(_question(spec, objectives, ceiling), load, loss, most, first)
+
+
+def _question(spec: Topology, objectives: Sequence[Objective], ceiling: float) -> Question:
+    return Question(objectives_asked(spec, objectives), ceiling, MOST_REPLICATIONS)
 
 
 def _command(topology: Source, labels: Sequence[str], lose: int | str, load: float, settings: Settings) -> str:

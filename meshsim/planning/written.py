@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from meshsim.planning.probing import Probe
-from meshsim.planning.result import SCHEMA_VERSION, Deployment, Growing, Infeasible, Plan, Verified
+from meshsim.planning.result import (
+    SCHEMA_VERSION,
+    Deployment,
+    Growing,
+    Infeasible,
+    Plan,
+    Safe,
+    Scenario,
+    Verified,
+)
 
 HEAD = ("architecture", "service", "needed", "bought")
 
@@ -21,7 +30,10 @@ def to_dict(plan: Plan) -> dict[str, Any]:
         "services": {} if best is None else dict(plan[best].bought),
         "verify": None if not plan.verified else {"passed": all(one.passed for one in plan.verified.values())},
         "architectures": {
-            **{name: _deployment(one, plan.verified.get(name)) for name, one in plan.deployments.items()},
+            **{
+                name: {**_deployment(one, plan.verified.get(name)), **_uncertain(plan, name)}
+                for name, one in plan.deployments.items()
+            },
             **{name: _infeasible(one) for name, one in plan.infeasible.items()},
         },
         "asked": {
@@ -29,6 +41,7 @@ def to_dict(plan: Plan) -> dict[str, Any]:
             "utilization": plan.ceiling,
             "load": plan.load,
             "most_replicas": plan.most_replicas,
+            "uncertain": {path: list(texts) for path, texts in plan.uncertain.items()},
         },
         "notes": list(plan.notes),
         "manifest": {
@@ -62,9 +75,52 @@ def _deployment(one: Deployment, verified: Verified | None) -> dict[str, Any]:
         "growth": {"with_loss": _growing(one.growing), "with_all": _growing(one.growing_full)},
         "not_monotone": [_probe(probe) for probe in one.odd],
         "simulated": {"deployments": one.probes, "requests": one.requests},
+        "looked": [_looked(probe) for probe in one.looked],
+        "prices_per_hour": dict(one.prices),
         "verify": None
         if verified is None
         else {"passed": verified.passed, "seed": verified.seed, **_probe(verified.probe)},
+    }
+
+
+def _uncertain(plan: Plan, name: str) -> dict[str, Any]:
+    safe = plan.safe.get(name)
+    return {
+        "scenarios": [_scenario(one) for one in plan.scenarios.get(name, ())],
+        "safe": None if safe is None else _safe(safe),
+    }
+
+
+def _scenario(one: Scenario) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "changes": dict(one.changes),
+        "holds": one.holds,
+        "regret": one.regret,
+        "plan": _probe(one.probe),
+        "own": None
+        if one.needed is None or one.bought is None
+        else {
+            "choice": dict(one.choice or {}),
+            "needed": dict(one.needed),
+            "bought": dict(one.bought),
+            "cost_of_replicas": one.cost,
+        },
+        "why": one.why,
+        "currency": one.currency,
+        "simulated": {"requests": one.requests},
+    }
+
+
+def _safe(one: Safe) -> dict[str, Any]:
+    return {
+        "choice": dict(one.choice),
+        "needed": dict(one.needed),
+        "bought": dict(one.bought),
+        "cost_of_replicas": one.cost,
+        "cost_of_replicas_of_plan": one.mid_cost,
+        "more": one.more,
+        "currency": one.currency,
     }
 
 
@@ -90,6 +146,20 @@ def _probe(probe: Probe) -> dict[str, Any]:
         "requests": probe.requests,
         "replications": probe.replications,
         "kept": [one.to_dict() for one in probe.kept],
+        "goodput_per_s": probe.goodput_per_s.to_dict(),
+        "offered_per_s": probe.offered_per_s,
+    }
+
+
+def _looked(probe: Probe) -> dict[str, Any]:
+    """In short: there may be hundreds."""
+    return {
+        "counts": dict(probe.counts),
+        "judgement": probe.judgement,
+        "unstable": probe.unstable,
+        "requests": probe.requests,
+        "replications": probe.replications,
+        "broken": [one.to_dict() for one in probe.broken],
     }
 
 

@@ -26,7 +26,7 @@ from meshsim.sweeps.result import SweepResult
 from meshsim.sweeps.saying import Say, to_stderr, unsaid
 from meshsim.sweeps.store import Damaged, Store, Stored
 from meshsim.sweeps.tasks import Asked, Source, Task, load_at, simulate_task, tasks_at
-from meshsim.workers import Submit, here, workers
+from meshsim.workers import Submit, here, most_at_once, threads_of, workers
 
 _FIRST_TRIAL, _GROWTH = 20.0, 4.0  # requests of the first trial of an estimate; each next one has so many times more
 _TRIALS_S = 1.0  # of wall clock that the trials of an architecture may take together (assumed), the first apart
@@ -46,6 +46,7 @@ def sweep(
     replications: int | None = None,
     until: str | None = None,
     jobs: int = 1,
+    scheduler: str | None = None,
     overrides: Sequence[str] = (),
     objectives: Sequence[Objective] = (),
     same_policies: bool = False,
@@ -78,6 +79,9 @@ def sweep(
         As of `meshsim.run`; `until` is reached by every run for itself.
     jobs
         Threads (compiled engine) or processes; runs are spread over them. The numbers do not depend on it.
+    scheduler
+        Address of a Dask scheduler, e.g. ``tcp://10.0.0.7:8786``, on whose workers the runs are made; without `jobs`.
+        Only this process reads topologies and writes the store. The numbers do not depend on it.
     progress
         Called with (runs done, runs to simulate), without those that the store has; without it, notebooks show a bar.
     say
@@ -96,9 +100,9 @@ def sweep(
     Raises
     ------
     SpecError, UsageError
-        A point is no valid topology; nothing was run.
+        A point is no valid topology, or the cluster cannot be used; nothing was run.
     EngineLimit
-        Runs met a limit of the engine; all others are finished and stored.
+        Runs met a limit of the engine, and all others are finished and stored; or the cluster went away.
     StoreError
         The store cannot be read or written.
     KeyboardInterrupt
@@ -120,11 +124,12 @@ def sweep(
     say = say or (unsaid if quiet else to_stderr)
     _tell_repeats(design, tasks, say)
     work = _Work(tasks, Store(store) if store is not None else None, say)
-    compile_engine(engine, lower(tasks[0].load(), tasks[0].architecture), quiet)
+    if scheduler is None:
+        compile_engine(engine, lower(tasks[0].load(), tasks[0].architecture), quiet)
     try:
         with (
+            workers(jobs, engine, scheduler, quiet=quiet) as submit,
             patience(work.say) as stopping,
-            workers(jobs, engine) as submit,
             progress_shown(progress, quiet) as shown,
         ):
             work.run(submit, jobs, stopping, shown, fresh=fresh)
@@ -172,6 +177,8 @@ class Estimate:
         Requests that the others will simulate, about; more if ``until`` asks for it.
     seconds
         Of wall clock, about, from short trials of each architecture.
+    workers
+        How many runs are simulated at a time.
     """
 
     points: int
@@ -179,10 +186,12 @@ class Estimate:
     stored: int
     requests: int
     seconds: float
+    workers: int
 
 
-def estimate(tasks: Sequence[Task], store: Store | None, jobs: int) -> Estimate:
+def estimate(tasks: Sequence[Task], store: Store | None, jobs: int, scheduler: str | None = None) -> Estimate:
     """Try each architecture for a moment, and reckon how long all runs take that are not in the store."""
+    at_a_time = threads_of(jobs, tasks[0].asked.engine, scheduler)
     missing = [task for task in tasks if store is None or _finished(store, task) is None]
     pace: dict[str, tuple[float, float]] = {}
     requests = seconds = 0.0
@@ -191,9 +200,9 @@ def estimate(tasks: Sequence[Task], store: Store | None, jobs: int) -> Estimate:
             pace[task.architecture] = _pace(task)
         each_s, request_s = pace[task.architecture]
         requests += task.requests
-        seconds += (each_s + task.requests * request_s) / jobs
+        seconds += (each_s + task.requests * request_s) / at_a_time
     points = len({task.point for task in tasks})
-    return Estimate(points, len(tasks), len(tasks) - len(missing), round(requests), seconds)
+    return Estimate(points, len(tasks), len(tasks) - len(missing), round(requests), seconds, at_a_time)
 
 
 def _pace(task: Task) -> tuple[float, float]:
@@ -271,10 +280,8 @@ class _Work:
         # Math. 17, 1969). Of one point, architectures that come later tend to have more hops.
         waiting = deque(sorted(reversed(missing), key=lambda task: -task.requests))
         running: dict[Future[Stored], Task] = {}
-        # one more than there are workers, so that none of them waits while a run is saved
-        most = 1 if jobs == 1 else jobs + 1
         while (waiting and not stopping.asked) or running:
-            while waiting and len(running) < most and not stopping.asked:
+            while waiting and len(running) < most_at_once(submit, jobs) and not stopping.asked:
                 task = waiting.popleft()
                 if fresh or not self._take(task):  # another writer may have been faster
                     running[submit(simulate_task, task)] = task

@@ -281,7 +281,7 @@ def test_results_name_what_is_damaged(shell, store) -> None:
 
 
 def test_the_page_of_sweeps(command, capsys, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Its commands and its Python run as they stand."""
+    """Its commands and its Python run as they stand; those on a cluster in tests/sweeps/test_sweep_cluster.py."""
     monkeypatch.chdir(tmp_path)
     text = (Path(__file__).parents[2] / "docs" / "sweeps.md").read_text(encoding="utf-8")
     blocks = text.split("```")[1::2]
@@ -291,5 +291,5 @@ def test_the_page_of_sweeps(command, capsys, monkeypatch: pytest.MonkeyPatch, tm
     (tmp_path / "axes.yaml").write_text(blocks[1].removeprefix("yaml\n"), encoding="utf-8")
     _, counted, _ = command("meshsim sweep bookinfo --axes axes.yaml --duration 1s --dry-run")
     assert counted.startswith("14 points, 28 runs")
-    exec(blocks[2].removeprefix("python\n"), {})
+    exec(blocks[3].removeprefix("python\n"), {})
     assert "none  sidecar" in capsys.readouterr().out

@@ -14,6 +14,7 @@ from meshsim import charts
 from meshsim.architectures import NAMED
 from meshsim.cli import app
 from meshsim.cli.chart import _OF_SWEEPS, Kind
+from meshsim.cli.plan import Kind as PlanKind
 
 PAGE = (Path(__file__).parents[2] / "docs" / "charts.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^meshsim chart .*$", PAGE, re.MULTILINE)
@@ -65,6 +66,17 @@ def test_commands_and_python_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     (block,) = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
     exec(block.replace("duration_s=10", "duration_s=1, replications=2"), {})
     assert Path("topology.svg").is_file()
+
+
+def test_every_kind_of_a_plan_has_a_command_and_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    commands = [shlex.split(line)[1:] for line in re.findall(r"^meshsim plan .*--chart.*$", PAGE, re.MULTILINE)]
+    kinds = [words[words.index("--kind") + 1] if "--kind" in words else "tornado" for words in commands]
+    assert kinds == re.findall(r"^\| `--kind ([\w-]+)` \|", PAGE, re.MULTILINE) == list(PlanKind)
+    for words in commands:
+        answer = CliRunner().invoke(app, [*words, "-q", "--engine", "analytic", "--jobs", "1"])
+        assert answer.exit_code == 0, (words, answer.output)
+        assert Path(words[words.index("--chart") + 1]).stat().st_size > 5_000
 
 
 def test_functions_are_those_of_the_package() -> None:

@@ -24,7 +24,8 @@ ALLOWED = {
     "control": BELOW_ALL | {"model", "architectures", "engines"},
     "results": BELOW_ALL | {"caches", "model", "architectures", "engines", "charts"},  # only within plot_* methods
     "charts": BELOW_ALL | {"model", "architectures", "engines", "results", "metastable"},
-    "workers": BELOW_ALL | {"engines"},
+    "cluster": BELOW_ALL | {"engines"},
+    "workers": BELOW_ALL | {"engines", "cluster"},
     "notebook": set(),
     "settings": BELOW_ALL | {"model", "engines", "control", "results"},
     "simulate": BELOW_ALL

@@ -48,6 +48,10 @@ def test_lowering_loads_no_compiler() -> None:
     assert not loaded(RUN, "lower", "bookinfo", "--arch", "sidecar") & {*HEAVY, "simpy"}
 
 
+def test_only_a_cluster_loads_dask() -> None:
+    assert not loaded("import meshsim; meshsim.sweep, meshsim.plan, meshsim.run") & {"distributed", "dask"}
+
+
 def test_every_public_name_is_there_and_documented() -> None:
     assert meshsim.__all__ == sorted(meshsim.__all__)
     for name in meshsim.__all__:

@@ -32,7 +32,14 @@ def test_replicas_by_month_are_those_of_m_m_1() -> None:
     exact = (1.5, 1.65, 2.4, 2.6, 3.5, 3.5, 4.4, 4.6, 5.5, 6.5, 7.5, 9.5)
     table = {month: each * n / rate_per_s for month, n in enumerate(exact, start=1)}
     found = ms.forecast(
-        queue(rate_per_s * WORK_S, limit_s), ["none"], growth=table, lose=0, ceiling=1.0, crossover=False, quiet=True
+        queue(rate_per_s * WORK_S, limit_s),
+        ["none"],
+        growth=table,
+        lose=0,
+        ceiling=1.0,
+        crossover=False,
+        duration_s=20.0,
+        quiet=True,
     )
     months = found["none"].months
     wanted = [math.ceil(table.get(m, 1.0) * rate_per_s / (1 / WORK_S - math.log(10) / limit_s)) for m in range(13)]
@@ -74,7 +81,10 @@ def test_the_gateway_is_cheaper_from_the_fifth_replica_on() -> None:
 
 
 def test_estimates_and_simulations_agree() -> None:
-    guessed, simulated = (of_the_shop(engine, months=6) for engine in ("analytic", "compiled"))
+    guessed, simulated = (
+        of_the_shop(engine, months=6, growth={1: 1.4, 2: 2.0, 3: 2.8, 4: 3.5, 5: 3.6, 6: 4.4}, duration_s=15.0)
+        for engine in ("analytic", "compiled")
+    )
     for name in PAIR:
         plans = [
             [month.planned and dict(month.planned.needed) for month in one[name].months] for one in (guessed, simulated)

@@ -24,12 +24,12 @@ CASES = 50
 def small_case(number: int) -> dict[str, Any]:
     """Two services, the second behind a cache, retries, and an objective that is neither trivial nor impossible."""
     draw = np.random.default_rng(number)
-    rate = float(draw.uniform(60, 300))
+    rate = float(draw.uniform(50, 220))
     front_ms, back_ms = draw.uniform(2, 7), draw.uniform(3, 12)
     miss = [{"call": "back.get", "retries": int(draw.integers(0, 3)), "timeout": f"{draw.uniform(60, 300):.0f}ms"}]
     look = {"cache": {"name": "kept", "key": "item", "miss": miss}}
     steps = [{"work": {"exp": f"{front_ms:.2f}ms"}}, look if draw.integers(2) else miss[0]]
-    objective = {f"p{draw.choice([90, 95])}": f"{draw.uniform(3.0, 9.0) * (front_ms + back_ms):.1f}ms"}
+    objective = {f"p{draw.choice([90, 95])}": f"{draw.uniform(4.0, 9.0) * (front_ms + back_ms):.1f}ms"}
     fail = [{"fail": {"p": 0.002, "as": "503"}}] if draw.integers(2) else []
     return {
         "meshsim": 1,
@@ -97,4 +97,4 @@ def test_plans_are_at_most_one_replica_above_the_cheapest(shard: int) -> None:
             more = sum(found["none"].needed.values()) - sum(best.values())
             above.append(more)
             assert more <= 1, (number, found["none"].needed, best)
-    assert feasible >= 3, "the cases are too easy or too hard to say anything"
+    assert feasible >= 4, "the cases are too easy or too hard to say anything"

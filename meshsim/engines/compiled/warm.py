@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from numba import config
 
 from meshsim.engines.jit import cache_folder, forget_old, is_writable
@@ -31,3 +34,29 @@ def warm(program: Program) -> None:
     run.bring_to(BATCHES)
     run.record()
     forget_old()
+
+
+def warm_up() -> None:
+    """As `warm`, with whatever program there is."""
+    from meshsim.architectures import lower
+    from meshsim.engines.pack import pack
+    from meshsim.model.load import load
+
+    warm(pack(lower(load("bookinfo"), "none")))
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Wait until no other process that keeps compiled code in the same folder is within this."""
+    try:
+        import fcntl
+    except ImportError:  # Windows: each compiles for itself, and the last one's code is kept
+        yield
+        return
+    folder = cache_folder()
+    if not is_writable(folder):
+        yield
+        return
+    with (folder / "compiling.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # the system lets go of it when the process ends, however it ends
+        yield

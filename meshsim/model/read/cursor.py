@@ -70,14 +70,10 @@ class Cursor:
         self.reading.report.warning(code, message, hint, self.key_mark, self.path)
 
     def child(self, key: str, node: Node, key_mark: Mark, *, item: bool = False) -> Cursor:
-        """Give a cursor one level down, and remember its place; a range is reported, and read as its middle."""
+        """Give a cursor one level down, and remember its place."""
         path = f"{self.path}.{key}" if self.path else key
         self.reading.marks[path] = node.mark if isinstance(node, Scalar) else key_mark
-        child = Cursor(node, path, self.reading, key_mark, None if item else key)
-        if isinstance(node, MapNode) and _is_range(node) and key != "split":
-            child.later("a range {low, mid, high}")
-            child.node = node.entries["mid"][1]
-        return child
+        return Cursor(node, path, self.reading, key_mark, None if item else key)
 
     @property
     def name(self) -> str:
@@ -339,8 +335,3 @@ class Cursor:
         if not number and digits.isdigit() and digits.isascii():
             hint = f"write {digits}"
         self.error("M103", f"{self.name} is '{node.text[:60]}', and {wanted} is due", hint)
-
-
-def _is_range(node: MapNode) -> bool:
-    """Tell ``{low, mid, high}`` with plain values from a map whose names happen to be these."""
-    return set(node.entries) == {"low", "mid", "high"} and all(isinstance(n, Scalar) for _, n in node.entries.values())

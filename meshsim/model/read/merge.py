@@ -21,6 +21,7 @@ from meshsim.model.read.yaml_text import parse
 
 _NAMED = ("services", "tenants", "endpoints", "versions", "caches")  # maps whose keys are the user's names
 _NAMES = (*_NAMED, "headers", "keys", "split", "rollouts", "set")  # and those whose entries --set may add to
+NAMED_BY_USERS = frozenset((*_NAMES, "own"))  # where low, mid and high are names like any others
 _KINDS = frozenset((*ARRIVALS, *DISTRIBUTIONS, *KEYS, *LOAD_BALANCER_MAPS))  # of maps that hold exactly one of these
 _KINDS_OF = {"fault": frozenset((*FAULTS, *PUSH_FAULTS)), "analysis": frozenset(ANALYSES)}  # by the key above them
 
@@ -32,7 +33,7 @@ def merge(base: Node, over: Node, key: str = "") -> Node:
     exclude the new ones are dropped. A key that `over` sets to null is taken out of `base`.
     """
     if isinstance(base, MapNode) and isinstance(over, MapNode):
-        if _other_kind(base, over, key):
+        if _other_kind(base, over, key) or _changes_certainty(base, over, key):
             return over
         return _merge_maps(_without_rivals(base, key, over.entries), over)
     if isinstance(base, ListNode) and isinstance(over, ListNode):
@@ -48,6 +49,13 @@ def _other_kind(base: MapNode, over: MapNode, key: str) -> bool:
     (old,), (new,) = base.entries, over.entries
     kinds = _KINDS_OF.get(key, _KINDS)
     return old != new and old in kinds and new in kinds
+
+
+def _changes_certainty(base: MapNode, over: MapNode, key: str) -> bool:
+    """Tell an uncertain input that takes the place of a map, or is replaced by one."""
+    if key in NAMED_BY_USERS or key == "uniform":
+        return False
+    return ("mid" in base.entries) != ("mid" in over.entries) and not set(over.entries) <= {"low", "high"}
 
 
 def _without_rivals(base: MapNode, kind: str, new: Collection[str]) -> MapNode:
