@@ -37,6 +37,8 @@ if TYPE_CHECKING:
         StoreError,
         UsageError,
     )
+    from meshsim.forecasting.result import Forecast
+    from meshsim.forecasting.study import forecast
     from meshsim.futures import Snapshot, snapshot
     from meshsim.hit_ratios import cache_curve, cache_study
     from meshsim.interference.result import Interference
@@ -69,6 +71,7 @@ __all__ = [
     "EngineLimit",
     "Estimate",
     "ExitCode",
+    "Forecast",
     "Interference",
     "InternalError",
     "MeshsimError",
@@ -92,6 +95,7 @@ __all__ = [
     "compare",
     "cost",
     "estimate",
+    "forecast",
     "load",
     "lower",
     "metastability",
@@ -128,6 +132,8 @@ _HOME = {
     "Costs": "meshsim.costs.result",
     "Plan": "meshsim.planning.result",
     "plan": "meshsim.planning.study",
+    "Forecast": "meshsim.forecasting.result",
+    "forecast": "meshsim.forecasting.study",
     "blast": "meshsim.blasts.blasting",
     "cost": "meshsim.costs.study",
     "open_store": "meshsim.sweeps.opening",

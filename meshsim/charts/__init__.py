@@ -6,9 +6,11 @@ See ``docs/charts.md``. Results draw themselves too: ``result.plot_latency()`` a
 from meshsim.charts.autoscaler import autoscaler_day
 from meshsim.charts.cache_cost import cache_cost
 from meshsim.charts.cache_heatmap import cache_heatmap
+from meshsim.charts.cost_by_month import cost_by_month
 from meshsim.charts.cost_objective import cost_objective
 from meshsim.charts.cost_stacked import cost_stacked
 from meshsim.charts.cost_waterfall import cost_waterfall
+from meshsim.charts.crossover import crossover_map, crossovers
 from meshsim.charts.difference import difference_forest
 from meshsim.charts.heatmap import sweep_heatmap
 from meshsim.charts.hit_ratio import cache_curve
@@ -22,6 +24,7 @@ from meshsim.charts.plan_load import plan_load
 from meshsim.charts.plan_pareto import plan_pareto
 from meshsim.charts.plan_tornado import plan_tornado
 from meshsim.charts.propagation import propagation_graph
+from meshsim.charts.runway import capacity_runway
 from meshsim.charts.saving import save
 from meshsim.charts.scatter import sweep_scatter
 from meshsim.charts.shared_fate import shared_fate
@@ -36,9 +39,13 @@ __all__ = [
     "cache_cost",
     "cache_curve",
     "cache_heatmap",
+    "capacity_runway",
+    "cost_by_month",
     "cost_objective",
     "cost_stacked",
     "cost_waterfall",
+    "crossover_map",
+    "crossovers",
     "difference_forest",
     "incident_timeline",
     "interference_heatmap",

@@ -164,8 +164,8 @@ def plan(
     architectures = split_architectures(arch)
     _check_chart(chart, kind, architectures, growth=growth)
     objectives = tuple(parse_slo(text) for text in slo or ())
-    choices = _choices(choice or ())
-    ceiling = _share(utilization)
+    choices = choices_of(choice or ())
+    ceiling = share_of(utilization)
     changes = [*(overrides or ()), *([] if duration is None else [f"run.duration={duration}"])]
     spec = read_topology(topology, changes, quiet=quiet)
 
@@ -255,24 +255,26 @@ def _draw(found: Plan, kind: Kind, chart: Path, *, quiet: bool) -> None:
         say(f"wrote {chart}")
 
 
-def _choices(texts: Sequence[str]) -> dict[str, Sequence[str]]:
+def choices_of(texts: Sequence[str], option: str = "--choice") -> dict[str, Sequence[str]]:
+    """Values by path."""
     from meshsim.sweeps.axes import Axis, axis_of
 
     found: dict[str, Sequence[str]] = {}
     for text in texts:
         path, equals, values = text.partition("=")
         if not equals or not path.strip() or not values.strip():
-            raise UsageError(f"--choice '{text}': write a path and its values, e.g. services.cart.cpu=500m,1,2")
+            raise UsageError(f"{option} '{text}': write a path and its values, e.g. services.cart.cpu=500m,1,2")
         axis = axis_of(path.strip(), values.strip())
         if not isinstance(axis, Axis):
-            raise UsageError(f"--choice '{text}': name the values one by one, e.g. services.cart.cpu=500m,1,2")
+            raise UsageError(f"{option} '{text}': name the values one by one, e.g. services.cart.cpu=500m,1,2")
         if axis.path in found:
-            raise UsageError(f"--choice {axis.path} is given twice; write all its values behind one another")
+            raise UsageError(f"{option} {axis.path} is given twice; write all its values behind one another")
         found[axis.path] = axis.values
     return found
 
 
-def _share(text: str) -> float:
+def share_of(text: str) -> float:
+    """Read a share."""
     from meshsim.units import UnitError, parse_share
 
     try:
@@ -281,13 +283,16 @@ def _share(text: str) -> float:
         raise UsageError(f"--utilization {text}: {error}; write e.g. 80%") from None
 
 
+def arch_words(labels: Sequence[str]) -> list[str]:
+    """Options that name architectures."""
+    if "," in "".join(labels):
+        return [word for label in labels for word in ("--arch", label)]
+    return ["--arch", ",".join(labels)]
+
+
 def _command(topology: str, found: Plan, given: dict[str, Sequence[str]], flags: Sequence[str]) -> str:
     """What repeats it."""
-    labels = found.architectures
-    arch = (
-        [w for label in labels for w in ("--arch", label)] if "," in "".join(labels) else ["--arch", ",".join(labels)]
-    )
-    words = ["meshsim", "plan", topology, *arch]
+    words = ["meshsim", "plan", topology, *arch_words(found.architectures)]
     words += [word for name, values in given.items() for value in values for word in (name, value)]
     return shlex.join([*words, *flags, "--seed", str(found.seed)]) + (
         "  # with the same topology on stdin" if topology == "-" else ""

@@ -38,6 +38,16 @@ class Loss:
             bought += 1
         return bought
 
+    def left(self, bought: int, zones: int) -> int:
+        """Replicas that are left of those that were bought.
+
+        Examples
+        --------
+        >>> Loss(replicas=1).left(4, zones=3), Loss(zone=True).left(5, zones=3)
+        (3, 3)
+        """
+        return bought - math.ceil(bought / zones) if self.zone else max(0, bought - self.replicas)
+
     def __str__(self) -> str:
         if self.zone:
             return "zone"

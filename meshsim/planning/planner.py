@@ -127,6 +127,16 @@ class Planner:
         start = {name: guesses.start(name) for name in names}
         return Search(self.parts, guesses, self.asked.most, {name: guesses.floor(name) for name in names}).run(start)
 
+    def resumed(self, last: Mapping[str, int], *, grew: bool) -> dict[str, int] | Infeasible:
+        """The same, begun at the plan for another load; what holds when the load grew is the plan still: one probe."""
+        probe = self.judge.probe(last)
+        self.guesses.learn(probe)
+        if grew and probe.holds:
+            return dict(last)
+        floors = {part.name: self.guesses.floor(part.name) for part in self.parts}
+        found = Search(self.parts, self.guesses, self.asked.most, floors).run(last)
+        return self._infeasible() if found is None else found
+
     def _infeasible(self) -> Infeasible:
         found = self.judge.found.values()
         best = max(found, key=lambda probe: sum(probe.counts.values()))
@@ -141,7 +151,7 @@ class Planner:
         odd = not_monotone(needed, lambda counts: self.judge.probe(counts).judgement == "missed", self.asked.most)
         steps = tuple(self._step(needed, part) for part in self.parts)
         full = self.judge.probe(bought)
-        cents, currency = self._bill(bought)
+        cents, currency = self.bill(bought)
         per_hour = sum(part.per_hour * bought[part.name] for part in self.parts)
         again = self._growing if growth else None
         return Deployment(
@@ -164,7 +174,7 @@ class Planner:
             prices={part.name: part.per_hour for part in self.parts},
         )
 
-    def _bill(self, bought: Mapping[str, int]) -> tuple[Cents, str]:
+    def bill(self, bought: Mapping[str, int]) -> tuple[Cents, str]:
         """The bill of a month at this load; of what was not simulated, for the replicas alone."""
         if not self.simulates:
             total = whole_cents(self._money(bought) * HOURS_PER_MONTH)
@@ -217,14 +227,16 @@ class Planner:
         return at
 
 
-def cheapest(planners: Sequence[Planner], screen: bool) -> tuple[Planner, dict[str, int]] | Infeasible:
+def cheapest(
+    planners: Sequence[Planner], search: Callable[[Planner], dict[str, int] | Infeasible]
+) -> tuple[Planner, dict[str, int]] | Infeasible:
     """The choice whose deployment is cheapest; what cannot be cheaper than one that was found is not looked at."""
     best: tuple[Planner, dict[str, int]] | None = None
     nothing: Infeasible | None = None
     for planner in sorted(planners, key=lambda one: one.least_money):
         if best is not None and planner.least_money >= best[0].bought_money(best[1]):
             continue
-        found = planner.search(screen=screen)
+        found = search(planner)
         if isinstance(found, Infeasible):
             nothing = nothing or found
         elif best is None or planner.bought_money(found) < best[0].bought_money(best[1]):
@@ -236,9 +248,9 @@ def cheapest(planners: Sequence[Planner], screen: bool) -> tuple[Planner, dict[s
 
 
 def verified_on_fresh_seeds(
-    spec: Topology, architecture: str, one: Deployment, asked: Asked, settings: Settings, submit: Submit
+    spec: Topology, architecture: str, one: Probe, asked: Asked, settings: Settings, submit: Submit
 ) -> Verified:
     """The plan once more, on fresh seeds, for as long as it was looked at."""
-    fresh = replace(settings, seed=settings.seed + _FRESH, replications=max(one.probe.replications, _VERIFYING))
+    fresh = replace(settings, seed=settings.seed + _FRESH, replications=max(one.replications, _VERIFYING))
     question = replace(asked.question, most_replications=fresh.replications)
-    return Verified(fresh.seed, Prober(spec, architecture, fresh, question, submit).probe(one.needed))
+    return Verified(fresh.seed, Prober(spec, architecture, fresh, question, submit).probe(one.counts))

@@ -141,7 +141,7 @@ class Study:
     def _scenario(self, name: str, picks: Picks, planners: Sequence[Planner]) -> Scenario:
         there = self._of_mid(planners)
         probe, money = there.judge.probe(self.mid.needed), there.bought_money(self.mid.needed)
-        own = cheapest(planners, self.screen)
+        own = cheapest(planners, lambda planner: planner.search(screen=self.screen))
         if probe.holds and (isinstance(own, Infeasible) or money <= own[0].bought_money(own[1])):
             own = there, dict(self.mid.needed)  # nothing cheaper was found
         changes = {path: self._text(path, end) for path, end in picks.items()}

@@ -122,11 +122,11 @@ def plan(
     labels = labels_of(architectures)
     simulates, simulator = engine != "analytic", "compiled" if engine == "analytic" else engine
     written = read(topology, overrides=overrides)
-    asked = _asked(written, objectives, load, lose, ceiling, most_replicas, replications)
+    asked = asked_of(written, objectives, load, lose, ceiling, most_replicas, replications)
     several = list(choices_asked(choices or {}))
     variants = [(one, read(topology, overrides=[*overrides, *_settings_of_choice(one)])) for one in several]
     first, notes = at_peak(variants[0][1], asked.load)
-    notes = (*notes, *_kept_as_written(first))
+    notes = (*notes, *kept_as_written(first))
     inputs, why_none = inputs_of(written, [spec for _, spec in variants]) if uncertain else ({}, ())
     notes = (*notes, *why_none)
     rules = _Rules(asked.replications, simulator, seed, duration_s, warmup_s, jobs)
@@ -143,7 +143,7 @@ def plan(
             tell = _teller(shown, number * each, len(labels) * each)
             tell(0)
             planners = bench.planners(label, {})
-            one = cheapest(planners, screen)
+            one = cheapest(planners, lambda planner: planner.search(screen=screen))
             if isinstance(one, Infeasible):
                 infeasible[label] = one
             else:
@@ -156,7 +156,7 @@ def plan(
                 notes = (*notes, *(note for note in planners[0].notes if note not in notes))
         specs = {str(choice): at_peak(spec, asked.load)[0] for choice, spec in variants}
         verified = {
-            label: verified_on_fresh_seeds(specs[str(dict(one.choice))], label, one, asked, settings, submit)
+            label: verified_on_fresh_seeds(specs[str(dict(one.choice))], label, one.probe, asked, settings, submit)
             for label, one in (deployments.items() if verify else ())
         }
     return Plan(
@@ -262,14 +262,15 @@ def _picked(spec: Topology, picks: Picks) -> Topology:
     return with_inputs(spec, own) if own else spec
 
 
-def _kept_as_written(spec: Topology) -> tuple[str, ...]:
+def kept_as_written(spec: Topology) -> tuple[str, ...]:
+    """A note on services whose replicas are not planned."""
     names = [name for name, service in sorted(spec.services.items()) if len(service.versions) > 1]
     if not names:
         return ()
     return (f"{', '.join(names)} keep the replicas that they have: services with several versions are not planned",)
 
 
-def _asked(
+def asked_of(
     spec: Topology,
     objectives: Sequence[Objective],
     load: float,
@@ -278,6 +279,7 @@ def _asked(
     most_replicas: int,
     replications: int,
 ) -> Asked:
+    """What every plan is asked for, checked."""
     load, ceiling = real_number(load, "load"), real_number(ceiling, "ceiling")
     if not 0.0 < load < 1e6:
         raise UsageError(f"load is a factor above 0, not {load:g}")

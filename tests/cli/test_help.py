@@ -25,6 +25,7 @@ COMMANDS = (
     "tenants",
     "cost",
     "plan",
+    "forecast",
     "cache",
     "chart",
     "trace",

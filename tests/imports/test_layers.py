@@ -51,15 +51,18 @@ ALLOWED = {
     "planning": BELOW_ALL
     | {"model", "architectures", "engines", "control", "results", "charts", "workers", "notebook", "settings"}
     | {"simulate", "analytic", "costs", "interference"},  # charts only within plot_* methods
+    "forecasting": BELOW_ALL
+    | {"model", "architectures", "engines", "results", "charts", "workers", "notebook", "settings"}
+    | {"simulate", "costs", "planning"},  # charts only within plot_* methods
     "__init__": BELOW_ALL
     | {"model", "architectures", "engines", "control", "results", "simulate", "futures", "sweeps", "hit_ratios"}
-    | {"analytic", "blasts", "costs", "interference", "metastable", "planning"},
+    | {"analytic", "blasts", "costs", "forecasting", "interference", "metastable", "planning"},
     "bench": BELOW_ALL | {"model", "architectures", "engines"},
     "lab": BELOW_ALL | {"model", "architectures", "engines", "results", "__init__"},
     "cli": BELOW_ALL
     | {"importers", "model", "architectures", "engines", "results", "charts", "simulate"}
     | {"analytic", "bench", "blasts", "caches", "costs", "interference", "lab", "settings", "sweeps", "metastable"}
-    | {"planning", "__init__"},
+    | {"forecasting", "planning", "__init__"},
     "__main__": {"cli"},
 }
 

@@ -68,5 +68,5 @@ def test_type_checkers_see_the_same_names() -> None:
 
 
 def test_an_unknown_name_says_what_there_is() -> None:
-    with pytest.raises(AttributeError, match="compare, cost, estimate, load, lower"):
+    with pytest.raises(AttributeError, match="compare, cost, estimate, forecast, load, lower"):
         meshsim.simulat  # noqa: B018

@@ -18,6 +18,7 @@ SHOWN = {
     "03-cache-locality": (3, 3, "With equally many entries in all"),
     "04-incident": (3, 3, "One customer's configuration"),
     "05-neighbours-and-the-bill": (3, 4, "Maps costs $"),
+    "06-plan-a-year": (3, 3, "What is there today carries between"),
 }
 
 

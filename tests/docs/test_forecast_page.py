@@ -1,0 +1,39 @@
+"""docs/forecast.md keeps its promises: its examples print what it says, its options and keys are there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from growing_shop import growing_shop
+from typer.testing import CliRunner
+
+import meshsim as ms
+from meshsim.cli import app
+from meshsim.cli.forecast import Kind
+
+TEXT = (Path(__file__).parents[2] / "docs" / "forecast.md").read_text(encoding="utf-8")
+
+
+def test_the_examples_print_what_the_page_says(capsys: pytest.CaptureFixture[str]) -> None:
+    names: dict[str, object] = {}
+    for code in re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL):
+        exec(code, names)
+    assert capsys.readouterr().out == "".join(re.findall(r"It prints\n\n```\n(.*?)```", TEXT, re.DOTALL)) != ""
+
+
+def test_keys_of_json_are_told() -> None:
+    found = ms.forecast(growing_shop(), ["none", "gateway"], months=1, lose=0, engine="analytic", quiet=True).to_dict()
+    none = found["architectures"]["none"]
+    keys = {*found, *none, *none["scenarios"]["base"], *none["scenarios"]["base"]["months"][0]}
+    keys |= {*none["scenarios"]["base"]["months"][0]["plan"]} - {"schema_version", "topology", "feasible"}
+    for key in keys - {"schema_version", "topology", "feasible", "currency", "architectures", "month"}:
+        assert f"`{key}" in TEXT or f".{key}" in TEXT, key
+
+
+def test_options_and_kinds_are_there() -> None:
+    told = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1"}).invoke(app, ["forecast", "--help"]).stdout
+    for option in set(re.findall(r"--[a-z][a-z-]+", TEXT)) - {"--set"}:
+        assert option in told, option
+    assert all(f"`{kind}`, " in TEXT for kind in Kind)
