@@ -19,7 +19,7 @@ from typing import Final, Protocol
 
 _FIRST_JUMP: Final = 4  # replicas that are taken or given at once in the beginning (assumed)
 _NEIGHBOURS: Final = 40  # that are looked at where more of everything does not help (assumed)
-_EXCHANGES: Final = 24  # that are tried at most between two that succeed, the most promising first (assumed)
+_EXCHANGES: Final = 6  # that are tried at most between two that succeed, the most promising first (assumed)
 
 
 class Priced(Protocol):
