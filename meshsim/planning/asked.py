@@ -15,6 +15,7 @@ from meshsim.results.quantiles import quantile_share
 
 _LEAST_REQUESTS: Final = 1_500  # of a replication (assumed)
 _MOST_REQUESTS: Final = 20_000
+_MOST_OF_ALL: Final = 100_000  # of a replication, where somebody sends little of it (assumed)
 _BEYOND: Final = 3.0  # requests of a replication expected beyond a limit; what stays undecided goes on (assumed)
 _LEAST_S: Final = 5.0  # of a replication, for what is slow to settle (assumed)
 _MOST_CHOICES: Final = 200
@@ -44,13 +45,25 @@ def objectives_asked(spec: Topology, more: Sequence[Objective]) -> dict[str, tup
 
 
 def duration_asked(spec: Topology, objectives: Mapping[str, Sequence[Objective]]) -> float:
-    """Seconds of a replication: as many as the rarest thing that is asked about needs, no more than are written."""
-    rarest = min(_rarity(one) for several in objectives.values() for one in several)
-    wanted = min(_MOST_REQUESTS, max(_LEAST_REQUESTS, _BEYOND / rarest))
-    rate_per_s = math.fsum(_rate_per_s(stream, spec) for stream in spec.traffic)
+    """Seconds of a replication: as many as the rarest thing that is asked of each tenant needs.
+
+    No more than are written, but for tenants who send so little that nothing could be promised them then.
+    """
+    by_tenant: dict[str, float] = {}
+    for stream in spec.traffic:
+        by_tenant[stream.tenant] = by_tenant.get(stream.tenant, 0.0) + _rate_per_s(stream, spec)
+    rate_per_s = math.fsum(by_tenant.values())
     if rate_per_s <= 0.0:
         return spec.run.duration_s
-    return min(spec.run.duration_s, max(_LEAST_S, wanted / rate_per_s))
+    rarest = min(_rarity(one) for several in objectives.values() for one in several)
+    wanted = min(_MOST_REQUESTS, max(_LEAST_REQUESTS, _BEYOND / rarest))
+    for_all_s = min(spec.run.duration_s, max(_LEAST_S, wanted / rate_per_s))
+    seldom = [
+        _BEYOND / min(map(_rarity, several)) / by_tenant[name]
+        for name, several in objectives.items()
+        if by_tenant.get(name, 0.0) > 0.0
+    ]
+    return max(for_all_s, min(max(seldom, default=0.0), _MOST_OF_ALL / rate_per_s))
 
 
 def _rate_per_s(stream: Stream, spec: Topology) -> float:

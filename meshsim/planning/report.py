@@ -274,7 +274,9 @@ def _would(kept: Kept) -> str:
     estimate = kept.estimate
     if kept.quantity == "availability":
         return "no bound" if estimate.low is None else f"availability > {percent(estimate.low)} would be"
-    if estimate.high is None or math.isinf(estimate.high):
+    if estimate.high is None:
+        return "too few requests to promise anything: give a longer --duration"
+    if math.isinf(estimate.high):
         return "no limit would be kept: requests fail"
     return f"{kept.quantity} < {duration(estimate.high)} would be"
 
