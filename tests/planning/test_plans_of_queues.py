@@ -94,3 +94,14 @@ def test_the_fewest_replicas_of_a_random_split_are_those_of_m_m_1(rate_per_s: fl
     assert found["none"].needed == {"queue": n}
     less = found["none"].steps[0].less
     assert less is not None and not less.holds
+
+
+def test_a_written_warm_up_and_a_tenant_who_sends_little_make_runs_longer() -> None:
+    """Probes are as short as they may be; what is cut off, and what is seldom, needs its time."""
+    case = queue(0.5, 0.2)
+    case["run"] = {"warmup": "15s", "duration": "20s"}
+    case["tenants"]["rare"] = {"slo": {"p90": "500ms"}}
+    case["traffic"].append({"name": "rare", "tenant": "rare", "entry": "queue.get", "arrivals": {"poisson": "1/s"}})
+    found = ms.plan(case, ["none"], lose=0, growth=False, quiet=True)
+    assert found.feasible
+    assert found.duration_s == pytest.approx(15.0 + 30.0)  # three of a tenth of one request a second
