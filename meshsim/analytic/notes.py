@@ -17,6 +17,9 @@ def notes_of(plane: Plane, equations: Mapping[str, Flow], hits: Hits) -> Iterato
     """Sentences about a plane."""
     for stream, _ in plane.entries:
         yield from _of_stream(stream)
+    standing = [service.name for service in plane.services if service.begins is not None and service.role != "proxy"]
+    if standing:
+        yield f"what autoscales ({', '.join(standing)}) is taken to stay as it begins"
     yield from hits.notes
     yield from _unknown(equations)
     yield from _policies(plane)

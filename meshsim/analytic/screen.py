@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
@@ -18,14 +18,16 @@ from meshsim.analytic.program import Program, program
 from meshsim.analytic.queues import NEVER_DONE, NOTHING, Extra, InLine, Job, Offered
 from meshsim.analytic.result import Curve, Estimate, Latency, StationEstimate, StreamEstimate
 from meshsim.analytic.staffing import square_root_staffing
-from meshsim.analytic.stations import At, Counts, Station, rate_per_s
+from meshsim.analytic.stations import OVER_S, At, Counts, Station, rate_per_s
 from meshsim.architectures import Architecture, lower
 from meshsim.architectures.placement import node_count, place
 from meshsim.architectures.plane import Plane
 from meshsim.architectures.rewrites import beside_whom, is_library, is_sidecar
 from meshsim.errors import UsageError
 from meshsim.model.diagnostics import suggestion
+from meshsim.model.graph import stream_rate_per_s
 from meshsim.model.topology import Nodes, Topology
+from meshsim.model.traffic import STATIONARY, Arrivals, Stream
 from meshsim.numbers import whole_number
 from meshsim.results.flows import flows
 from meshsim.results.intervals import Floats
@@ -69,10 +71,12 @@ class Screen:
     def __init__(
         self, spec: Topology | Plane, architecture: str | Architecture = "none", *, same_policies: bool = False
     ) -> None:
-        self.plane = spec if isinstance(spec, Plane) else lower(spec, architecture, same_policies=same_policies)
+        self._written = spec if isinstance(spec, Plane) else lower(spec, architecture, same_policies=same_policies)
+        self.plane = _steady(self._written)
         self._nodes: Nodes | None = None if isinstance(spec, Plane) else spec.nodes
         self._program: Program = program(self.plane)
         self._own = {service.name: len(service.replicas) for service in self.plane.services}
+        self._begin = {service.name: service.begins for service in self.plane.services if service.begins is not None}
         self._bases: dict[tuple[int, ...], _Base] = {}
 
     def estimate(self, replicas: Mapping[str, int] | None = None) -> Estimate:
@@ -134,7 +138,7 @@ class Screen:
     # -- what it is ------------------------------------------------------------------------------------------------
 
     def _counts(self, replicas: Mapping[str, int]) -> dict[str, int]:
-        counts: dict[str, int] = {}
+        counts = dict(self._begin)
         for name, value in replicas.items():
             if name not in self._own or is_sidecar(name) or is_library(name):
                 near = suggestion(name, [one for one in self._own if not is_sidecar(one) and not is_library(one)])
@@ -144,7 +148,7 @@ class Screen:
             number = whole_number(value, f"replicas of '{name}'")
             if number < 1:
                 raise UsageError(f"replicas of '{name}': at least 1, not {number}")
-            if number != self._own[name]:
+            if number != self._own[name] or name in self._begin:
                 counts |= {one: number for one in self._own if one == name or beside_whom(one) == name}
         return counts
 
@@ -155,7 +159,7 @@ class Screen:
             solved = hits(self.plane, counts) if cached else Hits()
             equations = flows(self.plane, solved.of_visits)
             stations = {s.name: Station(self.plane, s, equations[s.name]) for s in self.plane.services}
-            notes = tuple(notes_of(self.plane, equations, solved))
+            notes = tuple(notes_of(self._written, equations, solved))
             self._bases[key] = _Base(solved, stations, notes)
         return self._bases[key]
 
@@ -267,6 +271,19 @@ def _luck_notes(at: Mapping[str, At]) -> Iterator[str]:
         if one.unlucky > _NEVER:
             met = percent(one.unlucky)
             yield f"the luck of connections pinned to {name} may overload a queue there ({met} of the visits): left out"
+
+
+def _steady(plane: Plane) -> Plane:
+    """The same with what changes with time held at its mean: traffic equations know nothing of time."""
+    entries = tuple(
+        (stream if stream.arrivals.kind in STATIONARY else _held(stream), hop) for stream, hop in plane.entries
+    )
+    return replace(plane, entries=entries)
+
+
+def _held(stream: Stream) -> Stream:
+    mean = Arrivals(kind="poisson", rate_per_s=stream_rate_per_s(stream, OVER_S))
+    return stream.model_copy(update={"arrivals": mean})
 
 
 class _Spread:

@@ -21,6 +21,7 @@ from meshsim.results.flows import CLIENT, Flow
 from meshsim.results.intervals import Floats
 from meshsim.results.theory import second_moment
 
+OVER_S: Final = 60.0  # rates that change with time are taken at their mean over so long from the beginning (assumed)
 _GROUPS: Final = 8  # kinds of replicas that are told apart by how much they get
 _POINTS: Final = 7  # by which the luck of pinned connections is told
 _EVEN: Final = 1e-4  # squared coefficient of variation of loads that makes no difference
@@ -382,7 +383,7 @@ def _fewer(points: list[tuple[float, float]]) -> tuple[tuple[float, float], ...]
     )
 
 
-def rate_per_s(stream: Stream, plane: Plane, over_s: float = 60.0) -> float:
+def rate_per_s(stream: Stream, plane: Plane, over_s: float = OVER_S) -> float:
     """Requests per second, on average; 0 of closed loops."""
     return stream_rate_per_s(stream, over_s) * plane.load if stream.arrivals.kind != "closed" else 0.0
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -22,6 +22,7 @@ from meshsim.model.load import load
 from meshsim.model.topology import Topology
 from meshsim.numbers import real_number
 from meshsim.results.manifest import Timing
+from meshsim.results.repeat import python_call
 from meshsim.results.result import Result
 from meshsim.results.verdict import HOPELESS, UNSTEADY
 from meshsim.simulate import Progress, Source, compare, run
@@ -101,20 +102,22 @@ def cost(
         node=nodes,
         book=asked.tariff.book.name,
         prices=tuple(rows),
-        command=_command(
+        command=python_call(
+            "cost",
             topology,
             architectures,
-            results[0],
             {
                 "rule": rule,
-                "prices": prices.name if isinstance(prices, PriceBook) else prices and str(prices),
+                "prices": prices.name if isinstance(prices, PriceBook) else prices,
                 "nodes": nodes,
                 "nat": nat or None,
                 "people_hours": people_hours or None,
                 "engine": None if engine == "compiled" else engine,
                 "duration_s": duration_s,
                 "warmup_s": warmup_s,
-                "overrides": list(overrides) or None,
+                "overrides": list(overrides),
+                "seed": results[0].manifest.seed,
+                "replications": results[0].manifest.replications,
             },
         ),
         timing=Timing(round(time.perf_counter() - started, 3), jobs),
@@ -187,17 +190,6 @@ def _simulated(
         return [run(spec, architectures[0], **keywords)]  # type: ignore[arg-type]
     found = compare(spec, architectures, **keywords)  # type: ignore[arg-type]
     return list(found.results.values())
-
-
-def _command(
-    topology: Source, architectures: Sequence[str | Architecture], result: Result, given: Mapping[str, object]
-) -> str:
-    """The call that repeats it, for those who did not come from the command line; None: as it is by default."""
-    source = repr(str(topology)) if isinstance(topology, str | Path) else "topology"
-    manifest = result.manifest
-    given = {**given, "seed": manifest.seed, "replications": manifest.replications}
-    words = ", ".join(f"{name}={value!r}" for name, value in given.items() if value is not None)
-    return f"meshsim.cost({source}, {[str(one) for one in architectures]!r}, {words})"
 
 
 def _notes(spec: Topology, result: Result, found: Analysis) -> list[str]:

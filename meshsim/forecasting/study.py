@@ -30,6 +30,7 @@ from meshsim.planning.peak import at_peak
 from meshsim.planning.planner import Asked
 from meshsim.planning.study import CEILING, FIRST_REPLICATIONS, MOST_REPLICAS, asked_of, kept_as_written
 from meshsim.results.manifest import Timing
+from meshsim.results.repeat import python_call
 from meshsim.simulate import DEFAULT_ARCHITECTURES, Progress, Source, compile_engine
 from meshsim.workers import Submit, here, workers
 
@@ -145,7 +146,34 @@ def forecast(
         currency=study.currency,
         requests=sum(desk.requests for desk in study.desks.values()),
         notes=(*notes, *kept_as_written(first), *study.notes),
-        command=_command(topology, labels, months, growth, lose, seed),
+        command=python_call(
+            "forecast",
+            topology,
+            labels,
+            {
+                "months": months,
+                "growth": growth,
+                "scenarios": dict(scenarios or {}),
+                "today": None if today == "plan" else today,
+                "crossover": None if crossover else False,
+                "across": across,
+                "objectives": list(objectives),
+                "choices": {path: list(values) for path, values in (choices or {}).items()},
+                "load": None if load == 1.0 else load,
+                "lose": lose,
+                "ceiling": None if ceiling == CEILING else ceiling,
+                "most_replicas": None if most_replicas == MOST_REPLICAS else most_replicas,
+                "verify": verify or None,
+                "screen": None if screen else False,
+                "prices": prices.name if isinstance(prices, PriceBook) else prices,
+                "engine": None if engine == "compiled" else engine,
+                "replications": None if replications == FIRST_REPLICATIONS else replications,
+                "duration_s": duration_s,
+                "warmup_s": warmup_s,
+                "overrides": list(overrides),
+                "seed": written.run.seed if seed is None else seed,
+            },
+        ),
         timing=Timing(round(time.perf_counter() - started, 3), jobs),
     )
 
@@ -303,14 +331,3 @@ def _ticker(shown: Progress | None, total: int) -> Callable[[], None]:
 
     tick()
     return tick
-
-
-def _command(
-    topology: Source, labels: Sequence[str], months: int, growth: Growth, lose: int | str, seed: int | None
-) -> str:
-    """The call that repeats it, for those who did not come from the command line."""
-    source = repr(str(topology)) if isinstance(topology, str | Path) else "topology"
-    grown = repr(str(growth)) if isinstance(growth, Path) else repr(growth)
-    return (
-        f"meshsim.forecast({source}, {list(labels)!r}, months={months}, growth={grown}, lose={lose!r}, seed={seed!r})"
-    )

@@ -15,7 +15,7 @@ def at_peak(spec: Topology, load: float = 1.0) -> tuple[Topology, tuple[str, ...
 
     What changes with time (``rate``, ``spike``) becomes a Poisson process of its highest rate; what only scatters
     (``mmpp``, batches, sessions) stays as it is. Closed loops have `load` times the users, rounded. Events are left
-    out.
+    out, and autoscalers: a plan is for a number of replicas.
 
     Raises
     ------
@@ -36,7 +36,17 @@ def at_peak(spec: Topology, load: float = 1.0) -> tuple[Topology, tuple[str, ...
         streams.append(held if load == 1.0 else _loaded(held, load))
     if spec.events:
         notes.append("the topology's events are left out")
-    return spec.model_copy(update={"traffic": tuple(streams), "events": ()}), tuple(notes)
+    if spec.autoscaled:
+        told = ", ".join(path.removeprefix("services.") for path in spec.autoscaled)
+        notes.append(f"{told}: the plan is for a fixed number of replicas, without the autoscaler")
+    return _fixed(spec).model_copy(update={"traffic": tuple(streams), "events": ()}), tuple(notes)
+
+
+def _fixed(spec: Topology) -> Topology:
+    """Without autoscalers: with them there would be room for more replicas than are planned, or for fewer."""
+    services = {name: service.model_copy(update={"autoscale": None}) for name, service in spec.services.items()}
+    gateway = spec.mesh.gateway.model_copy(update={"autoscale": None})
+    return spec.model_copy(update={"services": services, "mesh": spec.mesh.model_copy(update={"gateway": gateway})})
 
 
 def _loaded(stream: Stream, load: float) -> Stream:

@@ -91,11 +91,14 @@ class Planner:
     def _judge_of(self, spec: Topology) -> Judge:
         if self.simulates:
             return Prober(spec, self.architecture, self.settings, self.asked.question, self.submit)
+        return self._estimator_of(spec)
+
+    def _estimator_of(self, spec: Topology) -> Estimator:
         return Estimator(spec, self.architecture, self.asked.question, self.parts)
 
     def estimator(self) -> Estimator:
         """Judge deployments by estimates alone."""
-        return Estimator(self.spec, self.architecture, self.asked.question, self.parts)
+        return self._estimator_of(self.spec)
 
     @property
     def least_money(self) -> float:
@@ -188,6 +191,7 @@ class Planner:
             seed=self.settings.seed,
             replications=2,
             duration_s=self.settings.duration_s,
+            warmup_s=self.settings.warmup_s,
             quiet=True,
         )
         found = analyse(spec, result, self.tariff, Buying(), "proportional")

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+_LEAST_PRICE: Final = 1e-9  # an hour: what is free is cheaper than anything else
 _FIRST_JUMP: Final = 4  # replicas that are taken or given at once in the beginning (assumed)
 _NEIGHBOURS: Final = 40  # that are looked at where more of everything does not help (assumed)
 _EXCHANGES: Final = 6  # that are tried at most between two that succeed, the most promising first (assumed)
@@ -124,7 +125,7 @@ class Search:
         """One more of what is guessed to help most for its money."""
         open_ones = [part for part in self.parts if counts[part.name] < self.most]
         if open_ones:
-            best = max(open_ones, key=lambda part: -self.oracle.harm(counts, part.name, 1) / part.per_hour)
+            best = max(open_ones, key=lambda part: -self._harm_for_money(counts, part, 1))
             counts[best.name] += 1
 
     # -- down ------------------------------------------------------------------------------------------------------
@@ -154,7 +155,10 @@ class Search:
         open_ones = [p for p in self.parts if p.name not in self._stuck and counts[p.name] > self.floors[p.name]]
         if not open_ones:
             return None
-        return min(open_ones, key=lambda part: self.oracle.harm(counts, part.name, -1) / part.per_hour).name
+        return min(open_ones, key=lambda part: self._harm_for_money(counts, part, -1)).name
+
+    def _harm_for_money(self, counts: Mapping[str, int], part: Priced, change: int) -> float:
+        return self.oracle.harm(counts, part.name, change) / max(part.per_hour, _LEAST_PRICE)
 
     # -- to the side -----------------------------------------------------------------------------------------------
 

@@ -28,6 +28,7 @@ from meshsim.planning.probing import Question, probing
 from meshsim.planning.result import Deployment, Infeasible, Plan, Safe, Scenario
 from meshsim.planning.scenarios import Picks, Study, inputs_of, most_cases
 from meshsim.results.manifest import Timing
+from meshsim.results.repeat import python_call
 from meshsim.settings import Settings, settings_of
 from meshsim.simulate import DEFAULT_ARCHITECTURES, Progress, Source, compile_engine
 from meshsim.workers import Submit, workers
@@ -174,7 +175,30 @@ def plan(
         duration_s=settings.duration_s,
         most_replicas=asked.most,
         notes=notes,
-        command=_command(topology, labels, lose, load, settings),
+        command=python_call(
+            "plan",
+            topology,
+            labels,
+            {
+                "objectives": list(objectives),
+                "choices": {path: list(values) for path, values in (choices or {}).items()},
+                "load": None if load == 1.0 else load,
+                "lose": lose,
+                "ceiling": None if ceiling == CEILING else ceiling,
+                "most_replicas": None if most_replicas == MOST_REPLICAS else most_replicas,
+                "verify": verify or None,
+                "screen": None if screen else False,
+                "growth": None if growth else False,
+                "uncertain": None if uncertain else False,
+                "prices": prices.name if isinstance(prices, PriceBook) else prices,
+                "engine": None if engine == "compiled" else engine,
+                "replications": None if replications == FIRST_REPLICATIONS else replications,
+                "duration_s": duration_s,
+                "warmup_s": warmup_s,
+                "overrides": list(overrides),
+                "seed": settings.seed,
+            },
+        ),
         timing=Timing(round(time.perf_counter() - started, 3), jobs),
         uncertain=inputs,
         scenarios=scenarios,
@@ -297,10 +321,3 @@ def asked_of(
 
 def _question(spec: Topology, objectives: Sequence[Objective], ceiling: float) -> Question:
     return Question(objectives_asked(spec, objectives), ceiling, MOST_REPLICATIONS)
-
-
-def _command(topology: Source, labels: Sequence[str], lose: int | str, load: float, settings: Settings) -> str:
-    """The call that repeats it, for those who did not come from the command line."""
-    source = repr(str(topology)) if isinstance(topology, str | Path) else "topology"
-    words = f"lose={lose!r}, load={load!r}, seed={settings.seed!r}"
-    return f"meshsim.plan({source}, {list(labels)!r}, {words})"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import PurePath
 
 from meshsim.model.traffic import Objective
 from meshsim.units import format_duration
@@ -115,3 +116,24 @@ def _arch_options(labels: Sequence[str]) -> list[str]:
     if any("," in label for label in labels):
         return [word for label in labels for word in ("--arch", label)]
     return ["--arch", ",".join(labels)]
+
+
+def python_call(function: str, source: object, architectures: Sequence[object], given: Mapping[str, object]) -> str:
+    """The call that repeats a study, for those who did not come from the command line.
+
+    Parameters
+    ----------
+    source
+        The topology as it was given: a name or a path is written down, anything else is ``topology``.
+    given
+        Arguments by name; those that are None, or empty, are as they are by default.
+
+    Examples
+    --------
+    >>> python_call("plan", "bookinfo", ["none"], {"lose": 0, "seed": 1, "choices": {}, "prices": None})
+    "meshsim.plan('bookinfo', ['none'], lose=0, seed=1)"
+    """
+    first = repr(str(source)) if isinstance(source, str | PurePath) else "topology"
+    told = {name: str(value) if isinstance(value, PurePath) else value for name, value in given.items()}
+    words = [f"{name}={value!r}" for name, value in told.items() if value is not None and value not in ([], {}, ())]
+    return f"meshsim.{function}({', '.join([first, repr([str(one) for one in architectures]), *words])})"

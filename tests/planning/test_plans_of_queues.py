@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import meshsim as ms
+from meshsim.model.traffic import Objective
 
 WORK_S = 0.01
 MOST = 16
@@ -105,3 +106,48 @@ def test_a_written_warm_up_and_a_tenant_who_sends_little_make_runs_longer() -> N
     found = ms.plan(case, ["none"], lose=0, growth=False, quiet=True)
     assert found.feasible
     assert found.duration_s == pytest.approx(15.0 + 30.0)  # three of a tenth of one request a second
+
+
+def counts_of(case: dict[str, Any], **arguments: Any) -> dict[str, int]:
+    found = ms.plan(case, ["none"], **{"lose": 0, "growth": False, "quiet": True, **arguments})
+    return dict(found["none"].needed)
+
+
+def test_a_plan_is_for_a_fixed_number_whatever_autoscales() -> None:
+    """An autoscaler's room is no floor and no ceiling of a plan."""
+    case = queue(1.5, 0.040) | {"run": {"warmup": "2s"}}
+    fixed = counts_of(case)
+    case["services"]["queue"] |= {"autoscale": {"min": 1, "max": 2, "target": "60%"}, "replicas": 1}
+    assert counts_of(case) == fixed and fixed["queue"] > 2
+    assert counts_of(case, engine="analytic") == counts_of(queue(1.5, 0.040), engine="analytic")
+    found = ms.plan(case, ["none"], lose=0, growth=False, quiet=True)
+    assert "queue: the plan is for a fixed number of replicas, without the autoscaler" in found.notes
+
+
+def test_what_is_free_can_be_planned() -> None:
+    case = queue(1.5, 0.040)
+    dear = counts_of(case)
+    case["prices"] = {"cpu": "$0/core/h", "memory": "$0/GiB/h"}
+    assert counts_of(case) == dear
+
+
+def test_the_repeat_line_repeats_all_that_was_asked() -> None:
+    """Read as Python it gives the same plan; what was left as it is by default is not in it."""
+    asked: dict[str, Any] = {
+        "objectives": [Objective(quantity="p90", limit=0.05)],
+        "choices": {"services.queue.cpu": ["1", "2"]},
+        "load": 1.2,
+        "lose": 0,
+        "ceiling": 0.7,
+        "most_replicas": 9,
+        "growth": False,
+        "engine": "analytic",
+        "overrides": ["run.duration=30s"],
+    }
+    topology = queue(1.5, 0.040)
+    found = ms.plan(topology, ["none"], quiet=True, **asked)
+    again = eval(found.command, {"meshsim": ms, "topology": topology, "Objective": Objective})
+    assert again.to_dict()["architectures"] == found.to_dict()["architectures"]
+    assert again.command == found.command
+    assert all(f"{name}=" in found.command for name in asked)
+    assert "verify" not in found.command and "prices" not in found.command
