@@ -108,6 +108,9 @@ class StationEstimate:
         What a visit waits for the CPU, on average.
     sojourn_s, sojourn_variance_s2
         What it spends working and waiting for the CPU: mean and variance, calls and other waits not counted.
+    unlucky
+        Share of its visits that meet a queue which the luck of pinned connections overloads: these are in no latency
+        of the estimate.
     """
 
     name: str
@@ -120,6 +123,7 @@ class StationEstimate:
     wait_s: float
     sojourn_s: float
     sojourn_variance_s2: float
+    unlucky: float = 0.0
 
     def row(self) -> dict[str, Any]:
         """Fields as JSON's types."""

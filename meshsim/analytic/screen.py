@@ -35,7 +35,7 @@ from meshsim.results.text import percent
 
 _ROUNDS: Final = 12  # of slots that wait for slots
 _SETTLED: Final = 1e-3
-_NEVER: Final = 1e-4
+NEVER: Final = 1e-4  # of all visits: so few that meet an overloaded queue are not told (assumed)
 
 
 @dataclass(frozen=True)
@@ -246,6 +246,7 @@ class Screen:
             wait_s=wait,
             sojourn_s=work,
             sojourn_variance_s2=max(0.0, square),
+            unlucky=at.unlucky,
         )
 
 
@@ -268,7 +269,7 @@ def _alike(one: Extra, other: Extra) -> bool:
 def _luck_notes(at: Mapping[str, At]) -> Iterator[str]:
     """Stations that the luck of connections may overload although there is enough for all."""
     for name, one in at.items():
-        if one.unlucky > _NEVER:
+        if one.unlucky > NEVER:
             met = percent(one.unlucky)
             yield f"the luck of connections pinned to {name} may overload a queue there ({met} of the visits): left out"
 

@@ -176,7 +176,7 @@ def _per_million(part: EntryCost, currency: str) -> list[str]:
         format_cents(part.cents, currency),
         number(part.requests_per_s),
         money(part.per_million, currency),
-        "-" if saved is None else format_cents(-round(saved * 100), currency),
+        "-" if saved is None else format_cents(round(saved * 100), currency),
     ]
 
 
