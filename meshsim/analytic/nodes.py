@@ -7,6 +7,7 @@ be independent of each other: that two visits to one busy station tend to be slo
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -73,14 +74,14 @@ class State:
 
 
 @dataclass(slots=True, eq=False)
-class Node:
+class Node(ABC):
     """A random time; `number` is its place in a list where each comes after what it is made of."""
 
     number: int
 
+    @abstractmethod
     def solve(self, state: State) -> Moments:
         """Moments; those of what it is made of are known."""
-        raise NotImplementedError
 
     def transform(self, state: State, grid: Grid) -> Complexes:
         """Transform, remembered."""
@@ -89,9 +90,9 @@ class Node:
             state.transforms[key] = self.transformed(state, grid)
         return state.transforms[key]
 
+    @abstractmethod
     def transformed(self, state: State, grid: Grid) -> Complexes:
         """Transform, worked out."""
-        raise NotImplementedError
 
 
 @dataclass(slots=True, eq=False)

@@ -87,7 +87,7 @@ def cost(
     StoreError
         The file of prices cannot be read.
     """
-    started = time.perf_counter()
+    arguments, started = dict(locals()), time.perf_counter()
     asked = _asked(load(topology, overrides=overrides), rule, prices, nodes, nat, people_hours)
     results = _simulated(asked.spec, architectures, {
         "engine": engine, "seed": seed, "replications": replications, "duration_s": duration_s, "warmup_s": warmup_s,
@@ -103,22 +103,12 @@ def cost(
         book=asked.tariff.book.name,
         prices=tuple(rows),
         command=python_call(
-            "cost",
-            topology,
-            architectures,
-            {
-                "rule": rule,
-                "prices": prices.name if isinstance(prices, PriceBook) else prices,
-                "nodes": nodes,
-                "nat": nat or None,
-                "people_hours": people_hours or None,
-                "engine": None if engine == "compiled" else engine,
-                "duration_s": duration_s,
-                "warmup_s": warmup_s,
-                "overrides": list(overrides),
-                "seed": results[0].manifest.seed,
-                "replications": results[0].manifest.replications,
-            },
+            cost,
+            arguments,
+            prices=prices.name if isinstance(prices, PriceBook) else prices,
+            architectures=architectures,
+            seed=results[0].manifest.seed,
+            replications=results[0].manifest.replications,
         ),
         timing=Timing(round(time.perf_counter() - started, 3), jobs),
     )

@@ -104,7 +104,7 @@ def forecast(
     SpecError, UsageError, EngineLimit, StoreError
         As `meshsim.plan`, or the growth cannot be read.
     """
-    started = time.perf_counter()
+    arguments, started = dict(locals()), time.perf_counter()
     labels = labels_of(architectures)
     factors = scenarios_of(growth, scenarios or {}, _months(months))
     if today not in ("plan", "written"):
@@ -147,32 +147,11 @@ def forecast(
         requests=sum(desk.requests for desk in study.desks.values()),
         notes=(*notes, *kept_as_written(first), *study.notes),
         command=python_call(
-            "forecast",
-            topology,
-            labels,
-            {
-                "months": months,
-                "growth": growth,
-                "scenarios": dict(scenarios or {}),
-                "today": None if today == "plan" else today,
-                "crossover": None if crossover else False,
-                "across": across,
-                "objectives": list(objectives),
-                "choices": {path: list(values) for path, values in (choices or {}).items()},
-                "load": None if load == 1.0 else load,
-                "lose": lose,
-                "ceiling": None if ceiling == CEILING else ceiling,
-                "most_replicas": None if most_replicas == MOST_REPLICAS else most_replicas,
-                "verify": verify or None,
-                "screen": None if screen else False,
-                "prices": prices.name if isinstance(prices, PriceBook) else prices,
-                "engine": None if engine == "compiled" else engine,
-                "replications": None if replications == FIRST_REPLICATIONS else replications,
-                "duration_s": duration_s,
-                "warmup_s": warmup_s,
-                "overrides": list(overrides),
-                "seed": written.run.seed if seed is None else seed,
-            },
+            forecast,
+            arguments,
+            prices=prices.name if isinstance(prices, PriceBook) else prices,
+            architectures=labels,
+            seed=written.run.seed if seed is None else seed,
         ),
         timing=Timing(round(time.perf_counter() - started, 3), jobs),
     )

@@ -119,7 +119,7 @@ def plan(
     SpecError, UsageError, EngineLimit
         As `meshsim.run`; nobody has objectives; the cluster cannot be used, or went away.
     """
-    started = time.perf_counter()
+    arguments, started = dict(locals()), time.perf_counter()
     labels = labels_of(architectures)
     simulates, simulator = engine != "analytic", "compiled" if engine == "analytic" else engine
     written = read(topology, overrides=overrides)
@@ -176,28 +176,11 @@ def plan(
         most_replicas=asked.most,
         notes=notes,
         command=python_call(
-            "plan",
-            topology,
-            labels,
-            {
-                "objectives": list(objectives),
-                "choices": {path: list(values) for path, values in (choices or {}).items()},
-                "load": None if load == 1.0 else load,
-                "lose": lose,
-                "ceiling": None if ceiling == CEILING else ceiling,
-                "most_replicas": None if most_replicas == MOST_REPLICAS else most_replicas,
-                "verify": verify or None,
-                "screen": None if screen else False,
-                "growth": None if growth else False,
-                "uncertain": None if uncertain else False,
-                "prices": prices.name if isinstance(prices, PriceBook) else prices,
-                "engine": None if engine == "compiled" else engine,
-                "replications": None if replications == FIRST_REPLICATIONS else replications,
-                "duration_s": duration_s,
-                "warmup_s": warmup_s,
-                "overrides": list(overrides),
-                "seed": settings.seed,
-            },
+            plan,
+            arguments,
+            prices=prices.name if isinstance(prices, PriceBook) else prices,
+            architectures=labels,
+            seed=settings.seed,
         ),
         timing=Timing(round(time.perf_counter() - started, 3), jobs),
         uncertain=inputs,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from inspect import signature
 from pathlib import PurePath
+from typing import Final, cast
 
 from meshsim.model.traffic import Objective
 from meshsim.units import format_duration
@@ -118,22 +120,45 @@ def _arch_options(labels: Sequence[str]) -> list[str]:
     return ["--arch", ",".join(labels)]
 
 
-def python_call(function: str, source: object, architectures: Sequence[object], given: Mapping[str, object]) -> str:
+#: What does not change the numbers, or is written first.
+_NOT_TOLD: Final = ("topology", "architectures", "jobs", "scheduler", "progress", "quiet")
+
+
+def python_call(function: Callable[..., object], arguments: Mapping[str, object], **settled: object) -> str:
     """The call that repeats a study, for those who did not come from the command line.
 
     Parameters
     ----------
-    source
-        The topology as it was given: a name or a path is written down, anything else is ``topology``.
-    given
-        Arguments by name; those that are None, or empty, are as they are by default.
+    function
+        Of `meshsim`, whose first arguments are `topology` and `architectures`.
+    arguments
+        All that it was called with: those that are as by default are left out.
+    settled
+        In the place of these, what came of them, as a seed that the topology says.
 
     Examples
     --------
-    >>> python_call("plan", "bookinfo", ["none"], {"lose": 0, "seed": 1, "choices": {}, "prices": None})
+    >>> def plan(topology, architectures, *, lose=1, seed=None, prices=None, quiet=False): ...
+    >>> given = {"topology": "bookinfo", "architectures": ["none"], "lose": 0, "prices": None, "quiet": True}
+    >>> python_call(plan, given, seed=1)
     "meshsim.plan('bookinfo', ['none'], lose=0, seed=1)"
     """
-    first = repr(str(source)) if isinstance(source, str | PurePath) else "topology"
-    told = {name: str(value) if isinstance(value, PurePath) else value for name, value in given.items()}
-    words = [f"{name}={value!r}" for name, value in told.items() if value is not None and value not in ([], {}, ())]
-    return f"meshsim.{function}({', '.join([first, repr([str(one) for one in architectures]), *words])})"
+    topology, told = arguments["topology"], {**arguments, **settled}
+    usual = {name: one.default for name, one in signature(function).parameters.items()}
+    words = [
+        f"{name}={_plain(told[name])!r}"
+        for name in usual
+        if name in told and name not in _NOT_TOLD and _plain(told[name]) != _plain(usual[name])
+    ]
+    source = repr(str(topology)) if isinstance(topology, str | PurePath) else "topology"
+    which = repr([str(one) for one in cast("Sequence[object]", told["architectures"])])
+    return f"meshsim.{function.__name__}({', '.join([source, which, *words])})"
+
+
+def _plain(value: object) -> object:
+    """As it can be written down: a path as text, no sequence and no map as nothing."""
+    if isinstance(value, PurePath):
+        return str(value)
+    if isinstance(value, tuple) and value and not isinstance(value[0], str):
+        return list(value)
+    return None if isinstance(value, tuple | list | dict) and not value else value

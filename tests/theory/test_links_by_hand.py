@@ -6,14 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from by_hand import BOTH, STILL, at, run
 
-import meshsim as ms
-from meshsim.control import Control, drive
-from meshsim.engines import EngineName, begin
+from meshsim.control import Control
+from meshsim.engines import EngineName
 from meshsim.engines.record import CONNECT_FAILURE, DEGRADED, OK, OVERFLOW, QUEUE_FULL, RESET, TIMEOUT, Record
-
-BOTH = pytest.mark.parametrize("engine", ["simpy", "compiled"])
-STILL = dict.fromkeys(("loopback", "same_node", "same_zone", "cross_zone", "client"), "0ms")
 
 
 def spec(services: dict[str, Any], streams: dict[str, dict[str, Any]], *policies: Any, **more: Any) -> dict[str, Any]:
@@ -29,27 +26,6 @@ def spec(services: dict[str, Any], streams: dict[str, dict[str, Any]], *policies
         "run": {"warmup": "0s"},
         **more,
     }
-
-
-def at(*times_ms: float, **more: Any) -> dict[str, Any]:
-    """A stream's requests, one at each time."""
-    return {"arrivals": {"trace": {"times": [f"{round(time * 1000)}us" for time in times_ms]}}, **more}
-
-
-def run(
-    case: dict[str, Any], engine: EngineName, architecture: str = "none", seconds: float = 4.0, *controllers: Any
-) -> Record:
-    plane = ms.lower(ms.load(case), architecture)
-    one = begin(
-        plane,
-        engine=engine,
-        seed=1,
-        duration_ns=round(seconds * 1e9),
-        drain_ns=10**11,
-        record_requests=True,
-        sample=10**9,
-    )
-    return drive(one, plane, controllers)
 
 
 def ends(record: Record, stream: int = 0) -> list[tuple[int, int]]:
