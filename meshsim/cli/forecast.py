@@ -31,7 +31,7 @@ from meshsim.cli.plan import (
     choices_of,
     share_of,
 )
-from meshsim.cli.reading import read_topology
+from meshsim.cli.reading import read_topology, readable
 from meshsim.cli.simulation import check_duration, jobs_of
 from meshsim.cli.terminal import progress, say
 from meshsim.errors import ExitCode, UsageError
@@ -158,41 +158,39 @@ def forecast(
     ceiling = share_of(utilization)
     changes = [*(overrides or ()), *([] if duration is None else [f"run.duration={duration}"])]
     again = bool(choices) or axis is not None
-    if again and topology == "-":
-        raise UsageError("--choice and --across read the topology once for each value: give a file instead of -")
-    spec = read_topology(topology, changes, quiet=quiet)
-
     import meshsim
     from meshsim.simulate import DEFAULT_ARCHITECTURES
 
-    with progress(quiet) as shown:
-        found = meshsim.forecast(
-            topology if again else spec,
-            architectures or DEFAULT_ARCHITECTURES,
-            months=months,
-            growth=growth,
-            scenarios=scenarios,
-            today=today.value,
-            crossover=crossover,
-            across=axis,
-            objectives=objectives,
-            choices=choices,
-            load=load,
-            lose=lose,
-            ceiling=ceiling,
-            most_replicas=max_replicas,
-            verify=verify,
-            screen=screen,
-            prices=prices,
-            engine=engine.value,
-            seed=seed,
-            duration_s=None if duration is None else spec.run.duration_s,
-            jobs=jobs_of(jobs, scheduler),
-            scheduler=scheduler,
-            overrides=changes if again else (),
-            progress=shown,
-            quiet=quiet,
-        )
+    with readable(topology) as source:
+        spec = read_topology(source, changes, quiet=quiet)
+        with progress(quiet) as shown:
+            found = meshsim.forecast(
+                source if again else spec,
+                architectures or DEFAULT_ARCHITECTURES,
+                months=months,
+                growth=growth,
+                scenarios=scenarios,
+                today=today.value,
+                crossover=crossover,
+                across=axis,
+                objectives=objectives,
+                choices=choices,
+                load=load,
+                lose=lose,
+                ceiling=ceiling,
+                most_replicas=max_replicas,
+                verify=verify,
+                screen=screen,
+                prices=prices,
+                engine=engine.value,
+                seed=seed,
+                duration_s=None if duration is None else spec.run.duration_s,
+                jobs=jobs_of(jobs, scheduler),
+                scheduler=scheduler,
+                overrides=changes if again else (),
+                progress=shown,
+                quiet=quiet,
+            )
     given: dict[str, Sequence[str]] = {
         "--slo": slo or [],
         "--months": [str(months)],

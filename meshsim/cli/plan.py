@@ -16,7 +16,7 @@ from meshsim.cli.objectives import parse_slo
 from meshsim.cli.options import Format, help_text, split_architectures
 from meshsim.cli.output import as_markdown, in_format, write
 from meshsim.cli.pictures import check_picture, save_picture, use_files_only
-from meshsim.cli.reading import read_topology
+from meshsim.cli.reading import read_topology, readable
 from meshsim.cli.simulation import check_duration, jobs_of
 from meshsim.cli.terminal import progress, say
 from meshsim.errors import ExitCode, UsageError
@@ -167,35 +167,35 @@ def plan(
     choices = choices_of(choice or ())
     ceiling = share_of(utilization)
     changes = [*(overrides or ()), *([] if duration is None else [f"run.duration={duration}"])]
-    spec = read_topology(topology, changes, quiet=quiet)
-
     import meshsim
     from meshsim.simulate import DEFAULT_ARCHITECTURES
 
-    with progress(quiet) as shown:
-        found = meshsim.plan(
-            spec if not choices else topology,
-            architectures or DEFAULT_ARCHITECTURES,
-            objectives=objectives,
-            choices=choices,
-            load=load,
-            lose=lose,
-            ceiling=ceiling,
-            most_replicas=max_replicas,
-            verify=verify,
-            screen=screen,
-            growth=growth,
-            uncertain=uncertain,
-            prices=prices,
-            engine=engine.value,
-            seed=seed,
-            duration_s=None if duration is None else spec.run.duration_s,
-            jobs=jobs_of(jobs, scheduler),
-            scheduler=scheduler,
-            overrides=changes if choices else (),
-            progress=shown,
-            quiet=quiet,
-        )
+    with readable(topology) as source:
+        spec = read_topology(source, changes, quiet=quiet)
+        with progress(quiet) as shown:
+            found = meshsim.plan(
+                source if choices else spec,
+                architectures or DEFAULT_ARCHITECTURES,
+                objectives=objectives,
+                choices=choices,
+                load=load,
+                lose=lose,
+                ceiling=ceiling,
+                most_replicas=max_replicas,
+                verify=verify,
+                screen=screen,
+                growth=growth,
+                uncertain=uncertain,
+                prices=prices,
+                engine=engine.value,
+                seed=seed,
+                duration_s=None if duration is None else spec.run.duration_s,
+                jobs=jobs_of(jobs, scheduler),
+                scheduler=scheduler,
+                overrides=changes if choices else (),
+                progress=shown,
+                quiet=quiet,
+            )
     found = replace(
         found,
         command=_command(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from meshsim.costs.bill import Cents
 from meshsim.planning.losses import Loss
 from meshsim.planning.probing import Kept, Probe, slack
+from meshsim.results.comparison import found_under
 from meshsim.results.intervals import Estimate
 from meshsim.results.manifest import Timing
 from meshsim.results.traffic import Judgement
@@ -321,7 +322,7 @@ class Plan:
         return min(self.deployments, key=lambda name: self.deployments[name].cents.total, default=None)
 
     def __getitem__(self, architecture: str) -> Deployment:
-        return self.deployments[architecture]
+        return found_under(architecture, self.deployments)
 
     def summary(self) -> str:
         """Text for a terminal."""

@@ -75,7 +75,15 @@ def test_stdin(shell) -> None:
     answer = shell("forecast", "-", *WORDS, stdin=text)
     assert answer.exit_code == 0 and "# with the same topology on stdin" in answer.stdout
     answer = shell("forecast", "-", *WORDS, "--across", "mesh.sidecar.cpu=1,2", stdin=text)
-    assert answer.exit_code == 2 and "give a file instead of -" in answer.stderr
+    assert answer.exit_code == 0, answer.stderr  # read once, though each value is planned from it
+
+
+def test_plans_of_choices_read_stdin_once(shell) -> None:
+    text = yaml.safe_dump(growing_shop())
+    words = ("--arch", "none", "--choice", "nodes.pods_per_node=10,20", "--engine", "analytic", "--no-growth")
+    answer = shell("plan", "-", *words, stdin=text)
+    assert answer.exit_code == 0, answer.stderr
+    assert "# with the same topology on stdin" in answer.stdout
 
 
 def test_no_plan_is_exit_1(shell, file: str) -> None:
