@@ -206,9 +206,8 @@ class Record:
     histogram_failed: npt.NDArray[np.uint32]  # (S, B, K) latencies of the other finished ones
     tries: npt.NDArray[np.int64]  # (S, B) tries of application calls
     services: npt.NDArray[np.void]  # (V, B + 1) of SERVICE_COUNTERS; the last column is after `duration`
-    account_pairs: npt.NDArray[
-        np.int32
-    ]  # (P, 2): service, and account of the Plane that used anything of it; ascending
+    #: (P, 2): service, and account of the Plane that used anything of it; ascending
+    account_pairs: npt.NDArray[np.int32]
     accounts: npt.NDArray[np.void]  # (P, B + 1) of ACCOUNT_COUNTERS
     service_histogram: npt.NDArray[np.uint32]  # (V, B, K_coarse) sojourn at the service
     caches: npt.NDArray[np.void]  # (C, S, B + 1) of CACHE_COUNTERS

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from by_hand import BOTH, STILL, at, run
+from given_times import BOTH, STILL, at, run
 
 from meshsim.control import Control
 from meshsim.engines import EngineName
