@@ -1,0 +1,271 @@
+"""Where the conclusions turn, what plans cost, and how all of it was made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from meshsim.planning.probing import LEVEL
+from paper.studies import CAPACITIES, DEPTHS, EXPONENTS, GATEWAY_CPUS, LOADS, PLAN_LOADS, REPLICAS, Size
+from paper.tell_results import APPLICATIONS, ORDER, added_hits, signed_ms
+from paper.told import Told, direction, listed, money
+
+SIDECAR_REQUEST: Final = 0.1  # cores, of the profile of sidecars
+Point = tuple[str, Mapping[str, float | None]]
+
+
+def tell(told: Told, results: Mapping[str, Any], size: Size) -> None:
+    """Add everything of the sections on turning points, plans and making."""
+    _turns(told, results)
+    _prices(told, results)
+    _plans(told, results)
+    _making(told, results, size)
+
+
+def turning(points: Sequence[Point], unit: str) -> str:
+    """Say where along an axis a difference is surely below, surely above, or undecided.
+
+    Examples
+    --------
+    >>> low, none = {"low": -2, "high": -1}, {"low": -1, "high": 1}
+    >>> turning([("1", low), ("2", low), ("4", none)], "tasks")
+    'lower at 1 to 2 tasks; not surely different at 4 tasks'
+    """
+    runs: list[tuple[str, list[str]]] = []
+    for value, difference in points:
+        word = direction(difference)
+        if runs and runs[-1][0] == word:
+            runs[-1][1].append(value)
+        else:
+            runs.append((word, [value]))
+    return "; ".join(f"{word} at {_range(values)}{' ' if unit else ''}{unit}" for word, values in runs)
+
+
+def _range(values: Sequence[str]) -> str:
+    return values[0] if len(values) == 1 else f"{values[0]} to {values[-1]}"
+
+
+def compared(results: Mapping[str, Any], name: str, architecture: str, quantile: str) -> dict[str, float | None]:
+    """Paired difference of a latency from that under the gateway."""
+    found: dict[str, float | None] = results[name]["differences"][architecture]["latency_s"][quantile]
+    return found
+
+
+def along(
+    results: Mapping[str, Any], study: str, values: Sequence[object], architecture: str, quantile: str
+) -> list[Point]:
+    """The differences along an axis."""
+    return [(f"{value}", compared(results, f"{study}-{value}", architecture, quantile)) for value in values]
+
+
+def _turns(told: Told, results: Mapping[str, Any]) -> None:
+    rows = [
+        ["load of front-door", f"{quantile} of {one}", turning(along(results, "load", LOADS, one, quantile), "times")]
+        for one in ("none", "sidecar-only", "sidecar", "ambient")
+        for quantile in ("p50", "p99")
+    ]
+    rows += [
+        ["services in a row", f"{quantile} of {one}", turning(along(results, "depth", DEPTHS, one, quantile), "deep")]
+        for one, quantile in (("central", "p50"), ("sidecar-only", "p50"), ("sidecar-only", "p99"), ("ambient", "p50"))
+    ]
+    rows += [
+        [
+            "CPU of a gateway",
+            f"{quantile} of sidecar-only",
+            turning(along(results, "gateway-cpu", GATEWAY_CPUS, "sidecar-only", quantile), ""),
+        ]
+        for quantile in ("p50", "p99")
+    ]
+    hits = {
+        "tasks of a product": turning(
+            [(f"{n}", added_hits(results[f"locality-tasks-{n}"])) for n in REPLICAS], "tasks"
+        ),
+        "skew": turning([(one, added_hits(results[f"locality-skew-{one}"])) for one in EXPONENTS], "(exponent)"),
+        "room": turning([(f"{4 * one}", added_hits(results[f"locality-room-{one}"])) for one in CAPACITIES], "entries"),
+    }
+    rows += [[axis, "hits of sidecar-only", text] for axis, text in hits.items()]
+    told.table("turns", ["along", "of", "than with the gateway"], rows, "lll")
+    _claims(told, results)
+
+
+def _claims(told: Told, results: Mapping[str, Any]) -> None:
+    sides = {
+        key: [direction(one) for _, one in along(results, study, values, "sidecar-only", quantile)]
+        for key, study, values, quantile in (
+            ("depth", "depth", DEPTHS, "p50"),
+            ("cpu-p50", "gateway-cpu", GATEWAY_CPUS, "p50"),
+        )
+    }
+    told.claim("depth-turns", sides["depth"][0] == "lower" and sides["depth"][-1] == "higher")
+    told.claim("short-gateway-slower", sides["cpu-p50"][-1] == "lower")
+    tasks = [direction(added_hits(results[f"locality-tasks-{n}"])) for n in REPLICAS]
+    told.claim("tasks-turn", tasks[0] == "higher" and tasks[-1] == "lower")
+    skew = [added_hits(results[f"locality-skew-{one}"])["value"] for one in EXPONENTS]
+    told.claim("skew-shrinks", abs(skew[-1]) < max(abs(one) for one in skew))
+    for one, quantile in (("sidecar-only", "p50"), ("sidecar-only", "p99"), ("ambient", "p50")):
+        first, last = (
+            compared(results, f"depth-{depth}", one, quantile)["value"] or 0.0 for depth in (DEPTHS[0], DEPTHS[-1])
+        )
+        told.number(f"depth.{one}.{quantile}.first", f"{1e3 * first:+.2f} ms".replace("-", "−"))
+        told.number(f"depth.{one}.{quantile}.last", f"{1e3 * last:+.2f} ms".replace("-", "−"))
+    told.number("depth.last", DEPTHS[-1])
+    balanced = compared(results, "balanced-clients", "sidecar-only", "p99")
+    told.number("balanced.sidecar-only", signed_ms(balanced))
+    told.claim("clients-who-balance", direction(balanced) == "lower")
+    older = results["profile-older"]["differences"]["sidecar"]["latency_s"]["p99"]
+    told.word("profile-older.sidecar", direction(older))
+    cores = [
+        results[name]["architectures"]["sidecar"]["proxies"]["cores_used"]["value"]
+        for name in ("profile-older", "tail-front-door")
+    ]
+    told.number("profile-older.ratio", f"{cores[0] / cores[1]:.2f}")
+    told.claim("older-profile-dearer", cores[0] > cores[1])
+
+
+def bought(found: Mapping[str, Any], architecture: str) -> dict[str, float]:
+    """Cores and GiB that the proxies and the control plane of an architecture request."""
+    totals = {"core": 0.0, "GiB": 0.0}
+    for line in found["architectures"][architecture]["lines"]:
+        if line["item"].startswith(("proxies", "control plane")):
+            totals[line["unit"]] += line["amount"]
+    return totals
+
+
+def price_of(found: Mapping[str, Any], item: str) -> float:
+    """What a core or a GiB costs an hour: ``cores`` or ``memory``."""
+    line = next(one for one in found["architectures"]["none"]["lines"] if one["item"] == f"applications, {item}")
+    price: float = line["per_month"] / line["amount"] / found["period_hours"]
+    return price
+
+
+def even_memory_price(found: Mapping[str, Any], one: str, other: str) -> float | None:
+    """The price of a GiB, in that of a core, at which two architectures' proxies cost the same; None if at none."""
+    first, second = bought(found, one), bought(found, other)
+    fewer_cores, more_memory = second["core"] - first["core"], first["GiB"] - second["GiB"]
+    if more_memory == 0 or fewer_cores / more_memory <= 0:
+        return None
+    return fewer_cores / more_memory
+
+
+def even_request(found: Mapping[str, Any]) -> float:
+    """Cores that a sidecar may request so that sidecars alone cost what the gateway does, proxies' memory included."""
+    cores, memory = price_of(found, "cores"), price_of(found, "memory")
+    gateway, sidecars = (_of_proxies(found, one) for one in ("gateway", "sidecar-only"))
+    left = gateway["core"] * cores + gateway["GiB"] * memory - sidecars["GiB"] * memory
+    return left / cores / sidecar_count(found)
+
+
+def sidecar_count(found: Mapping[str, Any]) -> float:
+    """How many sidecars there are."""
+    return _of_proxies(found, "sidecar-only")["core"] / SIDECAR_REQUEST
+
+
+def _of_proxies(found: Mapping[str, Any], architecture: str) -> dict[str, float]:
+    totals = {"core": 0.0, "GiB": 0.0}
+    for line in found["architectures"][architecture]["lines"]:
+        if line["item"].startswith("proxies"):
+            totals[line["unit"]] += line["amount"]
+    return totals
+
+
+def _prices(told: Told, results: Mapping[str, Any]) -> None:
+    rows, even_prices = [], []
+    for name in APPLICATIONS:
+        found = results[f"cost-{name}"]
+        requests = [_of_proxies(found, one) for one in ("gateway", "sidecar-only")]
+        taxes = [found["architectures"][one]["mesh_tax"]["cost"] for one in ("gateway", "sidecar-only")]
+        cells = [f"{one['core']:.2f} / {one['GiB']:.2f}" for one in requests]
+        even = f"{1000 * even_request(found):.0f}m"
+        rows.append([name, cells[0], cells[1], f"{sidecar_count(found):.0f}", *(money(tax) for tax in taxes), even])
+        told.number(f"price.{name}.even-request", even)
+        pairs = (
+            ("sidecar-only", "ambient"),
+            ("sidecar-only", "gateway"),
+            ("sidecar", "ambient"),
+            ("gateway", "ambient"),
+        )
+        even_prices += [one for pair in pairs if (one := even_memory_price(found, *pair)) is not None]
+    head = [
+        "",
+        "gateway: cores / GiB",
+        "sidecars: cores / GiB",
+        "how many",
+        "gateway, a month",
+        "sidecar-only, a month",
+        "even at",
+    ]
+    told.table("prices", head, rows)
+    found = results["cost-front-door"]
+    now = price_of(found, "memory") / price_of(found, "cores")
+    told.number("price.core", f"${price_of(found, 'cores'):.4f}")
+    told.number("price.memory", f"${price_of(found, 'memory'):.4f}")
+    told.number("price.ratio", f"{now:.2f}")
+    told.number("price.sidecar-request", f"{1000 * SIDECAR_REQUEST:.0f}m")
+    told.number("price.nearest-ratio", f"{min(even_prices):.2f}")
+    told.number("price.nearest-times", f"{min(even_prices) / now:.0f}")
+    told.claim("memory-price-far", min(even_prices) > 5 * now)
+    dearer = [name for name in APPLICATIONS if _dearer(results[f"cost-{name}"])]
+    told.claim("front-door-alone-dearer", dearer == ["front-door"])
+
+
+def _dearer(found: Mapping[str, Any]) -> bool:
+    """Whether sidecars alone cost more than the gateway alone."""
+    sides = found["architectures"]
+    dearer: bool = sides["sidecar-only"]["mesh_tax"]["cost"] > sides["gateway"]["mesh_tax"]["cost"]
+    return dearer
+
+
+def _plans(told: Told, results: Mapping[str, Any]) -> None:
+    rows = []
+    for name in ("bookinfo", "hotel-reservation"):
+        found = results[f"plan-{name}"]["architectures"]
+        rows.append([name, *(_plan(found[one]) for one in ORDER)])
+        told.number(f"plan.{name}.best", results[f"plan-{name}"]["best"])
+        told.number(f"plan.{name}.best-cost", money(found[results[f"plan-{name}"]["best"]]["cost"]["total"]))
+    told.table("plans", ["cheapest plan, simulated", *ORDER], rows)
+    checks = [
+        one.get("verify", {}).get("passed")
+        for name in ("bookinfo", "hotel-reservation")
+        for one in results[f"plan-{name}"]["architectures"].values()
+        if one["feasible"]
+    ]
+    told.number("plan.level", f"{100 * (1 + LEVEL) / 2:.0f} %")
+    told.number("plan.verified", sum(1 for one in checks if one))
+    told.number("plan.plans", len(checks))
+    by_load = []
+    for load in PLAN_LOADS:
+        found = results[f"plan-front-door-{load}"]
+        cells = [
+            money(found["architectures"][one]["cost"]["total"]) if found["architectures"][one]["feasible"] else "none"
+            for one in ORDER
+        ]
+        by_load.append([load, *cells, found["best"]])
+    told.table("plans-by-load", ["load", *ORDER, "cheapest"], by_load, "rrrrrrl")
+    best = [results[f"plan-front-door-{load}"]["best"] for load in PLAN_LOADS]
+    told.word("plan.by-load", listed(list(dict.fromkeys(best))))
+    told.claim("plan-turns", len(set(best)) > 1)
+
+
+def _plan(found: Mapping[str, Any]) -> str:
+    if not found["feasible"]:
+        return "no plan"
+    return f"{money(found['cost']['total'])} ({sum(found['bought'].values())})"
+
+
+def _making(told: Told, results: Mapping[str, Any], size: Size) -> None:
+    manifest = results["tail-front-door"]["architectures"]["gateway"]["manifest"]
+    told.number("made.studies", len(results))
+    told.number("made.size", size)
+    told.number("made.seed", manifest["seed"])
+    told.number("made.replications", manifest["replications"])
+    told.number("made.duration", f"{manifest['duration_s']:g} s")
+    told.number("made.level", f"{100 * manifest['level']:.0f} %")
+    told.number("made.engine", manifest["engine"])
+    told.number("made.digest", manifest["digest"][:12])
+    requests = sum(
+        side["requests"]
+        for found in results.values()
+        for side in found.get("architectures", {}).values()
+        if isinstance(side, dict) and "requests" in side
+    )
+    told.number("made.requests", f"{requests / 1e6:.1f} million")
