@@ -37,7 +37,7 @@ def main(words: Sequence[str] | None = None) -> int:
             return 0
         from paper.typeset import build
 
-        build(size, runs.results(studies(size)), asked.output or _default(), update=asked.update_numbers)
+        build(runs, size, asked.output or _default(), update=asked.update_numbers)
     except MeshsimError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -104,7 +104,7 @@ def _remake(runs: Runs, wanted: Sequence[Study]) -> int:
         stored = runs.find(study)
         if stored is None:
             raise PaperError(f"{study.name} is not stored")
-        same = as_text(make(study)) == as_text(stored)
+        same = as_text(make(study)["result"]) == as_text(stored["result"])
         differing += not same
         print(f"{study.name}: {'the same' if same else 'DIFFERENT'}")
     return 1 if differing else 0

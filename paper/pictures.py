@@ -10,6 +10,7 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 
 from meshsim.charts.style import Canvas, canvas, mark_of
 from paper import evidence
@@ -47,9 +48,9 @@ def save(found: Canvas, path: Path) -> None:
 
 
 def _errorbar(
-    ax: Axes, x: Sequence[float], told: Sequence[Mapping[str, float | None]], scale: float, name: str
+    ax: Axes, x: Sequence[float], told: Sequence[Mapping[str, float | None]], scale: float, name: str, dash: Any = None
 ) -> None:
-    """A line of an architecture with its intervals; points without an interval are hollow."""
+    """A line of an architecture with its intervals; points that are not known are left out."""
     mark = mark_of(name)
     known = [(at, one) for at, one in zip(x, told, strict=True) if one["value"] is not None]
     values = np.array([one["value"] for _, one in known]) * scale
@@ -58,7 +59,7 @@ def _errorbar(
     bars = [np.maximum(0, values - low), np.maximum(0, high - values)]
     places = [at for at, _ in known]
     ax.errorbar(
-        places, values, yerr=bars, color=mark.colour, marker=mark.marker, ls=mark.dash, lw=1.2, ms=4, label=name
+        places, values, yerr=bars, color=mark.colour, marker=mark.marker, ls=dash or mark.dash, lw=1.2, ms=4, label=name
     )
 
 
@@ -66,9 +67,11 @@ def _zero(ax: Axes, found: Canvas) -> None:
     ax.axhline(0, color=found.theme.ink, lw=0.8)
 
 
-def _logarithmic(ax: Axes, values: Sequence[float]) -> None:
+def _logarithmic(ax: Axes, values: Sequence[float], every: int = 1) -> None:
+    """A logarithmic axis with a tick at each value, or at every second one."""
     ax.set_xscale("log", base=2)
-    ax.set_xticks(list(values), labels=[f"{value:g}" for value in values])
+    shown = list(values)[::every]
+    ax.set_xticks(shown, labels=[f"{value:,g}" for value in shown])
     ax.minorticks_off()
 
 
@@ -141,13 +144,14 @@ def _locality(results: Mapping[str, Any]) -> Canvas:
         tasks.legend()
         by_skew = [added_hits(results[f"locality-skew-{one}"]) for one in EXPONENTS]
         _errorbar(skew, [float(one) for one in EXPONENTS], by_skew, 100, "sidecar-only")
+        skew.set_xticks([float(one) for one in EXPONENTS])
         skew.set(xlabel="exponent of Zipf's law", ylabel="hits of sidecars less\ngateway's (points)")
         entries = [4 * one for one in CAPACITIES]
         _errorbar(
             room, entries, [added_hits(results[f"locality-room-{one}"]) for one in CAPACITIES], 100, "sidecar-only"
         )
         room.set(xlabel="entries in all")
-        _logarithmic(room, entries)
+        _logarithmic(room, entries, every=2)
         for ax in (skew, room):
             _zero(ax, found)
     return found
@@ -194,20 +198,18 @@ def _turns(results: Mapping[str, Any]) -> Canvas:
         depth.set(xlabel="services in a row", ylabel="p50 less gateway's (ms)")
         _logarithmic(depth, DEPTHS)
         sizes = [_millicores(one) for one in GATEWAY_CPUS]
-        for quantile, shown in (("p50", "-"), ("p99", ":")):
-            told = [
-                difference for _, difference in along(results, "gateway-cpu", GATEWAY_CPUS, "sidecar-only", quantile)
-            ]
-            _errorbar(cpu, sizes, told, 1e3, "sidecar-only")
-            cpu.containers[-1].set_label(quantile)
-            cpu.lines[-1].set_label(quantile)
-            cpu.containers[-1][0].set_linestyle(shown)
+        mark = mark_of("sidecar-only")
+        for quantile, dash in (("p50", "-"), ("p99", (0, (1.5, 1.5)))):
+            told = [one for _, one in along(results, "gateway-cpu", GATEWAY_CPUS, "sidecar-only", quantile)]
+            _errorbar(cpu, sizes, told, 1e3, "sidecar-only", dash)
         cpu.set(
             xlabel="CPU of each of two gateways (millicores)", ylabel="sidecar-only less\ngateway's (ms)", xscale="log"
         )
-        cpu.set_xticks(sizes, labels=[f"{one:g}" for one in sizes])
+        shown = [*sizes[:3], sizes[-1]]
+        cpu.set_xticks(shown, labels=[f"{one:,g}" for one in shown])
         cpu.minorticks_off()
-        cpu.legend()
+        lines = [Line2D([], [], color=mark.colour, ls=dash) for dash in ("-", (0, (1.5, 1.5)))]
+        cpu.legend(lines, ["p50", "p99"])
         for ax in found.axes:
             _zero(ax, found)
         handles = {

@@ -68,4 +68,4 @@ def mistakes(told: Told, texts: Mapping[str, str], facts: Mapping[str, Mapping[s
 
 def cited(texts: Mapping[str, str]) -> set[str]:
     """Keys of all references of the text."""
-    return {key.rstrip(".") for text in texts.values() for key in re.findall(r"@([\w.:-]+)", _COMMENT.sub("", text))}
+    return {key.rstrip(".:") for text in texts.values() for key in re.findall(r"@([\w.:-]+)", _COMMENT.sub("", text))}

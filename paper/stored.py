@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import meshsim as ms
 from meshsim.errors import MeshsimError
 from paper.studies import Study
 
@@ -60,7 +61,7 @@ def plain(value: Any) -> Any:
 def make(study: Study) -> dict[str, Any]:
     """Run a study and give what is kept of it."""
     kept = plain(pruned(_answer(study), study.keeps))
-    return {"command": written(study), "keeps": list(study.keeps), "result": kept}
+    return {"command": written(study), "version": ms.__version__, "keeps": list(study.keeps), "result": kept}
 
 
 def _answer(study: Study) -> Any:
@@ -130,6 +131,10 @@ class Runs:
     def missing(self, studies: Sequence[Study]) -> list[Study]:
         """Those that have to be run."""
         return [study for study in studies if self.find(study) is None]
+
+    def versions(self, studies: Sequence[Study]) -> list[str]:
+        """Versions of meshsim that made the stored runs of these."""
+        return sorted({found["version"] for study in studies if (found := self.find(study)) is not None})
 
     def results(self, studies: Sequence[Study]) -> dict[str, Any]:
         """Give what all studies found, by name.

@@ -137,7 +137,7 @@ class _Length:
 
 _LENGTHS: Final = {
     "small": _Length(("40s", "8"), ("20s", "4"), "10s"),
-    "full": _Length(("240s", "16"), ("60s", "16"), "30s"),
+    "full": _Length(("80s", "16"), ("40s", "8"), "15s"),
 }
 
 
@@ -170,7 +170,7 @@ def _all() -> tuple[str, ...]:
 
 def _engines(size: Size) -> Iterator[Study]:
     """Both engines, request by request."""
-    yield Study("engines", ("engines", {"small": "10", "full": "40"}[size]), ("*",))
+    yield Study("engines", ("engines", {"small": "10", "full": "20"}[size]), ("*",))
 
 
 def _tails(size: Size) -> Iterator[Study]:
@@ -221,7 +221,7 @@ def _cached_applications(size: Size) -> Iterator[Study]:
 
 
 def _locality(size: Size, name: str, *values: str) -> Study:
-    duration, replications = {"small": ("40s", "8"), "full": ("120s", "16")}[size]
+    duration, replications = {"small": ("40s", "8"), "full": ("80s", "16")}[size]
     command = (
         "cache",
         "cache-locality",

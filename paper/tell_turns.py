@@ -98,6 +98,10 @@ def _claims(told: Told, results: Mapping[str, Any]) -> None:
     }
     told.claim("depth-turns", sides["depth"][0] == "lower" and sides["depth"][-1] == "higher")
     told.claim("short-gateway-slower", sides["cpu-p50"][-1] == "lower")
+    loaded = [direction(one) for _, one in along(results, "load", LOADS, "sidecar", "p50")]
+    told.claim("load-turns-median", loaded[0] == "higher" and "lower" in loaded[1:])
+    bare = [direction(compared(results, f"load-{LOADS[0]}", "none", quantile)) for quantile in ("p50", "p99")]
+    told.claim("none-load", bare == ["lower", "higher"])
     tasks = [direction(added_hits(results[f"locality-tasks-{n}"])) for n in REPLICAS]
     told.claim("tasks-turn", tasks[0] == "higher" and tasks[-1] == "lower")
     skew = [added_hits(results[f"locality-skew-{one}"])["value"] for one in EXPONENTS]
@@ -169,22 +173,23 @@ def _of_proxies(found: Mapping[str, Any], architecture: str) -> dict[str, float]
 
 
 def _prices(told: Told, results: Mapping[str, Any]) -> None:
-    rows, even_prices = [], []
+    rows, even_prices = [], {}
     for name in APPLICATIONS:
         found = results[f"cost-{name}"]
         requests = [_of_proxies(found, one) for one in ("gateway", "sidecar-only")]
         taxes = [found["architectures"][one]["mesh_tax"]["cost"] for one in ("gateway", "sidecar-only")]
         cells = [f"{one['core']:.2f} / {one['GiB']:.2f}" for one in requests]
-        even = f"{1000 * even_request(found):.0f}m"
-        rows.append([name, cells[0], cells[1], f"{sidecar_count(found):.0f}", *(money(tax) for tax in taxes), even])
-        told.number(f"price.{name}.even-request", even)
+        same = f"{1000 * even_request(found):.0f}m"
+        rows.append([name, cells[0], cells[1], f"{sidecar_count(found):.0f}", *(money(tax) for tax in taxes), same])
+        told.number(f"price.{name}.even-request", same)
         pairs = (
             ("sidecar-only", "ambient"),
             ("sidecar-only", "gateway"),
             ("sidecar", "ambient"),
             ("gateway", "ambient"),
         )
-        even_prices += [one for pair in pairs if (one := even_memory_price(found, *pair)) is not None]
+        even = {pair: even_memory_price(found, *pair) for pair in pairs}
+        even_prices |= {(name, *pair): price for pair, price in even.items() if price is not None}
     head = [
         "",
         "gateway: cores / GiB",
@@ -201,9 +206,11 @@ def _prices(told: Told, results: Mapping[str, Any]) -> None:
     told.number("price.memory", f"${price_of(found, 'memory'):.4f}")
     told.number("price.ratio", f"{now:.2f}")
     told.number("price.sidecar-request", f"{1000 * SIDECAR_REQUEST:.0f}m")
-    told.number("price.nearest-ratio", f"{min(even_prices):.2f}")
-    told.number("price.nearest-times", f"{min(even_prices) / now:.0f}")
-    told.claim("memory-price-far", min(even_prices) > 5 * now)
+    nearest = min(even_prices, key=lambda one: even_prices[one])
+    told.word("price.nearest", f"{nearest[1]} and {nearest[2]} on {nearest[0]}")
+    told.number("price.nearest-ratio", f"{even_prices[nearest]:.2f}")
+    told.number("price.nearest-times", f"{even_prices[nearest] / now:.1f}")
+    told.claim("memory-price-far", even_prices[nearest] > 4 * now)
     dearer = [name for name in APPLICATIONS if _dearer(results[f"cost-{name}"])]
     told.claim("front-door-alone-dearer", dearer == ["front-door"])
 
@@ -242,8 +249,15 @@ def _plans(told: Told, results: Mapping[str, Any]) -> None:
         by_load.append([load, *cells, found["best"]])
     told.table("plans-by-load", ["load", *ORDER, "cheapest"], by_load, "rrrrrrl")
     best = [results[f"plan-front-door-{load}"]["best"] for load in PLAN_LOADS]
-    told.word("plan.by-load", listed(list(dict.fromkeys(best))))
+    told.word("plan.by-load", _sequence(list(zip(PLAN_LOADS, best, strict=True))))
     told.claim("plan-turns", len(set(best)) > 1)
+
+
+def _sequence(best: Sequence[tuple[str, str]]) -> str:
+    """Which architecture is the cheapest from which load on: ``none at 0.5, gateway from 1 on``."""
+    changes = [one for at, one in enumerate(best) if at == 0 or best[at - 1][1] != one[1]]
+    texts = [f"{name} from {load} on" for load, name in changes[1:]]
+    return listed([f"{changes[0][1]} at {changes[0][0]}", *texts])
 
 
 def _plan(found: Mapping[str, Any]) -> str:
@@ -253,6 +267,7 @@ def _plan(found: Mapping[str, Any]) -> str:
 
 
 def _making(told: Told, results: Mapping[str, Any], size: Size) -> None:
+    """Where the numbers are from; the version is the runs', see `paper.typeset.tell`."""
     manifest = results["tail-front-door"]["architectures"]["gateway"]["manifest"]
     told.number("made.studies", len(results))
     told.number("made.size", size)

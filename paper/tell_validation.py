@@ -97,7 +97,7 @@ def _envoy(told: Told, lab: Mapping[str, Any]) -> None:
             between = f"{number(max(0.0, row['low']))} to {number(row['high'])}"
             simulated = [number(row["simulated"]), between, "yes" if row["agree"] else "no"]
             cells.append([row["scenario"], row["quantity"], number(row["real"]), *simulated])
-    told.table("envoy", ["scenario", "quantity", "Envoy", "meshsim", "agrees within", ""], cells, "llrrrl")
+    told.table("envoy", ["scenario", "quantity", "Envoy", "meshsim", "bounds", "agrees"], cells, "llrrrl")
 
 
 def _benchmarks(told: Told) -> None:

@@ -80,7 +80,7 @@ def share(told: Mapping[str, float | None]) -> str:
 
 def points(told: Mapping[str, float | None], digits: int = 1) -> str:
     """A difference of shares in percentage points, with its interval."""
-    value, low, high = (100 * (told[end] or 0.0) for end in ("value", "low", "high"))
+    value, low, high = (round(100 * (told[end] or 0.0), digits) + 0.0 for end in ("value", "low", "high"))  # no -0.0
     return f"{value:+.{digits}f} ({low:+.{digits}f} to {high:+.{digits}f})".replace("-", "−")
 
 
@@ -104,8 +104,10 @@ def money(cents: float) -> str:
 
 
 def direction(difference: Mapping[str, float | None]) -> str:
-    """What an interval decides: lower, higher, or neither."""
+    """What an interval decides: lower, higher, or neither; ``not told`` where a run was too short for a value."""
     low, high = difference["low"], difference["high"]
+    if difference.get("value", low) is None:
+        return "not told"
     if low is None or high is None or low <= 0.0 <= high:
         return "not surely different"
     return "lower" if high < 0 else "higher"

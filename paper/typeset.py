@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import meshsim
 from paper import pictures, prose, tell_results, tell_turns, tell_validation
-from paper.stored import HERE, PaperError, as_text
-from paper.studies import Size
-from paper.told import Told
+from paper.stored import HERE, PaperError, Runs, as_text
+from paper.studies import Size, studies
+from paper.told import Told, listed
 
 LAB: Final = HERE / "runs" / "measured" / "lab.json"
 FACTS: Final = HERE / "facts.json"
 
 
-def tell(size: Size, results: Mapping[str, Any]) -> Told:
+def tell(size: Size, results: Mapping[str, Any], versions: Sequence[str]) -> Told:
     """Make everything that the text may use, of the stored runs alone."""
     told = Told()
     lab = json.loads(LAB.read_text(encoding="utf-8"))["result"]
     tell_validation.tell(told, results, lab)
     tell_results.tell(told, results, size)
     tell_turns.tell(told, results, size)
-    told.number("made.version", meshsim.__version__)
+    told.number("made.version", listed(versions))
     return told
 
 
@@ -57,15 +56,13 @@ def _facts() -> dict[str, dict[str, str]]:
     return found
 
 
-def build(size: Size, results: Mapping[str, Any], output: Path, *, update: bool) -> None:
+def build(runs: Runs, size: Size, output: Path, *, update: bool) -> None:
     """Make the PDF.
 
     Parameters
     ----------
-    size
-        Which runs.
-    results
-        What they found, by name.
+    runs, size
+        What is stored, and which of it.
     output
         The PDF.
     update
@@ -73,7 +70,9 @@ def build(size: Size, results: Mapping[str, Any], output: Path, *, update: bool)
     """
     import typst
 
-    told = tell(size, results)
+    wanted = studies(size)
+    results = runs.results(wanted)
+    told = tell(size, results, runs.versions(wanted))
     if update:
         numbers_file(size).parent.mkdir(exist_ok=True)
         numbers_file(size).write_text(as_text(told.to_dict()), encoding="utf-8")

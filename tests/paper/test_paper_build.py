@@ -40,13 +40,14 @@ def test_committed_numbers_are_those_of_the_stored_runs(size):
     runs = Runs(build.RUNS / size)
     if size == "full" and not typeset.numbers_file(size).exists():
         pytest.skip("no full runs are stored")
-    typeset.check(typeset.tell(size, runs.results(studies(size))), size)
+    wanted = studies(size)
+    typeset.check(typeset.tell(size, runs.results(wanted), runs.versions(wanted)), size)
 
 
 @pytest.mark.parametrize("name", REMADE)
 def test_a_stored_run_is_made_again_to_the_byte(name):
     study = next(one for one in studies("small") if one.name == name)
-    assert as_text(make(study)) == SMALL.path(study).read_text(encoding="utf-8")
+    assert as_text(make(study)["result"]) == as_text(SMALL.find(study)["result"])
 
 
 def test_a_run_that_says_something_else_fails_the_build(results):
@@ -54,7 +55,7 @@ def test_a_run_that_says_something_else_fails_the_build(results):
     hits = next(one for one in changed["locality-tasks-8"]["differences"] if one["architecture"] == "sidecar-only")
     hits.update(value=0.05, low=0.04, high=0.06)  # sidecars would win with many tasks
     with pytest.raises(PaperError) as failure:
-        typeset.check(typeset.tell("small", changed), "small")
+        typeset.check(typeset.tell("small", changed, ["0"]), "small")
     for expected in (
         "contradict the claim 'many-tasks-lose'",
         "contradict the claim 'tasks-turn'",
@@ -64,7 +65,7 @@ def test_a_run_that_says_something_else_fails_the_build(results):
 
 
 def test_a_number_typed_by_hand_is_found(results):
-    found = typeset.tell("small", results)
+    found = typeset.tell("small", results, ["0"])
     texts = {"x.typ": 'The p99 is #n("made.seed") or 12.5 ms, "M/M/1" @dean2013, `v2`, by 30 % and #n("nothing").'}
     wrong = prose.mistakes(found, texts, {"one": {"text": "1", "origin": ""}})
     assert "x.typ: '12.5' is typed by hand" in wrong
@@ -79,7 +80,7 @@ def test_every_reference_is_cited_and_every_citation_is_there():
     known = set(re.findall(r"^@\w+\{([\w-]+),", (ROOT / "paper/refs.bib").read_text(encoding="utf-8"), re.MULTILINE))
     cited = prose.cited(prose.sources(ROOT / "paper"))
     assert known <= cited
-    assert {key for key in cited if not key.startswith(("fig-", "tab-", "making"))} <= known
+    assert {key for key in cited if not key.startswith(("fig-", "tab-", "making", "turns"))} <= known
 
 
 def test_text_outside_of_sections_has_no_prose():
@@ -118,7 +119,7 @@ def test_a_study_resumes_and_notices_a_changed_command(tmp_path):
     study = next(one for one in studies("small") if one.name == "locality-tasks-1")
     runs = Runs(tmp_path)
     assert runs.missing([study]) == [study]
-    runs.add(study, {"command": stored.written(study), "keeps": list(study.keeps), "result": {}})
+    runs.add(study, {"command": stored.written(study), "version": "0", "keeps": list(study.keeps), "result": {}})
     assert runs.missing([study]) == []
     longer = type(study)(study.name, (*study.command, "--check"), study.keeps)
     assert runs.missing([longer]) == [longer]
