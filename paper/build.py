@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import fnmatch
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -41,6 +42,9 @@ def main(words: Sequence[str] | None = None) -> int:
     except MeshsimError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("interrupted; what is finished is stored, and the same command goes on from there", file=sys.stderr)
+        return 130
     return 0
 
 
@@ -111,4 +115,6 @@ def _remake(runs: Runs, wanted: Sequence[Study]) -> int:
 
 
 if __name__ == "__main__":
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # --list | head
     sys.exit(main())

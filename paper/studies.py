@@ -170,7 +170,7 @@ def _all() -> tuple[str, ...]:
 
 def _engines(size: Size) -> Iterator[Study]:
     """Both engines, request by request."""
-    yield Study("engines", ("engines", {"small": "10", "full": "20"}[size]), ("*",))
+    yield Study("engines", ("engines", {"small": "10", "full": "15"}[size]), ("*",))
 
 
 def _tails(size: Size) -> Iterator[Study]:

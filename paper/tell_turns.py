@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 from meshsim.planning.probing import LEVEL
 from paper.studies import CAPACITIES, DEPTHS, EXPONENTS, GATEWAY_CPUS, LOADS, PLAN_LOADS, REPLICAS, Size
 from paper.tell_results import APPLICATIONS, ORDER, added_hits, signed_ms
 from paper.told import Told, direction, listed, money
 
-SIDECAR_REQUEST: Final = 0.1  # cores, of the profile of sidecars
 Point = tuple[str, Mapping[str, float | None]]
 
 
@@ -151,17 +150,12 @@ def even_memory_price(found: Mapping[str, Any], one: str, other: str) -> float |
     return fewer_cores / more_memory
 
 
-def even_request(found: Mapping[str, Any]) -> float:
+def even_request(found: Mapping[str, Any], sidecars: int) -> float:
     """Cores that a sidecar may request so that sidecars alone cost what the gateway does, proxies' memory included."""
     cores, memory = price_of(found, "cores"), price_of(found, "memory")
-    gateway, sidecars = (_of_proxies(found, one) for one in ("gateway", "sidecar-only"))
-    left = gateway["core"] * cores + gateway["GiB"] * memory - sidecars["GiB"] * memory
-    return left / cores / sidecar_count(found)
-
-
-def sidecar_count(found: Mapping[str, Any]) -> float:
-    """How many sidecars there are."""
-    return _of_proxies(found, "sidecar-only")["core"] / SIDECAR_REQUEST
+    gateway, beside = (_of_proxies(found, one) for one in ("gateway", "sidecar-only"))
+    left = gateway["core"] * cores + gateway["GiB"] * memory - beside["GiB"] * memory
+    return left / cores / sidecars
 
 
 def _of_proxies(found: Mapping[str, Any], architecture: str) -> dict[str, float]:
@@ -173,46 +167,38 @@ def _of_proxies(found: Mapping[str, Any], architecture: str) -> dict[str, float]
 
 
 def _prices(told: Told, results: Mapping[str, Any]) -> None:
-    rows, even_prices = [], {}
+    rows = []
     for name in APPLICATIONS:
         found = results[f"cost-{name}"]
+        sidecars = results[f"tail-{name}"]["architectures"]["sidecar-only"]["proxies"]["replicas"]
         requests = [_of_proxies(found, one) for one in ("gateway", "sidecar-only")]
         taxes = [found["architectures"][one]["mesh_tax"]["cost"] for one in ("gateway", "sidecar-only")]
         cells = [f"{one['core']:.2f} / {one['GiB']:.2f}" for one in requests]
-        same = f"{1000 * even_request(found):.0f}m"
-        rows.append([name, cells[0], cells[1], f"{sidecar_count(found):.0f}", *(money(tax) for tax in taxes), same])
+        same = f"{1000 * even_request(found, sidecars):.0f}m"
+        rows.append([name, cells[0], cells[1], f"{sidecars}", *(money(tax) for tax in taxes), same])
         told.number(f"price.{name}.even-request", same)
-        pairs = (
-            ("sidecar-only", "ambient"),
-            ("sidecar-only", "gateway"),
-            ("sidecar", "ambient"),
-            ("gateway", "ambient"),
-        )
-        even = {pair: even_memory_price(found, *pair) for pair in pairs}
-        even_prices |= {(name, *pair): price for pair, price in even.items() if price is not None}
-    head = [
-        "",
-        "gateway: cores / GiB",
-        "sidecars: cores / GiB",
-        "how many",
-        "gateway, a month",
-        "sidecar-only, a month",
-        "even at",
-    ]
+        if name == "front-door":
+            told.number("price.sidecar-request", f"{1000 * requests[1]['core'] / sidecars:.0f}m")
+    head = ["", "gateway: cores / GiB", "sidecars: cores / GiB", "how many", "gateway", "sidecar-only", "even at"]
     told.table("prices", head, rows)
-    found = results["cost-front-door"]
-    now = price_of(found, "memory") / price_of(found, "cores")
-    told.number("price.core", f"${price_of(found, 'cores'):.4f}")
-    told.number("price.memory", f"${price_of(found, 'memory'):.4f}")
-    told.number("price.ratio", f"{now:.2f}")
-    told.number("price.sidecar-request", f"{1000 * SIDECAR_REQUEST:.0f}m")
-    nearest = min(even_prices, key=lambda one: even_prices[one])
-    told.word("price.nearest", f"{nearest[1]} and {nearest[2]} on {nearest[0]}")
-    told.number("price.nearest-ratio", f"{even_prices[nearest]:.2f}")
-    told.number("price.nearest-times", f"{even_prices[nearest] / now:.1f}")
-    told.claim("memory-price-far", even_prices[nearest] > 4 * now)
     dearer = [name for name in APPLICATIONS if _dearer(results[f"cost-{name}"])]
     told.claim("front-door-alone-dearer", dearer == ["front-door"])
+    _memory_price(told, results)
+
+
+def _memory_price(told: Told, results: Mapping[str, Any]) -> None:
+    """At which price of memory any two architectures would change places."""
+    pairs = (("sidecar-only", "ambient"), ("sidecar-only", "gateway"), ("sidecar", "ambient"), ("gateway", "ambient"))
+    even = {(name, *pair): even_memory_price(results[f"cost-{name}"], *pair) for name in APPLICATIONS for pair in pairs}
+    price, nearest = min((price, pair) for pair, price in even.items() if price is not None)
+    found = results["cost-front-door"]
+    core, memory = price_of(found, "cores"), price_of(found, "memory")
+    told.number("price.core", f"${core:.4f}")
+    told.number("price.memory", f"${memory:.4f}")
+    told.word("price.nearest", f"{nearest[1]} and {nearest[2]} on {nearest[0]}")
+    told.number("price.nearest-ratio", f"{price:.2f}")
+    told.number("price.nearest-times", f"{price / (memory / core):.1f}")
+    told.claim("memory-price-far", price > 4 * memory / core)
 
 
 def _dearer(found: Mapping[str, Any]) -> bool:
@@ -267,7 +253,7 @@ def _plan(found: Mapping[str, Any]) -> str:
 
 
 def _making(told: Told, results: Mapping[str, Any], size: Size) -> None:
-    """Where the numbers are from; the version is the runs', see `paper.typeset.tell`."""
+    """Sizes, seeds and lengths, of which `paper.typeset.tell` adds the version."""
     manifest = results["tail-front-door"]["architectures"]["gateway"]["manifest"]
     told.number("made.studies", len(results))
     told.number("made.size", size)

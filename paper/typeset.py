@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Final
 
 from paper import pictures, prose, tell_results, tell_turns, tell_validation
@@ -56,6 +57,14 @@ def _facts() -> dict[str, dict[str, str]]:
     return found
 
 
+def _typst() -> ModuleType:
+    try:
+        import typst
+    except ImportError:
+        raise PaperError("typst is not installed: pip install -e '.[paper]'") from None
+    return typst
+
+
 def build(runs: Runs, size: Size, output: Path, *, update: bool) -> None:
     """Make the PDF.
 
@@ -68,8 +77,7 @@ def build(runs: Runs, size: Size, output: Path, *, update: bool) -> None:
     update
         Write the committed numbers anew instead of holding them against the runs.
     """
-    import typst
-
+    typst = _typst()
     wanted = studies(size)
     results = runs.results(wanted)
     told = tell(size, results, runs.versions(wanted))
