@@ -12,7 +12,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+import meshsim as ms
 from meshsim.charts.style import Canvas, canvas, mark_of
+from meshsim.charts.topology import topology_map
 from paper import evidence
 from paper.studies import APPLICATIONS, CAPACITIES, DEPTHS, EXPONENTS, GATEWAY_CPUS, LOADS, PLAN_LOADS, REPLICAS, Size
 from paper.tell_results import ORDER, SCOPES, added_hits, mean_interval, over_seeds, pooled_hits
@@ -25,6 +27,7 @@ def draw(results: Mapping[str, Any], size: Size, folder: Path) -> list[Path]:
     """Draw all figures into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     drawn = {
+        "graphs": _graphs,
         "theory": theory,
         "tail": lambda: _tail(results),
         "locality": lambda: _locality(results),
@@ -73,6 +76,15 @@ def _logarithmic(ax: Axes, values: Sequence[float], every: int = 1) -> None:
     shown = list(values)[::every]
     ax.set_xticks(shown, labels=[f"{value:,g}" for value in shown])
     ax.minorticks_off()
+
+
+def _graphs() -> Canvas:
+    """The company's graph under its two architectures, by meshsim's own map."""
+    topology = ms.load("front-door")
+    with canvas(None, {"title": ""}, (8.4, 5.0), shape=(1, 2)) as found:
+        for ax, architecture in zip(found.axes, ("gateway", "sidecar-only"), strict=True):
+            topology_map(ms.lower(topology, architecture), ax=ax)
+    return found
 
 
 def theory() -> Canvas:

@@ -49,6 +49,15 @@ def _tails(told: Told, results: Mapping[str, Any]) -> None:
             for name in PUBLIC
         ),
     )
+    undecided = results["tail-online-boutique"]["differences"]["sidecar"]["latency_s"]["p99"]
+    told.claim("boutique-undecided", direction(undecided) == "not surely different")
+    proxies = [
+        results[f"tail-{name}"]["architectures"][one]["proxies"]
+        for name in APPLICATIONS
+        for one in ORDER
+        if one != "none"
+    ]
+    told.claim("requested-not-used", all(one["cores_requested"] > 1.5 * one["cores_used"]["value"] for one in proxies))
     door = results["tail-front-door"]["differences"]
     told.claim("sidecar-only-tail", direction(door["sidecar-only"]["latency_s"]["p99"]) == "higher")
     told.claim("sidecar-only-median", direction(door["sidecar-only"]["latency_s"]["p50"]) == "lower")
@@ -203,6 +212,7 @@ def _blasts(told: Told, results: Mapping[str, Any], size: Size) -> None:
     by_tenant = over_seeds(results, "cells", size, divided, "tenant")
     told.number("blast.cells.harmed", _harmed(by_tenant))
     told.claim("cells-contain", _harmed(by_tenant) == 1)
+    told.claim("cells-do-not-contain", _harmed(over_seeds(results, "cells", size, divided, "service")) == everybody)
     for one in ("gateway", "sidecar-only"):
         canary = over_seeds(results, "canary", size, one, "service")
         mean, half = mean_interval([cell["beyond_objective"] for cell in canary])
@@ -217,13 +227,16 @@ def _neighbours(told: Told, results: Mapping[str, Any]) -> None:
     told.table("neighbours", ["worst p99 ratio", *ORDER], rows)
     for size in ("as-given", "short"):
         cells = results["tenants-front-door" if size == "as-given" else "tenants-short-gateway"]["cells"]
-        for one in ("gateway", "sidecar-only"):
+        for one in ("none", "gateway", "sidecar-only") if size == "as-given" else ("gateway", "sidecar-only"):
             worst = _worst(cells, one, "p50_ratio")
             told.number(f"neighbours.{size}.{one}", ratio(worst["p50_ratio"]))
             told.word(f"neighbours.{size}.{one}.who", f"{worst['aggressor']} to {worst['victim']}")
     short = {
         one: _worst(results["tenants-short-gateway"]["cells"], one, "p50_ratio") for one in ("gateway", "sidecar-only")
     }
+    bare = _worst(results["tenants-front-door"]["cells"], "none", "p50_ratio")
+    given = _worst(results["tenants-front-door"]["cells"], "gateway", "p50_ratio")
+    told.claim("neighbours-without-proxies", bare["p50_ratio"]["high"] >= given["p50_ratio"]["low"])
     told.number("neighbours.short.cpu", SHORT_GATEWAY)
     told.claim("short-gateway-noisy", short["gateway"]["p50_ratio"]["low"] > short["sidecar-only"]["p50_ratio"]["high"])
     told.claim(
@@ -269,8 +282,9 @@ def _bills(told: Told, results: Mapping[str, Any]) -> None:
     for one in ("gateway", "sidecar-only"):
         for method in ("requests", "bytes", "pods-proportional"):
             told.number(f"split.{one}.{method}", points(worst_error(door, one, method)))
-    shrinks = abs(worst_error(door, "sidecar-only", "pods-proportional")["value"])
-    told.claim("pods-know-sidecars", shrinks < abs(worst_error(door, "gateway", "pods-proportional")["value"]))
+    shared, own = (abs(worst_error(door, one, "pods-proportional")["value"]) for one in ("gateway", "sidecar-only"))
+    told.claim("pods-know-sidecars", own < shared)
+    told.claim("pods-hardly", 0 < shared - own < shared / 4)
     told.claim(
         "sidecars-dearer-than-gateway",
         all(

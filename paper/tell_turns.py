@@ -88,21 +88,18 @@ def _turns(told: Told, results: Mapping[str, Any]) -> None:
 
 
 def _claims(told: Told, results: Mapping[str, Any]) -> None:
-    sides = {
-        key: [direction(one) for _, one in along(results, study, values, "sidecar-only", quantile)]
-        for key, study, values, quantile in (
-            ("depth", "depth", DEPTHS, "p50"),
-            ("cpu-p50", "gateway-cpu", GATEWAY_CPUS, "p50"),
-        )
-    }
-    told.claim("depth-turns", sides["depth"][0] == "lower" and sides["depth"][-1] == "higher")
-    told.claim("short-gateway-slower", sides["cpu-p50"][-1] == "lower")
+    depth = [direction(one) for _, one in along(results, "depth", DEPTHS, "sidecar-only", "p50")]
+    told.claim("depth-turns", depth[0] == "lower" and depth[-1] == "higher")
+    _gateway_size(told, results)
     loaded = [direction(one) for _, one in along(results, "load", LOADS, "sidecar", "p50")]
     told.claim("load-turns-median", loaded[0] == "higher" and "lower" in loaded[1:])
     bare = [direction(compared(results, f"load-{LOADS[0]}", "none", quantile)) for quantile in ("p50", "p99")]
     told.claim("none-load", bare == ["lower", "higher"])
     tasks = [direction(added_hits(results[f"locality-tasks-{n}"])) for n in REPLICAS]
     told.claim("tasks-turn", tasks[0] == "higher" and tasks[-1] == "lower")
+    told.claim("even-tasks", direction(added_hits(results["locality-tasks-4"])) == "not surely different")
+    others = [f"locality-skew-{one}" for one in EXPONENTS] + [f"locality-room-{one}" for one in CAPACITIES]
+    told.claim("skew-room-no-turn", {direction(added_hits(results[one])) for one in others} == {"lower"})
     skew = [added_hits(results[f"locality-skew-{one}"])["value"] for one in EXPONENTS]
     told.claim("skew-shrinks", abs(skew[-1]) < max(abs(one) for one in skew))
     for one, quantile in (("sidecar-only", "p50"), ("sidecar-only", "p99"), ("ambient", "p50")):
@@ -115,6 +112,11 @@ def _claims(told: Told, results: Mapping[str, Any]) -> None:
     balanced = compared(results, "balanced-clients", "sidecar-only", "p99")
     told.number("balanced.sidecar-only", signed_ms(balanced))
     told.claim("clients-who-balance", direction(balanced) == "lower")
+    as_given = {
+        one: compared(results, "tail-front-door", one, "p99")["value"] or 0.0 for one in ORDER if one != "gateway"
+    }
+    gained = as_given["sidecar-only"] - (balanced["value"] or 0.0)
+    told.claim("balance-worth-more", gained > max(abs(as_given["sidecar"]), abs(as_given["ambient"])))
     older = results["profile-older"]["differences"]["sidecar"]["latency_s"]["p99"]
     told.word("profile-older.sidecar", direction(older))
     cores = [
@@ -123,6 +125,18 @@ def _claims(told: Told, results: Mapping[str, Any]) -> None:
     ]
     told.number("profile-older.ratio", f"{cores[0] / cores[1]:.2f}")
     told.claim("older-profile-dearer", cores[0] > cores[1])
+
+
+def _gateway_size(told: Told, results: Mapping[str, Any]) -> None:
+    middle, tail = (along(results, "gateway-cpu", GATEWAY_CPUS, "sidecar-only", one) for one in ("p50", "p99"))
+    told.number("cpu.last", GATEWAY_CPUS[-1])
+    told.number("cpu.p50.first", signed_ms(middle[0][1]))
+    told.number("cpu.p50.last", signed_ms(middle[-1][1]))
+    told.number("cpu.p99.last", signed_ms(tail[-1][1]))
+    told.word("cpu.p99.last", direction(tail[-1][1]))
+    values = [one["value"] or 0.0 for _, one in middle]
+    surely = (middle[-1][1]["high"] or 0.0) < (middle[0][1]["low"] or 0.0)
+    told.claim("short-gateway-slower", surely and values == sorted(values, reverse=True))
 
 
 def bought(found: Mapping[str, Any], architecture: str) -> dict[str, float]:
