@@ -16,6 +16,10 @@ _COMMENT = re.compile(r"^\s*//.*$|(?<=\s)//.*$", re.MULTILINE)
 _CODE = re.compile(r"`[^`]*`")
 _REFERENCE = re.compile(r"@[\w.:-]+|<[\w.:-]+>")
 _DIGIT = re.compile(r"\S*\d\S*")
+_SPELLED = re.compile(
+    r"\b(one|two|three|four|five|six|seven|eight|nine|ten|twelve|twenty|fifty|hundred|thousand|half|twice)\s+"
+    r"(per cent|percent|times|points|milliseconds|seconds|dollars|cores)\b"
+)
 _KINDS: Final = {"n": "number", "w": "word", "fact": "fact", "tab": "table", "claim": "claim"}
 
 
@@ -32,12 +36,12 @@ def uses(text: str) -> Iterator[tuple[str, str]]:
 
 
 def typed_numbers(text: str) -> list[str]:
-    """Words with a digit that no run, fact or reference stands behind.
+    """Words with a digit, or quantities in words, that no run, fact or reference stands behind.
 
     Examples
     --------
-    >>> typed_numbers('It takes #n("tail.p99") at p99, as @dean2013 says, or 31 ms.')
-    ['31']
+    >>> typed_numbers('It takes #n("tail.p99") at p99, as @dean2013 says, or 31 ms, two per cent of it.')
+    ['31', 'two per cent']
     """
     bare = _COMMENT.sub("", text)
     bare = re.sub(r'#import "[^"]*": \*', "", bare)
@@ -46,7 +50,8 @@ def typed_numbers(text: str) -> list[str]:
     bare = _REFERENCE.sub("", _CODE.sub("", bare))
     for name in NAMES:
         bare = re.sub(rf"(?<![\w.]){re.escape(name)}(?![\w])", "", bare)
-    return [word.strip(".,;:()[]") for word in _DIGIT.findall(bare)]
+    spelled = [match[0] for match in _SPELLED.finditer(bare)]
+    return [word.strip(".,;:()[]") for word in _DIGIT.findall(bare)] + spelled
 
 
 def mistakes(told: Told, texts: Mapping[str, str], facts: Mapping[str, Mapping[str, str]]) -> list[str]:

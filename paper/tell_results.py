@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from meshsim.results.text import percent
 from paper.studies import APPLICATIONS, ARCHITECTURES, READS, SEEDS, SHORT_GATEWAY, Size
-from paper.told import Told, cores, direction, latency, money, points, ratio
+from paper.told import Told, cores, direction, dollars, latency, money, points, ratio
 
 ORDER: Final = ("none", "gateway", "sidecar-only", "sidecar", "ambient")
 PUBLIC: Final = APPLICATIONS[1:]
@@ -281,7 +281,7 @@ def _bills(told: Told, results: Mapping[str, Any]) -> None:
         sides = results[f"cost-{name}"]["architectures"]
         rows.append([name, *(money(sides[one]["cost"]["total"]) for one in ORDER)])
         for one in ORDER[1:]:
-            told.number(f"cost.{name}.{one}.tax", money(sides[one]["mesh_tax"]["cost"]))
+            told.number(f"cost.{name}.{one}.added", dollars(sides[one]["mesh_tax"]["added"]))
     told.table("bills", ["dollars a month", *ORDER], rows)
     door = results["cost-front-door"]
     errors = [[method, *(points(worst_error(door, one, method)) for one in ORDER[1:])] for method in METHODS]

@@ -8,7 +8,7 @@ from typing import Any
 from meshsim.planning.probing import LEVEL
 from paper.studies import CAPACITIES, DEPTHS, EXPONENTS, GATEWAY_CPUS, LOADS, PLAN_LOADS, REPLICAS, Size
 from paper.tell_results import APPLICATIONS, ORDER, added_hits, signed_ms
-from paper.told import Told, direction, listed, money
+from paper.told import Told, direction, dollars, listed, money
 
 Point = tuple[str, Mapping[str, float | None]]
 
@@ -202,14 +202,40 @@ def _prices(told: Told, results: Mapping[str, Any]) -> None:
         cells = [f"{one['core']:.2f} / {one['GiB']:.2f}" for one in requests]
         same = f"{1000 * even_request(found, sidecars):.0f}m"
         rows.append([name, cells[0], cells[1], f"{sidecars}", *(money(tax) for tax in taxes), same])
+        rows[-1] += [dollars(_added(found, one)) for one in ("gateway", "sidecar-only")]
         told.number(f"price.{name}.even-request", same)
         if name == "front-door":
             told.number("price.sidecar-request", f"{1000 * requests[1]['core'] / sidecars:.0f}m")
     head = ["", "gateway: cores / GiB", "sidecars: cores / GiB", "how many", "gateway", "sidecar-only", "even at"]
-    told.table("prices", head, rows)
+    told.table("prices", [*head, "bill: gateway", "bill: sidecar-only"], rows)
     dearer = [name for name in APPLICATIONS if _dearer(results[f"cost-{name}"])]
     told.claim("front-door-alone-dearer", dearer == ["front-door"])
+    added = {
+        name: [_added(results[f"cost-{name}"], one) for one in ("gateway", "sidecar-only")] for name in APPLICATIONS
+    }
+    told.claim("sidecar-only-cheaper", all(own["high"] < shared["low"] for shared, own in added.values()))
+    _cross_zone(told, results["cost-front-door"])
     _memory_price(told, results)
+
+
+def _added(found: Mapping[str, Any], architecture: str) -> dict[str, float]:
+    """What an architecture adds to the bill without proxies, with its interval."""
+    added: dict[str, float] = found["architectures"][architecture]["mesh_tax"]["added"]
+    return added
+
+
+def _cross_zone(told: Told, found: Mapping[str, Any]) -> None:
+    """At which price of bytes between zones a gateway and sidecars alone add the same to the bill of front-door."""
+    zones, proxies = {}, {}
+    for one in ("gateway", "sidecar-only"):
+        items = found["architectures"][one]["items"]
+        zones[one] = sum(items[f"cross-zone, {what}"]["total"] for what in ("requests", "answers"))
+        proxies[one] = found["architectures"][one]["mesh_tax"]["cost"]
+    even = (proxies["sidecar-only"] - proxies["gateway"]) / (zones["gateway"] - zones["sidecar-only"])
+    told.number("price.zones.gateway", money(zones["gateway"]))
+    told.number("price.zones.sidecar-only", money(zones["sidecar-only"]))
+    told.number("price.zones.even", f"{100 * even:.0f} %")
+    told.claim("zones-turn", 0 < even < 1)
 
 
 def _memory_price(told: Told, results: Mapping[str, Any]) -> None:

@@ -103,6 +103,12 @@ def money(cents: float) -> str:
     return f"${cents / 100:,.2f}" if cents >= 0 else f"−${-cents / 100:,.2f}"
 
 
+def dollars(told: Mapping[str, float | None]) -> str:
+    """An amount of dollars with its interval."""
+    value, low, high = (told[end] or 0.0 for end in ("value", "low", "high"))
+    return f"${value:,.2f} ± {max(high - value, value - low):,.2f}"
+
+
 def direction(difference: Mapping[str, float | None]) -> str:
     """What an interval decides: lower, higher, or neither; ``not told`` where a run was too short for a value."""
     low, high = difference["low"], difference["high"]
