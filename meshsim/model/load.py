@@ -67,9 +67,9 @@ def load(
     ----------
     source
         A path, the name of a shipped topology (``bookinfo``, ``incidents/fastly-2021-06-08``), ``-`` for stdin, a
-        dict, or a `Topology`, which is given back as it is.
+        dict, or a `Topology`, which is given back as it is where nothing is to be changed.
     overrides
-        ``path=value`` as of ``--set``, applied in their order.
+        ``path=value`` as of ``--set``, applied in their order. A `Topology` takes them unless it was changed in Python.
     variants
         More of them, by the name that messages call them.
     events
@@ -133,8 +133,8 @@ def _read_before(topology: Topology, reading: Reading) -> MapNode:
     same = _read_again(written, {})[0] if isinstance(written, Written) else None
     if same is None or calm(same).digest != calm(topology).digest:
         raise UsageError(
-            "overrides go with a file, a name, a dict, or a topology as it was read from one of these; this one was made "
-            "or changed in Python: use topology.model_copy(update=…) instead"
+            "overrides go with a file, a name, a dict, or a topology as it was read from one of these; this one was "
+            "made or changed in Python: use topology.model_copy(update=…) instead"
         )
     reading.directories.update(written.directories)
     reading.report.sources.update(written.sources)

@@ -319,7 +319,7 @@ def test_a_topology_takes_overrides_as_what_it_was_read_from(name: str, events: 
 
 
 def test_a_wrong_override_of_a_topology_is_told_as_that_of_a_file() -> None:
-    with pytest.raises(SpecError, match="there is no 'revews' in services\n(.*\n)*.*did you mean 'reviews'"):
+    with pytest.raises(SpecError, match=r"there is no 'revews' in services\n(.*\n)*.*did you mean 'reviews'"):
         load(load("bookinfo"), overrides=["services.revews.replicas=2"])
 
 
