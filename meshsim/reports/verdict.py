@@ -18,9 +18,13 @@ from meshsim.results.result import Result
 from meshsim.results.text import duration_interval
 
 _AT_ONCE: Final = (
-    "each difference holds for itself at its level; who is lowest of all is decided at once, which takes more"
+    "each difference holds for itself; to say who is lowest of all, all of them must hold at once, which takes more "
+    "requests"
 )
-NO_SIDE: Final = "meshsim takes no side: which of these weighs most is yours to say."
+NO_SIDE: Final = (
+    "meshsim takes no side: which of these weighs most is yours to say, and what a mesh is for besides (encryption, "
+    "identity, telemetry) is not weighed here."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +98,9 @@ def _latency(found: Findings) -> Iterator[Criterion]:
         return
     first = lowest(list(comparison.results.values()))
     told = [*comparison.verdict, *(difference.sentence() for difference in comparison.differences.values())]
-    if len(first) > 1 and any(not one.latency_s["p99"].includes_zero for one in comparison.differences.values()):
-        told.append(_AT_ONCE)
+    tied = [comparison.differences[name] for name in first if name in comparison.differences]
+    if 0 < len(tied) < len(first) and any(not one.latency_s["p99"].includes_zero for one in tied):
+        told.append(_AT_ONCE)  # the baseline is among them, and surely differs from another
     yield Criterion("p99", first, tuple(told))
 
 
@@ -169,15 +174,20 @@ def _planned(plan: Plan, name: str) -> str:
 
 
 def _blast(found: Findings) -> Iterator[Criterion]:
+    """How many faults reach how far."""
     blast = found.blast
     if blast is None:
         return
-    told = []
+    several = len(blast.tenants) > 1
+    told = [f"faults that harm {'several tenants' if several else 'the tenant'}:"]
     for name in blast.architectures:
-        cells = [cell for cell in blast.cells if cell.architecture == name]
-        several = sum(len(cell.harm.tenants) > 1 for cell in cells)
-        harmful = sum(bool(cell.harm.tenants) for cell in cells)
-        told.append(f"{name}: {harmful} of {len(cells)} faults harm somebody, {several} several tenants")
+        mine = [cell for cell in blast.cells if cell.architecture == name]
+        counts = []
+        for rollout in dict.fromkeys(cell.rollout for cell in mine):
+            cells = [cell for cell in mine if cell.rollout == rollout]
+            far = sum(len(cell.harm.tenants) > several for cell in cells)
+            counts.append(f"{far} of {len(cells)} {f'pushed {rollout}' if rollout else 'ordinary ones'}")
+        told.append(f"{name}: {', '.join(counts)}")
     told.append("one run of each fault, so without intervals: it decides nothing by itself")
     yield Criterion("blast radius", (), tuple(told))
 
