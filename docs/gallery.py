@@ -37,7 +37,9 @@ STUDIES: Final = {
     "cache-locality", ["gateway", "sidecar-only"], curves=["capacity=100:400:*2", "replicas=2,4,8"], replications=2
 )""",
     "costs": 'ms.cost("front-door", ["none", "gateway", "central", "sidecar-only"], duration_s=30)',
-    "blast": 'ms.blast("front-door", ["central", "sidecar-only"], rollouts=["all-at-once"], only=["* at service/maps"])',
+    "blast": """ms.blast(
+    "front-door", ["central", "sidecar-only"], rollouts=["all-at-once"], only=["* at service/maps"]
+)""",
     "tenants": 'ms.tenants("front-door", ["central", "sidecar-only"], push=2, headroom=False, duration_s=20)',
     "metastability": """ms.metastability(
     "metastable",
@@ -50,14 +52,20 @@ STUDIES: Final = {
     remedies=False,
 )""",
     "plan": 'ms.plan("bookinfo", overrides=["tenants.web.slo.p99=60ms"], duration_s=20)',
-    "large": 'ms.plan("online-boutique", ["ambient"], engine="analytic")',
-    "year": 'ms.forecast("front-door", ["central", "sidecar-only"], growth="8%", engine="analytic")',
-    "cores": """ms.forecast(
-    "front-door",
-    ["central", "sidecar-only"],
-    months=6,
-    growth="15%",
-    across=("mesh.gateway.cpu", ["500m", "1", "2"]),
+    "large": 'ms.plan("hotel-reservation", ["ambient"], load=4, engine="analytic")',
+    "year": """ms.forecast(
+    "bookinfo",
+    ["none", "sidecar", "ambient"],
+    growth="10%",
+    scenarios={"a good year": "14%"},
+    engine="analytic",
+    overrides=["nodes.pods_per_node=2"],
+)""",
+    "nodes": """ms.forecast(
+    "bookinfo",
+    ["sidecar", "ambient"],
+    growth="10%",
+    across=("nodes.pods_per_node", ["2", "3", "5", "10"]),
     engine="analytic",
 )""",
 }
@@ -124,7 +132,7 @@ ENTRIES: Final = (
     Entry("capacity_runway", "What runs out when?", "year", "year.plot_runway()"),
     Entry("cost_by_month", "What will it cost?", "year", "year.plot_cost()"),
     Entry("crossovers", "From which load on is another cheaper?", "year", "year.plot_crossover()"),
-    Entry("crossover_map", "And with other hardware?", "cores", "cores.plot_crossover()"),
+    Entry("crossover_map", "And on other nodes?", "nodes", "nodes.plot_crossover()"),
 )
 
 
@@ -167,9 +175,10 @@ def page() -> str:
     parts = [
         "# Gallery",
         "",
-        "Every kind of chart, of topologies that come with meshsim. `python docs/gallery.py` makes the pictures and this page;",
-        "what stands above a picture is the code that drew it, after `import meshsim as ms` and `from meshsim import charts`.",
-        "[charts.md](charts.md) tells how to read them, and which commands draw them.",
+        "Every kind of chart, of topologies that come with meshsim. `python docs/gallery.py` makes the pictures and",
+        "this page in a few minutes; what stands above a picture is the code that drew it, after",
+        "`import meshsim as ms` and `from meshsim import charts`. [charts.md](charts.md) tells how to read them, and",
+        "which commands draw them.",
     ]
     for entry in ENTRIES:
         parts += [
