@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,6 +16,7 @@ from meshsim.results.comparison import lowest, objectives_told
 from meshsim.results.report import judgement
 from meshsim.results.result import Result
 from meshsim.results.text import duration_interval
+from meshsim.results.verdict import HOPELESS
 
 _AT_ONCE: Final = (
     "each difference holds for itself; to say who is lowest of all, all of them must hold at once, which takes more "
@@ -53,9 +54,14 @@ def criteria(found: Findings) -> list[Criterion]:
 
 
 def headline(found: Findings) -> str:
-    """The verdict in a sentence or two."""
+    """The verdict in a sentence or two, and what speaks against those that come first."""
     if len(found.results) == 1:
         return _alone(next(iter(found.results.values())))
+    return " ".join([_order(found), *_against(found.results)])
+
+
+def _order(found: Findings) -> str:
+    """Who comes first by what."""
     told = criteria(found)
     decided = {one.name: one.first[0] for one in told if len(one.first) == 1}
     tied = [f"{one.name}, between {_listed([f'“{name}”' for name in one.first])}" for one in told if len(one.first) > 1]
@@ -70,6 +76,21 @@ def headline(found: Findings) -> str:
         for winner in dict.fromkeys(decided.values())
     ]
     return f"No architecture comes first in everything: {', '.join(by_name)}.{open_}"
+
+
+def _against(results: Mapping[str, Result]) -> Iterator[str]:
+    """Who is no choice as it is: coming first says nothing of it."""
+    unstable = [name for name, one in results.items() if one.verdict.word in HOPELESS]
+    missed = [
+        name
+        for name, one in results.items()
+        if any(judged.judgement == "missed" for group in one.by_tenant.values() for judged in group.objectives)
+    ]
+    for names, what in ((unstable, "unstable: requests pile up or are not answered"), (missed, "missing objectives")):
+        if names and len(names) == len(results):
+            yield f"All are {what}."
+        elif names:
+            yield f"{_listed([f'“{name}”' for name in names])} {'is' if len(names) == 1 else 'are'} {what}."
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -149,9 +149,22 @@ def test_an_interval_that_does_not_decide_is_not_decided() -> None:
 def test_unstable_runs_are_warned_of() -> None:
     spec = plain()
     spec["traffic"][0]["arrivals"] = {"poisson": "900/s"}
-    page = Page(ms.report(spec, ["none", "sidecar"], parts=["compare"], quiet=True, duration_s=4.0).html())
+    found = ms.report(spec, ["none", "sidecar"], parts=["compare", "cost"], quiet=True, duration_s=4.0)
+    page = Page(found.html())
+    assert "All are unstable" in page.texts["h1"][0]
     assert any("unstable" in text or "grows" in text for text in page.texts["li"])
     assert any(text.startswith("What to know before acting") for text in page.texts["p"])
+
+
+def test_who_comes_first_and_misses_objectives_is_told_so() -> None:
+    spec = plain() | {"tenants": {"web": {"slo": {"p90": "5.2ms"}}}}
+    spec["network"] = {"client": "10us"}
+    found = ms.report(spec, ["none", "sidecar"], parts=["compare", "cost"], quiet=True)
+    judged = {name: one.by_tenant["web"].objectives[0].judgement for name, one in found.found.results.items()}
+    missed = [name for name, word in judged.items() if word == "missed"]
+    headline = found.summary().splitlines()[0]
+    assert missed == ["sidecar"]
+    assert headline.endswith("“sidecar” is missing objectives.")
 
 
 def test_assumptions_have_sources(page: Page) -> None:
