@@ -30,16 +30,16 @@ STUDIES: Final = {
     ["none", "sidecar"],
     overrides=["run.duration=10s"],
 )""",
-    "curve": """ms.cache_curve(
-    "cache-locality", ["gateway", "sidecar-only"], curves="capacity=100:3200:*2", replications=4
-)""",
+    "curve": (
+        'ms.cache_curve("cache-locality", ["gateway", "sidecar-only"], curves="capacity=100:3200:*2", replications=4)'
+    ),
     "cells": """ms.cache_curve(
     "cache-locality", ["gateway", "sidecar-only"], curves=["capacity=100:400:*2", "replicas=2,4,8"], replications=2
 )""",
     "costs": 'ms.cost("front-door", ["none", "gateway", "central", "sidecar-only"], duration_s=30)',
-    "blast": """ms.blast(
-    "front-door", ["central", "sidecar-only"], rollouts=["all-at-once"], only=["* at service/maps"]
-)""",
+    "blast": (
+        'ms.blast("front-door", ["central", "sidecar-only"], rollouts=["all-at-once"], only=["* at service/maps"])'
+    ),
     "tenants": 'ms.tenants("front-door", ["central", "sidecar-only"], push=2, headroom=False, duration_s=20)',
     "metastability": """ms.metastability(
     "metastable",
