@@ -16,6 +16,8 @@ from paper.studies import Study
 HERE = Path(__file__).parent
 #: Of manifests: differ between two makings of the same numbers.
 _OF_ONE_MAKING = ("timing", "versions", "command")
+#: What meshsim says of numbers in words: it may find better ones for the same numbers.
+_SENTENCES = ("sentence", "note")
 
 
 class PaperError(MeshsimError):
@@ -52,7 +54,7 @@ def plain(value: Any) -> Any:
         return [plain(one) for one in value]
     if not isinstance(value, dict):
         return value
-    known = {key: plain(one) for key, one in value.items()}
+    known = {key: plain(one) for key, one in value.items() if key not in _SENTENCES}
     if "seed" in known and "engine" in known:
         return {key: one for key, one in known.items() if key not in _OF_ONE_MAKING}
     return known

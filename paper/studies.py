@@ -31,12 +31,11 @@ _COMPARE: Final = (
     "baseline",
     "architectures/*/requests",
     "architectures/*/latency_s",
-    "architectures/*/availability",
     "architectures/*/proxies",
     "architectures/*/verdict",
     "architectures/*/manifest",
-    "differences",
-    "verdict",
+    "differences/*/baseline",
+    "differences/*/latency_s",
 )
 _CACHE: Final = (
     "schema_version",
