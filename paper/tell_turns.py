@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import meshsim as ms
 from meshsim.planning.probing import LEVEL
 from paper.studies import CAPACITIES, DEPTHS, EXPONENTS, GATEWAY_CPUS, LOADS, PLAN_LOADS, REPLICAS, Size
 from paper.tell_results import APPLICATIONS, ORDER, added_hits, signed_ms
@@ -135,8 +136,15 @@ def _load(told: Told, results: Mapping[str, Any]) -> None:
     ]
     told.number("load.last.decided", sum(word in ("lower", "higher") for word in last))
     told.number("load.last.all", len(last))
+    told.claim("last-load-overloads", all(_overloads(load) == (load == LOADS[-1]) for load in LOADS))
     bare = [direction(compared(results, f"load-{LOADS[0]}", "none", quantile)) for quantile in ("p50", "p99")]
     told.claim("none-load", bare == ["lower", "higher"])
+
+
+def _overloads(load: str) -> bool:
+    """Whether some service of front-door is asked for more CPU than it has."""
+    _, found = ms.validate("front-door", [f"run.load={load}"])
+    return any(one.code == "M203" for one in found)
 
 
 def _gateway_size(told: Told, results: Mapping[str, Any]) -> None:
