@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 CODE = "import meshsim as ms\nms.explore('bookinfo', ['none', 'sidecar'], duration_s=5, replications=2)"
-PATIENCE_S = 60.0  # for a server or a kernel on a busy machine
+PATIENCE_S = 180.0  # for a server or a kernel on a busy machine
 OUTPUT = ".jp-OutputArea-output"
 
 
