@@ -1,4 +1,4 @@
-"""Notebooks run from top to bottom and answer what is saved; ``pytest tests/notebooks --update-golden`` writes them anew."""
+"""Notebooks run and answer what is saved; ``pytest tests/notebooks --update-golden`` writes them anew with outputs."""
 
 from __future__ import annotations
 
