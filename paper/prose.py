@@ -20,6 +20,7 @@ _SPELLED = re.compile(
     r"\b(one|two|three|four|five|six|seven|eight|nine|ten|twelve|twenty|fifty|hundred|thousand|half|twice)\s+"
     r"(per cent|percent|times|points|milliseconds|seconds|dollars|cores)\b"
 )
+_EATEN = re.compile(r'(#(?:n|w|fact)\("[^"]*"\)|\]);')
 _KINDS: Final = {"n": "number", "w": "word", "fact": "fact", "tab": "table", "claim": "claim"}
 
 
@@ -60,6 +61,7 @@ def mistakes(told: Told, texts: Mapping[str, str], facts: Mapping[str, Mapping[s
     wrong, used = [], set()
     for file, text in texts.items():
         wrong += [f"{file}: '{word}' is typed by hand" for word in typed_numbers(text)]
+        wrong += [f"{file}: typst eats the ';' after {match[1]}: write '\\;'" for match in _EATEN.finditer(text)]
         for kind, key in uses(text):
             used.add((kind, key))
             if kind in known and key not in known[kind]:

@@ -75,6 +75,7 @@ def test_a_number_typed_by_hand_is_found(results):
     assert "x.typ: '30' is typed by hand" in wrong
     assert "x.typ: there is no number 'nothing'" in wrong
     assert "the fact 'one' has no origin" in wrong
+    assert prose.mistakes(found, {"y.typ": '#n("made.seed"); so'}, {})[0].startswith("y.typ: typst eats the ';'")
     assert sum("typed by hand" in one for one in wrong) == 2
     assert "the claim 'engines-equal' is used nowhere" in wrong
 
