@@ -1,4 +1,4 @@
-"""Links in README, docs, CONTRIBUTING, CHANGELOG and notebooks lead to a file, to one of its headings, or to a known site.
+"""Links in README, docs, CONTRIBUTING, CHANGELOG and notebooks lead to a file, one of its headings, or a known site.
 
 No network: addresses outside are checked for their form, and that their site is in the list below.
 """
