@@ -54,9 +54,10 @@ ALLOWED = {
     "forecasting": BELOW_ALL
     | {"model", "architectures", "engines", "results", "charts", "workers", "notebook", "settings"}
     | {"simulate", "costs", "planning"},  # charts only within plot_* methods
+    "exploring": BELOW_ALL | {"model", "architectures", "results", "charts", "simulate", "analytic"},
     "__init__": BELOW_ALL
     | {"model", "architectures", "engines", "control", "results", "simulate", "futures", "sweeps", "hit_ratios"}
-    | {"analytic", "blasts", "costs", "forecasting", "interference", "metastable", "planning"},
+    | {"analytic", "blasts", "costs", "exploring", "forecasting", "interference", "metastable", "planning"},
     "bench": BELOW_ALL | {"model", "architectures", "engines"},
     "lab": BELOW_ALL | {"model", "architectures", "engines", "results", "__init__"},
     "cli": BELOW_ALL
