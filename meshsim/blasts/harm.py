@@ -48,7 +48,8 @@ def beyond_objective(topology: Topology, plane: Plane, record: Record) -> Beyond
         limit_s = _limit_s(topology, stream.tenant)
         slow: npt.NDArray[np.int64] | int = 0
         if limit_s is not None:
-            slow = record.histogram[number][:, bucket(round(limit_s * 1e9)) + 1 :].sum(axis=1).astype(np.int64)
+            beyond_limit = record.buckets > bucket(round(limit_s * 1e9))
+            slow = record.histogram[number][:, beyond_limit].sum(axis=1).astype(np.int64)
         requests[at] += counts.sum(axis=1)
         beyond[at] += counts.sum(axis=1) - fine + slow
     services = record.services[:, :BATCHES]

@@ -195,13 +195,15 @@ class Look(NamedTuple):
 class Record:
     """Everything one engine measured in one replication.
 
-    Shapes: S streams, B = `BATCHES`, O = ``len(OUTCOMES)``, K buckets of `buckets`, V services, P pairs.
+    Shapes: S streams, B = `BATCHES`, O = ``len(OUTCOMES)``, K latency buckets and J coarse ones in use, V services,
+    P pairs.
     """
 
     duration_ns: int
     counts: npt.NDArray[np.int64]  # (S, B, O)
     latency_sum_ns: npt.NDArray[np.int64]  # (S, B) over ok and degraded
     latency_all_sum_ns: npt.NDArray[np.int64]  # (S, B) over every finished request
+    buckets: npt.NDArray[np.int64]  # (K,) numbers of the buckets that have anything, ascending
     histogram: npt.NDArray[np.uint32]  # (S, B, K) latencies of ok and degraded
     histogram_failed: npt.NDArray[np.uint32]  # (S, B, K) latencies of the other finished ones
     tries: npt.NDArray[np.int64]  # (S, B) tries of application calls
@@ -209,7 +211,8 @@ class Record:
     #: (P, 2): service, and account of the Plane that used anything of it; ascending
     account_pairs: npt.NDArray[np.int32]
     accounts: npt.NDArray[np.void]  # (P, B + 1) of ACCOUNT_COUNTERS
-    service_histogram: npt.NDArray[np.uint32]  # (V, B, K_coarse) sojourn at the service
+    service_buckets: npt.NDArray[np.int64]  # (J,) of the coarse histogram
+    service_histogram: npt.NDArray[np.uint32]  # (V, B, J) sojourn at the service
     caches: npt.NDArray[np.void]  # (C, S, B + 1) of CACHE_COUNTERS
     kept: npt.NDArray[np.void]  # KEPT
     occupancy_ns: npt.NDArray[np.int64]  # (OCCUPANCY_BINS,) integral of requests in the whole plane
@@ -220,3 +223,16 @@ class Record:
     end_ns: int  # simulated time when the run ended
     happenings: tuple[Happening, ...] = ()  # as they happened
     looks: tuple[Look, ...] = ()  # of autoscalers, in the order of time
+
+
+def in_use(*histograms: npt.NDArray[np.uint32]) -> tuple[npt.NDArray[np.int64], list[npt.NDArray[np.uint32]]]:
+    """Histograms (rows, B, buckets) without the buckets that are empty in all of them: most of the thousands are.
+
+    Returns
+    -------
+    tuple
+        Numbers of the buckets that are left, and the histograms with these alone.
+    """
+    merged = [np.bitwise_or.reduce(one, axis=(0, 1)) for one in histograms]
+    buckets = np.flatnonzero(np.bitwise_or.reduce(merged))
+    return buckets, [one[:, :, buckets] for one in histograms]

@@ -82,6 +82,10 @@ class Estimator:
             offered_per_s=per_s,
         )
 
+    def glance(self, counts: Counts) -> Probe:
+        """The same: an estimate takes no effort."""
+        return self.probe(counts)
+
     def _objectives(self, tenant: StreamEstimate, lost: float) -> Iterator[Kept]:
         for objective in self.question.objectives.get(tenant.name, ()):
             yield self._judged(tenant, objective, lost)

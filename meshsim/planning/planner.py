@@ -114,8 +114,21 @@ class Planner:
         if screen:
             floors = {name: self.guesses.floor(name) for name in names}
             start = self._screened() or {name: self.guesses.start(name) for name in names}
-        found = Search(self.parts, self.guesses, self.asked.most, floors).run(start)
-        return self._infeasible() if found is None else found
+        return self._cheapest_from(self._cheapest_held(start), floors) or self._infeasible()
+
+    def _cheapest_from(self, start: Mapping[str, int], floors: Mapping[str, int]) -> dict[str, int] | None:
+        """Search, and again from what else was found to hold on the way as long as that is cheaper."""
+        while True:
+            floors = {name: min(floor, start[name]) for name, floor in floors.items()}
+            found = Search(self.parts, self.guesses, self.asked.most, floors).run(start)
+            if found is None or (start := self._cheapest_held(found)) == found:
+                return found
+
+    def _cheapest_held(self, counts: Mapping[str, int]) -> dict[str, int]:
+        """What was found to hold and is cheaper than a deployment; that deployment itself if there is nothing."""
+        limit = self.bought_money(counts) * (1 - 1e-9)
+        held = (dict(probe.counts) for probe in self.judge.found.values() if probe.holds)
+        return min((one for one in held if self.bought_money(one) < limit), key=self.bought_money, default=dict(counts))
 
     def _screened(self) -> dict[str, int] | None:
         """What the search finds where nothing is simulated; None where estimates know nothing of the load."""
@@ -137,8 +150,7 @@ class Planner:
         if grew and probe.holds:
             return dict(last)
         floors = {part.name: self.guesses.floor(part.name) for part in self.parts}
-        found = Search(self.parts, self.guesses, self.asked.most, floors).run(last)
-        return self._infeasible() if found is None else found
+        return self._cheapest_from(last, floors) or self._infeasible()
 
     def _infeasible(self) -> Infeasible:
         found = self.judge.found.values()
@@ -151,7 +163,7 @@ class Planner:
     def deployment(self, needed: dict[str, int], growth: bool) -> Deployment:
         """Find out what a plan is worth, and why nothing cheaper will do."""
         probe, bought = self.judge.probe(needed), self.bought(needed)
-        odd = not_monotone(needed, lambda counts: self.judge.probe(counts).judgement == "missed", self.asked.most)
+        odd = not_monotone(needed, lambda counts: self.judge.glance(counts).judgement == "missed", self.asked.most)
         steps = tuple(self._step(needed, part) for part in self.parts)
         full = self.judge.probe(bought)
         cents, currency = self.bill(bought)
@@ -169,8 +181,8 @@ class Planner:
             steps=steps,
             cheaper=self._cheaper(needed),
             growing=None if again is None else grown(again(needed), probe),
-            growing_full=None if again is None else grown(again(bought), full),
-            odd=tuple(self.judge.probe(counts) for counts in odd),
+            growing_full=grown(again(bought), full) if again is not None and full.holds else None,
+            odd=tuple(self.judge.glance(counts) for counts in odd),
             probes=len(self.judge.found),
             requests=self.judge.requests,
             looked=tuple(one.light for one in self.judge.found.values()),
@@ -201,8 +213,11 @@ class Planner:
         count = needed[part.name]
         less = {**needed, part.name: count - 1} if count > 1 else None
         more = {**needed, part.name: count + 1} if count < self.asked.most else None
-        probes = (None if counts is None else self.judge.probe(counts) for counts in (less, more))
-        return Step(part.name, *probes)
+        return Step(
+            part.name,
+            None if less is None else self.judge.probe(less),
+            None if more is None else self.judge.glance(more),
+        )
 
     def _cheaper(self, needed: Mapping[str, int]) -> Probe | None:
         """The dearest that was simulated of what is cheaper than the plan."""

@@ -11,6 +11,7 @@ from typing import Final, Protocol
 import numpy as np
 
 from meshsim.architectures import Architecture, lower
+from meshsim.architectures.failing import can_fail
 from meshsim.architectures.plane import Plane, PlaneService
 from meshsim.control import drive
 from meshsim.engines.record import Record
@@ -190,6 +191,9 @@ class Judge(Protocol):
     def probe(self, counts: Counts) -> Probe:
         """Judge a deployment."""
 
+    def glance(self, counts: Counts) -> Probe:
+        """The same with less effort: what is not clear at once stays undecided."""
+
 
 class Prober:
     """Simulates deployments of one topology under one architecture; each once."""
@@ -203,11 +207,13 @@ class Prober:
         self.question = question
         self.submit = submit
         self.found: dict[tuple[tuple[str, int], ...], Probe] = {}
+        self.glanced: dict[tuple[tuple[str, int], ...], Probe] = {}
+        self.safe: dict[str, bool] = {}  # tenants whose requests cannot fail
 
     @property
     def requests(self) -> int:
         """Of all simulations so far."""
-        return sum(probe.requests for probe in self.found.values())
+        return sum(probe.requests for probe in (*self.found.values(), *self.glanced.values()))
 
     def plane(self, counts: Counts) -> Plane:
         """The deployment, lowered."""
@@ -217,17 +223,26 @@ class Prober:
         """Simulate a deployment, twice as long as long as something is undecided."""
         key = tuple(sorted(counts.items()))
         if key not in self.found:
-            self.found[key] = self._probe(dict(counts))
+            self.found[key] = self._probe(dict(counts), self.question.most_replications)
         return self.found[key]
 
-    def _probe(self, counts: Counts) -> Probe:
+    def glance(self, counts: Counts) -> Probe:
+        """Simulate a deployment with the first replications alone, unless more of it is known."""
+        key = tuple(sorted(counts.items()))
+        if key in self.found:
+            return self.found[key]
+        if key not in self.glanced:
+            self.glanced[key] = self._probe(dict(counts), most=self.settings.replications)
+        return self.glanced[key]
+
+    def _probe(self, counts: Counts, most: int) -> Probe:
         plane = self.plane(counts)
         records: list[Record] = []
         wanted = self.settings.replications
         while True:
             records += self._simulate(plane, range(len(records), wanted))
             probe = self._judged(plane, counts, records)
-            if probe.judgement != "undecided" or 2 * wanted > self.question.most_replications:
+            if probe.judgement != "undecided" or 2 * wanted > most:
                 return probe
             wanted *= 2
 
@@ -254,7 +269,20 @@ class Prober:
         for tenant, objectives in self.question.objectives.items():
             rows = [i for i, (stream, _) in enumerate(plane.entries) if stream.tenant == tenant]
             for objective in objectives:
-                yield _kept(tenant, judge_objective(measured, rows, objective, level=LEVEL))
+                judged = judge_objective(measured, rows, objective, level=LEVEL)
+                if (
+                    objective.quantity == "availability"
+                    and judged.estimate.value == 1.0
+                    and self._is_safe(plane, tenant)
+                ):
+                    judged = _certain(judged)
+                yield _kept(tenant, judged)
+
+    def _is_safe(self, plane: Plane, tenant: str) -> bool:
+        """Replicas add nothing that fails, so one look suffices."""
+        if tenant not in self.safe:
+            self.safe[tenant] = not can_fail(plane, tenant)
+        return self.safe[tenant]
 
     def _utilizations(self, plane: Plane, measured: Measured) -> Iterator[Kept]:
         for number, service in enumerate(plane.services):
@@ -266,6 +294,12 @@ class Prober:
         """By the point: a mean over the whole run, whose scatter is that of the load, and the load is given."""
         assert estimate.value is not None
         return "met" if estimate.value <= self.question.ceiling else "missed"
+
+
+def _certain(judged: Judged) -> Judged:
+    """Availability where nothing can fail: any number of requests proves less than how they are served."""
+    estimate = replace(judged.estimate, low=1.0, high=1.0, method="nothing on the way of a request can fail")
+    return replace(judged, judgement="met", estimate=estimate)
 
 
 def _kept(tenant: str, judged: Judged) -> Kept:

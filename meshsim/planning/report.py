@@ -180,6 +180,8 @@ def sentences_of(plan: Plan, name: str) -> Iterator[str]:
     for growing, when in ((one.growing, plan.loss.told), (one.growing_full, "with all replicas there")):
         if growing is not None and (when == plan.loss.told or one.bought != one.needed):
             yield f"as load grows, {when}: {_breaks(growing)}"
+    if one.growing is not None and one.growing_full is None and one.bought != one.needed:
+        yield f"with all replicas there: {_broke(one.full)}"
     for odd in one.odd:
         yield f"not monotone here: {_difference(one.needed, odd)} misses: {_broke(odd)}"
     if name in plan.verified:
@@ -239,8 +241,21 @@ def _broke(probe: Probe) -> str:
     if not probe.broken:
         return "holds"
     kept = probe.broken[0]
-    sure = "" if kept.judgement == "missed" else " (not surely kept)"
-    return f"{kept.whose}: {_named(kept)} {_short(kept)}{sure}"
+    return f"{kept.whose}: {_named(kept)} {_short(kept)}{_unsure(kept)}"
+
+
+def _unsure(kept: Kept) -> str:
+    """What cannot be excluded of an objective that is neither surely kept nor surely missed."""
+    if kept.judgement == "missed":
+        return ""
+    bound = kept.within.low if kept.within is not None else kept.estimate.low
+    if kept.quantity == "availability" and kept.estimate.low is not None:
+        return f" (not surely kept: {percent(kept.estimate.low)} at worst)"
+    if kept.estimate.high is not None and kept.estimate.high > kept.limit:
+        return f" (not surely kept: {duration(kept.estimate.high)} at worst)"
+    if bound is not None:
+        return f" (not surely kept: by {percent(bound)} of requests at worst)"
+    return " (not surely kept)"
 
 
 def _named(kept: Kept) -> str:
@@ -257,8 +272,13 @@ def _breaks(growing: Growing) -> str:
     if growing.broke is None:
         return f"everything is kept up to {growing.held:.3g} times the load, the largest that was looked at"
     first = growing.first[0] if growing.first else None
-    what = "requests pile up" if first is None else f"{limit(first)} is not kept, measured {_short(first)}"
+    what = "requests pile up" if first is None else _not_kept(first)
     return f"kept up to {growing.held:.3g} times the load; at {growing.broke:.3g} {what}"
+
+
+def _not_kept(kept: Kept) -> str:
+    sure = "is not kept" if kept.judgement == "missed" else "is not surely kept"
+    return f"{limit(kept)} {sure}, measured {measured(kept)}"
 
 
 def infeasible_lines(name: str, one: Infeasible) -> Iterator[str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -25,18 +27,18 @@ from meshsim.planning.losses import parse_loss
 from meshsim.planning.peak import at_peak
 from meshsim.planning.planner import Asked, Planner, cheapest, verified_on_fresh_seeds
 from meshsim.planning.probing import Question, probing
-from meshsim.planning.result import Deployment, Infeasible, Plan, Safe, Scenario
-from meshsim.planning.scenarios import Picks, Study, inputs_of, most_cases
+from meshsim.planning.result import Deployment, Infeasible, Plan, Safe, Scenario, Verified
+from meshsim.planning.scenarios import Inputs, Picks, Study, inputs_of, most_cases
 from meshsim.results.manifest import Timing
 from meshsim.results.repeat import python_call
 from meshsim.settings import Settings, settings_of
 from meshsim.simulate import DEFAULT_ARCHITECTURES, Progress, Source, compile_engine
-from meshsim.workers import Submit, workers
+from meshsim.workers import Submit, most_at_once, workers
 
 CEILING: Final = 0.8  # of a CPU on average: what is above waits for every burst (assumed)
 MOST_REPLICAS: Final = 100  # of each service (assumed)
 FIRST_REPLICATIONS: Final = 8  # from here on intervals are those of replications alone
-MOST_REPLICATIONS: Final = 32  # of a deployment that stays undecided
+MOST_REPLICATIONS: Final = 64  # of a deployment that stays undecided
 
 
 def plan(
@@ -133,40 +135,20 @@ def plan(
     rules = _Rules(asked.replications, simulator, seed, duration_s, warmup_s, jobs)
     settings = rules.settings(first, asked.question)
     compile_engine(simulator, lower(first, labels[0]), quiet)
-    deployments: dict[str, Deployment] = {}
-    infeasible: dict[str, Infeasible] = {}
-    scenarios: dict[str, tuple[Scenario, ...]] = {}
-    safe: dict[str, Safe | None] = {}
     with workers(jobs, simulator, scheduler, quiet=quiet) as submit, progress_shown(progress, quiet) as shown:
         bench = _Bench(written, variants, asked, objectives, prices, rules, submit, simulates)
-        each = 1 + most_cases(inputs)
-        for number, label in enumerate(labels):
-            tell = _teller(shown, number * each, len(labels) * each)
-            tell(0)
-            planners = bench.planners(label, {})
-            one = cheapest(planners, lambda planner: planner.search(screen=screen))
-            if isinstance(one, Infeasible):
-                infeasible[label] = one
-            else:
-                deployments[label] = one[0].deployment(one[1], growth)
-                if inputs:
-                    study = Study(deployments[label], planners, inputs, partial(bench.planners, label), screen)
-                    scenarios[label], safe[label] = study.run(tell)
-                    notes = (*notes, *(note for note in study.notes if note not in notes))
-            if not simulates:
-                notes = (*notes, *(note for note in planners[0].notes if note not in notes))
-        specs = {str(choice): at_peak(spec, asked.load)[0] for choice, spec in variants}
-        verified = {
-            label: verified_on_fresh_seeds(specs[str(dict(one.choice))], label, one.probe, asked, settings, submit)
-            for label, one in (deployments.items() if verify else ())
-        }
+        study = _OfArchitecture(bench, inputs, settings, screen=screen, growth=growth, verify=verify)
+        # processes of the other engine are forked, which other threads would not survive
+        at_once = 1 if simulator == "simpy" and scheduler is None else most_at_once(submit, jobs)
+        planned = _at_a_time(labels, study.planned, at_once, _Told(shown, 1 + most_cases(inputs), len(labels)))
+    notes = tuple(dict.fromkeys([*notes, *(note for one in planned for note in one.notes)]))
     return Plan(
         name=written.name,
         digest=written.digest,
         architectures=tuple(labels),
-        deployments=deployments,
-        infeasible=infeasible,
-        verified=verified,
+        deployments={one.label: one.found for one in planned if isinstance(one.found, Deployment)},
+        infeasible={one.label: one.found for one in planned if isinstance(one.found, Infeasible)},
+        verified={one.label: one.verified for one in planned if one.verified is not None},
         loss=asked.loss,
         ceiling=asked.question.ceiling,
         load=asked.load,
@@ -184,19 +166,93 @@ def plan(
         ),
         timing=Timing(round(time.perf_counter() - started, 3), jobs),
         uncertain=inputs,
-        scenarios=scenarios,
-        safe={label: one for label, one in safe.items() if one is not None},
+        scenarios={one.label: one.scenarios for one in planned if one.scenarios is not None},
+        safe={one.label: one.safe for one in planned if one.safe is not None},
     )
 
 
-def _teller(shown: Progress | None, before: int, total: int) -> Callable[[int], None]:
-    """Tell how much of one architecture is done."""
+class _Told:
+    """Tells how much of all architectures is done; several are worked at."""
 
-    def tell(done: int) -> None:
-        if shown is not None:
-            shown(before + done, total)
+    def __init__(self, shown: Progress | None, each: int, labels: int) -> None:
+        self.shown = shown
+        self.each = each
+        self.total = labels * each
+        self.done = dict[str, int]()
+        self.lock = threading.Lock()
 
-    return tell
+    def __call__(self, label: str, done: int) -> None:
+        """Of one architecture."""
+        with self.lock:
+            self.done[label] = done
+            if self.shown is not None:
+                self.shown(sum(self.done.values()), self.total)
+
+
+def _at_a_time(
+    labels: Sequence[str], study: Callable[[str, Callable[[int], None]], _Planned], most: int, told: _Told
+) -> list[_Planned]:
+    """Study several architectures, of which each goes on while another waits for its simulations."""
+
+    def one(label: str) -> _Planned:
+        told(label, 0)
+        found = study(label, partial(told, label))
+        told(label, told.each)
+        return found
+
+    if most == 1 or len(labels) == 1:
+        return [one(label) for label in labels]
+    threads = ThreadPoolExecutor(min(most, len(labels)))
+    try:
+        return list(threads.map(one, labels))
+    finally:  # after an error or Ctrl-C nobody waits: without workers the others end at once
+        threads.shutdown(wait=False, cancel_futures=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """What was found of one architecture."""
+
+    label: str
+    found: Deployment | Infeasible
+    notes: tuple[str, ...]
+    scenarios: tuple[Scenario, ...] | None = None
+    safe: Safe | None = None
+    verified: Verified | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _OfArchitecture:
+    """Plans one architecture: the search, what it is worth, other cases of uncertain inputs, fresh seeds."""
+
+    bench: _Bench
+    inputs: Inputs
+    settings: Settings
+    screen: bool
+    growth: bool
+    verify: bool
+
+    def planned(self, label: str, tell: Callable[[int], None]) -> _Planned:
+        """All of that."""
+        planners = self.bench.planners(label, {})
+        one = cheapest(planners, lambda planner: planner.search(screen=self.screen))
+        notes = () if self.bench.simulates else planners[0].notes
+        if isinstance(one, Infeasible):
+            return _Planned(label, one, notes)
+        planner, needed = one
+        found = planner.deployment(needed, self.growth)
+        scenarios, safe = None, None
+        if self.inputs:
+            study = Study(found, planners, self.inputs, partial(self.bench.planners, label), self.screen)
+            scenarios, safe = study.run(tell)
+            notes = (*notes, *study.notes)
+        return _Planned(label, found, notes, scenarios, safe, self._verified(planner, found) if self.verify else None)
+
+    def _verified(self, planner: Planner, found: Deployment) -> Verified:
+        bench = self.bench
+        return verified_on_fresh_seeds(
+            planner.spec, planner.architecture, found.probe, bench.asked, self.settings, bench.submit
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,12 +82,12 @@ class Measured:
         """
         rows = list(streams)
         above = self.failed(rows) if failed else np.zeros_like(self.counts[0, :, :, 0])
-        return Counted(self.buckets, self.histogram[rows].sum(axis=0), above)
+        return Counted(self.buckets, _summed(self.histogram, rows), above)
 
     def latencies_all(self, streams: Sequence[int]) -> Counted:
         """How long some streams' requests took whatever became of them; unfinished ones took forever."""
         rows = list(streams)
-        counts = self.histogram[rows].sum(axis=0) + self.histogram_failed[rows].sum(axis=0)
+        counts = _summed(self.histogram, rows) + _summed(self.histogram_failed, rows)
         return Counted(self.buckets, counts, self.counts[rows][..., UNFINISHED].sum(axis=0))
 
     def answered(self, streams: Sequence[int]) -> Ints:
@@ -110,10 +110,22 @@ class Measured:
         return Counted(self.service_buckets, counts, np.zeros(counts.shape[:-1], dtype=np.int64), COARSE_BITS)
 
 
+def _summed(histograms: Ints, rows: Sequence[int]) -> Ints:
+    """Sum of some streams' histograms, one by one: a copy of all that is summed would be large."""
+    total: Ints = np.zeros_like(histograms[0])
+    for row in rows:
+        total += histograms[row]
+    return total
+
+
 def pool(records: Sequence[Record], cut: int) -> Measured:
     """Put replications side by side without the first `cut` batches."""
-    buckets, (good, failed) = _in_use([[r.histogram for r in records], [r.histogram_failed for r in records]], cut)
-    service_buckets, (sojourns,) = _in_use([[r.service_histogram for r in records]], cut)
+    of_each = [r.buckets for r in records]
+    buckets, (good, failed) = _side_by_side(
+        of_each, [[r.histogram for r in records], [r.histogram_failed for r in records]], cut
+    )
+    of_each = [r.service_buckets for r in records]
+    service_buckets, (sojourns,) = _side_by_side(of_each, [[r.service_histogram for r in records]], cut)
     occupancy = np.mean([r.occupancy_ns for r in records], axis=0)
     bins = occupancy.size
     return Measured(
@@ -140,11 +152,22 @@ def _by_cache(record: Record, numbers: Ints) -> Ints:
     return np.bincount(numbers, minlength=len(record.caches)).astype(np.int64)
 
 
-def _in_use(kinds: Sequence[Sequence[npt.NDArray[np.uint32]]], cut: int) -> tuple[Ints, list[Ints]]:
-    """Histograms (rows, B, K) of every replication without the empty buckets: most of the K are."""
-    used = np.zeros(kinds[0][0].shape[-1], dtype=bool)
-    for histograms in kinds:
-        for h in histograms:
-            used |= h[:, cut:].any(axis=(0, 1))
-    buckets = np.flatnonzero(used)
-    return buckets, [np.stack([h[:, cut:, buckets] for h in one], axis=1).astype(np.int64) for one in kinds]
+def _side_by_side(
+    of_each: Sequence[Ints], kinds: Sequence[Sequence[npt.NDArray[np.uint32]]], cut: int
+) -> tuple[Ints, list[Ints]]:
+    """Histograms of every replication (rows, B, its own buckets) over the buckets that any uses after the cut."""
+    used = [
+        own[np.logical_or.reduce([one[number][:, cut:].any(axis=(0, 1)) for one in kinds])]
+        for number, own in enumerate(of_each)
+    ]
+    buckets = np.unique(np.concatenate(used))
+    at = [np.searchsorted(buckets, own) for own in used]
+    chosen = [np.isin(own, some) for own, some in zip(of_each, used, strict=True)]
+    found = []
+    for one in kinds:
+        rows, batches, _ = one[0].shape
+        pooled = np.zeros((rows, len(one), batches - cut, buckets.size), dtype=np.int64)
+        for number, histogram in enumerate(one):
+            pooled[:, number, :, at[number]] = np.moveaxis(histogram[:, cut:, chosen[number]], 2, 0)
+        found.append(pooled)
+    return buckets, found

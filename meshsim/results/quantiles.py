@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from meshsim.results import histogram
-from meshsim.results.intervals import Estimate, Floats, Spread, Statistic, spread
+from meshsim.results.intervals import ENOUGH_REPLICATIONS, Estimate, Floats, Spread, Statistic, spread
 
 Ints = npt.NDArray[np.int64]
 
@@ -112,12 +112,16 @@ def _too_little(counted: Counted, below: Ints, p: float, scatter: Spread, level:
 
 
 def independent(counted: Counted) -> float:
-    """How many independent requests these are worth, by how far their slowest tenth comes in bursts."""
+    """How many independent requests these are worth, by how far their slowest tenth comes in bursts.
+
+    Or in some replications rather than in others, where enough of them show that: what is drawn once a run is shared
+    by all of its requests.
+    """
     below = np.cumsum(counted.counts.sum(axis=(0, 1)))
-    return _independent(counted, below, 1 - _COMMON) if counted.n else 0.0
+    return _independent(counted, below, 1 - _COMMON, by_replication=True) if counted.n else 0.0
 
 
-def _independent(counted: Counted, below: Ints, p: float) -> float:
+def _independent(counted: Counted, below: Ints, p: float, *, by_replication: bool = False) -> float:
     """How many independent requests would tell the share beyond the `p` quantile as well as these do.
 
     Asked at a common quantile: at a rare one the answer itself is too uncertain to decide by, and those runs would be
@@ -131,7 +135,8 @@ def _independent(counted: Counted, below: Ints, p: float) -> float:
     share = 1 - float(below[min(position, below.size - 1)]) / n
     if scatter is None or scatter.error == 0.0:
         return float(n)
-    return min(float(n), share * (1 - share) / scatter.error**2)
+    between = scatter.between if by_replication and scatter.replications >= ENOUGH_REPLICATIONS else 0.0
+    return min(float(n), share * (1 - share) / max(scatter.error, between) ** 2)
 
 
 def _slower_influence(counted: Counted, position: int, n: int) -> Floats:

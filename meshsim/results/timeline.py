@@ -314,8 +314,10 @@ def _traffic_line(records: Sequence[Record], rows: list[int], level: float) -> T
 
 
 def _summed(records: Sequence[Record], rows: list[int], of: Callable[[Record], npt.NDArray[np.uint32]]) -> Ints:
-    """(batches, buckets) of some streams in all replications."""
-    summed: Ints = np.sum([of(record)[rows].sum(axis=0, dtype=np.int64) for record in records], axis=0)
+    """(batches, all buckets) of some streams in all replications."""
+    summed = np.zeros((BATCHES, histogram.FINE_BUCKETS), dtype=np.int64)
+    for record in records:
+        summed[:, record.buckets] += of(record)[rows].sum(axis=0, dtype=np.int64)
     return summed
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
 
 from case import Case, plane_of, run_case
 from hypothesis import HealthCheck, Phase, assume, given, seed, settings
 
+from meshsim.architectures.failing import can_fail
 from meshsim.architectures.plane import Plane, PlaneCached
 from meshsim.architectures.walk import every_step
 from meshsim.engines import record as r
@@ -22,6 +25,7 @@ from topologies import cases
 
 OF_STEPS = {f"error({reason})" for reason in ("500", "503", "grpc:unavailable", "reset", "connect_failure")}
 OF_CONNECTIONS = {"error(reset)", "error(connect_failure)"}
+TROUBLE = ("timeout", "fail", "queue", "max_wait", "policies", "patience", "bulkhead", "buffers", "abort")
 #: What the cases must have had at least so often.
 FLOORS = {
     "timeout": 25,
@@ -95,3 +99,47 @@ def test_failures_begin_where_they_can() -> None:
 
     hold()
     assert {name: met[name] for name, least in FLOORS.items() if met[name] < least} == {}
+
+
+def tamed(value: Any, trouble: Sequence[str]) -> Any:
+    """A topology without some of what makes requests fail."""
+    if isinstance(value, dict):
+        return {key: tamed(one, trouble) for key, one in value.items() if key not in trouble}
+    if isinstance(value, list):
+        return [tamed(one, trouble) for one in value if not (isinstance(one, dict) and set(one) & set(trouble))]
+    return value
+
+
+def test_what_cannot_fail_never_does() -> None:
+    met: Counter[str] = Counter()
+
+    @seed(7)
+    @settings(
+        max_examples=60,
+        derandomize=False,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(cases())
+    def hold(case: Case) -> None:
+        trouble = [one for number, one in enumerate(TROUBLE) if number != case.seed % len(TROUBLE)]
+        calm = replace(case, topology=tamed(case.topology, trouble), changes=(), branch=None)
+        try:
+            answer = run_case(calm, "compiled")
+        except (SpecError, UsageError):
+            assume(False)
+        assume(answer.record is not None)
+        plane = plane_of(calm)
+        for tenant in plane.senders:
+            streams = [number for number, (stream, _) in enumerate(plane.entries) if stream.tenant == tenant]
+            outcomes = answer.record.counts[streams].sum(axis=(0, 1))
+            failed = outcomes[r.DEGRADED + 1 :].sum() - outcomes[r.UNFINISHED]
+            sure = not can_fail(plane, tenant)
+            assert not (sure and failed), (tenant, dict(zip(r.OUTCOMES, outcomes, strict=True)))
+            met["requests that cannot fail"] += outcomes.sum() if sure else 0
+            met["tenants with failures"] += bool(failed)
+
+    hold()
+    assert met["requests that cannot fail"] >= 1000
+    assert met["tenants with failures"] >= 3

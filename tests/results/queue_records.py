@@ -19,6 +19,7 @@ from meshsim.engines.record import (
     SPANS,
     TIMEOUT,
     Record,
+    in_use,
 )
 from meshsim.model.load import load
 from meshsim.model.topology import Topology
@@ -82,6 +83,8 @@ def record(
         histograms.append(histogram)
     coarse = np.zeros((1, BATCHES, COARSE_BUCKETS), np.uint32)
     np.add.at(coarse, (0, batch, buckets(latency, COARSE_BITS)), 1)
+    used, (good, bad) = in_use(*histograms)
+    coarse_used, (coarse,) = in_use(coarse)
 
     def by_batch(values: np.ndarray) -> np.ndarray:
         sums = np.zeros(BATCHES, np.int64)
@@ -105,12 +108,14 @@ def record(
         counts=counts,
         latency_sum_ns=by_batch(np.where(failed, 0, latency))[None],
         latency_all_sum_ns=by_batch(latency)[None],
-        histogram=histograms[0],
-        histogram_failed=histograms[1],
+        buckets=used,
+        histogram=good,
+        histogram_failed=bad,
         tries=np.zeros((1, BATCHES), np.int64),
         services=services,
         account_pairs=np.zeros((0, 2), np.int32),
         accounts=np.zeros((0, BATCHES + 1), ACCOUNT_COUNTERS),
+        service_buckets=coarse_used,
         service_histogram=coarse,
         caches=np.zeros((0, 1, BATCHES + 1), CACHE_COUNTERS),
         kept=np.zeros(0, KEPT),

@@ -20,7 +20,7 @@ from scipy import special
 from meshsim.architectures.plane import Plane
 from meshsim.engines import simulate
 from meshsim.engines.record import BATCHES, CACHE_COUNTERS, OK, QUEUE_FULL, SERVICE_COUNTERS, UNFINISHED, Record
-from meshsim.results.histogram import lower_edge_ns, width_ns
+from meshsim.results.histogram import FINE_BUCKETS, lower_edge_ns, width_ns
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -79,6 +79,13 @@ def observe(plane: Plane, seconds: float, *, seed: int, replications: int = REPL
         return _side_by_side(list(threads.map(one, range(replications))))
 
 
+def every_bucket(record: Record) -> npt.NDArray[np.uint32]:
+    """Latencies with the empty buckets, so that those of several replications are of one shape."""
+    whole = np.zeros((*record.histogram.shape[:2], FINE_BUCKETS), dtype=np.uint32)
+    whole[:, :, record.buckets] = record.histogram
+    return whole
+
+
 def reduce(record: Record) -> Observed:
     """Sum up the groups of one replication."""
 
@@ -92,7 +99,7 @@ def reduce(record: Record) -> Observed:
         seconds=record.duration_ns * 1e-9 * (BATCHES - WARMUP) / BATCHES / GROUPS,
         outcomes=grouped(record.counts),
         latency_s=grouped(record.latency_sum_ns) * 1e-9,
-        histogram=grouped(record.histogram),
+        histogram=grouped(every_bucket(record)),
         tries=grouped(record.tries),
         services={name: grouped(record.services[name]).astype(float) for name in SERVICE_COUNTERS.names},
         caches={name: grouped(record.caches[name].sum(axis=1)).astype(float) for name in CACHE_COUNTERS.names},

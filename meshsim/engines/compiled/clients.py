@@ -168,7 +168,10 @@ def _finished(k: Kernel, request: int, outcome: int) -> None:
         k.seen_latencies[r.stream, bucket_coarse(latency_ns)] += 1
     if r.batch < BATCHES:
         s.pending -= 1
-        k.histogram[0 if good else 1, r.stream, r.batch, bucket(latency_ns)] += 1
+        at = bucket(latency_ns)
+        k.histogram[0 if good else 1, r.stream, r.batch, at] += 1
+        s.least_bucket = min(s.least_bucket, at)
+        s.most_bucket = max(s.most_bucket, at)
 
 
 @compiled(entry=True)

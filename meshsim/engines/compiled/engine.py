@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from meshsim.engines import arrivals, keyed, order, record
+from meshsim.engines.buckets import FINE_BUCKETS
 from meshsim.engines.compiled import (
     allocation,
     caches,
@@ -54,6 +55,7 @@ class CompiledRun:
         s["edge_ns"] = duration_ns // BATCHES
         s["budget"] = order.EVENT_BUDGET
         s["culprit"] = rows.NONE
+        s["least_bucket"] = FINE_BUCKETS
         s["arrivals"] = 1
         s["record_requests"] = record_requests
         s["sample_share"] = sample_share
@@ -393,19 +395,25 @@ class CompiledRun:
         sampled = np.sort(spans["request"][(spans["serial"] == 0) & (spans["returned_ns"] >= 0)])
         spans = spans[np.isin(spans["request"], sampled)]
         pairs, used = record.used_pairs(k.account_counters)
+        least = int(s["least_bucket"])
+        touched = k.histogram[..., least : int(s["most_bucket"]) + 1]
+        buckets, (good, failed) = record.in_use(touched[0], touched[1])
+        service_buckets, (sojourns,) = record.in_use(np.swapaxes(k.service_histogram, 0, 1))
         return Record(
             duration_ns=int(s["duration_ns"]),
             counts=k.counts[:, :BATCHES, : len(record.OUTCOMES)].copy(),
             latency_sum_ns=k.counts[:, :BATCHES, rows.LATENCY].copy(),
             latency_all_sum_ns=k.counts[:, :BATCHES, rows.LATENCY_ALL].copy(),
-            histogram=k.histogram[0],
-            histogram_failed=k.histogram[1],
+            buckets=least + buckets,
+            histogram=good,
+            histogram_failed=failed,
             tries=k.counts[:, :BATCHES, rows.TRIES].copy(),
             # laid out as the other engine's: numpy adds fractions in the order of memory
             services=np.ascontiguousarray(np.swapaxes(k.counters, 0, 1)),
             account_pairs=pairs,
             accounts=used,
-            service_histogram=np.swapaxes(k.service_histogram, 0, 1),
+            service_buckets=service_buckets,
+            service_histogram=sojourns,
             caches=self._cache_counters(),
             kept=self._kept(),
             occupancy_ns=k.occupancy,

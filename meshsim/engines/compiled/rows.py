@@ -72,6 +72,8 @@ SCALARS = np.dtype(
         ("writes", "i8"),  # 1 if caches can be outdated
         ("first_count", "i8"),  # where the outstanding counters begin in `seen`
         ("culprit", "i8"),  # frame or call that met a limit
+        ("least_bucket", "i8"),  # of the latencies so far: whoever reads the histogram touches no more of it
+        ("most_bucket", "i8"),
         ("impaired", "i8"),  # 1 if `impairments` or `cuts` say anything
         ("linked", "i8"),  # 1 if any service has links of limited bandwidth
         ("crashed", "i8"),  # replica that CRASHED is about

@@ -417,18 +417,22 @@ class SimpyRun:
         caches, kept = self.caches.arrays()
         uses = np.stack([use.array() for use in self.uses])
         pairs, used = record.used_pairs(np.ascontiguousarray(np.moveaxis(uses, 2, 0)))
+        buckets, (good, failed) = record.in_use(self.histogram, self.histogram_failed)
+        service_buckets, (sojourns,) = record.in_use(np.stack([meter.histogram for meter in self.meters]))
         return Record(
             duration_ns=self.clock.duration_ns,
             counts=self.counts[:, :BATCHES],
             latency_sum_ns=self.latency_sum_ns[:, :BATCHES],
             latency_all_sum_ns=self.latency_all_sum_ns[:, :BATCHES],
-            histogram=self.histogram,
-            histogram_failed=self.histogram_failed,
+            buckets=buckets,
+            histogram=good,
+            histogram_failed=failed,
             tries=self.tries[:, :BATCHES],
             services=np.stack([meter.array() for meter in self.meters]),
             account_pairs=pairs,
             accounts=used,
-            service_histogram=np.stack([meter.histogram for meter in self.meters]),
+            service_buckets=service_buckets,
+            service_histogram=sojourns,
             caches=caches,
             kept=kept,
             occupancy_ns=self.occupancy.array(),
