@@ -39,6 +39,11 @@ class Block:
     start: int
     end: int
 
+    @property
+    def is_excerpt(self) -> bool:
+        """Lines of an output are left out: which ones, somebody has chosen."""
+        return "…\n" in self.text
+
     def commands(self) -> list[str]:
         """Lines of the shell, with continued ones in one."""
         joined = self.text.replace("\\\n", " ")

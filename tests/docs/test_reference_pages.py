@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import api_reference
 import cli_reference
 import pytest
 import topology_reference
+from fenced import PAGES as PAGES_OF_READERS
 from typer.testing import CliRunner
 
 import meshsim
 from meshsim.cli import app
 from meshsim.model.read import keys
 
-FOLDER = Path(__file__).parents[2] / "docs" / "reference"
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "docs" / "reference"
 PAGES = {"cli": cli_reference.page, "api": api_reference.page, "topology": topology_reference.page}
 
 
@@ -28,15 +31,30 @@ def test_a_page_is_what_the_code_says(name: str, page: Callable[[], str], reques
     assert file.read_text(encoding="utf-8") == page(), f"{file} is stale: {__doc__}"
 
 
+@cache
+def options() -> dict[str, set[str]]:
+    """Of each command, as the page tells them."""
+    sections = dict(part.split("\n", 1) for part in cli_reference.page().split("\n## meshsim ")[1:])
+    return {name: {*re.findall(r"^\| `(?:-\w, )?(--[a-z-]+)", text, re.MULTILINE)} for name, text in sections.items()}
+
+
 def test_every_option_of_help_is_there() -> None:
     """Beside what the terminal shows, which reads the commands in another way."""
-    sections = dict(part.split("\n", 1) for part in cli_reference.page().split("\n## meshsim ")[1:])
-    assert len(sections) > 20
-    for command, section in sections.items():
+    assert len(options()) > 20
+    for command, told in options().items():
         shown = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1"}).invoke(app, [*command.split(), "--help"]).stdout
-        options = {*re.findall(r"^│ \*?\s*(--[a-z-]+)", shown, re.MULTILINE)} - {"--help", "--debug", "--quiet"}
-        told = {*re.findall(r"^\| `(?:-\w, )?(--[a-z-]+)", section, re.MULTILINE)}
-        assert options == told, command
+        found = {*re.findall(r"^│ \*?\s*(--[a-z-]+)", shown, re.MULTILINE)} - {"--help", "--debug", "--quiet"}
+        assert found == told, command
+
+
+@pytest.mark.parametrize("page", PAGES_OF_READERS, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_commands_within_sentences_are_there(page: Path) -> None:
+    """`meshsim plan --lose zone` in a text: such a command, and such an option of it."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    for command, rest in re.findall(r"`meshsim ((?:lab )?[a-z]\w*)([^`]*)`", text):
+        assert command in options() or f"{command} conform" in options(), f"meshsim {command}"
+        for option in re.findall(r"(?<![\w-])--[a-z][a-z-]+", rest):
+            assert option in options()[command] | {"--quiet", "--help", "--debug"}, f"meshsim {command}{rest}"
 
 
 def test_every_public_name_and_every_key_of_the_language_is_there() -> None:
