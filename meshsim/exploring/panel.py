@@ -23,8 +23,8 @@ _HEADINGS: Final[dict[Group, str]] = {
     "retries": "Retries",
 }
 _BUSY: Final = "simulating…"
-_WIDTH: Final = "350px"
-_LABEL_WIDTH: Final = "160px"
+_WIDTH: Final = "330px"
+_LABEL_WIDTH: Final = "145px"
 
 
 class Explorer:

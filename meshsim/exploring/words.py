@@ -15,21 +15,21 @@ from meshsim.results.text import amount, duration_interval, percent
 _DECIDES: Final = "p99"
 _STYLE: Final = (
     "<style>.meshsim-explore {line-height: 1.4; margin-bottom: 8px}"
-    " .meshsim-explore table {font-size: 12px; margin-top: 4px}"
+    " .meshsim-explore {overflow-x: auto} .meshsim-explore table {font-size: 12px; margin-top: 4px}"
     " .meshsim-explore td, .meshsim-explore th"
-    " {padding: 0 12px 0 0; text-align: left; font-weight: normal; white-space: nowrap}"
+    " {padding: 0 10px 0 0; text-align: left; font-weight: normal; white-space: nowrap}"
     " .meshsim-explore th {opacity: 0.7}</style>"
 )
 
 
 def verdict(look: Look) -> list[str]:
-    """Which architecture is lowest, and what the changes did; each number with its 95 % interval."""
+    """Which architecture is lowest, what each adds, and what the changes did; each number with its 95 % interval."""
     return [*_lowest(look), *_by_changes(look)]
 
 
 def _lowest(look: Look) -> Sequence[str]:
     if look.comparison is not None:
-        return look.comparison.verdict
+        return [*look.comparison.verdict, *look.comparison.sentences()]
     ((name, result),) = look.results.items()
     if result.verdict.word == "unstable":
         return [f"{name} is unstable: {' '.join(result.verdict.notes)}"]
