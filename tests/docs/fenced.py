@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-#: Pages whose blocks run. Those of docs/reference are written by the code itself.
+DOCS = ROOT / "docs"
+#: Written by code that has its own tests, and runs what it shows: docs/reference, and the gallery of charts.
+_WRITTEN = ("reference/", "gallery.md")
+#: Pages whose blocks run.
 PAGES = (
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
-    *sorted(page for page in (ROOT / "docs").rglob("*.md") if page.parent.name != "reference"),
+    *sorted(page for page in DOCS.rglob("*.md") if not page.relative_to(DOCS).as_posix().startswith(_WRITTEN)),
 )
 #: Behind a command that cannot run in the tests, with the reason; readers see it, too.
 NOT_RUN = re.compile(r"# not run by the tests: \S")

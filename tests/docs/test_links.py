@@ -86,6 +86,7 @@ def test_every_page_is_on_the_map() -> None:
     index = ROOT / "docs" / "index.md"
     linked = {(index.parent / target.partition("#")[0]).resolve() for target in _LINK.findall(text_of(index))}
     pages = {page for page in PAGES if page.is_relative_to(ROOT / "docs")} - {index}
+    pages |= {page.with_suffix(".ipynb") for page in NOTEBOOKS}
     assert pages <= linked, sorted(str(page) for page in pages - linked)
 
 
