@@ -24,7 +24,7 @@ from meshsim.cli import app
 from meshsim.model.load import validate
 
 #: Commands that say that they are not run here, by page.
-LEFT_OUT = {"docs/sweeps.md": 4}
+LEFT_OUT = {"docs/lab.md": 1, "docs/sweeps.md": 4}
 #: Commands that simulate for their output alone are cut short when that is not shown.
 SHORT = {
     "run": "--duration 2s --replications 2",
@@ -135,11 +135,11 @@ def _shorter(words: list[str]) -> list[str]:
 
 
 def _runs_in_ci(line: str) -> bool:
-    """Whether every part of a line is a step of .ci/run, there written for a folder of its own."""
-    steps = CI.replace('"${PYTHON:-python3}"', "python3").replace('"$place/venv"', ".venv")
+    """Whether every part of a line is a step of .ci/run, which has folders of its own, or .ci/run itself."""
+    steps = CI.replace('"${PYTHON:-python3}"', "python3").replace('"$place/venv"', ".venv").replace('"$root"', ".")
     steps = steps.replace('. "$place/venv/bin/activate"', ". .venv/bin/activate").replace("--quiet ", "")
-    steps += "\npip install .\nbash .ci/run\npip install '.[lab]'\npip install 'meshsim[lab]'\n"
-    return all(f"{part.strip()}\n" in steps for part in line.split("&&"))
+    steps = steps.replace('"$place/user/bin/pip"', "pip") + "\nbash .ci/run\n"
+    return all(re.search(f"^ *{re.escape(part.strip())}$", steps, re.MULTILINE) for part in line.split("&&"))
 
 
 def _files_for_charts(folder: Path) -> None:
@@ -198,3 +198,46 @@ def test_blocks_are_fenced() -> None:
         text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
         assert "```" not in text, page
         assert not re.search(r"\n\n {4}(?:meshsim|python|pip|import) ", text), page
+
+
+PAGE = """Write `a.yaml`:
+
+```yaml
+meshsim: 1
+```
+
+```
+meshsim topologies   # a list
+```
+
+```
+first
+…
+last
+```
+"""
+
+
+def test_blocks_are_told_apart() -> None:
+    found = blocks(PAGE)
+    assert [(one.kind, one.file, one.line) for one in found] == [
+        ("yaml", "a.yaml", 3),
+        ("commands", None, 7),
+        ("output", None, 11),
+    ]
+    shown = expected(found[-1].text)
+    assert shown.fullmatch("first\nsecond\nthird\nlast\n")
+    assert not shown.fullmatch("first\nsecond\n")
+    assert not expected("first\n").fullmatch("first\nmore\n")
+
+
+def test_what_neither_the_tests_nor_ci_run_is_found(tmp_path: Path) -> None:
+    reader = Reader(tmp_path)
+    assert reader.command("pip install -e '.[dev]' && pytest -q -n auto", shown=False) == ""
+    for line in ("pip install something", "kubectl get pods", "meshsim nothing"):
+        with pytest.raises(AssertionError):
+            reader.command(line, shown=False)
+    assert reader.command("kubectl get pods   # not run by the tests: needs a cluster", shown=False) == ""
+    assert reader.left_out == 1
+    with pytest.raises(AssertionError, match="nothing runs blocks of 'bash'"):
+        reader.follow(blocks("```bash\nls\n```\n")[0], None)
