@@ -36,7 +36,7 @@ def options() -> dict[str, list[list[str]]]:
     """Of each command, as the page tells them: the long words of each option."""
     sections = dict(part.split("\n", 1) for part in cli_reference.page().split("\n## meshsim ")[1:])
     rows = {name: re.findall(r"^\| `(-[^`]*)`", text, re.MULTILINE) for name, text in sections.items()}
-    return {name: [re.findall(r"--[a-z][a-z-]+", row) for row in found] for name, found in rows.items()}
+    return {name: [re.findall(r"--[a-z][a-z-]*", row) for row in found] for name, found in rows.items()}
 
 
 def test_every_option_of_help_is_there() -> None:
