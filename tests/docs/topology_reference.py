@@ -11,6 +11,7 @@ from meshsim.model.distributions import Distribution
 from meshsim.model.load import load
 from meshsim.model.proxies import Cores
 from meshsim.model.schema import json_schema
+from meshsim.model.traffic import Connections
 from meshsim.units import format_bandwidth, format_bytes, format_duration
 
 Schema = dict[str, Any]
@@ -24,13 +25,18 @@ one value stands, `{low, mid, high}` may stand ([uncertain inputs](../uncertain.
 [semantics](../semantics.md); pages with more about some: [caches](../caches.md), [policies and routes](../policies.md),
 [events, rollouts, people](../failures.md), [isolation](../isolation.md), [autoscaling](../autoscaling.md),
 [profiles of proxies](../profiles.md), [prices](../cost.md#prices).
+
+Where defaults come from: those of services, connections, nodes, network, gateways, runs, faults, rollouts, the control
+plane and people are assumed, of the order that is usual; what proxies cost comes from published figures
+([profiles](../profiles.md)), prices from a dated book ([cost](../cost.md#prices)), policies from Istio and Envoy
+([policies](../policies.md)), autoscaling from Kubernetes ([autoscaling](../autoscaling.md)).
 """
 WORDS = {"integer": "whole number", "string": "text", "boolean": "true or false"}
 SMALLEST: dict[str, Any] = {
     "meshsim": 1,
     "services": {"a": {"endpoints": {"x": [{"work": "1ms"}]}}},
     "tenants": {"t": {}},
-    "traffic": [{"name": "s", "tenant": "t", "entry": "a.x", "arrivals": {"poisson": "1/s"}}],
+    "traffic": [{"name": "s", "entry": "a.x", "arrivals": {"poisson": "1/s"}}],
 }
 
 
@@ -178,6 +184,7 @@ def _defaults() -> dict[str, dict[str, str]]:
         "topology": found,
         "topology.services.NAME": found.services["a"],
         "topology.tenants.NAME": found.tenants["t"],
+        "topology.traffic": found.traffic[0],
         "topology.nodes": found.nodes,
         "topology.network": found.network,
         "topology.run": found.run,
@@ -204,11 +211,13 @@ def _fields(part: Any) -> dict[str, str]:
 def _default(name: str, value: object) -> str:
     """A value as it would be written; nothing for what has no plain form, or where absent means none."""
     if isinstance(value, Distribution) and value.kind == "constant":
-        return format_duration(value.params[0])
+        return _default(name if name.endswith("_bytes") else "value_s", value.params[0])
+    if isinstance(value, Connections):
+        return f"{{requests: {1 / value.fresh:g}}}" if value.fresh else f"{value.pool}"
     if isinstance(value, Cores):
         return f"{value.request:g}"
     if isinstance(value, bool) or value is None:
-        return ""
+        return "auto" if name == "warmup_s" else ""
     if isinstance(value, str):
         return value
     if not isinstance(value, int | float):
