@@ -14,7 +14,7 @@ from meshsim.exploring.knobs import Group, Knob
 from meshsim.exploring.latest import Latest
 from meshsim.exploring.looks import Chosen, Look, Looker
 from meshsim.exploring.picture import picture
-from meshsim.exploring.words import html, verdict
+from meshsim.exploring.words import sentences_html, table_html, verdict
 
 _HEADINGS: Final[dict[Group, str]] = {
     "load": "Load (times the topology's rates)",
@@ -106,7 +106,8 @@ class Explorer:
             return
         self.look, self.error = found, ""
         self.image.value = picture(found)
-        self.told.value = html(found)
+        self.told.value = sentences_html(found)
+        self.table.value = table_html(found)
         self.command.value = found.command
         manifest = next(iter(found.results.values())).manifest
         self.status.value = (
@@ -142,14 +143,15 @@ class Explorer:
             control.observe(self._moved, "value")
 
     def _make_shown(self) -> None:
-        self.status, self.told = widgets.HTML(), widgets.HTML()
+        text = {"layout": widgets.Layout(width="98%", overflow="auto")}
+        self.status, self.told, self.table = (widgets.HTML(**text) for _ in range(3))
         self.image = widgets.Image(format="png", layout=widgets.Layout(max_width="100%", object_fit="contain"))
         self.command = widgets.Textarea(disabled=True, layout=widgets.Layout(width="98%", height="64px"))
         as_written = widgets.Button(description="as written", tooltip="set all sliders to what the topology says")
         as_written.on_click(self.reset)
         boxes = widgets.HBox(list(self.architectures.values()), layout=widgets.Layout(flex_flow="row wrap"))
         left = [_heading(f"{self.looker.topology.name}: architectures"), boxes, *self._groups(), as_written]
-        shown = [self.status, self.told, self.image, _heading("To repeat this"), self.command]
+        shown = [self.status, self.told, self.table, self.image, _heading("To repeat this"), self.command]
         self.panel = widgets.HBox(
             [
                 widgets.VBox(left, layout=widgets.Layout(width=_WIDTH, flex="0 0 auto")),

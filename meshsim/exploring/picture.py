@@ -10,6 +10,7 @@ from typing import Final
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from meshsim.architectures.rewrites import is_sidecar
 from meshsim.charts.latency import latency_cdf
@@ -23,6 +24,7 @@ from meshsim.results.result import Result
 _INCHES: Final = (9.4, 7.2)
 _DOTS_PER_INCH: Final = 130
 _MOST_STATIONS: Final = 10  # whose utilization is drawn: the busiest
+_MOST_TICKS: Final = 5  # of an axis of a small panel: 99.9975 is long
 _THEME: Final = THEMES["light"]
 _APART: Final = 0.16  # of a row, between what was chosen and what is written
 
@@ -72,7 +74,8 @@ def _draw_quantities(panels: Sequence[Axes], look: Look) -> None:
             _dot(ax, quantity, look.results[name], name, row - _APART, scale, hollow=False)
         ax.set_xlabel(label)
         ax.grid(axis="y", visible=False)
-        ax.ticklabel_format(axis="x", useOffset=False)
+        ax.xaxis.set_major_locator(MaxNLocator(_MOST_TICKS))
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.6g}"))
     panels[0].set_yticks(range(len(look.results)), [folded(name, 18) for name in look.results])
     panels[0].set_ylim(len(look.results) - 0.5, -0.5)
     panels[0].set_title("Filled: as chosen, hollow: as written; bars: 95 % intervals", loc="left")

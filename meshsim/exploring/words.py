@@ -15,9 +15,9 @@ from meshsim.results.text import amount, duration_interval, percent
 _DECIDES: Final = "p99"
 _STYLE: Final = (
     "<style>.meshsim-explore {line-height: 1.4; margin-bottom: 8px}"
-    " .meshsim-explore {overflow-x: auto} .meshsim-explore table {font-size: 12px; margin-top: 4px}"
+    " .meshsim-explore table {font-size: 11.5px; margin-top: 4px}"
     " .meshsim-explore td, .meshsim-explore th"
-    " {padding: 0 10px 0 0; text-align: left; font-weight: normal; white-space: nowrap}"
+    " {padding: 0 8px 0 0; text-align: left; font-weight: normal; white-space: nowrap}"
     " .meshsim-explore th {opacity: 0.7}</style>"
 )
 
@@ -81,7 +81,7 @@ def _apart(one: Estimate, other: Estimate) -> bool:
 
 def rows(look: Look) -> list[list[str]]:
     """A row an architecture, the first names the columns."""
-    head = ["", "p99", "as written", "against it", "availability", "proxy cores", "objectives"]
+    head = ["", "p99", "as written", "against it", "objectives", "availability", "proxy cores"]
     return [head, *(_row(name, now, was) for name, now, was in _pairs(look))]
 
 
@@ -93,16 +93,21 @@ def _row(name: str, now: Result, written: Result) -> list[str]:
         _p99(now),
         _p99(written),
         _moved(now, written),
+        ", ".join(f"{count} {word}" for count, word in counts if count) or "none",
         percent(now.availability.value),
         amount(now.proxies.cores.estimate, "").strip() if now.proxies.replicas else "none",
-        ", ".join(f"{count} {word}" for count, word in counts if count) or "none",
     ]
 
 
-def html(look: Look) -> str:
-    """The verdict and the table, every text escaped; as many lines whatever was changed, so that nothing jumps."""
-    table = rows(look)
+def sentences_html(look: Look) -> str:
+    """The verdict, every text escaped; as many lines whatever was changed, so that nothing jumps."""
     first, *more = _lowest(look)
     changed = f"with {', '.join(look.changes)}" if look.changes else "as written: nothing is changed"
     lines = "".join(f"<div>{escape(line)}</div>" for line in (*more, changed))
-    return f'{_STYLE}<div class="meshsim-explore"><b>{escape(first)}</b>{lines}{plain_table(table[0], table[1:])}</div>'
+    return f'{_STYLE}<div class="meshsim-explore"><b>{escape(first)}</b>{lines}</div>'
+
+
+def table_html(look: Look) -> str:
+    """The `rows`, every text escaped."""
+    head, *body = rows(look)
+    return f'{_STYLE}<div class="meshsim-explore">{plain_table(head, body)}</div>'

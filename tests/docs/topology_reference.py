@@ -35,7 +35,6 @@ WORDS = {"integer": "whole number", "string": "text", "boolean": "true or false"
 SMALLEST: dict[str, Any] = {
     "meshsim": 1,
     "services": {"a": {"endpoints": {"x": [{"work": "1ms"}]}}},
-    "tenants": {"t": {}},
     "traffic": [{"name": "s", "entry": "a.x", "arrivals": {"poisson": "1/s"}}],
 }
 
@@ -183,7 +182,7 @@ def _defaults() -> dict[str, dict[str, str]]:
     parts = {
         "topology": found,
         "topology.services.NAME": found.services["a"],
-        "topology.tenants.NAME": found.tenants["t"],
+        "topology.tenants.NAME": next(iter(found.tenants.values())),
         "topology.traffic": found.traffic[0],
         "topology.nodes": found.nodes,
         "topology.network": found.network,

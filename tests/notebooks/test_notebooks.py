@@ -20,6 +20,8 @@ SHOWN = {
     "04-incident": (3, 3, "One customer's configuration"),
     "05-neighbours-and-the-bill": (3, 4, "Maps costs $"),
     "06-plan-a-year": (3, 3, "What is there today carries between"),
+    "07-your-own": (3, 2, "Half-way to ambient, the shop answers"),
+    "08-theory": (3, 2, "Theory lies within"),
 }
 
 
