@@ -127,7 +127,7 @@ def _lopsided(estimate: Estimate) -> bool:
         return False
     arms = sorted((estimate.value - estimate.low, estimate.high - estimate.value))
     seems_zero = arms[1] >= abs(estimate.value) and not estimate.includes_zero
-    return seems_zero or arms[1] > 2 * arms[0] and arms[1] > 0.05 * abs(estimate.value)
+    return seems_zero or (arms[1] > 2 * arms[0] and arms[1] > 0.05 * abs(estimate.value))
 
 
 def _aligned(value: float, half: float) -> tuple[str, str]:
