@@ -79,7 +79,7 @@ class Repeat:
             return self._call(verb, labels)
         overrides = [*self.overrides]
         overrides += [] if self.warmup_s is None else [f"run.warmup={format_duration(self.warmup_s)}"]
-        words = ["meshsim", verb, self.source, *_arch_options(labels), "--engine", self.engine]
+        words = ["meshsim", verb, self.source, *arch_options(labels), "--engine", self.engine]
         words += ["--seed", str(self.seed), "--replications", str(self.replications)]
         words += [word for override in overrides for word in ("--set", override)]
         words += [] if self.duration_s is None else ["--duration", format_duration(self.duration_s)]
@@ -118,7 +118,7 @@ def slo_text(objective: Objective) -> str:
     return f"{objective.quantity}<{format_duration(objective.limit)}"
 
 
-def _arch_options(labels: Sequence[str]) -> list[str]:
+def arch_options(labels: Sequence[str]) -> list[str]:
     """``--arch a,b``; inline values have commas of their own and get an option each."""
     if any("," in label for label in labels):
         return [word for label in labels for word in ("--arch", label)]

@@ -33,6 +33,7 @@ SHORT = {
     "cache": "--duration 4s --replications 2 --set run.warmup=2s",
     "chart": "--duration 2s --replications 2",
     "trace": "--duration 2s",
+    "report": "--duration 1s --replications 2",
     "sweep": "--set run.replications=2",
     "plan": "--engine analytic",
     "forecast": "--engine analytic",
@@ -105,7 +106,7 @@ class Reader:
         answer = CliRunner(env=TERMINAL).invoke(app, [*words[1:], *short], prog_name="meshsim")
         asked = {"--slo", "--strict", "--check", "--baseline"} & {*words}  # a verdict may go against us
         assert answer.exit_code == 0 or (answer.exit_code == 1 and asked), (line, short, answer.output)
-        for picture in (word for word in words if word.endswith((".png", ".svg", ".pdf"))):
+        for picture in (word for word in words if word.endswith((".png", ".svg", ".pdf", ".html"))):
             assert "--dry-run" in short or self.folder.joinpath(picture).stat().st_size > 5_000, line
         if target:
             self.folder.joinpath(target.strip()).write_text(answer.stdout, encoding="utf-8")
@@ -131,6 +132,8 @@ def _shorter(words: list[str]) -> list[str]:
     eventful = any("\nevents:" in file.read_text(encoding="utf-8") for file in files)
     if (eventful or any(word.startswith("incidents/") for word in words)) and words[1] != "blast":
         return ["--replications", "1"]  # faults come when they come
+    if words[1] == "report" and not {"--part", "--without"} & {*words}:
+        return shlex.split("--part compare " + SHORT["report"])
     return shlex.split(SHORT.get(words[1], ""))
 
 
@@ -157,6 +160,7 @@ def _shop_of_the_readme(folder: Path) -> None:
 GIVEN: dict[str, Callable[[Path], None]] = {
     "docs/charts.md": _files_for_charts,
     "docs/forecast.md": _shop_of_the_readme,
+    "docs/report.md": _shop_of_the_readme,
 }
 
 
