@@ -23,7 +23,7 @@ LONG_LINES = 8_000
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How much is measured: requests a case, repeats of which the best counts, and whether compiling is measured."""
+    """How much is measured: requests a case, repeats of which the best counts, whether compiling is, and what plan."""
 
     compiled: int
     reference: int
@@ -33,6 +33,7 @@ class Sizes:
     repeats: int
     growth_services: tuple[int, ...] = (4, 40, 400, 1000)
     starts: bool = True
+    plan: tuple[str, ...] = ("online-boutique",)
 
 
 QUICK = Sizes(
@@ -44,6 +45,7 @@ QUICK = Sizes(
     repeats=1,
     growth_services=(4, 40),
     starts=False,
+    plan=("bookinfo", "--arch", "none"),
 )
 USUAL = Sizes(
     compiled=1_000_000, reference=10_000, growth=1_000_000, memory=(100_000, 1_000_000), lookups=10_000_000, repeats=3
@@ -58,7 +60,7 @@ LOOKUPS = {
     "hit, whole step": "step-hit",
     "eviction, whole step": "step-evict",
 }
-GROUPS = ("fan-out", "bookinfo sidecar", "growth sidecar", "memory", "cache lookups", "workers", "command")
+GROUPS = ("fan-out", "bookinfo sidecar", "growth sidecar", "memory", "cache lookups", "workers", "command", "plan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,10 @@ def measure(sizes: Sizes, say: Say, only: Collection[str] = GROUPS) -> list[Meas
     add("workers", "2 threads", "workers", "bookinfo", max(sizes.compiled // 2, 1), sizes.repeats)
     if "command" in only:
         _measure_commands(sizes, say, found)
+    if "plan" in only:
+        case = " ".join(sizes.plan)
+        say(f"plan: {case}")
+        found.append(Measurement("plan", case, _command(("plan", *sizes.plan, "--jobs", "2", "--quiet"), {}, 1)))
     return found
 
 

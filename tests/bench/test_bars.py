@@ -31,6 +31,7 @@ MEASURED = [
     Measurement("command", "run bookinfo, nothing compiled yet", {"cpu_s": 52.0}),
     Measurement("command", "run bookinfo, compiled before", {"cpu_s": 2.0}),
     Measurement("workers", "2 threads", {"one_wall_s": 3.6, "two_wall_s": 2.0}),
+    Measurement("plan", "online-boutique", {"cpu_s": 100.0, "wall_s": 60.0}),
 ]
 JUDGED = {bar.what: bar for bar in bars(MEASURED)}
 
@@ -51,6 +52,7 @@ JUDGED = {bar.what: bar for bar in bars(MEASURED)}
         ("compiling the kernel, once", 50, False, 0.9),
         ("meshsim run bookinfo, compiled before", 2, True, 2.0),
         ("2 workers against 1 (wall clock)", 1.8, True, 1.8 / 1.7),
+        ("meshsim plan online-boutique, four architectures, 2 workers (wall clock)", 60, True, 2.0),
     ],
 )
 def test_bar(what: str, value: float, met: bool, margin: float) -> None:

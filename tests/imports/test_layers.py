@@ -54,12 +54,13 @@ ALLOWED = {
     "forecasting": BELOW_ALL
     | {"model", "architectures", "engines", "results", "charts", "workers", "notebook", "settings"}
     | {"simulate", "costs", "planning"},  # charts only within plot_* methods
+    "exploring": BELOW_ALL | {"model", "architectures", "results", "charts", "simulate", "analytic"},
     "reports": BELOW_ALL
     | {"model", "architectures", "engines", "results", "charts", "simulate"}
     | {"blasts", "costs", "interference", "planning"},
     "__init__": BELOW_ALL
     | {"model", "architectures", "engines", "control", "results", "simulate", "futures", "sweeps", "hit_ratios"}
-    | {"analytic", "blasts", "costs", "forecasting", "interference", "metastable", "planning", "reports"},
+    | {"analytic", "blasts", "costs", "exploring", "forecasting", "interference", "metastable", "planning", "reports"},
     "bench": BELOW_ALL | {"model", "architectures", "engines"},
     "lab": BELOW_ALL | {"model", "architectures", "engines", "results", "__init__"},
     "cli": BELOW_ALL
