@@ -257,7 +257,8 @@ class Estimate:
                 told = [number(one.requests_per_s), _time(one.latency.mean_s)]
                 told += [_time(value) for value in one.latency.quantiles_s.values()]
                 title = "all" if scope == "total" else f"{scope} {name}"
-                rows.append([title, *told, percent(one.availability)])
+                lasting = math.isfinite(one.latency.mean_s)
+                rows.append([title, *told, percent(one.availability) if lasting else "unknown"])
         yield "Latency of answered requests:", rows
         stations = [["station", "replicas", "requests/s", "cores asked", "of", "utilisation", "wait a visit", "at it"]]
         stations += [_station_row(station) for station in self.stations.values() if station.role != "library"]

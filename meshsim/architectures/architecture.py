@@ -259,6 +259,8 @@ def labels_of(architectures: Sequence[str | Architecture]) -> list[str]:
     >>> labels_of(["gateway", "none", "gateway"])
     ['gateway', 'none']
     """
+    if isinstance(architectures, str):  # a sequence of letters, which nobody means
+        raise UsageError(f"architectures are a list, e.g. [{architectures!r}], not a text")
     if not architectures:
         raise UsageError("there is no architecture: give one at least, e.g. gateway")
     parsed = [parse_architecture(one) for one in architectures]

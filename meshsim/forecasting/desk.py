@@ -101,13 +101,15 @@ class Desk:
 
     def _settings(self, spec: Topology) -> Settings:
         duration_s = self.method.duration_s
+        if duration_s is None:
+            duration_s = duration_asked(spec, self.asked.question.objectives, [self.architecture])
         return probing(
             settings_of(
                 spec,
                 engine=self.method.engine,
                 seed=self.method.seed,
                 replications=self.asked.replications,
-                duration_s=duration_asked(spec, self.asked.question.objectives) if duration_s is None else duration_s,
+                duration_s=duration_s,
                 warmup_s=self.method.warmup_s,
                 jobs=self.method.jobs,
             )

@@ -26,7 +26,7 @@ from meshsim.model.traffic import Objective
 from meshsim.notebook import progress_shown
 from meshsim.numbers import whole_number
 from meshsim.planning.asked import choices_asked
-from meshsim.planning.peak import at_peak
+from meshsim.planning.peak import at_peak, refuse_closed
 from meshsim.planning.planner import Asked
 from meshsim.planning.study import CEILING, FIRST_REPLICATIONS, MOST_REPLICAS, asked_of, kept_as_written
 from meshsim.results.manifest import Timing
@@ -114,6 +114,8 @@ def forecast(
     specs = _variants(topology, overrides, choices or {})
     others = _across(topology, overrides, choices or {}, across)
     first, notes = at_peak(specs[0][1], asked.load)
+    if engine == "analytic":
+        refuse_closed(first)
     simulator: EngineName = "compiled" if engine == "analytic" else engine
     method = Method(engine != "analytic", simulator, seed, duration_s, warmup_s, jobs, screen, verify, prices)
     tariff_of(first, prices, None)  # what is wrong with prices is said before anything is simulated

@@ -7,6 +7,8 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from meshsim.architectures import lower
+from meshsim.architectures.failing import can_fail
 from meshsim.errors import UsageError
 from meshsim.model.graph import stream_rate_per_s
 from meshsim.model.topology import Topology
@@ -44,10 +46,13 @@ def objectives_asked(spec: Topology, more: Sequence[Objective]) -> dict[str, tup
     return found
 
 
-def duration_asked(spec: Topology, objectives: Mapping[str, Sequence[Objective]]) -> float:
+def duration_asked(
+    spec: Topology, objectives: Mapping[str, Sequence[Objective]], architectures: Sequence[str]
+) -> float:
     """Seconds of a replication: as many as the rarest thing that is asked of each tenant needs.
 
-    No more than are written, but for tenants who send so little that nothing could be promised them then.
+    No more than are written, but for tenants who send so little that nothing could be promised them then; and as many
+    as are written where requests can fail, since an overload that retries feed takes its time to show.
     """
     by_tenant: dict[str, float] = {}
     for stream in spec.traffic:
@@ -58,6 +63,8 @@ def duration_asked(spec: Topology, objectives: Mapping[str, Sequence[Objective]]
     rarest = min(_rarity(one) for several in objectives.values() for one in several)
     wanted = min(_MOST_REQUESTS, max(_LEAST_REQUESTS, _BEYOND / rarest))
     for_all_s = min(spec.run.duration_s, max(_LEAST_S, wanted / rate_per_s))
+    if any(can_fail(lower(spec, one), tenant) for one in architectures for tenant in objectives):
+        for_all_s = spec.run.duration_s
     seldom = [
         _BEYOND / min(map(_rarity, several)) / by_tenant[name]
         for name, several in objectives.items()
@@ -88,12 +95,14 @@ def choices_asked(choices: Mapping[str, Sequence[str]]) -> Iterator[dict[str, st
     Raises
     ------
     UsageError
-        There are too many, or a path has no values.
+        There are too many, or a path has no values, or is what is planned anyway.
     """
     count = 1
     for path, values in choices.items():
         if not values:
             raise UsageError(f"choice {path}: give its values, e.g. {path}=1,2,4")
+        if path.endswith(".replicas"):
+            raise UsageError(f"choice {path}: replicas are what is planned, leave it out (--max-replicas limits them)")
         count *= len(values)
     if count > _MOST_CHOICES:
         raise UsageError(f"{count} combinations of choices are more than {_MOST_CHOICES}: each is planned by itself")

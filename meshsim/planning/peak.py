@@ -42,6 +42,22 @@ def at_peak(spec: Topology, load: float = 1.0) -> tuple[Topology, tuple[str, ...
     return _fixed(spec).model_copy(update={"traffic": tuple(streams), "events": ()}), tuple(notes)
 
 
+def refuse_closed(spec: Topology) -> None:
+    """Estimates know no closed loops: a plan by them alone would be for no load.
+
+    Raises
+    ------
+    UsageError
+        The topology has a closed loop.
+    """
+    for stream in spec.traffic:
+        if stream.arrivals.kind == "closed":
+            raise UsageError(
+                f"traffic.{stream.name} is a closed loop, which estimates know nothing of: leave out --engine analytic "
+                "(engine='analytic'), or give it open arrivals such as {poisson: 400/s}"
+            )
+
+
 def _fixed(spec: Topology) -> Topology:
     """Without autoscalers: with them there would be room for more replicas than are planned, or for fewer."""
     services = {name: service.model_copy(update={"autoscale": None}) for name, service in spec.services.items()}

@@ -25,6 +25,7 @@ from meshsim.settings import Settings
 from meshsim.simulate import run
 from meshsim.workers import Submit
 
+_BEYOND_DOUBT: Final = 1.2  # times the most replicas (assumed): more caches may take some load off
 _FRESH: Final = 7_919  # added to the seed, for a plan that is proven again
 _VERIFYING: Final = 16  # replications at least of that
 
@@ -111,10 +112,17 @@ class Planner:
         start = {part.name: min(part.written, self.asked.most) for part in self.parts}
         self.guesses.learn(self.judge.probe(start))
         floors = dict.fromkeys(names, 1)
+        if self._too_many():
+            return self._infeasible()
         if screen:
             floors = {name: self.guesses.floor(name) for name in names}
             start = self._screened() or {name: self.guesses.start(name) for name in names}
         return self._cheapest_from(self._cheapest_held(start), floors) or self._infeasible()
+
+    def _too_many(self) -> dict[str, int]:
+        """Replicas that are surely not enough: what is asked of them needs far more to be within the ceiling."""
+        fewest = {part.name: self.guesses.floor(part.name) for part in self.parts}
+        return {name: count for name, count in fewest.items() if count > _BEYOND_DOUBT * self.asked.most}
 
     def _cheapest_from(self, start: Mapping[str, int], floors: Mapping[str, int]) -> dict[str, int] | None:
         """Search, and again from what else was found to hold on the way as long as that is cheaper."""
@@ -158,6 +166,9 @@ class Planner:
         full = [name for name, count in best.counts.items() if count >= self.asked.most]
         broken = [one for one in best.broken if one.quantity != "utilization"]
         why = best.unstable or (f"with {self.asked.most} replicas of {', '.join(full[:3])}" if full else "")
+        if too_many := self._too_many():
+            name, count = max(too_many.items(), key=lambda item: item[1])
+            why = f"with {self.asked.most} replicas at most: {name} alone would need {count:,}; raise --max-replicas"
         return Infeasible(best, why, tuple(broken), len(found), self.judge.requests)
 
     def deployment(self, needed: dict[str, int], growth: bool) -> Deployment:

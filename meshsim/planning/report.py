@@ -33,6 +33,8 @@ def headline(plan: Plan) -> str:
     """What was asked."""
     parts = [f"{plan.load:g} x its peak load" if plan.load != 1.0 else "peak load", plan.loss.told]
     parts.append(f"CPUs at most {percent(plan.ceiling)} busy")
+    if plan.engine == "analytic":
+        parts.append("bills of cores and memory alone")
     how = f"{plan.duration_s:.3g} s a replication, engine {plan.engine}, seed {plan.seed}"
     if plan.engine == "analytic":
         how = "engine analytic, approximate: nothing was simulated"
@@ -52,7 +54,14 @@ def verdict(plan: Plan) -> str:
         if len(plan.architectures) > 1
         else (f"verdict: {money(plan[best])} a month")
     )
-    return told + (" · verified on fresh seeds" if plan.verified else "")
+    if not plan.verified:
+        return told
+    open_ones = [name for name, one in plan.verified.items() if one.judgement == "undecided"]
+    return told + (
+        f" · on fresh seeds nothing is surely missed; not surely kept by {', '.join(open_ones)}"
+        if open_ones
+        else " · verified on fresh seeds"
+    )
 
 
 def money(one: Deployment) -> str:
@@ -174,6 +183,10 @@ def safe_told(plan: Plan, name: str) -> str:
 def sentences_of(plan: Plan, name: str) -> Iterator[str]:
     """Why nothing cheaper will do, how far the load can grow, and what was odd."""
     one = plan[name]
+    yield "keeps: " + "; ".join(f"{limit(kept)}: {measured(kept)}" for kept in one.probe.objectives)
+    nearest = min(one.probe.kept, key=slack)
+    if nearest.quantity == "utilization" and slack(nearest) < slack(one.tightest):
+        yield f"nearest to its limit: {limit(nearest)}: {measured(nearest)}"
     cheaper = one.cheaper
     if cheaper is not None and cheaper.broken:
         yield f"next cheaper: {_difference(one.needed, cheaper)}: {_broke(cheaper)}"
@@ -186,16 +199,14 @@ def sentences_of(plan: Plan, name: str) -> Iterator[str]:
         yield f"not monotone here: {_difference(one.needed, odd)} misses: {_broke(odd)}"
     if name in plan.verified:
         again = plan.verified[name]
-        word = "holds" if again.passed else "MISSES"
-        kept = min(again.probe.kept, key=slack)
-        yield (
-            f"verified: {word} on seed {again.seed} with {again.probe.requests:,} requests: {limit(kept)}, "
-            f"measured {measured(kept)}"
-        )
+        word = {"met": "holds", "missed": "MISSES", "undecided": "is not surely missed, and not surely kept,"}
+        kept = min(again.probe.objectives if again.passed else again.probe.kept, key=slack)
+        looked = f"on seed {again.seed} with {again.probe.requests:,} requests"
+        yield f"verified: {word[again.judgement]} {looked}: {limit(kept)}, measured {measured(kept)}"
 
 
 def _simulated(one: Deployment | Infeasible) -> str:
-    looked = f"{one.probes} deployments looked at"
+    looked = f"{_counted(one.probes, 'deployment')} looked at"
     return f"{looked}, {one.requests:,} requests simulated" if one.requests else looked
 
 
@@ -286,12 +297,17 @@ def infeasible_lines(name: str, one: Infeasible) -> Iterator[str]:
     why = f" {one.why}" if one.why else ""
     yield f"{name}: no plan{why}; {_simulated(one)}"
     for kept in one.nearest:
-        yield f"  {limit(kept)} is not kept: measured {measured(kept)}; {_would(kept)}"
+        if kept.judgement == "undecided":
+            yield f"  {limit(kept)} cannot be shown by so many requests: measured {measured(kept)}; {_would(kept)}"
+        else:
+            yield f"  {limit(kept)} is not kept: measured {measured(kept)}; {_would(kept)}"
 
 
 def _would(kept: Kept) -> str:
     """The nearest objective that the largest deployment keeps."""
     estimate = kept.estimate
+    if estimate.method == APPROXIMATE and estimate.value is not None and math.isfinite(estimate.value):
+        return f"{kept.quantity} {_short(kept)} would be, by the estimate"
     if kept.quantity == "availability":
         return "no bound" if estimate.low is None else f"availability > {percent(estimate.low)} would be"
     if estimate.high is None:

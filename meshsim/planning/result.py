@@ -201,8 +201,20 @@ class Verified:
 
     @property
     def passed(self) -> bool:
-        """Nothing is surely missed."""
-        return self.probe.judgement != "missed"
+        """Nothing is surely missed: of utilizations, whose points decide while a plan is sought, not even these."""
+        return not self.probe.unstable and not any(map(_is_surely_missed, self.probe.kept))
+
+    @property
+    def judgement(self) -> Judgement:
+        """``met`` where everything is surely kept, ``missed`` where something surely is not."""
+        if not self.passed:
+            return "missed"
+        return "met" if self.probe.holds else "undecided"
+
+
+def _is_surely_missed(kept: Kept) -> bool:
+    is_open = kept.quantity == "utilization" and kept.estimate.low is not None and kept.estimate.low <= kept.limit
+    return kept.judgement == "missed" and not is_open
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -24,7 +24,7 @@ from meshsim.notebook import progress_shown
 from meshsim.numbers import real_number, whole_number
 from meshsim.planning.asked import choices_asked, duration_asked, objectives_asked
 from meshsim.planning.losses import parse_loss
-from meshsim.planning.peak import at_peak
+from meshsim.planning.peak import at_peak, refuse_closed
 from meshsim.planning.planner import Asked, Planner, cheapest, verified_on_fresh_seeds
 from meshsim.planning.probing import Question, probing
 from meshsim.planning.result import Deployment, Infeasible, Plan, Safe, Scenario, Verified
@@ -36,6 +36,7 @@ from meshsim.simulate import DEFAULT_ARCHITECTURES, Progress, Source, compile_en
 from meshsim.workers import Submit, most_at_once, workers
 
 CEILING: Final = 0.8  # of a CPU on average: what is above waits for every burst (assumed)
+_MOST_LOAD: Final = 1_000_000.0  # times what is written (assumed): beyond that it is a mistake
 MOST_REPLICAS: Final = 100  # of each service (assumed)
 FIRST_REPLICATIONS: Final = 8  # from here on intervals are those of replications alone
 MOST_REPLICATIONS: Final = 64  # of a deployment that stays undecided
@@ -129,10 +130,12 @@ def plan(
     several = list(choices_asked(choices or {}))
     variants = [(one, read(topology, overrides=[*overrides, *_settings_of_choice(one)])) for one in several]
     first, notes = at_peak(variants[0][1], asked.load)
+    if not simulates:
+        refuse_closed(first)
     notes = (*notes, *kept_as_written(first))
     inputs, why_none = inputs_of(written, [spec for _, spec in variants]) if uncertain else ({}, ())
     notes = (*notes, *why_none)
-    rules = _Rules(asked.replications, simulator, seed, duration_s, warmup_s, jobs)
+    rules = _Rules(tuple(labels), asked.replications, simulator, seed, duration_s, warmup_s, jobs)
     settings = rules.settings(first, asked.question)
     compile_engine(simulator, lower(first, labels[0]), quiet)
     with workers(jobs, simulator, scheduler, quiet=quiet) as submit, progress_shown(progress, quiet) as shown:
@@ -257,8 +260,9 @@ class _OfArchitecture:
 
 @dataclass(frozen=True, slots=True)
 class _Rules:
-    """How deployments are simulated."""
+    """How deployments are simulated, under all architectures alike."""
 
+    labels: tuple[str, ...]
     replications: int
     engine: EngineName
     seed: int | None
@@ -271,7 +275,7 @@ class _Rules:
         duration_s = self.duration_s
         if duration_s is None:  # what is cut off at the beginning comes on top
             cut_s = spec.run.warmup_s if self.warmup_s is None else self.warmup_s
-            duration_s = duration_asked(spec, question.objectives) + (cut_s or 0.0)
+            duration_s = duration_asked(spec, question.objectives, self.labels) + (cut_s or 0.0)
         return probing(
             settings_of(
                 spec,
@@ -333,7 +337,10 @@ def kept_as_written(spec: Topology) -> tuple[str, ...]:
     names = [name for name, service in sorted(spec.services.items()) if len(service.versions) > 1]
     if not names:
         return ()
-    return (f"{', '.join(names)} keep the replicas that they have: services with several versions are not planned",)
+    keep = (
+        "keeps the replicas that it has and loses" if len(names) == 1 else "keep the replicas that they have and lose"
+    )
+    return (f"{', '.join(names)} {keep} none: services with several versions are not planned",)
 
 
 def asked_of(
@@ -347,13 +354,15 @@ def asked_of(
 ) -> Asked:
     """What every plan is asked for, checked."""
     load, ceiling = real_number(load, "load"), real_number(ceiling, "ceiling")
-    if not 0.0 < load < 1e6:
-        raise UsageError(f"load is a factor above 0, not {load:g}")
+    if not 0.0 < load < _MOST_LOAD:
+        raise UsageError(f"load is a factor above 0 and below {_MOST_LOAD:,.0f}, not {load:g}")
     if not 0.0 < ceiling <= 1.0:
         raise UsageError(f"the ceiling of utilization is a share above 0 and up to 1, e.g. 0.8, not {ceiling:g}")
     most, first = whole_number(most_replicas, "most_replicas"), whole_number(replications, "replications")
-    if most < 1 or not 2 <= first <= MOST_REPLICATIONS:
-        raise UsageError(f"most_replicas is 1 or more, and replications 2 to {MOST_REPLICATIONS}")
+    if most < 1:
+        raise UsageError(f"each service has 1 replica at least: the most (--max-replicas) cannot be {most}")
+    if not 2 <= first <= MOST_REPLICATIONS:
+        raise UsageError(f"replications of a deployment are 2 to {MOST_REPLICATIONS}, not {first}")
     loss = parse_loss(lose, len(spec.nodes.zones))
     return Asked(_question(spec, objectives, ceiling), load, loss, most, first)
 

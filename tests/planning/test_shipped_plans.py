@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from meshsim.model.shipped import names
 
 import meshsim as ms
-from meshsim.model.shipped import names
 
 BY_HAND = {"front-door", "front-door-large"}  # the incidents happen to front doors as well
 
