@@ -46,6 +46,8 @@ EXAMPLES = (
     "meshsim forecast bookinfo --slo 'p90<50ms' --arch none --months 4 --growth 20% --duration 5s --chart runway.png",
     "meshsim forecast bookinfo --slo 'p99<60ms' --arch sidecar,ambient --growth 5% --scenario 'black friday=15%' "
     "--engine analytic -o json",
+    "meshsim forecast bookinfo --slo 'p99<60ms' --arch gateway,sidecar --months 1 --across copies=1,2,5 "
+    "--engine analytic",
 )
 
 
@@ -55,6 +57,7 @@ class Kind(StrEnum):
     RUNWAY = "runway"
     COST = "cost"
     CROSSOVER = "crossover"
+    ACROSS = "across"
 
 
 class TodayOption(StrEnum):
@@ -94,9 +97,14 @@ Across = Annotated[
     typer.Option(
         "--across",
         metavar="PATH=VALUES",
-        help="Map the cheapest architecture over load and values of one path, e.g. services.cart.cpu=500m,1,2.",
+        help="Compare architectures over values of one path, e.g. services.cart.cpu=500m,1,2, or over how many copies "
+        "of the application there are (copies=1,2,5) or of its tenants (tenants=1,2,5).",
         show_default=False,
     ),
+]
+Fails = Annotated[
+    bool,
+    typer.Option("--fails", help="Let faults strike what is planned for the values of --across: who fails smaller."),
 ]
 Verify = Annotated[
     bool, typer.Option("--verify", help="Simulate each month's plan on fresh seeds; exit 1 if one surely misses there.")
@@ -110,7 +118,8 @@ KindOption = Annotated[
     typer.Option(
         "--kind",
         help="What --chart draws: load against what today's deployments carry (runway), bills by month (cost), or "
-        r"bills over load, or the map of --across (crossover). \[default: runway]",
+        "bills over load, or the map of --across (crossover), or cost, speed and failing over the values of --across "
+        r"(across). \[default: runway]",
         show_default=False,
     ),
 ]
@@ -126,6 +135,7 @@ def forecast(
     today: TodayChoice = TodayOption.PLAN,
     crossover: CrossoverFlag = True,
     across: Across = None,
+    fails: Fails = False,
     choice: Choice = None,
     load: Load = 1.0,
     lose: Lose = "1",
@@ -173,6 +183,7 @@ def forecast(
                 today=today.value,
                 crossover=crossover,
                 across=axis,
+                fails=fails,
                 objectives=objectives,
                 choices=choices,
                 load=load,
@@ -208,7 +219,12 @@ def forecast(
         "--duration": [] if duration is None else [duration],
         "--engine": [] if engine is PlanEngine.COMPILED else [engine.value],
     }
-    flags = ["--verify"] * verify + ["--no-crossover"] * (not crossover) + ["--no-screen"] * (not screen)
+    flags = (
+        ["--verify"] * verify
+        + ["--fails"] * fails
+        + ["--no-crossover"] * (not crossover)
+        + ["--no-screen"] * (not screen)
+    )
     found = replace(found, command=_command(topology, found, given, flags))
     write(in_format(found, output, _markdown))
     if chart is not None:
@@ -227,6 +243,8 @@ def _check_chart(
         check_picture("--chart", chart)
     if kind is not None and chart is None:
         raise UsageError(f"--kind {kind} says what --chart draws: give --chart FILE, too")
+    if kind is Kind.ACROSS and across is None:
+        raise UsageError("--kind across draws the values of --across: give it, too, e.g. --across copies=1,2,5")
     if kind is Kind.CROSSOVER and across is None and architectures and len(set(architectures)) < 2:
         raise UsageError("--kind crossover compares architectures: ask for two or more, e.g. --arch none,sidecar")
 
@@ -259,11 +277,13 @@ def _command(topology: str, found: Forecast, given: dict[str, Sequence[str]], fl
 def _draw(found: Forecast, kind: Kind) -> Axes:
     if kind is Kind.COST:
         return found.plot_cost()
+    if kind is Kind.ACROSS:
+        return found.plot_across()
     return found.plot_crossover() if kind is Kind.CROSSOVER else found.plot_runway()
 
 
 def _markdown(found: Forecast) -> str:
-    from meshsim.forecasting import report
+    from meshsim.forecasting import map_report, report
 
     head, *rows = report.overview(found)
     lines = [f"**{report.headline(found)}**", "", report.verdict(found), "", as_markdown(head, rows), ""]
@@ -273,8 +293,11 @@ def _markdown(found: Forecast) -> str:
             lines += [f"## {name}, {scenario}: {report.total(found, found[name, scenario])}", ""]
             lines += [as_markdown(head, rows), ""]
     if found.map is not None:
-        head, *rows = report.map_rows(found)
-        lines += [f"## Cheapest over load and {found.map.path}", "", as_markdown(head, rows), ""]
+        head, *rows = map_report.map_rows(found)
+        lines += [f"## {map_report.map_title(found.map).capitalize()}", "", as_markdown(head, rows), ""]
+        head, *rows = map_report.along_rows(found)
+        lines += [f"## {map_report.along_title(found).capitalize()}", "", as_markdown(head, rows), ""]
+        lines += [*(f"- {sentence}" for sentence in map_report.along_lines(found)), ""]
     lines += [f"- {sentence}" for sentence in report.crossing_lines(found)]
     return "\n".join([*lines, *(f"- {note}" for note in found.notes), f"- repeat: {found.command}"])
 

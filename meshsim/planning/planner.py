@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from meshsim.architectures import lower
-from meshsim.costs.analysis import analyse
+from meshsim.costs.analysis import Analysis, analyse
 from meshsim.costs.bill import Cents, Tariff
 from meshsim.costs.lines import HOURS_PER_MONTH, Buying
 from meshsim.costs.money import whole_cents
+from meshsim.costs.split import over_replications
 from meshsim.model.topology import Topology
 from meshsim.planning.deployment import Part, deployed, parts_of
 from meshsim.planning.estimating import Estimator
@@ -18,9 +19,10 @@ from meshsim.planning.growing import grown
 from meshsim.planning.guesses import Guesses
 from meshsim.planning.losses import Loss
 from meshsim.planning.peak import at_peak
-from meshsim.planning.probing import Judge, Probe, Prober, Question
+from meshsim.planning.probing import LEVEL, Judge, Probe, Prober, Question
 from meshsim.planning.result import Deployment, Infeasible, Step, Verified
 from meshsim.planning.search import Search, not_monotone
+from meshsim.results.intervals import Estimate
 from meshsim.settings import Settings
 from meshsim.simulate import run
 from meshsim.workers import Submit
@@ -195,19 +197,28 @@ class Planner:
             total = whole_cents(self._money(bought) * HOURS_PER_MONTH)
             rows = [self.tariff.book.rows[key] for key in ("cpu", "memory")]
             return Cents({"replicas": total}, {}), rows[0].price.currency
+        found = self._analysed(bought, 2)
+        return found.cents, self.tariff.currency(found.mean.bill.lines)
+
+    def bill_estimate(self, bought: Mapping[str, int], replications: int) -> Estimate:
+        """Cents of a month with bounds at 99 % each, from what each replication says of the bill."""
+        found = self._analysed(bought, replications)
+        each = [split.bill.per_hour * HOURS_PER_MONTH * 100 for split in found.each]
+        return over_replications(float(found.cents.total), each, LEVEL)
+
+    def _analysed(self, bought: Mapping[str, int], replications: int) -> Analysis:
         spec = deployed(self.spec, bought)
         result = run(
             spec,
             self.architecture,
             engine=self.settings.engine,
             seed=self.settings.seed,
-            replications=2,
+            replications=replications,
             duration_s=self.settings.duration_s,
             warmup_s=self.settings.warmup_s,
             quiet=True,
         )
-        found = analyse(spec, result, self.tariff, Buying(), "proportional")
-        return found.cents, self.tariff.currency(found.mean.bill.lines)
+        return analyse(spec, result, self.tariff, Buying(), "proportional")
 
     def _step(self, needed: Mapping[str, int], part: Part) -> Step:
         count = needed[part.name]

@@ -53,7 +53,7 @@ ALLOWED = {
     | {"simulate", "analytic", "costs", "interference"},  # charts only within plot_* methods
     "forecasting": BELOW_ALL
     | {"model", "architectures", "engines", "results", "charts", "workers", "notebook", "settings"}
-    | {"simulate", "costs", "planning"},  # charts only within plot_* methods
+    | {"simulate", "blasts", "costs", "planning"},  # charts only within plot_* methods
     "__init__": BELOW_ALL
     | {"model", "architectures", "engines", "control", "results", "simulate", "futures", "sweeps", "hit_ratios"}
     | {"analytic", "blasts", "costs", "forecasting", "interference", "metastable", "planning"},
