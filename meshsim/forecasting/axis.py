@@ -12,6 +12,7 @@ from meshsim.model.copies import MOST, What, copied, named
 from meshsim.model.load import load as read
 from meshsim.model.topology import Topology
 from meshsim.planning.asked import choices_asked
+from meshsim.planning.deployment import with_room
 from meshsim.simulate import Source
 
 COUNTS: Final = ("copies", "tenants")  # axes that are no paths
@@ -35,6 +36,11 @@ class Axis:
 
     path: str
     specs: Mapping[str, Specs]
+
+    def specs_for(self, architecture: str, value: str) -> Specs:
+        """The topologies for a value; with more copies proxies request what they must know of, where that is more."""
+        specs = self.specs[value]
+        return [(choice, with_room(spec, architecture)) for choice, spec in specs] if self.path == "copies" else specs
 
     def architecture(self, label: str, value: str, written: Topology) -> str:
         """The architecture for a value: where it names services of the application, those of every copy, too."""

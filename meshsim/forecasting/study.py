@@ -265,9 +265,9 @@ class _Study:
         method = replace(self.method, verify=False)
 
         def desk_of(value: str, label: str) -> Desk:
-            specs = axis.specs[value]
-            written = specs[0][1]
             architecture = axis.architecture(label, value, self.written)
+            specs = axis.specs_for(architecture, value)
+            written = specs[0][1]
             return Desk(specs, written, architecture, asked_for(written), method, self.submit)
 
         loads = sorted(set(self.factors[BASE]))

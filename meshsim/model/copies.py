@@ -49,22 +49,38 @@ def copied(spec: Topology, number: int, what: What = "copies") -> Topology:
         raise UsageError(f"{what} are 1 to {MOST}, not {number}")
     _check_limits(spec, number, what)
     all_of = [_Copy.of(spec, k, what) for k in range(1, number + 1)]
-    streams = tuple(copy.stream(one) for copy in all_of for one in spec.traffic)
     tenants = [copy.tenant(one) for copy in all_of for one in spec.tenants.values()]
-    policies = tuple(copy.policy(one) for copy in all_of for one in spec.policies if copy.has_own(one))
-    changes: dict[str, object] = {
-        "traffic": streams,
-        "tenants": {one.name: one for one in tenants},
-        "policies": tuple(_with_buckets(one, all_of) for one in policies),
-        "routes": tuple(copy.route(one) for copy in all_of for one in spec.routes if copy.has_own_route(one)),
-        "events": (),
-        "uncertain": {},
+    streams = [copy.stream(one) for copy in all_of for one in spec.traffic]
+    policies = [
+        _with_buckets(copy.policy(one), all_of if what == "tenants" or _is_for_all(one) else [copy])
+        for copy in all_of
+        for one in spec.policies
+        if copy.has_own(one)
+    ]
+    routes = tuple(copy.route(one) for copy in all_of for one in spec.routes if copy.has_own_route(one))
+    with_services = all_of if what == "copies" else all_of[:1]
+    services = [copy.service(one) for copy in with_services for one in spec.services.values()]
+    named_anew: dict[str, Sequence[str]] = {
+        "services": [one.name for one in services],
+        "namespaces": [named(one, copy.number) for copy in all_of for one in copy.namespaces],
+        "tenants": [name for copy in all_of for name in copy.tenants.values()],
+        "streams": [one.name for one in streams],
+        "policies": [one.name for one in policies],
+        "routes": [one.name for one in routes],
     }
-    if what == "copies":
-        services = [copy.service(one) for copy in all_of for one in spec.services.values()]
-        changes |= {"services": {one.name: one for one in services}, "mesh": _mesh(spec.mesh, all_of)}
-    _check_names(spec, number, what)
-    return spec.model_copy(update=changes)
+    _check_names(named_anew, f"{number} {what}")
+    return spec.model_copy(
+        update={
+            "services": {one.name: one for one in sorted(services, key=_by_name)},
+            "tenants": {one.name: one for one in sorted(tenants, key=_by_name)},
+            "traffic": tuple(sorted(streams, key=_by_name)),
+            "policies": tuple(sorted(policies, key=_by_name)),
+            "routes": routes,
+            "mesh": _mesh(spec.mesh, all_of) if what == "copies" else spec.mesh,
+            "events": (),
+            "uncertain": {},
+        }
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +90,17 @@ class _Copy:
     number: int
     services: Mapping[str, str]
     tenants: Mapping[str, str]
+    namespaces: Sequence[str]
 
     @classmethod
     def of(cls, spec: Topology, number: int, what: What) -> _Copy:
-        services = spec.services if what == "copies" else ()
+        services = spec.services if what == "copies" else {}
+        tenants = dict.fromkeys((*spec.tenants, *spec.senders))
         return cls(
             number,
             {name: named(name, number) for name in services},
-            {name: named(name, number) for name in {*spec.tenants, *spec.senders}},
+            {name: named(name, number) for name in tenants},
+            tuple(dict.fromkeys(one.namespace for one in services.values())),
         )
 
     def place(self, place: str) -> str:
@@ -173,24 +192,29 @@ def named(name: str, number: int) -> str:
     return name if number == 1 else f"{name}-{number}"
 
 
+def _by_name(one: Service | Tenant | Stream | Policy) -> str:
+    """In the order in which the loader has them."""
+    return one.name
+
+
 def _is_for_all(policy: Policy) -> bool:
     return policy.to is None and policy.from_ in (None, "client")
 
 
-def _with_buckets(policy: Policy, all_of: Sequence[_Copy]) -> Policy:
-    """Tenants' own buckets for all that they are called."""
+def _with_buckets(policy: Policy, whose: Sequence[_Copy]) -> Policy:
+    """Buckets of their own for the tenants of all copies that it is about."""
     limit = policy.rate_limit
     if not isinstance(limit, RateLimit):
         return policy
-    update = {"local": _bucket(limit.local, all_of), "shared": _bucket(limit.shared, all_of)}
+    update = {"local": _bucket(limit.local, whose), "shared": _bucket(limit.shared, whose)}
     return policy.model_copy(update={"rate_limit": limit.model_copy(update=update)})
 
 
-def _bucket(bucket: Bucket | None, all_of: Sequence[_Copy]) -> Bucket | None:
+def _bucket(bucket: Bucket | None, whose: Sequence[_Copy]) -> Bucket | None:
     if bucket is None:
         return None
-    own = ((copy.tenants.get(name, name), rate, burst) for copy in all_of for name, rate, burst in bucket.own)
-    return bucket.model_copy(update={"own": tuple(dict.fromkeys(own))})
+    own = ((copy.tenants.get(name, name), rate, burst) for copy in whose for name, rate, burst in bucket.own)
+    return bucket.model_copy(update={"own": tuple(own)})
 
 
 def _mesh(mesh: Mesh, all_of: Sequence[_Copy]) -> Mesh:
@@ -199,7 +223,7 @@ def _mesh(mesh: Mesh, all_of: Sequence[_Copy]) -> Mesh:
     for kind in ("gateway", "sidecar", "waypoint"):
         proxy = getattr(mesh, kind)
         if proxy.cache is not None:
-            only = tuple(copy.place(place) for copy in all_of for place in proxy.cache.only)
+            only = tuple(sorted(copy.place(place) for copy in all_of for place in proxy.cache.only))
             changes[kind] = proxy.model_copy(update={"cache": proxy.cache.model_copy(update={"only": only})})
     return mesh.model_copy(update=changes)
 
@@ -220,19 +244,9 @@ def _check_limits(spec: Topology, number: int, what: What) -> None:
             )
 
 
-def _check_names(spec: Topology, number: int, what: What) -> None:
+def _check_names(kinds: Mapping[str, Sequence[str]], asked: str) -> None:
     """Refuse names that two would have."""
-    kinds: dict[str, Sequence[str]] = {
-        "tenants": tuple(dict.fromkeys((*spec.tenants, *spec.senders))),
-        "streams": [one.name for one in spec.traffic],
-        "routes": [one.name for one in spec.routes],
-    }
-    if what == "copies":
-        namespaces = dict.fromkeys(one.namespace for one in spec.services.values())
-        policies = [one.name for one in spec.policies]
-        kinds |= {"services": list(spec.services), "namespaces": list(namespaces), "policies": policies}
     for kind, names in kinds.items():
-        counted = Counter(named(name, k) for name in names for k in range(1, number + 1))
-        for name, count in counted.items():
-            if count > 1:
-                raise UsageError(f"{number} {what}: two {kind} would be called '{name}': rename the one that is so now")
+        twice = [name for name, count in Counter(names).items() if count > 1]
+        if twice:
+            raise UsageError(f"{asked}: two {kind} would be called '{twice[0]}': rename the one that is so now")
