@@ -8,8 +8,8 @@ The functions in the order in which they are used: `load` and `validate` read a 
 architecture makes of it, `estimate` guesses what that does, `run` simulates one architecture, `compare` several,
 `sweep` many points (`open_store` reads them again), `snapshot` several futures of one past, `blast` everything that can
 go wrong, `metastability` what stays when a trigger is gone, `tenants` who harms whom, `cost` what it costs, and for
-whom, `plan` how much of it is needed. A name is imported when it is first used, so that ``import meshsim`` costs
-milliseconds.
+whom, `plan` how much of it is needed, `report` all of that on one page; `explore` has sliders, in Jupyter. A name is
+imported when it is first used, so that ``import meshsim`` costs milliseconds.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         StoreError,
         UsageError,
     )
+    from meshsim.exploring.explore import explore
     from meshsim.forecasting.result import Forecast
     from meshsim.forecasting.study import forecast
     from meshsim.futures import Snapshot, snapshot
@@ -49,6 +50,8 @@ if TYPE_CHECKING:
     from meshsim.model.topology import Topology
     from meshsim.planning.result import Plan
     from meshsim.planning.study import plan
+    from meshsim.reports.result import Report
+    from meshsim.reports.study import report
     from meshsim.results.cache_study import CacheCurve, CacheStudy
     from meshsim.results.comparison import Comparison
     from meshsim.results.result import Result
@@ -77,6 +80,7 @@ __all__ = [
     "MeshsimError",
     "Metastability",
     "Plan",
+    "Report",
     "Result",
     "Screen",
     "Snapshot",
@@ -95,12 +99,14 @@ __all__ = [
     "compare",
     "cost",
     "estimate",
+    "explore",
     "forecast",
     "load",
     "lower",
     "metastability",
     "open_store",
     "plan",
+    "report",
     "run",
     "snapshot",
     "sweep",
@@ -120,12 +126,15 @@ _HOME = {
     "Estimate": "meshsim.analytic.result",
     "Screen": "meshsim.analytic.screen",
     "estimate": "meshsim.analytic.study",
+    "explore": "meshsim.exploring.explore",
     "Blast": "meshsim.blasts.result",
     "Comparison": "meshsim.results.comparison",
     **dict.fromkeys(("Control", "TrafficWindow", "Window", "WorkWindow"), "meshsim.control"),
     "Interference": "meshsim.interference.result",
     "Metastability": "meshsim.metastable.result",
     "metastability": "meshsim.metastable.study",
+    "Report": "meshsim.reports.result",
+    "report": "meshsim.reports.study",
     "Result": "meshsim.results.result",
     "SweepResult": "meshsim.sweeps.result",
     "Topology": "meshsim.model.topology",

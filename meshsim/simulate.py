@@ -141,7 +141,7 @@ def run(
     with workers(jobs, engine) as submit, progress_shown(progress, quiet) as shown:
         result = simulate_planes(room, planes, settings, submit, jobs, shown)[0]
     told = repeat or _repeat(topology, spec, settings, overrides, duration_s, warmup_s, same_policies, max_replicas)
-    return _signed(result, told.whole("run", [result.architecture]))
+    return _signed(result, replace(told, own=_own([architecture])).whole("run", [result.architecture]))
 
 
 def compare(
@@ -214,7 +214,7 @@ def compare(
     with workers(jobs, engine) as submit, progress_shown(progress, quiet) as shown:
         results = simulate_planes(room, planes, settings, submit, jobs, shown)
     told = repeat or _repeat(topology, spec, settings, overrides, duration_s, warmup_s, same_policies, max_replicas)
-    told = replace(told, equal_cache=equal_cache)
+    told = replace(told, equal_cache=equal_cache, own=_own(architectures))
     sides = []
     for result, one, larger in zip(results, scaled, rooms, strict=True):
         manifest = replace(result.manifest, digest=larger.digest) if one.overrides else result.manifest
@@ -250,6 +250,11 @@ def _repeat(
         controllers=tuple(map(name_of, settings.controllers)),
         max_replicas=None if max_replicas is None else tuple((k, int(n)) for k, n in max_replicas.items()),
     )
+
+
+def _own(architectures: Sequence[str | Architecture]) -> tuple[tuple[str, str], ...]:
+    """How those are made that are classes of the user's."""
+    return tuple((one.label, one.made) for one in architectures if isinstance(one, Architecture) and one.is_own)
 
 
 def _signed(result: Result, command: str) -> Result:

@@ -135,6 +135,9 @@ pd.DataFrame(
 # any proxy: the three intervals lie on each other, so these runs show no architecture that keeps Mail further from Maps than
 # another. What is there without proxies comes from what the products share behind them: identity, quota, audit and the store.
 
+# %% [markdown]
+# ## The answer
+
 # %%
 maps = {name: costs[name].tenants["maps"].money for name in ARCHITECTURES}
 by_requests = next(one for one in costs["gateway"].errors("requests", "proxies") if one.tenant == "maps")

@@ -114,6 +114,9 @@ static = scaled.autoscaling["web"].static_replicas
 _, fixed = day(["services.web.autoscale=null", f"services.web.replicas={static}"])
 pd.DataFrame({"autoscaler": by_itself, f"{static} replicas, as planned for the peak": fixed})
 
+# %% [markdown]
+# ## The answer
+
 # %%
 course, carried = year["ambient"], year.carries["ambient"]
 low, high = (factor * year.rate_per_s for factor in (carried.held, carried.broke))

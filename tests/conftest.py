@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import chromium
 import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 settings.register_profile(
     "meshsim",
@@ -23,3 +30,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     parser.addoption("--cases", type=int, default=None, help="generated cases of tests/contract (default: 200)")
     parser.addoption("--kills", type=int, default=None, help="kills of writers in tests/sweeps (default: 10)")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium without a window, for the tests of a file; see `chromium`."""
+    with chromium.opened() as found:
+        yield found

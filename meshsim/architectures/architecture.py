@@ -53,6 +53,25 @@ class Architecture:
     ------
     UsageError
         A value is not one of those allowed, or a field has no meaning beside the others.
+
+    Examples
+    --------
+    An architecture of your own is a class with a `label`, and with what it does in another way than ``none``:
+    `sidecar_beside`, `ztunnel_for`, `gateway_carries` and `waypoint_for`. One that is on its way from sidecars to
+    ambient, and has moved all but the reviews:
+
+    >>> class Moving(Architecture):
+    ...     label = "moving"
+    ...
+    ...     def sidecar_beside(self, service):
+    ...         return service == "reviews"
+    ...
+    ...     def ztunnel_for(self, service):
+    ...         return service != "reviews"
+    >>> from meshsim.architectures import lower
+    >>> from meshsim.model.load import load
+    >>> [one.name for one in lower(load("bookinfo"), Moving()).services if one.role == "proxy"]
+    ['sidecar@reviews', 'ztunnel']
     """
 
     ingress: Ingress = _BY_MESH
@@ -62,6 +81,12 @@ class Architecture:
     exclude: tuple[str, ...] = ()
     cells: int | Literal["per_tenant"] = 0
     shuffle: int | None = None
+
+    def __init_subclass__(cls) -> None:
+        label = cls.__dict__.get("label")
+        if not isinstance(label, str) or not label.strip() or label in NAMED or "{" in label or "," in label:
+            example = f'label = "{cls.__name__.lower()}"'
+            raise UsageError(f"{cls.__name__}: give your architecture a name that meshsim has not, e.g. {example}")
 
     def __post_init__(self) -> None:
         if self.ingress == _BY_MESH:
@@ -134,10 +159,48 @@ class Architecture:
             for name in names:
                 if name not in known:
                     raise UsageError(_not_allowed(f"architecture {field}: service", name, sorted(known)))
-        if self.mesh == "none":
-            return frozenset()
-        chosen = known if self.include is None else set(self.include)
-        return frozenset(chosen - set(self.exclude))
+        return frozenset(filter(self.covers, known))
+
+    @property
+    def is_own(self) -> bool:
+        """It is a user's own: its label alone does not tell what it is."""
+        return type(self) is not Architecture
+
+    @property
+    def made(self) -> str:
+        """Python that makes it."""
+        usual = Architecture()
+        given = ((one.name, getattr(self, one.name), getattr(usual, one.name, one.default)) for one in fields(self))
+        words = ", ".join(f"{name}={value!r}" for name, value, default in given if value != default)
+        return f"{type(self).__name__}({words})"
+
+    def covers(self, service: str) -> bool:
+        """Whether a service is in the mesh."""
+        chosen = self.include is None or service in self.include
+        return self.mesh != "none" and chosen and service not in self.exclude
+
+    # -- who carries what: the four decisions that an architecture is made of --------------------------------------
+
+    def sidecar_beside(self, service: str) -> bool:
+        """Whether a proxy stands beside each replica of a service; what it sends and gets goes through it."""
+        return self.mesh == "sidecar" and self.covers(service)
+
+    def ztunnel_for(self, service: str) -> bool:
+        """Whether what a service sends and gets goes through the L4 proxy of its node."""
+        return self.mesh == "ambient" and self.covers(service)
+
+    def gateway_carries(self, caller: str, callee: str) -> bool:
+        """Whether a call goes through the gateway. The caller is ``client`` where it comes from outside."""
+        if caller == "client":
+            return self.ingress == "gateway"
+        return self.mesh == "gateway" and self.covers(callee)
+
+    def waypoint_for(self, callee: str, namespace: str) -> str | None:
+        """Whose waypoint calls between services with ztunnels pass: a name, or None.
+
+        Services for which the same name is given share a waypoint.
+        """
+        return {"none": None, "per_service": callee, "per_namespace": f"ns:{namespace}"}[self.waypoint]
 
 
 def _usual_ingress(mesh: MeshKind) -> Ingress:
@@ -189,7 +252,7 @@ def labels_of(architectures: Sequence[str | Architecture]) -> list[str]:
     Raises
     ------
     UsageError
-        There is none, or one cannot be read.
+        There is none, one cannot be read, or one is a user's own: its label tells nobody what it is.
 
     Examples
     --------
@@ -198,7 +261,14 @@ def labels_of(architectures: Sequence[str | Architecture]) -> list[str]:
     """
     if not architectures:
         raise UsageError("there is no architecture: give one at least, e.g. gateway")
-    return list(dict.fromkeys(parse_architecture(one).label for one in architectures))
+    parsed = [parse_architecture(one) for one in architectures]
+    for one in parsed:
+        if one.is_own:
+            raise UsageError(
+                f"architecture {one.label} is a class of yours: run, compare, lower, snapshot, estimate and cost take "
+                "it; sweeps and studies keep architectures as text, and take those that can be written"
+            )
+    return list(dict.fromkeys(one.label for one in parsed))
 
 
 def _inline(text: str) -> Mapping[str, Any]:

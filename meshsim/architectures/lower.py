@@ -119,13 +119,16 @@ class _Lowering:
         self.same_policies = same_policies
         services = topology.services
         before = topology.mesh.gateway.load_balancer
+        architecture.meshed(services)  # refuses names that are no service
         self.wiring = Wiring(
             architecture=architecture,
-            meshed=architecture.meshed(services),
+            sidecars=frozenset(filter(architecture.sidecar_beside, services)),
+            ztunnels=frozenset(filter(architecture.ztunnel_for, services)),
             namespaces={name: service.namespace for name, service in services.items()},
             cancellation=CANCELLATION[topology.policy_defaults],
             before_gateways=None if before is None else balanced(before),
         )
+        self.wiring.refuse_both()
         self.unenforced = Enforced(cancellation=self.wiring.cancellation)
         self.enforcement = Enforcement(topology)
         self.zones = topology.nodes.zones
@@ -218,6 +221,7 @@ class _Lowering:
 
     def first_hop(self, caller: str, callee: str, endpoint: str, connections: Connections) -> Hop:
         """Rewrite one edge: put its chain into the proxies that it passes, and return its first hop."""
+        self.wiring.refuse_two_ways(caller, callee)
         policy = self.enforcement.policy(caller, callee, endpoint)
         in_app = self.same_policies or bool(policy.value("in_app"))
         enforcer = self.wiring.enforcer(caller, callee, in_app)
@@ -379,12 +383,14 @@ class _Lowering:
     def proxy_names(self) -> set[str]:
         """Proxies that the architecture deploys, and waypoints that a call passes."""
         names = set(self.proxies)
-        wiring = self.wiring
-        if wiring.architecture.ingress == "gateway" or (wiring.architecture.mesh == "gateway" and wiring.meshed):
+        wiring, services = self.wiring, self.topology.services
+        if any(wiring.goes_through_gateway(CLIENT, callee) for callee in services) or any(
+            wiring.architecture.mesh == "gateway" and wiring.architecture.covers(callee) for callee in services
+        ):
             names.add(GATEWAY)
-        if wiring.architecture.mesh == "ambient" and wiring.meshed:
+        if wiring.ztunnels:
             names.add(ZTUNNEL)
-        return names | {sidecar_of(service) for service in wiring.meshed if wiring.has_sidecar(service)}
+        return names | set(map(sidecar_of, wiring.sidecars))
 
     def refuse_collisions(self, proxies: set[str]) -> None:
         for name in sorted((proxies | {CLIENT}) & set(self.topology.services)):

@@ -16,6 +16,7 @@ from meshsim.architectures.architecture import Architecture
 from meshsim.architectures.enforced import RANDOM, Cancellation, Cluster, Enforced
 from meshsim.architectures.plane import KEPT_OPEN, Hop, Pick
 from meshsim.architectures.resolution import CLIENT
+from meshsim.errors import UsageError
 from meshsim.model.traffic import Connections
 
 GATEWAY = "gateway"
@@ -82,7 +83,8 @@ class Wiring:
     """Which proxies stand where under an architecture."""
 
     architecture: Architecture
-    meshed: frozenset[str]
+    sidecars: frozenset[str]  # services with a proxy beside each replica
+    ztunnels: frozenset[str]  # services that the proxies of nodes serve
     namespaces: Mapping[str, str]  # of each service
     cancellation: Cancellation  # where no policy says it
     before_gateways: Cluster | None = None  # how one of them is chosen for each request; None: once a connection
@@ -98,17 +100,15 @@ class Wiring:
 
     def has_sidecar(self, service: str) -> bool:
         """A proxy stands beside each replica of `service`."""
-        return self.architecture.mesh == "sidecar" and service in self.meshed
+        return service in self.sidecars
 
     def has_ztunnel(self, service: str) -> bool:
         """The traffic of `service` passes the ztunnel of its node."""
-        return self.architecture.mesh == "ambient" and service in self.meshed
+        return service in self.ztunnels
 
     def goes_through_gateway(self, caller: str, callee: str) -> bool:
         """The gateway carries the edge: as ingress, or as the central proxy of all calls."""
-        if caller == CLIENT:
-            return self.architecture.ingress == "gateway"
-        return self.architecture.mesh == "gateway" and callee in self.meshed
+        return self.architecture.gateway_carries(caller, callee)
 
     def waypoint(self, caller: str, callee: str) -> str | None:
         """The waypoint that a call passes: only calls that leave through a ztunnel know of waypoints.
@@ -118,11 +118,25 @@ class Wiring:
         """
         if not (self.has_ztunnel(caller) and self.has_ztunnel(callee)):
             return None
-        if self.architecture.waypoint == "per_service":
-            return f"{_WAYPOINT}{callee}"
-        if self.architecture.waypoint == "per_namespace":
-            return f"{_WAYPOINT}ns:{self.namespaces[callee]}"
-        return None
+        name = self.architecture.waypoint_for(callee, self.namespaces[callee])
+        return None if name is None else f"{_WAYPOINT}{name}"
+
+    def refuse_both(self) -> None:
+        """A pod has a sidecar or a ztunnel: an architecture that somebody wrote may say otherwise."""
+        for service in sorted(self.sidecars & self.ztunnels):
+            raise UsageError(
+                f"architecture {self.architecture.label}: {service} has a sidecar and a ztunnel, and a pod has one of "
+                "them: let sidecar_beside or ztunnel_for say no"
+            )
+
+    def refuse_two_ways(self, caller: str, callee: str) -> None:
+        """A call that leaves through a proxy of the caller goes to the callee itself, not through the gateway."""
+        has_proxy = caller != CLIENT and (self.has_sidecar(caller) or self.has_ztunnel(caller))
+        if has_proxy and self.goes_through_gateway(caller, callee):
+            raise UsageError(
+                f"architecture {self.architecture.label}: the call from {caller} to {callee} goes through the gateway, "
+                f"and {caller} has a proxy that calls the service itself: let gateway_carries say no for such callers"
+            )
 
     def enforcer(self, caller: str, callee: str, in_app: bool) -> str | None:
         """Who enforces L7 policies: the first L7 proxy that chooses a replica, else the caller's library."""

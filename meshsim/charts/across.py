@@ -62,7 +62,7 @@ def architectures_across(found: Forecast, ax: Axes | None = None, **look: Unpack
                 _line(panel, name, quantity, [table[value][name] for value in told.values], place, scale)
             panel.set_ylim(bottom=0)
             if quantity == "cost":
-                what = "cores and memory, a month" if found.engine == "analytic" else "bill of a month"
+                what = "cores and memory,\na month" if found.engine == "analytic" else "bill of a month"
                 money_axis(panel.yaxis, f"{what} ({found.currency})")
             else:
                 panel.yaxis.set_major_formatter(PercentFormatter(1.0))

@@ -62,15 +62,13 @@ def cost_objective(found: Costs, ax: Axes | None = None, **look: Unpack[Look]) -
         for name, (what, _) in of.items():
             _point(drawn, name, costs[name], got[name], top, what if is_share else "")
         if is_share:
-            main.axhline(
-                _JUST_KEPT, color=drawn.theme.ink, linewidth=1.0, linestyle=(0, (4, 2)), zorder=1, gid="objective"
-            )
+            main.axhline(_JUST_KEPT, color=drawn.theme.ink, linewidth=1.0, linestyle="-.", zorder=1, gid="objective")
             main.set_ylabel("latency as a share of its objective (1: just kept)")
         else:
             main.set_ylabel(f"p99 latency of answered requests ({unit.name})")
         main.set_ylim(0, top or 1.0)
         main.margins(x=0.12)
-        main.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), labelspacing=0.9)
+        main.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), labelspacing=0.9)
         begins_at_0 = main.get_xlim()[0] <= 0.0
         money_axis(
             main.xaxis, f"cost a month ({found.currency})" + ("" if begins_at_0 else ", axis does not begin at 0")

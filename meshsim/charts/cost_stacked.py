@@ -76,7 +76,7 @@ def cost_stacked(found: Costs, ax: Axes | None = None, *, by: str = "tenant", **
         main.grid(visible=False, axis="y")
         money_axis(main.xaxis, f"cost a month ({found.currency})")
         handles = [Patch(edgecolor=drawn.theme.paper, label=folded(name, 24), **looks[name]) for name in names]
-        main.legend(handles=handles, loc="center left", bbox_to_anchor=(1.01, 0.5), title=_legend(by))
+        main.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.01, 1.0), title=_legend(by))
         drawn.set_title(f"{found.name}: what it costs{'' if by == 'item' else ', and for whom'}")
         drawn.note("; ".join(_notes(found, rows, longest, by)))
     return main

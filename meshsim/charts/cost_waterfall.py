@@ -80,7 +80,7 @@ def cost_waterfall(
         money_axis(main.xaxis, f"cost a month ({found.currency})" + (", axis does not begin at 0" if least else ""))
         drawn.set_title(f"{found.name}: what {name} adds to the bill")
         if after.half is not None:
-            drawn.note("whiskers: 95 % intervals, of changes paired by replication")
+            drawn.note("Whiskers: 95 % intervals, of changes paired by replication")
     return main
 
 

@@ -95,7 +95,7 @@ def plan_pareto(found: Plan, ax: Axes | None = None, **look: Unpack[Look]) -> Ax
         main.set_ylim(0, top)
         main.margins(x=0.14)
         main.set_xlim(left=max(0.0, main.get_xlim()[0]))
-        main.legend(handles=handles, loc="center left", bbox_to_anchor=(1.02, 0.5), labelspacing=0.9)
+        main.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.02, 1.0), labelspacing=0.9)
         begins_at_0 = main.get_xlim()[0] <= 0.0
         money_axis(main.xaxis, f"cost a month ({currency})" + ("" if begins_at_0 else ", axis does not begin at 0"))
         drawn.set_title(f"{found.name}: cost of a plan against its tightest objective")

@@ -43,17 +43,28 @@ def save(ax: Axes, path: str | Path, *, command: str = "") -> None:
     ending = target.suffix.lower()
     if ending not in ENDINGS:
         raise UsageError(f"{target}: the name of a chart must end in {', '.join(ENDINGS)}")
+    write_whole(target, picture(ax, ending, command))
+
+
+def picture(ax: Axes, ending: str, command: str = "") -> bytes:
+    """Give the content of such a file, and close the figure of `ax`."""
     figure, content = root(ax), io.BytesIO()
     try:
         with mpl.rc_context({"svg.hashsalt": _SALT}), room_or_error(figure):
             figure.savefig(content, format=ending[1:], dpi=_DPI, metadata=_metadata(ending, command))
     finally:
         plt.close(figure)
-    _write(target, content.getvalue())
+    return content.getvalue()
 
 
-def _write(target: Path, content: bytes) -> None:
-    """Write a file as a whole or not at all: a full disk leaves what was there before."""
+def write_whole(target: Path, content: bytes) -> None:
+    """Write a file as a whole or not at all: a full disk leaves what was there before.
+
+    Raises
+    ------
+    StoreError
+        It cannot be written.
+    """
     part = target.with_name(f".{target.name}.part")
     try:
         if target.exists() and not target.is_file():  # a device or a pipe

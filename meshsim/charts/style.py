@@ -242,7 +242,8 @@ class Canvas:
         self.axes[0].set_title(textwrap.fill(text, max(20, int(room))), loc="left")
 
     def note(self, text: str, ax: Axes | None = None) -> None:
-        """Write what a reader must know below the label of the horizontal axis."""
+        """Write what a reader must know below the label of the horizontal axis, as a sentence."""
+        text = text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
         label = (ax or self.axes[0]).xaxis
         room = self._inches(ax or self.axes[0]) / 0.062
         at: dict[str, Any] = {"xycoords": label.label, "textcoords": "offset points", "ha": "center", "va": "top"}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from meshsim.cli import options
-from meshsim.cli.objectives import conclude
+from meshsim.cli.objectives import conclude, parse_slo
 from meshsim.cli.options import Engine, Format, help_text, split_architectures
 from meshsim.cli.output import as_json, as_markdown, check_as_markdown, frame_as_csv, write
 from meshsim.cli.reading import read_topology
@@ -41,6 +41,7 @@ def compare(
     seed: options.Seed = None,
     replications: options.Replications = None,
     until: options.Until = None,
+    slo: options.Slo = None,
     same_policies: options.SamePolicies = False,
     equal_cache: EqualCache = False,
     engine: options.EngineOption = Engine.COMPILED,
@@ -64,6 +65,7 @@ def compare(
         until,
         same_policies,
         engine,
+        objectives=[parse_slo(text) for text in slo or ()],
         check=check,
     )
     spec = read_topology(topology, simulation.changes, quiet=quiet)

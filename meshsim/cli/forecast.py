@@ -26,7 +26,6 @@ from meshsim.cli.plan import (
     PlanEngine,
     PricesFile,
     Screen,
-    Slo,
     arch_words,
     choices_of,
     share_of,
@@ -128,7 +127,7 @@ KindOption = Annotated[
 def forecast(
     topology: options.Topology,
     arch: options.Architectures = None,
-    slo: Slo = None,
+    slo: options.Slo = None,
     months: Months = 12,
     growth: GrowthOption = "5%",
     scenario: Scenario = None,

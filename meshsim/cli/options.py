@@ -177,6 +177,16 @@ Until = Annotated[
         show_default=False,
     ),
 ]
+Slo = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--slo",
+        metavar="OBJECTIVE",
+        help="What every tenant is to keep besides its own objectives, e.g. 'p99<250ms', 'availability>99.9%'; "
+        "repeatable.",
+        show_default=False,
+    ),
+]
 Jobs = Annotated[
     int | None,
     typer.Option(

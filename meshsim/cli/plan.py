@@ -59,16 +59,6 @@ EngineChoice = Annotated[
         help="Who judges deployments; analytic is instant and approximate: nothing is simulated (but by --verify).",
     ),
 ]
-Slo = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--slo",
-        metavar="OBJECTIVE",
-        help="What every tenant is to keep besides its own objectives, e.g. 'p99<250ms', 'availability>99.9%'; "
-        "repeatable.",
-        show_default=False,
-    ),
-]
 Choice = Annotated[
     list[str] | None,
     typer.Option(
@@ -134,7 +124,7 @@ PricesFile = Annotated[
 def plan(
     topology: options.Topology,
     arch: options.Architectures = None,
-    slo: Slo = None,
+    slo: options.Slo = None,
     choice: Choice = None,
     load: Load = 1.0,
     lose: Lose = "1",

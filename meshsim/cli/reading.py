@@ -32,6 +32,13 @@ def read_topology(
     SpecError
         If there is any error.
     """
+    topology = read_checked(source, overrides, quiet=quiet, events=events).topology
+    assert topology is not None
+    return topology
+
+
+def read_checked(source: str, overrides: Sequence[str] | None, *, quiet: bool = False, events: bool = True) -> Checked:
+    """Do as `read_topology`, and give the texts and the warnings, too."""
     checked = check_topology(source, overrides, events=events)
     if checked.topology is None:
         raise SpecError(checked.render(), diagnostics=checked.diagnostics, sources=checked.sources)
@@ -41,7 +48,7 @@ def read_topology(
             say("the topology's own events are left out")
         if _is_isotope(checked):
             say(_assumed(checked.topology))
-    return checked.topology
+    return checked
 
 
 def write_uncertain(topology: Topology) -> None:

@@ -93,25 +93,52 @@ def cost(
         "engine": engine, "seed": seed, "replications": replications, "duration_s": duration_s, "warmup_s": warmup_s,
         "jobs": jobs, "progress": progress, "quiet": quiet,
     })  # fmt: skip
-    costs, rows = _analysed(asked, results)
-    return Costs(
-        name=asked.spec.name,
-        digest=asked.spec.digest,
-        costs=costs,
-        rule=rule,
-        node=nodes,
-        book=asked.tariff.book.name,
-        prices=tuple(rows),
-        command=python_call(
-            cost,
-            arguments,
-            prices=prices.name if isinstance(prices, PriceBook) else prices,
-            architectures=architectures,
-            seed=results[0].manifest.seed,
-            replications=results[0].manifest.replications,
-        ),
-        timing=Timing(round(time.perf_counter() - started, 3), jobs),
+    command = python_call(
+        cost,
+        arguments,
+        prices=prices.name if isinstance(prices, PriceBook) else prices,
+        architectures=architectures,
+        seed=results[0].manifest.seed,
+        replications=results[0].manifest.replications,
     )
+    return _costs(asked, results, command, Timing(round(time.perf_counter() - started, 3), jobs))
+
+
+def bill(
+    spec: Topology,
+    results: Sequence[Result],
+    *,
+    rule: Rule = "proportional",
+    prices: str | Path | PriceBook | None = None,
+    nodes: str | None = None,
+    nat: bool = False,
+    people_hours: float = 0.0,
+    command: str = "",
+) -> Costs:
+    """Make out the bills of what was simulated already: those of `cost` on the same seed, without simulating again.
+
+    Parameters
+    ----------
+    spec
+        What was simulated.
+    results
+        Of one or several architectures, as a comparison has them.
+    rule, prices, nodes, nat, people_hours
+        As of `cost`.
+    command
+        What repeats it.
+
+    Returns
+    -------
+    Costs
+
+    Raises
+    ------
+    SpecError, UsageError, StoreError
+        As `cost`.
+    """
+    asked = _asked(spec, rule, prices, nodes, nat, people_hours)
+    return _costs(asked, results, command, results[0].manifest.timing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +147,7 @@ class _Asked:
 
     spec: Topology
     tariff: Tariff
+    nodes: str | None
     how: Buying
     rule: Rule
 
@@ -140,7 +168,22 @@ def _asked(
             f"people_hours are hours a month, from 0 to {MOST_PEOPLE_HOURS:,.0f}, not {people_hours:,.15g}"
         )
     tariff = tariff_of(spec, prices, nodes)
-    return _Asked(spec, tariff, Buying(tariff.node_type, tariff.core_weight, nat, hours), rule)
+    return _Asked(spec, tariff, nodes, Buying(tariff.node_type, tariff.core_weight, nat, hours), rule)
+
+
+def _costs(asked: _Asked, results: Sequence[Result], command: str, timing: Timing) -> Costs:
+    costs, rows = _analysed(asked, results)
+    return Costs(
+        name=asked.spec.name,
+        digest=asked.spec.digest,
+        costs=costs,
+        rule=asked.rule,
+        node=asked.nodes,
+        book=asked.tariff.book.name,
+        prices=tuple(rows),
+        command=command,
+        timing=timing,
+    )
 
 
 def _analysed(asked: _Asked, results: Sequence[Result]) -> tuple[dict[str, Cost], list[Row]]:

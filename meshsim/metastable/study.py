@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, Final
 
-from meshsim.architectures import Architecture, lower, parse_architecture
+from meshsim.architectures import Architecture, labels_of, lower
 from meshsim.architectures.plane import Plane
 from meshsim.control import Controller, drive
 from meshsim.control.events import Events
@@ -140,7 +140,7 @@ def metastability(
     started = time.perf_counter()
     times = _checked_times(warmup_s, for_s, recovery_s)
     reader = _Reader(topology, tuple(overrides), times, _text_of(trigger, topology, overrides))
-    names = [parse_architecture(one).label for one in architectures]
+    names = labels_of(architectures)
     grid = _grid(names, loads, policies, proxies)
     common = {"engine": engine, "seed": seed, "replications": replications, "warmup_s": times.warmup_s}
     read = {setting: reader.read(setting, policies) for setting in grid}

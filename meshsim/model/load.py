@@ -67,9 +67,9 @@ def load(
     ----------
     source
         A path, the name of a shipped topology (``bookinfo``, ``incidents/fastly-2021-06-08``), ``-`` for stdin, a
-        dict, or a `Topology`, which is given back as it is.
+        dict, or a `Topology`, which is given back as it is where nothing is to be changed.
     overrides
-        ``path=value`` as of ``--set``, applied in their order.
+        ``path=value`` as of ``--set``, applied in their order. A `Topology` takes them unless it was changed in Python.
     variants
         More of them, by the name that messages call them.
     events
@@ -108,14 +108,12 @@ def check(
 ) -> Checked:
     """Read a topology, as `load` does, and keep the texts of the files for showing the diagnostics."""
     groups = {"--set": overrides, **(variants or {})}
-    if isinstance(source, Topology):
-        if any(groups.values()):
-            raise UsageError("overrides go with a file, a name or a dict; use topology.model_copy(update=…) instead")
+    if isinstance(source, Topology) and not any(groups.values()):
         return Checked(source if events else calm(source), (), {}, bool(source.events) and not events)
     reading = Reading(Report())
     topology, calmed = None, False
     try:
-        root = _tree(source, reading)
+        root = _read_before(source, reading) if isinstance(source, Topology) else _tree(source, reading)
         if isinstance(root, MapNode):
             root = _changed(root, source, groups, reading)
             calmed = not events and "events" in root.entries
@@ -127,6 +125,21 @@ def check(
     report = reading.report
     diagnostics = sorted(report.diagnostics, key=lambda d: (d.severity, d.file, d.line or 0, d.col or 0))
     return Checked(None if report.errors else topology, tuple(diagnostics), report.sources, calmed)
+
+
+def _read_before(topology: Topology, reading: Reading) -> MapNode:
+    """What a topology was read from, unless it was changed in Python since then."""
+    written = topology._written
+    same = _read_again(written, {})[0] if isinstance(written, Written) else None
+    if same is None or calm(same).digest != calm(topology).digest:
+        raise UsageError(
+            "overrides go with a file, a name, a dict, or a topology as it was read from one of these; this one was "
+            "made or changed in Python: use topology.model_copy(update=…) instead"
+        )
+    reading.directories.update(written.directories)
+    reading.report.sources.update(written.sources)
+    was_calmed = not topology.events and bool(same.events)
+    return _calmed(written.root) if was_calmed else written.root
 
 
 def calm(topology: Topology) -> Topology:
@@ -265,11 +278,10 @@ def _topology(written: MapNode, name: str, reading: Reading) -> Topology | None:
     if topology is None or reading.report.errors or before:
         return topology
     advise(topology, reading)
-    if not settling.found:
-        return topology
-    _check_ends(written, name, reading, settling)
-    topology = topology.model_copy(update={"uncertain": settling.found})
-    topology._written = Written(written, name, reading.directories)
+    if settling.found:
+        _check_ends(written, name, reading, settling)
+        topology = topology.model_copy(update={"uncertain": settling.found})
+    topology._written = Written(written, name, reading.directories, reading.report.sources)
     return topology
 
 
@@ -341,6 +353,8 @@ def _forbid_extends(root: MapNode, source: Source, reading: Reading) -> None:
 
 
 def _default_name(source: Source) -> str:
+    if isinstance(source, Topology):
+        return source.name
     if isinstance(source, Mapping):
         return "topology"
     return "stdin" if source == "-" else Path(str(source)).stem

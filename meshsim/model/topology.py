@@ -146,7 +146,7 @@ class Topology(_Frozen):
     people: People = People()
     origins: dict[str, str] = {}  # dotted path -> 'file:line', for messages; no part of the digest
     uncertain: dict[str, tuple[str, str, str]] = {}  # dotted path -> low, mid and high; no part of the digest either
-    _written: Any = PrivateAttr(default=None)  # where something is uncertain: what `meshsim.model.load` read it from
+    _written: Any = PrivateAttr(default=None)  # what `meshsim.model.load` read it from
 
     @property
     def senders(self) -> tuple[str, ...]:

@@ -239,7 +239,7 @@ class Comparison:
         for rows in self.tables():
             lines += [*table(rows, indent=""), ""]
         lines += [*self.sentences(), "", *(f"verdict: {sentence}" for sentence in self.verdict)]
-        lines += [*_objectives(self.results), *_inert(self.results)]
+        lines += [*objectives_told(self.results), *inert_told(self.results)]
         lines += [*(f"equal caches: {note}" for note in self.notes), f"repeat: {self.command}"]
         return "\n".join(lines)
 
@@ -302,7 +302,8 @@ def _row(result: Result) -> list[str]:
     return [result.architecture, *latency, available, cores, memory, result.verdict.word]
 
 
-def _objectives(results: dict[str, Result]) -> list[str]:
+def objectives_told(results: Mapping[str, Result]) -> list[str]:
+    """How many objectives each architecture keeps, and which it misses."""
     lines = []
     for name, result in results.items():
         judged = [(tenant, one) for tenant, group in result.by_tenant.items() for one in group.objectives]
@@ -314,7 +315,8 @@ def _objectives(results: dict[str, Result]) -> list[str]:
     return lines
 
 
-def _inert(results: dict[str, Result]) -> list[str]:
+def inert_told(results: Mapping[str, Result]) -> list[str]:
+    """What nobody enforces under each architecture."""
     lines = []
     for name, result in results.items():
         fields = sorted({f"{inert.policy}.{inert.field}" for inert in result.inert})
@@ -345,21 +347,43 @@ def compare_results(results: Sequence[Result], command: str, notes: tuple[str, .
     )
 
 
+def lowest(results: Sequence[Result]) -> tuple[str, ...]:
+    """Architectures that may be the lowest at p99, the best first: one if that is decided, none if nothing is known."""
+    best, found = _against_best(results)
+    if best is None or not _known(found):
+        return ()
+    return (best.architecture, *_tied(found))
+
+
 def _verdict(results: Sequence[Result]) -> list[str]:
     """Which architecture is lowest, if that can be told from every other one at once."""
     sentences = [f"{r.architecture} is {r.verdict.word}: {' '.join(r.verdict.notes)}" for r in _unstable(results)]
+    best, found = _against_best(results)
+    if best is None:
+        return [*sentences, f"fewer than two architectures can be compared at {_DECIDES}"]
+    if not _known(found):
+        return [*sentences, f"too short to tell which is lowest at {_DECIDES}: make run.duration longer"]
+    return [*sentences, _lowest(best, _tied(found)), *_caveats(best, found)]
+
+
+def _against_best(results: Sequence[Result]) -> tuple[Result | None, dict[str, Difference]]:
+    """The lowest, if there are two that can be compared, and how much more the others have."""
     usable = [r for r in results if r not in _unstable(results) and r.latency_s[_DECIDES].value is not None]
     if len(usable) < 2:
-        return [*sentences, f"fewer than two architectures can be compared at {_DECIDES}"]
+        return None, {}
     best = min(usable, key=lambda r: r.latency_s[_DECIDES].value or 0.0)
     others = [r for r in usable if r is not best]
     # the winner is chosen among all, so each of its comparisons must be surer (Bonferroni)
     level = 1 - (1 - best.manifest.level) / len(others)
-    found = {r.architecture: differ(r, best, level=level) for r in others}
-    tied = [name for name, one in found.items() if (one.latency_s[_DECIDES].low or 0.0) <= 0.0]
-    if all(one.latency_s[_DECIDES].low is None for one in found.values()):
-        return [*sentences, f"too short to tell which is lowest at {_DECIDES}: make run.duration longer"]
-    return [*sentences, _lowest(best, tied), *_caveats(best, found)]
+    return best, {r.architecture: differ(r, best, level=level) for r in others}
+
+
+def _known(found: Mapping[str, Difference]) -> bool:
+    return any(one.latency_s[_DECIDES].low is not None for one in found.values())
+
+
+def _tied(found: Mapping[str, Difference]) -> list[str]:
+    return [name for name, one in found.items() if (one.latency_s[_DECIDES].low or 0.0) <= 0.0]
 
 
 def _unstable(results: Sequence[Result]) -> list[Result]:

@@ -39,6 +39,8 @@ class Repeat:
         Proxies of all architectures had caches of one capacity together.
     curves
         Axes of a study of caches, as of ``--curve``.
+    own
+        Labels of architectures that are a user's own classes, each with how it is made in Python.
     """
 
     source: str | None
@@ -57,6 +59,7 @@ class Repeat:
     max_replicas: tuple[tuple[str, int], ...] | None = None
     equal_cache: bool = False
     curves: tuple[str, ...] = ()
+    own: tuple[tuple[str, str], ...] = ()
 
     def whole(self, verb: str, architectures: Sequence[str]) -> str:
         """Repeat all of it: ``run``, ``compare`` or ``cache``."""
@@ -72,11 +75,11 @@ class Repeat:
         return replace(alone, equal_cache=False)._line("run", [architecture])
 
     def _line(self, verb: str, labels: Sequence[str]) -> str:
-        if self.source is None or self.controllers or self.max_replicas:
+        if self.source is None or self.controllers or self.max_replicas or self.own:
             return self._call(verb, labels)
         overrides = [*self.overrides]
         overrides += [] if self.warmup_s is None else [f"run.warmup={format_duration(self.warmup_s)}"]
-        words = ["meshsim", verb, self.source, *_arch_options(labels), "--engine", self.engine]
+        words = ["meshsim", verb, self.source, *arch_options(labels), "--engine", self.engine]
         words += ["--seed", str(self.seed), "--replications", str(self.replications)]
         words += [word for override in overrides for word in ("--set", override)]
         words += [] if self.duration_s is None else ["--duration", format_duration(self.duration_s)]
@@ -89,7 +92,9 @@ class Repeat:
         return shlex.join(words) + ("  # with the same topology on stdin" if self.source == "-" else "")
 
     def _call(self, verb: str, labels: Sequence[str]) -> str:
-        which = repr(labels[0] if verb == "run" else list(labels))
+        made = dict(self.own)
+        told = [made.get(label, repr(label)) for label in labels]
+        which = told[0] if verb == "run" else f"[{', '.join(told)}]"
         arguments = [f"engine={self.engine!r}", f"seed={self.seed}", f"replications={self.replications}"]
         given = {"duration_s": self.duration_s, "warmup_s": self.warmup_s, "until": self.until}
         arguments += [f"{name}={value!r}" for name, value in given.items() if value is not None]
@@ -101,9 +106,9 @@ class Repeat:
         arguments += [f"curves={list(self.curves)!r}"] if self.curves else []
         arguments += [f"controllers=[{', '.join(self.controllers)}]"] if self.controllers else []
         arguments += [f"max_replicas={dict(self.max_replicas)!r}"] if self.max_replicas else []
-        source, told = ("topology", f"  # topology: {self.name}") if self.source is None else (repr(self.source), "")
+        source, note = ("topology", f"  # topology: {self.name}") if self.source is None else (repr(self.source), "")
         function = ("cache_curve" if self.curves else "cache_study") if verb == "cache" else verb
-        return f"meshsim.{function}({source}, {which}, {', '.join(arguments)}){told}"
+        return f"meshsim.{function}({source}, {which}, {', '.join(arguments)}){note}"
 
 
 def slo_text(objective: Objective) -> str:
@@ -113,7 +118,7 @@ def slo_text(objective: Objective) -> str:
     return f"{objective.quantity}<{format_duration(objective.limit)}"
 
 
-def _arch_options(labels: Sequence[str]) -> list[str]:
+def arch_options(labels: Sequence[str]) -> list[str]:
     """``--arch a,b``; inline values have commas of their own and get an option each."""
     if any("," in label for label in labels):
         return [word for label in labels for word in ("--arch", label)]

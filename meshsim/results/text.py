@@ -106,6 +106,8 @@ def amount(estimate: Estimate, unit: str) -> str:
     --------
     >>> amount(Estimate(3.1, 2.98, 3.22, 9, ""), "cores"), amount(Estimate(0.017, 0.0161, 0.0321, 9, ""), "cores")
     ('3.10 ± 0.12 cores', '0.0170 (0.0161 to 0.0321) cores')
+    >>> amount(Estimate(2.5, 0.1, 5.3, 9, ""), "cores")  # 2.5 ± 2.8 would say that it may be nothing
+    '2.50 (0.100 to 5.30) cores'
     """
     if estimate.value is None:
         return "unknown"
@@ -120,11 +122,12 @@ def amount(estimate: Estimate, unit: str) -> str:
 
 
 def _lopsided(estimate: Estimate) -> bool:
-    """Whether one arm is so much longer than the other that ± would mislead."""
+    """Whether one arm is so much longer than the other that ± would mislead: about it, or about whether 0 is within."""
     if estimate.value is None or estimate.low is None or estimate.high is None:
         return False
     arms = sorted((estimate.value - estimate.low, estimate.high - estimate.value))
-    return arms[1] > 2 * arms[0] and arms[1] > 0.05 * abs(estimate.value)
+    seems_zero = arms[1] >= abs(estimate.value) and not estimate.includes_zero
+    return seems_zero or (arms[1] > 2 * arms[0] and arms[1] > 0.05 * abs(estimate.value))
 
 
 def _aligned(value: float, half: float) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from meshsim.architectures import lower
+from meshsim.architectures import labels_of, lower
 from meshsim.engines import EngineName
 from meshsim.errors import EngineLimit
 from meshsim.model.traffic import Objective
@@ -157,7 +157,7 @@ def tasks_of(asked: Asked, design: Design, architectures: Sequence[str]) -> list
     for number, point in enumerate(points):
         spec = load_at(asked, point)
         if number == 0:
-            labels = list(dict.fromkeys(lower(spec, one).architecture for one in architectures))
+            labels = list(dict.fromkeys(lower(spec, one).architecture for one in labels_of(architectures)))
         for task in tasks_at(asked, base, spec, point, labels):
             tasks.setdefault(task.key, task)
     found = list(tasks.values())

@@ -26,6 +26,7 @@ COMMANDS = (
     "cost",
     "plan",
     "forecast",
+    "report",
     "cache",
     "chart",
     "trace",

@@ -54,15 +54,19 @@ ALLOWED = {
     "forecasting": BELOW_ALL
     | {"model", "architectures", "engines", "results", "charts", "workers", "notebook", "settings"}
     | {"simulate", "blasts", "costs", "planning"},  # charts only within plot_* methods
+    "exploring": BELOW_ALL | {"model", "architectures", "results", "charts", "simulate", "analytic"},
+    "reports": BELOW_ALL
+    | {"model", "architectures", "engines", "results", "charts", "simulate"}
+    | {"blasts", "costs", "interference", "planning"},
     "__init__": BELOW_ALL
     | {"model", "architectures", "engines", "control", "results", "simulate", "futures", "sweeps", "hit_ratios"}
-    | {"analytic", "blasts", "costs", "forecasting", "interference", "metastable", "planning"},
+    | {"analytic", "blasts", "costs", "exploring", "forecasting", "interference", "metastable", "planning", "reports"},
     "bench": BELOW_ALL | {"model", "architectures", "engines"},
     "lab": BELOW_ALL | {"model", "architectures", "engines", "results", "__init__"},
     "cli": BELOW_ALL
     | {"importers", "model", "architectures", "engines", "results", "charts", "simulate"}
     | {"analytic", "bench", "blasts", "caches", "costs", "interference", "lab", "settings", "sweeps", "metastable"}
-    | {"forecasting", "planning", "__init__"},
+    | {"forecasting", "planning", "reports", "__init__"},
     "__main__": {"cli"},
 }
 

@@ -12,7 +12,7 @@ import pytest
 
 import meshsim
 
-HEAVY = ("numba", "pandas", "matplotlib", "scipy", "distributed", "pyarrow")
+HEAVY = ("numba", "pandas", "matplotlib", "scipy", "distributed", "pyarrow", "ipywidgets")
 CHECKOUT = Path(meshsim.__file__).parent.parent
 RUN = "import sys; from meshsim.cli import app; app(sys.argv[1:], standalone_mode=False)"
 
@@ -68,5 +68,5 @@ def test_type_checkers_see_the_same_names() -> None:
 
 
 def test_an_unknown_name_says_what_there_is() -> None:
-    with pytest.raises(AttributeError, match="compare, cost, estimate, forecast, load, lower"):
+    with pytest.raises(AttributeError, match="compare, cost, estimate, explore, forecast, load, lower"):
         meshsim.simulat  # noqa: B018

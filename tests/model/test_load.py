@@ -302,13 +302,31 @@ def test_sources(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(sys, "stdin", Stdin())
     topology = load("-")
     assert topology.name == "stdin" and load(topology) is topology
-    with pytest.raises(UsageError):
-        load(topology, overrides=["run.load=2"])
     with pytest.raises(SpecError, match="no topology 'bookinof'"):
         load("bookinof")
     with pytest.raises(SpecError, match="M103"):
         load({"meshsim": {1, 2}})
     assert validate(tmp_path)[1][0].code == "M001"
+
+
+@pytest.mark.parametrize("name", ["bookinfo", "front-door", "metastable", "twitter-mix", "incidents/fastly-2021-06-08"])
+@pytest.mark.parametrize("events", [True, False])
+def test_a_topology_takes_overrides_as_what_it_was_read_from(name: str, events: bool) -> None:
+    before = load(name, overrides=["run.seed=7"], events=events)
+    after = load(before, overrides=["run.load=2"])
+    assert after.digest == load(name, overrides=["run.seed=7", "run.load=2"], events=events).digest
+    assert (after.name, after.run.load) == (before.name, 2.0) != (before.name, before.run.load)
+
+
+def test_a_wrong_override_of_a_topology_is_told_as_that_of_a_file() -> None:
+    with pytest.raises(SpecError, match=r"there is no 'revews' in services\n(.*\n)*.*did you mean 'reviews'"):
+        load(load("bookinfo"), overrides=["services.revews.replicas=2"])
+
+
+def test_a_topology_that_was_changed_in_python_takes_no_overrides() -> None:
+    changed = load("bookinfo").model_copy(update={"call_depth": 5})
+    with pytest.raises(UsageError, match="changed in Python"):
+        load(changed, overrides=["run.load=2"])
 
 
 def test_shipped_topologies_load_by_name() -> None:

@@ -31,7 +31,7 @@ _PARSERS: tuple[Callable[[str], float], ...] = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Written:
-    """What a topology with uncertain inputs was read from, so that it can be read again with others of their values.
+    """What a topology was read from, so that it can be read again with overrides or other values of uncertain inputs.
 
     Attributes
     ----------
@@ -41,11 +41,14 @@ class Written:
         Of the topology, where none is written.
     directories
         By file: where its relative paths start.
+    sources
+        By file: its text, for messages.
     """
 
     root: MapNode
     name: str
     directories: Mapping[str, Path]
+    sources: Mapping[str, str]
 
     def __eq__(self, other: object) -> bool:
         """Equal to any other: topologies are compared by what was read, not by what it was read from."""

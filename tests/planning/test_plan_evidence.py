@@ -1,0 +1,72 @@
+"""What plans rest on: shared luck is counted as such, certainty needs no luck, nothing cheaper that held is left."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from test_plans_beside_all import DURATION_S, MOST, small_case
+
+import meshsim as ms
+from meshsim.results.quantiles import Counted, independent
+
+
+@pytest.mark.parametrize("replications", [16, 32])
+def test_requests_that_share_the_luck_of_their_run_are_worth_few(replications: int) -> None:
+    """In every other run a fifth is slow: worth p (1 - p) / (s² / R), with s² = 0.01 R / (R - 1) from run to run."""
+    counts = np.zeros((replications, 40, 2), dtype=np.int64)
+    counts[..., 0] = 100
+    counts[::2, :, 0], counts[::2, :, 1] = 80, 20
+    found = independent(Counted(np.array([1000, 2000]), counts, np.zeros((replications, 40), dtype=np.int64)))
+    assert found == pytest.approx(0.09 / (0.01 / (replications - 1)))
+
+
+def shop(step: dict[str, Any]) -> dict[str, Any]:
+    """A page that asks a store; both are hardly busy."""
+    return {
+        "meshsim": 1,
+        "services": {
+            "page": {"replicas": 2, "cpu": 1, "endpoints": {"get": [{"work": {"exp": "4ms"}}, step]}},
+            "store": {"replicas": 2, "cpu": 1, "endpoints": {"get": [{"work": {"exp": "4ms"}}]}},
+        },
+        "tenants": {"t": {"slo": {"p90": "100ms", "availability": "99.9%"}}},
+        "traffic": [{"name": "t", "tenant": "t", "entry": "page.get", "arrivals": {"poisson": "60/s"}}],
+        "run": {"duration": "20s", "warmup": "1s"},
+    }
+
+
+def availability(found: ms.Plan) -> Any:
+    return next(kept for kept in found["none"].probe.kept if kept.quantity == "availability")
+
+
+def test_what_cannot_fail_needs_no_luck() -> None:
+    """The same requests, all answered: with a timeout that is never reached only their number speaks for them."""
+    sure = availability(ms.plan(shop({"call": "store.get"}), ["none"], lose=0, growth=False, quiet=True))
+    assert (sure.estimate.value, sure.estimate.low, sure.judgement) == (1.0, 1.0, "met")
+    slow = availability(
+        ms.plan(shop({"call": "store.get", "timeout": "9s"}), ["none"], lose=0, growth=False, quiet=True)
+    )
+    assert slow.estimate.value == 1.0 and 0.999 <= slow.estimate.low < 1.0
+
+
+@pytest.mark.parametrize("number", range(0, 50, 7))
+def test_nothing_cheaper_that_was_found_to_hold_is_left(number: int) -> None:
+    found = ms.plan(
+        small_case(number), ["none"], lose=0, most_replicas=MOST, duration_s=DURATION_S, growth=False, quiet=True
+    )
+    for one in found.deployments.values():
+        held = [sum(one.prices[name] * n for name, n in probe.counts.items()) for probe in one.looked if probe.holds]
+        assert held and sum(one.prices[name] * n for name, n in one.needed.items()) <= min(held) * (1 + 1e-9)
+
+
+def test_architectures_that_are_planned_at_once_get_the_same_plans() -> None:
+    def planned(jobs: int) -> Any:
+        words = ["none", "gateway", "sidecar"]
+        found = ms.plan(shop({"call": "store.get"}), words, growth=False, verify=True, jobs=jobs, quiet=True)
+        told = json.loads(json.dumps(found.to_dict()))
+        told["manifest"].pop("timing")
+        return told
+
+    assert planned(1) == planned(2)
