@@ -92,7 +92,7 @@ CrossoverFlag = Annotated[
     bool, typer.Option("--crossover/--no-crossover", help="Look where architectures change places.")
 ]
 Across = Annotated[
-    str | None,
+    list[str] | None,
     typer.Option(
         "--across",
         metavar="PATH=VALUES",
@@ -158,12 +158,12 @@ def forecast(
     """Forecast."""
     del debug
     architectures = split_architectures(arch)
-    _check_chart(chart, kind, architectures, across)
+    _check_chart(chart, kind, architectures, bool(across))
     if duration is not None:
         check_duration(duration, overrides or ())
     objectives = tuple(parse_slo(text) for text in slo or ())
     scenarios = _scenarios(scenario or ())
-    choices, axis = choices_of(choice or ()), _axis(across)
+    choices, axis = choices_of(choice or ()), _axis(across or ())
     ceiling = share_of(utilization)
     changes = [*(overrides or ()), *([] if duration is None else [f"run.duration={duration}"])]
     again = bool(choices) or axis is not None
@@ -207,7 +207,7 @@ def forecast(
         "--growth": [growth],
         "--scenario": scenario or [],
         "--today": [] if today is TodayOption.PLAN else [today.value],
-        "--across": [] if across is None else [across],
+        "--across": across or [],
         "--choice": choice or [],
         "--load": [] if load == 1.0 else [f"{load:.15g}"],
         "--lose": [] if lose == "1" else [lose],
@@ -234,17 +234,15 @@ def forecast(
     _conclude(found)
 
 
-def _check_chart(
-    chart: Path | None, kind: Kind | None, architectures: Sequence[str] | None, across: str | None
-) -> None:
+def _check_chart(chart: Path | None, kind: Kind | None, architectures: Sequence[str] | None, across: bool) -> None:
     """Refuse what cannot be drawn before anything is simulated."""
     if chart is not None:
         check_picture("--chart", chart)
     if kind is not None and chart is None:
         raise UsageError(f"--kind {kind} says what --chart draws: give --chart FILE, too")
-    if kind is Kind.ACROSS and across is None:
+    if kind is Kind.ACROSS and not across:
         raise UsageError("--kind across draws the values of --across: give it, too, e.g. --across copies=1,2,5")
-    if kind is Kind.CROSSOVER and across is None and architectures and len(set(architectures)) < 2:
+    if kind is Kind.CROSSOVER and not across and architectures and len(set(architectures)) < 2:
         raise UsageError("--kind crossover compares architectures: ask for two or more, e.g. --arch none,sidecar")
 
 
@@ -260,8 +258,12 @@ def _scenarios(texts: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _axis(text: str | None) -> tuple[str, Sequence[str]] | None:
-    return None if text is None else next(iter(choices_of([text], "--across").items()))
+def _axis(texts: Sequence[str]) -> tuple[str, Sequence[str]] | None:
+    if len(texts) > 1:
+        raise UsageError(
+            f"--across {' and '.join(texts)}: load is one axis, and there is one other: give --across once"
+        )
+    return next(iter(choices_of(texts, "--across").items()), None)
 
 
 def _command(topology: str, found: Forecast, given: dict[str, Sequence[str]], flags: Sequence[str]) -> str:
@@ -320,7 +322,7 @@ def _conclude(found: Forecast) -> None:
 def register(app: typer.Typer) -> None:
     """Add the command."""
     sentence = (
-        "Plan for each month of a growing load: what runs out when, what to buy, what it costs, and from which load on "
-        "another architecture is cheaper or further from its limits."
+        "Plan for each month of a growing load: what runs out when, what to buy, what it costs, and from which load, "
+        "or how many services or tenants, on another architecture is cheaper, faster, or fails smaller."
     )
     app.command(help=help_text(sentence, EXAMPLES))(forecast)

@@ -77,6 +77,10 @@ def axis_of(
     if not 2 <= len(values) <= _MOST_VALUES or len(set(values)) < len(values):
         example = "copies=1,2,5,10" if path in COUNTS else f"{path}=1,2,4"
         raise UsageError(f"across {path}: give 2 to {_MOST_VALUES} different values, e.g. {example}")
+    if path == "services":
+        raise UsageError(
+            "across services: copies=1,2,5 has all services so many times; or give a path, services.NAME.cpu=1,2"
+        )
     if path in choices:
         raise UsageError(f"{path} is a choice already: it cannot be the other axis, too")
     if path not in COUNTS:
