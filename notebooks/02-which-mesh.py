@@ -32,7 +32,7 @@ from meshsim.results.text import duration_interval, size
 
 plt.rcParams.update(sheet("light"))
 MESHES = ("gateway", "sidecar", "ambient")
-SHORT = {"duration_s": 15, "replications": 8, "quiet": True}
+SHORT = {"duration_s": 12, "replications": 8, "quiet": True}
 
 # %% [markdown]
 # ## As it is written

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ from meshsim.errors import StoreError, UsageError
 ENDINGS: Final = (".png", ".svg", ".pdf")
 _DPI: Final = 150
 _SALT: Final = "meshsim"  # SVG's identifiers are random without one
+_HASHED: Final = re.compile(rb'(?<=["#])[a-z][0-9a-f]{10}(?=[")])')
 
 
 def save(ax: Axes, path: str | Path, *, command: str = "") -> None:
@@ -54,7 +56,17 @@ def picture(ax: Axes, ending: str, command: str = "") -> bytes:
             figure.savefig(content, format=ending[1:], dpi=_DPI, metadata=_metadata(ending, command))
     finally:
         plt.close(figure)
-    return content.getvalue()
+    return _numbered(content.getvalue()) if ending == ".svg" else content.getvalue()
+
+
+def _numbered(svg: bytes) -> bytes:
+    """Number the names that matplotlib makes of all digits of places, the last of which are not always the same."""
+    numbers: dict[bytes, bytes] = {}
+
+    def new(found: re.Match[bytes]) -> bytes:
+        return numbers.setdefault(found[0], b"%c%d" % (found[0][0], len(numbers) + 1))
+
+    return _HASHED.sub(new, svg)
 
 
 def write_whole(target: Path, content: bytes) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from meshsim.architectures import Architecture, labels_of
@@ -84,7 +85,7 @@ def explore(
     spec = load(topology, overrides=overrides)
     knobs = knobs_of(spec, services)
     repeat = Repeat(
-        source=None if not isinstance(topology, str) or topology == "-" else topology,
+        source=str(topology) if isinstance(topology, str | Path) and topology != "-" else None,
         name=spec.name,
         engine="compiled",
         seed=spec.run.seed if seed is None else seed,

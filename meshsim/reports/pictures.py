@@ -18,6 +18,8 @@ _XLINK: Final = "http://www.w3.org/1999/xlink"
 _HREF: Final = f"{{{_XLINK}}}href"
 _DROPPED: Final = (f"{{{_SVG}}}style", f"{{{_SVG}}}metadata")  # rules for a whole page, and a date
 _REFERENCE: Final = re.compile(r"#([^)\s]+)")
+_PLACES: Final = re.compile(r"-?\d+\.\d{3,}")  # numbers with more digits than can be seen
+_MOVED: Final = re.compile(r"translate\([^)]*\)")
 _PX_PER_PT: Final = 4 / 3
 
 
@@ -56,6 +58,7 @@ def inline(text: str, key: str, label: str) -> str:
     root = ET.fromstring(text)  # matplotlib wrote it
     _drop(root)
     _rename(root, key)
+    _round(root)
     width = float(root.attrib.pop("width").removesuffix("pt")) * _PX_PER_PT
     root.attrib.pop("height", None)
     root.set("role", "img")
@@ -72,14 +75,28 @@ def _drop(root: ET.Element) -> None:
 
 def _rename(root: ET.Element, key: str) -> None:
     """Number the names that are used; drop the others, which charts make of what users wrote."""
-    used = {name for element in root.iter() for value in _referring(element).values() for name in _names(value)}
-    new = {name: f"{key}-{number}" for number, name in enumerate(sorted(used), 1)}
+    used = [name for element in root.iter() for value in _referring(element).values() for name in _names(value)]
+    new = {name: f"{key}-{number}" for number, name in enumerate(dict.fromkeys(used), 1)}
     for element in root.iter():
         for name, value in _referring(element).items():
             element.set(name, _REFERENCE.sub(lambda found: f"#{new[found[1]]}", value))
         old = element.attrib.pop("id", None)
         if old in new:
             element.set("id", new[old])
+
+
+def _round(root: ET.Element) -> None:
+    """Places to a hundredth of a point: the last digits of a layout are not always the same, and nobody sees them."""
+    for element in root.iter():
+        for name in ("d", "x", "y", "width", "height"):
+            if name in element.attrib:
+                element.set(name, _rounded(element.attrib[name]))
+        if "transform" in element.attrib:  # scales keep their digits
+            element.set("transform", _MOVED.sub(lambda found: _rounded(found[0]), element.attrib["transform"]))
+
+
+def _rounded(text: str) -> str:
+    return _PLACES.sub(lambda found: f"{round(float(found[0]), 2) + 0.0:g}", text)
 
 
 def _referring(element: ET.Element) -> dict[str, str]:

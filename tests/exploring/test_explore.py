@@ -14,9 +14,11 @@ from typer.testing import CliRunner
 import meshsim as ms
 from meshsim.cli import app
 from meshsim.exploring import explore as opening
+from meshsim.exploring import panel
 from meshsim.exploring.knobs import knobs_of
 from meshsim.exploring.looks import Chosen, Look, fitting_duration_s
 from meshsim.exploring.panel import Explorer
+from meshsim.exploring.picture import picture
 from meshsim.model.load import shipped
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -49,6 +51,12 @@ SHOP: dict[str, Any] = {
 }
 SHORT: dict[str, Any] = {"duration_s": 4, "replications": 2}
 LOAD, CART, CACHE = "run.load", "services.cart.replicas", "services.cart.caches.carts.capacity"
+
+
+@pytest.fixture(autouse=True)
+def _sketches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures are drawn where a test is about them; elsewhere they only have to be another one when they should be."""
+    monkeypatch.setattr(panel, "picture", lambda look: repr((look.command, look.changes)).encode())
 
 
 @pytest.fixture
@@ -139,7 +147,7 @@ def test_what_is_shown_is_what_compare_finds(shown: Explorer) -> None:
     assert numbers(shown.look.written) == numbers(ms.compare(SHOP, ["none", "sidecar"], **SHORT).results)
     assert shown.look.changes == ("load 1 → 1.5", "replicas of cart 2 → 4", "capacity of cart.carts 64 → 256")
     assert found.verdict[0] in shown.told.value and found.verdict[0] in repr(shown)
-    assert bytes(shown.image.value).startswith(b"\x89PNG")
+    assert picture(shown.look).startswith(b"\x89PNG")
 
 
 def test_the_command_repeats_what_is_shown() -> None:
@@ -211,7 +219,7 @@ def test_what_grows_with_the_run_is_called_unstable() -> None:
     shown = ms.explore("bookinfo", ["none", "gateway"], duration_s=10, replications=2)
     shown.controls[LOAD].value = 4.0  # productpage needs a third of its core as it is written
     assert shown.look.results["none"].verdict.word == "unstable"
-    assert "none is unstable" in shown.told.value and bytes(shown.image.value).startswith(b"\x89PNG")
+    assert "none is unstable" in shown.told.value and picture(shown.look).startswith(b"\x89PNG")
 
 
 def test_where_nobody_is_answered_the_picture_says_so() -> None:
@@ -219,14 +227,14 @@ def test_where_nobody_is_answered_the_picture_says_so() -> None:
     traffic = [{"name": "u", "entry": "a.get", "arrivals": {"poisson": "50/s"}}]
     shown = ms.explore({"meshsim": 1, "services": failing, "traffic": traffic}, ["none", "gateway"], **SHORT)
     assert shown.look.results["none"].availability.value == 0.0
-    assert bytes(shown.image.value).startswith(b"\x89PNG")
+    assert picture(shown.look).startswith(b"\x89PNG")
 
 
 # -- mistakes ----------------------------------------------------------------------------------------------------
 
 
 def test_what_goes_wrong_is_told_and_nothing_is_lost(shown: Explorer, monkeypatch: pytest.MonkeyPatch) -> None:
-    picture, told = shown.image.value, shown.told.value
+    drawn, told = shown.image.value, shown.told.value
 
     def wrong(chosen: Chosen) -> Look:
         raise ms.EngineLimit("calls nest <deeper> than call_depth")
@@ -234,7 +242,7 @@ def test_what_goes_wrong_is_told_and_nothing_is_lost(shown: Explorer, monkeypatc
     monkeypatch.setattr(shown.looker, "look", wrong)
     shown.controls[LOAD].value = 2.0
     assert "calls nest &lt;deeper&gt; than call_depth" in shown.status.value and "Traceback" not in shown.status.value
-    assert (shown.image.value, shown.told.value, shown.controls[LOAD].value) == (picture, told, 2.0)
+    assert (shown.image.value, shown.told.value, shown.controls[LOAD].value) == (drawn, told, 2.0)
     assert "calls nest <deeper>" in repr(shown)
     monkeypatch.undo()
     shown.controls[LOAD].value = 0.5

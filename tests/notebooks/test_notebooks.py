@@ -1,4 +1,4 @@
-"""Notebooks run from top to bottom; ``pytest tests/notebooks --update-golden`` writes them anew with their outputs."""
+"""Notebooks run and answer what is saved; ``pytest tests/notebooks --update-golden`` writes them anew with outputs."""
 
 from __future__ import annotations
 
@@ -65,6 +65,8 @@ def test_a_notebook_runs_and_ends_with_its_answer(text: Path, request: pytest.Fi
     answer = found[-1]["text"]
     assert answer.count(".\n") == 1
     assert "interval" in answer
+    saved = nbformat.read(text.with_suffix(".ipynb"), as_version=4)
+    assert answer == outputs(saved)[-1]["text"], "what is saved is not true any more: --update-golden, and read it"
 
 
 @pytest.mark.parametrize("text", TEXTS, ids=[text.stem for text in TEXTS])
