@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Mapping, Sequence
 
-from meshsim.forecasting.result import AxisCrossover, Bounds, NoAxisCrossover, Quantity
+from meshsim.forecasting.result import WORST, AxisCrossover, Bounds, NoAxisCrossover, Quantity
 
 #: By value of the axis and architecture; None: there is no plan, which is worse than any.
 Table = Mapping[str, Mapping[str, Bounds | None]]
-
-_WORST = Bounds(math.inf, math.inf, math.inf)
 
 
 def crossovers_along(
@@ -37,7 +34,7 @@ def crossovers_along(
                     after,
                     low,
                     high,
-                    (at[before] or _WORST, at[after] or _WORST),
+                    (at[before] or WORST, at[after] or WORST),
                     until,
                     is_last,
                     ties,
@@ -51,5 +48,5 @@ def crossovers_along(
 
 def _sign(one: Bounds | None, other: Bounds | None) -> int:
     """Below 0: the first is surely smaller; above 0: the second; 0: they cannot be told apart."""
-    first, second = one or _WORST, other or _WORST
+    first, second = one or WORST, other or WORST
     return (first.low > second.high) - (first.high < second.low)

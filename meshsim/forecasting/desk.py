@@ -70,6 +70,7 @@ class Desk:
         self.method = method
         self.submit = submit
         self.plans: dict[float, Planned | Infeasible] = {}
+        self._bills: dict[float, Bounds] = {}
         self._planners: dict[tuple[str, float], Planner] = {}
         self._needed: dict[str, dict[float, Mapping[str, int]]] = {}
 
@@ -144,8 +145,16 @@ class Desk:
             known[load] = found
         return found
 
-    def bill(self, planned: Planned, load: float) -> Bounds:
-        """The bill of a plan with its bounds, from replications; what is not simulated has no width."""
+    def bill(self, load: float) -> Bounds | None:
+        """The bill of the plan with its bounds, from replications; without width where nothing is simulated."""
+        planned = self.plan(load)
+        if isinstance(planned, Infeasible):
+            return None
+        if load not in self._bills:
+            self._bills[load] = self._bill(planned, load)
+        return self._bills[load]
+
+    def _bill(self, planned: Planned, load: float) -> Bounds:
         if not self.method.simulates:
             return Bounds(planned.cents, planned.cents, planned.cents)
         found = self.planner(planned.choice, load).bill_estimate(planned.bought, _BILLS)

@@ -76,7 +76,7 @@ class Mapper:
         """What is compared along the axis."""
         today = desk.plan(TODAY)
         one = today if isinstance(today, Planned) else None
-        self.bills.setdefault(value, {})[label] = None if one is None else desk.bill(one, TODAY)
+        self.bills.setdefault(value, {})[label] = desk.bill(TODAY)
         if self.fails:
             self.harms.setdefault(value, {})[label] = None if one is None else fails_of(desk, one, TODAY)
             self.tick()

@@ -175,7 +175,7 @@ def no_crossing(found: Forecast, one: NoCrossover) -> str:
     """Two that do not change places."""
     up_to = f"no crossover up to {found.told_load(one.until)}"
     if one.better is None:
-        what = "cost the same" if one.quantity == "cost" else "cannot be told apart by their tightest objective"
+        what = f"cannot be told apart by {'their bills' if one.quantity == 'cost' else 'their tightest objective'}"
         return f"{up_to}: {one.one} and {one.other} {what}"
     worse = one.other if one.better == one.one else one.one
     if one.quantity == "cost":

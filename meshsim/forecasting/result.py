@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Unpack
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Unpack
 
 from meshsim.planning.losses import Loss
 from meshsim.planning.probing import Kept, Probe
@@ -28,6 +28,9 @@ class Bounds(NamedTuple):
     value: float
     low: float
     high: float
+
+
+WORST: Final = Bounds(float("inf"), float("inf"), float("inf"))  # there is no plan
 
 
 @dataclass(frozen=True, slots=True, eq=False)
