@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from growing_shop import GATEWAY_CORES, MONTH, RATE_PER_S, growing_shop, replicas
+from test_plans_of_queues import WORK_S, queue
 
 import meshsim as ms
 from meshsim.errors import UsageError
@@ -150,8 +151,6 @@ def test_bills_of_simulations_have_bounds() -> None:
 
 def test_objectives_on_the_axis_are_those_that_are_planned_for() -> None:
     """M/M/1 with 90 % below a limit: 1/s of capacity less ln(10)/limit is what a replica carries."""
-    from test_plans_of_queues import WORK_S, queue
-
     limits_s = [0.035, 0.05, 1.0]
     told = mapped(
         "tenants.t.slo.p90",
@@ -164,6 +163,18 @@ def test_objectives_on_the_axis_are_those_that_are_planned_for() -> None:
     bills = costs(told, "none")
     assert len(set(wanted)) == len(wanted)
     assert [round(bill / (bills[0] or 1) * wanted[0], 6) for bill in bills if bill is not None] == wanted
+
+
+def test_speed_is_that_of_m_m_1() -> None:
+    """n tenants at 50/s over k replicas are k queues of 50 n/k each: 90 % are below ln(10)/(mu - 50 n/k)."""
+    limit_s, mu_per_s, numbers = 0.06, 1 / WORK_S, [1, 2, 5, 7]
+    told = mapped("tenants", numbers, ["none"], topology=queue(0.5, limit_s), ceiling=1.0)
+    for n in numbers:
+        rate_per_s = n * 0.5 / WORK_S
+        k = math.ceil(rate_per_s / (mu_per_s - math.log(10) / limit_s) - 1e-9)
+        uses = told.uses[str(n), 1.0]["none"]
+        assert uses is not None
+        assert uses.value == pytest.approx(math.log(10) / (mu_per_s - rate_per_s / k) / limit_s, rel=0.01)
 
 
 def test_a_plan_chooses_replicas_itself() -> None:
