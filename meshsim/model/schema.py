@@ -293,10 +293,10 @@ def _service() -> Schema:
         "endpoints": endpoints,
     }
     properties = {
-        "namespace": ref("name"),
+        "namespace": ref("name", "whose waypoint it shares, where waypoints are by namespace"),
         "replicas": integer(1, "of each version"),
-        "cpu": ref("cpu"),
-        "memory": ref("size"),
+        "cpu": ref("cpu", "of a replica"),
+        "memory": ref("size", "that a replica requests"),
         "concurrency": integer(1, "requests that a replica works on at once; no limit if absent"),
         "queue": integer(0, "requests that wait for that; unbounded if absent"),
         "max_wait": ref("duration_distribution", "a request that waited so long is turned away; never if absent"),
@@ -305,12 +305,12 @@ def _service() -> Schema:
         "bulkhead": integer(1, "requests of one tenant that a replica has at once; no limit if absent"),
         "buffers": ref("size", "of requests and answers that a replica holds at once; no limit if absent"),
         "bandwidth": ref("bandwidth", "at which a replica sends; no limit if absent"),
-        "connections": ref("connections"),
+        "connections": ref("connections", "of each replica, as a caller, to each upstream"),
         "caches": map_of(ref("cache"), "what steps look into, by name"),
         "versions": map_of(object_of(keys.VERSION, version), "overrides by version"),
         "split": map_of(ref("weight"), "weights of the versions"),
         "endpoints": endpoints,
-        "autoscale": ref("autoscale"),
+        "autoscale": ref("autoscale", "replicas come and go with the load"),
     }
     return object_of(keys.SERVICE, properties, ["endpoints"])
 
@@ -338,13 +338,13 @@ def _stream() -> Schema:
     trace = form({"file": file}, {"format": {"enum": list(FORMATS), "description": "by the file's name if absent"}})
     properties = {
         "name": ref("name"),
-        "tenant": ref("name"),
+        "tenant": ref("name", "for whom it is"),
         "entry": {"type": "string", "description": "service.endpoint"},
-        "arrivals": ref("arrivals"),
-        "sessions": object_of(keys.SESSIONS, sessions, ["requests", "gap"]),
-        "request": ref("size_distribution"),
-        "response": ref("size_distribution"),
-        "connections": ref("connections"),
+        "arrivals": ref("arrivals", "when requests come; rates are of requests"),
+        "sessions": object_of(keys.SESSIONS, sessions, ["requests", "gap"], "requests of one caller after another"),
+        "request": ref("size_distribution", "size of a request"),
+        "response": ref("size_distribution", "size of its answer"),
+        "connections": ref("connections", "of clients"),
         "headers": map_of({"type": ["string", "number", "boolean"]}, "what routes match"),
         "patience": ref("duration_distribution", "the client gives up after it; never if absent"),
         "keys": map_of(one_key({"zipf": zipf, "uniform": uniform, "trace": trace}), "what a request is about"),
@@ -359,38 +359,45 @@ def _top() -> Schema:
         "patternProperties": {"^p[1-9][0-9]?([.][0-9]{1,3})?$": ref("duration")},
     }  # fmt: skip
     tenant = {
-        "slo": slo,
+        "slo": {**slo, "description": "what it is to get: latencies at most, availability at least"},
         "weight": {"type": "number", "exclusiveMinimum": 0, "description": "share where service is fair; 1 if absent"},
         "priority": integer(0, "the higher, the sooner, where service is by priority; 0 if absent"),
     }
-    nodes = {"pods_per_node": integer(1), "cpu": ref("cores"), "memory": ref("size"), "zones": list_of(ref("name"))}
+    nodes = {
+        "pods_per_node": integer(1, "at most"),
+        "cpu": ref("cores", "of a node"),
+        "memory": ref("size", "of a node"),
+        "zones": list_of(ref("name"), "over which replicas are spread; one if absent"),
+    }
     ambient = {"profile": {"enum": list(PROFILES)}, "ztunnel": ref("ztunnel"), "waypoint": ref("waypoint")}
     mesh = {
         "gateway": ref("gateway"), "sidecar": ref("sidecar"), "ambient": object_of(keys.AMBIENT, ambient),
     }  # fmt: skip
     run = {
         "load": {"type": "number", "exclusiveMinimum": 0, "description": "scales all open arrivals"},
-        "duration": ref("duration"),
-        "warmup": {"anyOf": [{"const": "auto"}, ref("duration")]},
-        "drain": ref("duration"),
-        "seed": integer(0),
-        "replications": integer(1),
+        "duration": ref("duration", "simulated time"),
+        "warmup": {"anyOf": [{"const": "auto"}, ref("duration")], "description": "its beginning, which is left out"},
+        "drain": ref("duration", "how long the last requests may take after it"),
+        "seed": integer(0, "same seed, same numbers"),
+        "replications": integer(1, "independent repetitions"),
     }
     return {
         "meshsim": {"const": 1, "description": "version of the language"},
         "name": ref("name"),
         "extends": {"type": "string", "description": "a file, or a shipped topology, that this one changes"},
-        "services": map_of(_service()),
-        "tenants": map_of(object_of(keys.TENANT, tenant)),
-        "traffic": list_of(_stream()),
-        "nodes": object_of(keys.NODES, nodes),
-        "network": object_of(keys.NETWORK, {key: ref("duration_distribution", "one way") for key in keys.NETWORK}),
-        "mesh": object_of(keys.MESH, mesh),
+        "services": map_of(_service(), "what answers requests, by name"),
+        "tenants": map_of(object_of(keys.TENANT, tenant), "for whom requests are, by name"),
+        "traffic": list_of(_stream(), "streams of requests from clients"),
+        "nodes": object_of(keys.NODES, nodes, (), "machines, all alike"),
+        "network": object_of(
+            keys.NETWORK, {key: ref("duration_distribution", "one way") for key in keys.NETWORK}, (), "delays"
+        ),
+        "mesh": object_of(keys.MESH, mesh, (), "proxies, where an architecture has them"),
         "policies": list_of(policy(), "what callers' proxies do with calls; the most specific wins, field by field"),
         "policy_defaults": {"enum": ["istio", "envoy", "none"], "description": "what fills what no policy says"},
         "routes": list_of(route(), "where requests really go: the first that fits takes them"),
-        "prices": object_of(keys.PRICES, {key: ref("price") for key in keys.PRICES}),
-        "run": object_of(keys.RUN, run),
+        "prices": object_of(keys.PRICES, {key: ref("price") for key in keys.PRICES}, (), "instead of the price book's"),
+        "run": object_of(keys.RUN, run, (), "how long, how often and how hard to simulate"),
         "call_depth": integer(1, "longest chain of calls"),
         "events": list_of(event(), "what goes wrong, and what is changed, on the way of a run"),
         "rollouts": map_of(rollout(), "ways to bring a change to the proxies, by name"),

@@ -1,24 +1,15 @@
-"""The example of docs/autoscaling.md prints what the page says, and its table of fields is that of the language."""
+"""docs/autoscaling.md: its table of fields is that of the language."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-import pytest
-
 from meshsim.model.autoscale import Autoscale
 from meshsim.model.read import keys
 from meshsim.results.autoscaling import Autoscaled, ReplicaLines
 
 PAGE = (Path(__file__).parents[2] / "docs" / "autoscaling.md").read_text(encoding="utf-8")
-
-
-def test_the_example_prints_what_the_page_says(capsys: pytest.CaptureFixture[str]) -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-    exec(code, {})
-    (shown,) = re.findall(r"It prints\n\n```\n(.*?)```", PAGE, re.DOTALL)
-    assert capsys.readouterr().out == shown
 
 
 def test_every_field_has_a_row() -> None:

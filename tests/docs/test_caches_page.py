@@ -85,22 +85,6 @@ def test_the_example_of_a_trace_hits_as_often_as_the_replay(tmp_path: Path) -> N
     assert note == "the keys of web are a trace's, the same in each replication: intervals are for this trace alone"
 
 
-def test_commands_of_studies_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tiles,) = (text for text in EXAMPLES if "\nname: tiles\n" in text)
-    Path("tiles.yaml").write_text(tiles, encoding="utf-8")
-    lines = re.findall(r"^(meshsim (?:cache|compare|chart) .*)$", PAGE, re.MULTILINE)
-    assert len(lines) == 4
-    for line in lines:
-        command, _, target = line.partition(" > ")
-        short = "" if " chart " in line else " --replications 2 --duration 4s --set run.warmup=2s -q"
-        answer = CliRunner().invoke(app, shlex.split(command + short)[1:])
-        assert answer.exit_code == 0, (line, answer.output)
-        if target:
-            Path(target).write_text(answer.stdout, encoding="utf-8")
-    assert Path("curve.png").is_file()
-
-
 def test_columns_of_the_table_are_told() -> None:
     from meshsim.results.cache_study import COLUMNS
 

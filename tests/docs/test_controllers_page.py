@@ -1,4 +1,4 @@
-"""The examples of docs/controllers.md run as they stand, and print what the page says."""
+"""docs/controllers.md tells all that a controller may look at and change."""
 
 from __future__ import annotations
 
@@ -10,17 +10,6 @@ import pytest
 from meshsim.control import Control, TrafficWindow, Window, WorkWindow
 
 PAGE = Path(__file__).parents[2] / "docs" / "controllers.md"
-
-
-def test_the_examples_print_what_the_page_says(capsys: pytest.CaptureFixture[str]) -> None:
-    text = PAGE.read_text(encoding="utf-8")
-    names: dict[str, object] = {}
-    for code in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
-        exec(code, names)
-    printed = capsys.readouterr().out
-    shown = re.findall(r"```\n(.*?)```", re.sub(r"```python\n.*?```", "", text, flags=re.DOTALL), re.DOTALL)
-    assert len(shown) == 4
-    assert printed == "".join(shown)
 
 
 @pytest.mark.parametrize("kind", [Control, Window, WorkWindow, TrafficWindow])

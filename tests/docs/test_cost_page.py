@@ -1,11 +1,9 @@
-"""docs/cost.md keeps its promises: examples print what it says, and its tables are those of the code."""
+"""docs/cost.md: its tables are those of the code."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
-
-import pytest
 
 from meshsim.costs.book import read_book, shipped_book
 from meshsim.costs.lines import ITEMS
@@ -15,13 +13,6 @@ from meshsim.model.load import load
 
 TEXT = (Path(__file__).parents[2] / "docs" / "cost.md").read_text(encoding="utf-8")
 YAML = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
-
-
-def test_the_examples_print_what_the_page_says(capsys: pytest.CaptureFixture[str]) -> None:
-    names: dict[str, object] = {}
-    for code in re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL):
-        exec(code, names)
-    assert capsys.readouterr().out == "".join(re.findall(r"It prints\n\n```\n(.*?)```", TEXT, re.DOTALL)) != ""
 
 
 def test_the_price_book_is_told() -> None:

@@ -1,4 +1,4 @@
-"""docs/failures.md, what comes out of a run: a row for every key that JSON has, and an example that comes out so."""
+"""docs/failures.md, what comes out of a run: a row for every key that JSON has."""
 
 from __future__ import annotations
 
@@ -42,8 +42,3 @@ def test_every_key_has_a_row() -> None:
     row = next(line for line in PAGE.splitlines() if line.startswith("| `by_service` |"))
     told = re.findall(r"`(\w+)`", row)[1:]
     assert told == [*timeline["by_service"]["gateway"], "hit_ratio"]
-
-
-def test_the_example_comes_out_so() -> None:
-    (text,) = re.findall(r"^```\n(What happened.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
-    assert text in shown().summary() + "\n"

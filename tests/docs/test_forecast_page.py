@@ -1,4 +1,4 @@
-"""docs/forecast.md keeps its promises: its examples print what it says, its options and keys are there."""
+"""docs/forecast.md: its options, keys and kinds are there."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-import pytest
 from growing_shop import growing_shop
 from typer.testing import CliRunner
 
@@ -17,13 +16,6 @@ from meshsim.forecasting.failing import FAULTS, REPLICATIONS, ROLLOUT
 from meshsim.model.copies import MOST
 
 TEXT = (Path(__file__).parents[2] / "docs" / "forecast.md").read_text(encoding="utf-8")
-
-
-def test_the_examples_print_what_the_page_says(capsys: pytest.CaptureFixture[str]) -> None:
-    names: dict[str, object] = {}
-    for code in re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL):
-        exec(code, names)
-    assert capsys.readouterr().out == "".join(re.findall(r"It prints\n\n```\n(.*?)```", TEXT, re.DOTALL)) != ""
 
 
 def test_keys_of_json_are_told() -> None:

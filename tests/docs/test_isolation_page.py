@@ -1,4 +1,4 @@
-"""docs/isolation.md: its topology runs under every architecture, and its example prints what the page says."""
+"""docs/isolation.md: its topology runs under every architecture, and all disciplines are told."""
 
 from __future__ import annotations
 
@@ -20,12 +20,6 @@ def test_the_topology_runs(architecture: str, tmp_path: Path) -> None:
     file.write_text(re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)[0], encoding="utf-8")
     found = ms.run(str(file), architecture, duration_s=2, replications=1, quiet=True)
     assert found.by_tenant["mail"].availability.estimate.value > 0.9
-
-
-def test_the_example_prints_what_the_page_says(capsys: pytest.CaptureFixture[str]) -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-    exec(code, {})
-    assert capsys.readouterr().out == PAGE.partition("It prints\n\n```\n")[2].partition("```")[0] != ""
 
 
 def test_all_disciplines_are_told() -> None:

@@ -1,21 +1,12 @@
-"""docs/plan.md says what its examples print."""
+"""docs/plan.md tells what JSON of plans has."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-import pytest
-
 PAGE = Path(__file__).parents[2] / "docs" / "plan.md"
 TEXT = PAGE.read_text()
-
-
-def test_the_examples_print_what_the_page_says(capsys: pytest.CaptureFixture[str]) -> None:
-    names: dict[str, object] = {}
-    for code in re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL):
-        exec(code, names)
-    assert capsys.readouterr().out == "".join(re.findall(r"It prints\n\n```\n(.*?)```", TEXT, re.DOTALL)) != ""
 
 
 def test_keys_of_json_are_those_of_the_page() -> None:
