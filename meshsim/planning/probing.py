@@ -20,6 +20,7 @@ from meshsim.model.traffic import Objective
 from meshsim.planning.deployment import Counts, deployed
 from meshsim.results.intervals import Estimate, per_batch
 from meshsim.results.measured import Measured, pool
+from meshsim.results.quantiles import quantile_share
 from meshsim.results.services import utilization
 from meshsim.results.traffic import Judged, Judgement, judge_objective
 from meshsim.results.verdict import growth
@@ -29,6 +30,7 @@ from meshsim.simulate import begin_replication, pauses
 from meshsim.workers import Stop, Submit
 
 LEVEL: Final = 0.98  # of two-sided intervals, so that either end is a bound at 99 %
+_LEAST_FOR_HOPE: Final = 16  # replications (assumed): their standard error is known to 18 %
 UNKNOWN: Final = Estimate(None, None, None, 0, "not measured")
 
 
@@ -242,7 +244,7 @@ class Prober:
         while True:
             records += self._simulate(plane, range(len(records), wanted))
             probe = self._judged(plane, counts, records)
-            if probe.judgement != "undecided" or 2 * wanted > most:
+            if probe.judgement != "undecided" or 2 * wanted > most or _is_hopeless(probe, most):
                 return probe
             wanted *= 2
 
@@ -294,6 +296,30 @@ class Prober:
         """By the point: a mean over the whole run, whose scatter is that of the load, and the load is given."""
         assert estimate.value is not None
         return "met" if estimate.value <= self.question.ceiling else "missed"
+
+
+def _is_hopeless(probe: Probe, most: int) -> bool:
+    """Whether something would stay undecided with all replications, if what they say stays as it is.
+
+    Not asked of few replications, whose scatter is hardly known. What is given up counts as missed: no deployment is
+    accepted for it.
+    """
+    if probe.replications < _LEAST_FOR_HOPE:
+        return False
+    narrower = math.sqrt(probe.replications / most)
+    return any(one.judgement == "undecided" and _stays_open(one, narrower) for one in probe.objectives)
+
+
+def _stays_open(kept: Kept, narrower: float) -> bool:
+    """Whether the limit would lie between the bounds if these were narrower; no, where there are none yet."""
+    decides = kept.estimate if kept.within is None else kept.within
+    limit = kept.limit if kept.within is None else quantile_share(kept.quantity)
+    value, low, high = decides.value, decides.low, decides.high
+    if value is None or low is None or high is None or math.isinf(value):
+        return False
+    if value == 1.0 and kept.quantity != "mean":  # nothing was missed: the bound is that of a rare event, as 1 / n
+        narrower **= 2
+    return value - (value - low) * narrower < limit <= value + (high - value) * narrower
 
 
 def _certain(judged: Judged) -> Judged:

@@ -10,6 +10,8 @@ import pytest
 from test_plans_beside_all import DURATION_S, MOST, small_case
 
 import meshsim as ms
+from meshsim.planning.probing import Kept, Probe, _is_hopeless
+from meshsim.results.intervals import Estimate
 from meshsim.results.quantiles import Counted, independent
 
 
@@ -70,3 +72,25 @@ def test_architectures_that_are_planned_at_once_get_the_same_plans() -> None:
         return told
 
     assert planned(1) == planned(2)
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "hopeless"),
+    [
+        (0.9910, 0.9886, 0.9920, True),  # with 64 instead of 16 the low end would be 0.9898
+        (0.9910, 0.9896, 0.9920, False),  # 0.9903: it would be kept
+        (0.9890, 0.9860, 0.9906, False),  # the high end 0.9898: it would be missed
+        (0.9890, 0.9860, 0.9911, True),
+        (1.0, 0.9650, 1.0, False),  # nothing missed: the bound would be 1 - 0.035 / 4 = 0.99125
+        (1.0, 0.9590, 1.0, True),
+    ],
+)
+def test_what_would_stay_undecided_is_given_up(value: float, low: float, high: float, hopeless: bool) -> None:
+    within = Estimate(value, low, high, 10_000, "")
+    kept = Kept("t", "p99", 0.1, "undecided", Estimate(0.099, 0.09, 0.12, 10_000, ""), within)
+
+    def after(replications: int) -> bool:
+        return _is_hopeless(Probe({}, (kept,), "", {}, 10_000, replications), 64)
+
+    assert after(16) == hopeless
+    assert not after(8), "eight are too few to give up"
