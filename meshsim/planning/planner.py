@@ -116,7 +116,7 @@ class Planner:
         if screen:
             floors = {name: self.guesses.floor(name) for name in names}
             start = self._screened() or {name: self.guesses.start(name) for name in names}
-        return self._cheapest_from(self._cheapest_held(start), floors) or self._infeasible()
+        return self._found(self._cheapest_from(self._cheapest_held(start), floors))
 
     def _cheapest_from(self, start: Mapping[str, int], floors: Mapping[str, int]) -> dict[str, int] | None:
         """Search, and again from what else was found to hold on the way as long as that is cheaper."""
@@ -152,7 +152,11 @@ class Planner:
         if grew and probe.holds:
             return dict(last)
         floors = {part.name: self.guesses.floor(part.name) for part in self.parts}
-        return self._cheapest_from(last, floors) or self._infeasible()
+        return self._found(self._cheapest_from(last, floors))
+
+    def _found(self, counts: dict[str, int] | None) -> dict[str, int] | Infeasible:
+        """A plan without anything that could be planned, {}, is one."""
+        return self._infeasible() if counts is None else counts
 
     def _infeasible(self) -> Infeasible:
         found = self.judge.found.values()

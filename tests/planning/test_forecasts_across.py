@@ -177,10 +177,14 @@ def test_speed_is_that_of_m_m_1() -> None:
         assert uses.value == pytest.approx(math.log(10) / (mu_per_s - rate_per_s / k) / limit_s, rel=0.01)
 
 
-def test_a_plan_chooses_replicas_itself() -> None:
-    """Those that are written are no axis: the gateway of 4.5 cores is one whatever is written."""
+def test_replicas_are_an_axis_where_a_plan_keeps_them() -> None:
+    """A plan chooses those of the gateway itself; a service with two versions has twice what is written."""
     told = mapped("mesh.gateway.replicas", [1, 4], ["gateway"])
     assert costs(told, "gateway") == [round((2 + GATEWAY_CORES) * MONTH)] * 2
+    shop = growing_shop()
+    shop["services"]["shop"]["versions"] = {"v1": {}, "v2": {}}
+    kept = mapped("services.shop.replicas", [2, 3], ["none"], topology=shop)
+    assert costs(kept, "none") == [2 * n * MONTH for n in (2, 3)]
 
 
 def test_services_that_an_architecture_names_are_those_of_every_copy() -> None:
