@@ -1,0 +1,1 @@
+"""The paper: its simulations, and how figures, numbers and text are made of them."""
