@@ -68,6 +68,15 @@ STUDIES: Final = {
     across=("nodes.pods_per_node", ["2", "3", "5", "10"]),
     engine="analytic",
 )""",
+    "copies": """ms.forecast(
+    "bookinfo",
+    ["none", "gateway", "sidecar"],
+    months=1,
+    crossover=False,
+    across=("copies", ["1", "2", "4"]),
+    fails=True,
+    duration_s=10,
+)""",
 }
 
 
@@ -133,6 +142,7 @@ ENTRIES: Final = (
     Entry("cost_by_month", "What will it cost?", "year", "year.plot_cost()"),
     Entry("crossovers", "From which load on is another cheaper?", "year", "year.plot_crossover()"),
     Entry("crossover_map", "And on other nodes?", "nodes", "nodes.plot_crossover()"),
+    Entry("architectures_across", "And with more applications in the mesh?", "copies", "copies.plot_across()"),
 )
 
 

@@ -3,6 +3,7 @@
 See ``docs/charts.md``. Results draw themselves too: ``result.plot_latency()`` and others call these functions.
 """
 
+from meshsim.charts.across import architectures_across
 from meshsim.charts.autoscaler import autoscaler_day
 from meshsim.charts.cache_cost import cache_cost
 from meshsim.charts.cache_heatmap import cache_heatmap
@@ -35,6 +36,7 @@ from meshsim.charts.topology import topology_map
 from meshsim.charts.waterfall import waterfall
 
 __all__ = [
+    "architectures_across",
     "autoscaler_day",
     "cache_cost",
     "cache_curve",

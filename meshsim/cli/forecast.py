@@ -45,6 +45,8 @@ EXAMPLES = (
     "meshsim forecast bookinfo --slo 'p90<50ms' --arch none --months 4 --growth 20% --duration 5s --chart runway.png",
     "meshsim forecast bookinfo --slo 'p99<60ms' --arch sidecar,ambient --growth 5% --scenario 'black friday=15%' "
     "--engine analytic -o json",
+    "meshsim forecast bookinfo --slo 'p99<60ms' --arch gateway,sidecar --months 1 --across copies=1,2,5 "
+    "--engine analytic",
 )
 
 
@@ -54,6 +56,7 @@ class Kind(StrEnum):
     RUNWAY = "runway"
     COST = "cost"
     CROSSOVER = "crossover"
+    ACROSS = "across"
 
 
 class TodayOption(StrEnum):
@@ -89,13 +92,18 @@ CrossoverFlag = Annotated[
     bool, typer.Option("--crossover/--no-crossover", help="Look where architectures change places.")
 ]
 Across = Annotated[
-    str | None,
+    list[str] | None,
     typer.Option(
         "--across",
         metavar="PATH=VALUES",
-        help="Map the cheapest architecture over load and values of one path, e.g. services.cart.cpu=500m,1,2.",
+        help="Compare architectures over values of one path, e.g. services.cart.cpu=500m,1,2, or over how many copies "
+        "of the application there are (copies=1,2,5) or of its tenants (tenants=1,2,5).",
         show_default=False,
     ),
+]
+Fails = Annotated[
+    bool,
+    typer.Option("--fails", help="Let faults strike what is planned for the values of --across: who fails smaller."),
 ]
 Verify = Annotated[
     bool, typer.Option("--verify", help="Simulate each month's plan on fresh seeds; exit 1 if one surely misses there.")
@@ -109,7 +117,8 @@ KindOption = Annotated[
     typer.Option(
         "--kind",
         help="What --chart draws: load against what today's deployments carry (runway), bills by month (cost), or "
-        r"bills over load, or the map of --across (crossover). \[default: runway]",
+        "bills over load, or the map of --across (crossover), or cost, speed and failing over the values of --across "
+        r"(across). \[default: runway]",
         show_default=False,
     ),
 ]
@@ -125,6 +134,7 @@ def forecast(
     today: TodayChoice = TodayOption.PLAN,
     crossover: CrossoverFlag = True,
     across: Across = None,
+    fails: Fails = False,
     choice: Choice = None,
     load: Load = 1.0,
     lose: Lose = "1",
@@ -148,12 +158,12 @@ def forecast(
     """Forecast."""
     del debug
     architectures = split_architectures(arch)
-    _check_chart(chart, kind, architectures, across)
+    _check_chart(chart, kind, architectures, bool(across))
     if duration is not None:
         check_duration(duration, overrides or ())
     objectives = tuple(parse_slo(text) for text in slo or ())
     scenarios = _scenarios(scenario or ())
-    choices, axis = choices_of(choice or ()), _axis(across)
+    choices, axis = choices_of(choice or ()), _axis(across or ())
     ceiling = share_of(utilization)
     changes = [*(overrides or ()), *([] if duration is None else [f"run.duration={duration}"])]
     again = bool(choices) or axis is not None
@@ -172,6 +182,7 @@ def forecast(
                 today=today.value,
                 crossover=crossover,
                 across=axis,
+                fails=fails,
                 objectives=objectives,
                 choices=choices,
                 load=load,
@@ -196,7 +207,7 @@ def forecast(
         "--growth": [growth],
         "--scenario": scenario or [],
         "--today": [] if today is TodayOption.PLAN else [today.value],
-        "--across": [] if across is None else [across],
+        "--across": across or [],
         "--choice": choice or [],
         "--load": [] if load == 1.0 else [f"{load:.15g}"],
         "--lose": [] if lose == "1" else [lose],
@@ -207,7 +218,12 @@ def forecast(
         "--duration": [] if duration is None else [duration],
         "--engine": [] if engine is PlanEngine.COMPILED else [engine.value],
     }
-    flags = ["--verify"] * verify + ["--no-crossover"] * (not crossover) + ["--no-screen"] * (not screen)
+    flags = (
+        ["--verify"] * verify
+        + ["--fails"] * fails
+        + ["--no-crossover"] * (not crossover)
+        + ["--no-screen"] * (not screen)
+    )
     found = replace(found, command=_command(topology, found, given, flags))
     write(in_format(found, output, _markdown))
     if chart is not None:
@@ -218,15 +234,15 @@ def forecast(
     _conclude(found)
 
 
-def _check_chart(
-    chart: Path | None, kind: Kind | None, architectures: Sequence[str] | None, across: str | None
-) -> None:
+def _check_chart(chart: Path | None, kind: Kind | None, architectures: Sequence[str] | None, across: bool) -> None:
     """Refuse what cannot be drawn before anything is simulated."""
     if chart is not None:
         check_picture("--chart", chart)
     if kind is not None and chart is None:
         raise UsageError(f"--kind {kind} says what --chart draws: give --chart FILE, too")
-    if kind is Kind.CROSSOVER and across is None and architectures and len(set(architectures)) < 2:
+    if kind is Kind.ACROSS and not across:
+        raise UsageError("--kind across draws the values of --across: give it, too, e.g. --across copies=1,2,5")
+    if kind is Kind.CROSSOVER and not across and architectures and len(set(architectures)) < 2:
         raise UsageError("--kind crossover compares architectures: ask for two or more, e.g. --arch none,sidecar")
 
 
@@ -242,8 +258,12 @@ def _scenarios(texts: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _axis(text: str | None) -> tuple[str, Sequence[str]] | None:
-    return None if text is None else next(iter(choices_of([text], "--across").items()))
+def _axis(texts: Sequence[str]) -> tuple[str, Sequence[str]] | None:
+    if len(texts) > 1:
+        raise UsageError(
+            f"--across {' and '.join(texts)}: load is one axis, and there is one other: give --across once"
+        )
+    return next(iter(choices_of(texts, "--across").items()), None)
 
 
 def _command(topology: str, found: Forecast, given: dict[str, Sequence[str]], flags: Sequence[str]) -> str:
@@ -258,11 +278,13 @@ def _command(topology: str, found: Forecast, given: dict[str, Sequence[str]], fl
 def _draw(found: Forecast, kind: Kind) -> Axes:
     if kind is Kind.COST:
         return found.plot_cost()
+    if kind is Kind.ACROSS:
+        return found.plot_across()
     return found.plot_crossover() if kind is Kind.CROSSOVER else found.plot_runway()
 
 
 def _markdown(found: Forecast) -> str:
-    from meshsim.forecasting import report
+    from meshsim.forecasting import map_report, report
 
     head, *rows = report.overview(found)
     lines = [f"**{report.headline(found)}**", "", report.verdict(found), "", as_markdown(head, rows), ""]
@@ -272,8 +294,11 @@ def _markdown(found: Forecast) -> str:
             lines += [f"## {name}, {scenario}: {report.total(found, found[name, scenario])}", ""]
             lines += [as_markdown(head, rows), ""]
     if found.map is not None:
-        head, *rows = report.map_rows(found)
-        lines += [f"## Cheapest over load and {found.map.path}", "", as_markdown(head, rows), ""]
+        head, *rows = map_report.map_rows(found)
+        lines += [f"## {map_report.map_title(found.map).capitalize()}", "", as_markdown(head, rows), ""]
+        head, *rows = map_report.along_rows(found)
+        lines += [f"## {map_report.along_title(found).capitalize()}", "", as_markdown(head, rows), ""]
+        lines += [*(f"- {sentence}" for sentence in map_report.along_lines(found)), ""]
     lines += [f"- {sentence}" for sentence in report.crossing_lines(found)]
     return "\n".join([*lines, *(f"- {note}" for note in found.notes), f"- repeat: {found.command}"])
 
@@ -297,7 +322,7 @@ def _conclude(found: Forecast) -> None:
 def register(app: typer.Typer) -> None:
     """Add the command."""
     sentence = (
-        "Plan for each month of a growing load: what runs out when, what to buy, what it costs, and from which load on "
-        "another architecture is cheaper or further from its limits."
+        "Plan for each month of a growing load: what runs out when, what to buy, what it costs, and from which load, "
+        "or how many services or tenants, on another architecture is cheaper, faster, or fails smaller."
     )
     app.command(help=help_text(sentence, EXAMPLES))(forecast)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from meshsim.forecasting.desk import Desk, Standing, replicas_cents
-from meshsim.forecasting.result import Carries, Course, Month, Planned, RunsOut, Today
+from meshsim.forecasting.result import Carries, Course, Month, RunsOut, Today
 from meshsim.planning.probing import slack
 from meshsim.planning.report import limit
 from meshsim.planning.result import Infeasible
@@ -91,8 +91,3 @@ def carried(standing: Standing | None, loads: Sequence[float]) -> Carries:
         else:
             broke = middle
     return Carries(held, broke)
-
-
-def bill(found: Planned | Infeasible) -> float:
-    """Cents a month; infinite where there is no plan."""
-    return float("inf") if isinstance(found, Infeasible) else float(found.cents)

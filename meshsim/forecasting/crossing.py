@@ -8,9 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from meshsim.forecasting.courses import bill
 from meshsim.forecasting.desk import Desk, Standing
-from meshsim.forecasting.result import Crossover, NoCrossover, Quantity
+from meshsim.forecasting.result import WORST, Crossover, NoCrossover, Quantity
 from meshsim.planning.probing import Kept, Probe, slack
 
 _PRECISION: Final = 0.02  # width of a bracket (assumed)
@@ -35,11 +34,12 @@ class Flip:
 
 
 def by_cost(one: Desk, other: Desk) -> Compare:
-    """By the bill of a plan for the load."""
+    """By the bill of a plan for the load; 0 if intervals meet. Without a plan it is dearer than any."""
 
     def compare(load: float) -> Compared:
-        values = bill(one.plan(load)), bill(other.plan(load))
-        return (values[0] > values[1]) - (values[0] < values[1]), values
+        first, second = one.bill(load) or WORST, other.bill(load) or WORST
+        sign = (first.low > second.high) - (first.high < second.low)
+        return sign, (first.value, second.value)
 
     return compare
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from meshsim.architectures import lower
 from meshsim.costs.book import PriceBook
@@ -13,7 +14,7 @@ from meshsim.costs.lines import GIB, HOURS_PER_MONTH
 from meshsim.costs.money import whole_cents
 from meshsim.costs.study import tariff_of
 from meshsim.engines import EngineName
-from meshsim.forecasting.result import Planned
+from meshsim.forecasting.result import Bounds, Planned
 from meshsim.model.topology import Topology
 from meshsim.planning.asked import duration_asked
 from meshsim.planning.deployment import deployed
@@ -25,6 +26,8 @@ from meshsim.settings import Settings, settings_of
 from meshsim.workers import Submit
 
 Choice = Mapping[str, str]
+
+_BILLS: Final = 4  # replications of a bill that is compared (assumed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,7 @@ class Desk:
         self.method = method
         self.submit = submit
         self.plans: dict[float, Planned | Infeasible] = {}
+        self._bills: dict[float, Bounds] = {}
         self._planners: dict[tuple[str, float], Planner] = {}
         self._needed: dict[str, dict[float, Mapping[str, int]]] = {}
 
@@ -142,6 +146,23 @@ class Desk:
         if not isinstance(found, Infeasible):
             known[load] = found
         return found
+
+    def bill(self, load: float) -> Bounds | None:
+        """The bill of the plan with its bounds, from replications; without width where nothing is simulated."""
+        planned = self.plan(load)
+        if isinstance(planned, Infeasible):
+            return None
+        if load not in self._bills:
+            self._bills[load] = self._bill(planned, load)
+        return self._bills[load]
+
+    def _bill(self, planned: Planned, load: float) -> Bounds:
+        if not self.method.simulates:
+            return Bounds(planned.cents, planned.cents, planned.cents)
+        found = self.planner(planned.choice, load).bill_estimate(planned.bought, _BILLS)
+        value = found.value if found.value is not None else planned.cents
+        low, high = (value if end is None else end for end in (found.low, found.high))
+        return Bounds(value, low, high)
 
     def _planned(self, planner: Planner, needed: dict[str, int]) -> Planned:
         zones = len(planner.spec.nodes.zones)

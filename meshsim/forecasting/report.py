@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 
+from meshsim.forecasting.map_report import along_lines, along_rows, along_title, map_rows, map_title
+from meshsim.forecasting.money import money
 from meshsim.forecasting.result import Course, Crossover, Forecast, Month, NoCrossover, RunsOut
 from meshsim.planning.report import limit, measured
 from meshsim.results.text import percent, table
@@ -19,7 +21,8 @@ def summary(found: Forecast) -> str:
             lines += [*table(month_rows(found, found[name, scenario]), indent="  "), ""]
     lines += [*crossing_lines(found)]
     if found.map is not None:
-        lines += ["", f"cheapest over load and {found.map.path}:", *table(map_rows(found), indent="  ")]
+        lines += ["", f"{map_title(found.map)}:", *table(map_rows(found), indent="  ")]
+        lines += ["", f"{along_title(found)}:", *table(along_rows(found), indent="  "), "", *along_lines(found)]
     lines += [f"note: {note}" for note in found.notes]
     return "\n".join([*lines, f"repeat: {found.command}"])
 
@@ -64,15 +67,6 @@ def _when(out: RunsOut | None) -> str:
     if out is None:
         return "is enough throughout"
     return "is not enough now" if out.month == 0 else f"runs out in month {out.month}"
-
-
-def money(found: Forecast, cents: float) -> str:
-    """An amount; cents up to 1,000."""
-    sign = {"USD": "$", "EUR": "€", "GBP": "£"}.get(found.currency, f"{found.currency} ")
-    if math.isinf(cents):
-        return "no plan"
-    minus = "-" if cents < 0 else ""
-    return f"{minus}{sign}{abs(cents) / 100:,.2f}" if abs(cents) < 1e5 else f"{minus}{sign}{abs(cents) / 100:,.0f}"
 
 
 def total(found: Forecast, course: Course) -> str:
@@ -181,26 +175,9 @@ def no_crossing(found: Forecast, one: NoCrossover) -> str:
     """Two that do not change places."""
     up_to = f"no crossover up to {found.told_load(one.until)}"
     if one.better is None:
-        what = "cost the same" if one.quantity == "cost" else "cannot be told apart by their tightest objective"
+        what = f"cannot be told apart by {'their bills' if one.quantity == 'cost' else 'their tightest objective'}"
         return f"{up_to}: {one.one} and {one.other} {what}"
     worse = one.other if one.better == one.one else one.one
     if one.quantity == "cost":
         return f"{up_to}: {one.better} is cheaper than {worse} wherever they differ"
     return f"{up_to}: {one.better} as it is today is further from its limits than {worse} wherever they surely differ"
-
-
-def map_rows(found: Forecast) -> list[list[str]]:
-    """The cheapest by value and load."""
-    assert found.map is not None
-    head = [found.map.path.rpartition(".")[2], *(_short(found, load) for load in found.map.loads)]
-    return [
-        head,
-        *(
-            [value, *(found.map.best(value, load) or "no plan" for load in found.map.loads)]
-            for value in found.map.values
-        ),
-    ]
-
-
-def _short(found: Forecast, load: float) -> str:
-    return f"{load * found.rate_per_s:,.4g}/s" if found.rate_per_s else f"{load:.3g} x"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Unpack
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Unpack
 
 from meshsim.planning.losses import Loss
 from meshsim.planning.probing import Kept, Probe
@@ -19,7 +19,18 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 
 Today = Literal["plan", "written"]
-Quantity = Literal["cost", "objective"]
+Quantity = Literal["cost", "objective", "fails"]
+
+
+class Bounds(NamedTuple):
+    """A number, and its bounds at 99 % each; both are the number where it has no width."""
+
+    value: float
+    low: float
+    high: float
+
+
+WORST: Final = Bounds(float("inf"), float("inf"), float("inf"))  # there is no plan
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -190,8 +201,85 @@ class NoCrossover:
 
 
 @dataclass(frozen=True, slots=True)
+class Fails:
+    """How small a deployment fails.
+
+    Attributes
+    ----------
+    by_fault
+        Share of all requests that are beyond their objective while the fault is there, and were not without it.
+    """
+
+    by_fault: Mapping[str, Bounds]
+
+    @property
+    def worst(self) -> Bounds:
+        """Of the worst of them, with bounds whichever that is."""
+        values, lows, highs = zip(*self.by_fault.values(), strict=True)
+        return Bounds(max(values), max(lows), max(highs))
+
+    @property
+    def fault(self) -> str:
+        """Name of the worst; of equals the first."""
+        return max(self.by_fault, key=lambda name: self.by_fault[name].value)
+
+
+@dataclass(frozen=True, slots=True)
+class AxisCrossover:
+    """From some value of the other axis on another architecture is cheaper, faster, or fails smaller.
+
+    Attributes
+    ----------
+    quantity
+        ``cost``: of the plan; ``objective``: share of its limit that the tightest objective of the plan uses;
+        ``fails``: share of requests that the worst fault harms.
+    before, after
+        The architecture that is better up to `low`, and the one from `high` on.
+    low, high
+        Values, of which those in between (`ties`) cannot be told apart.
+    values
+        Of `before` and `after` at `high`: cents, or shares; infinite where there is no plan.
+    until
+        Up to where it stays so.
+    is_last
+        There is no further crossover of the two.
+    ties
+        All values at which neither is better.
+    """
+
+    quantity: Quantity
+    before: str
+    after: str
+    low: str
+    high: str
+    values: tuple[Bounds, Bounds]
+    until: str
+    is_last: bool
+    ties: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NoAxisCrossover:
+    """Two architectures that do not change places along the other axis.
+
+    Attributes
+    ----------
+    better
+        Of the two, wherever they can be told apart; None where they nowhere can.
+    ties
+        Values at which they cannot.
+    """
+
+    quantity: Quantity
+    one: str
+    other: str
+    better: str | None
+    ties: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Map:
-    """The cheapest architecture over load and values of one path.
+    """Architectures over load and values of one path, or numbers of copies or of tenants.
 
     Attributes
     ----------
@@ -201,12 +289,44 @@ class Map:
         Factors on today's load.
     cents
         By value, load and architecture: the bill of a month; None where there is no plan.
+    uses
+        The same of the share of its limit that the tightest objective of the plan uses.
+    bills
+        By value and architecture, at today's load: the bill with its bounds.
+    fails
+        The same: how small it fails; empty where that was not asked for.
+    crossovers, no_crossovers
+        Along the values, at today's load.
+    requests
+        Of all simulations of plans.
     """
 
     path: str
     values: tuple[str, ...]
     loads: tuple[float, ...]
     cents: Mapping[tuple[str, float], Mapping[str, int | None]]
+    uses: Mapping[tuple[str, float], Mapping[str, Bounds | None]]
+    bills: Mapping[str, Mapping[str, Bounds | None]]
+    fails: Mapping[str, Mapping[str, Fails | None]]
+    crossovers: tuple[AxisCrossover, ...]
+    no_crossovers: tuple[NoAxisCrossover, ...]
+    requests: int
+
+    def table(self, quantity: Quantity) -> dict[str, dict[str, Bounds | None]]:
+        """A quantity at today's load, by value and architecture; None where there is no plan."""
+        if quantity == "cost":
+            return {value: dict(at) for value, at in self.bills.items()}
+        if quantity == "objective":
+            return {value: dict(self.uses[value, 1.0]) for value in self.values}
+        return {
+            value: {name: None if one is None else one.worst for name, one in at.items()}
+            for value, at in self.fails.items()
+        }
+
+    @property
+    def quantities(self) -> tuple[Quantity, ...]:
+        """What there is to compare."""
+        return ("cost", "objective", "fails") if self.fails else ("cost", "objective")
 
     def best(self, value: str, load: float) -> str | None:
         """The cheapest, of equals the first; None where no architecture has a plan."""
@@ -291,12 +411,12 @@ class Forecast:
         return to_dict(self)
 
     def frame(self) -> pd.DataFrame:
-        """A row for each architecture, scenario, month and service."""
+        """A row for each architecture, scenario, month and service; and for each cell of the map."""
         import pandas as pd
 
-        from meshsim.forecasting.written import HEAD, rows
+        from meshsim.forecasting.written import head, rows
 
-        return pd.DataFrame(rows(self), columns=list(HEAD))
+        return pd.DataFrame(rows(self), columns=head(self))
 
     def plot_runway(self, ax: Axes | None = None, **look: Unpack[Look]) -> Axes:
         """Draw load by month against what today's deployments carry."""
@@ -315,6 +435,12 @@ class Forecast:
         from meshsim.charts import crossover_map, crossovers
 
         return crossovers(self, ax, **look) if self.map is None else crossover_map(self, ax, **look)
+
+    def plot_across(self, ax: Axes | None = None, **look: Unpack[Look]) -> Axes:
+        """Draw cost, share of the limit and how small it fails over the values of `across`, at today's load."""
+        from meshsim.charts import architectures_across
+
+        return architectures_across(self, ax, **look)
 
     def __repr__(self) -> str:
         return self.summary()

@@ -7,25 +7,35 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final, Literal
+from typing import Literal
 
 from meshsim.architectures import Architecture, labels_of, lower
 from meshsim.costs.book import PriceBook
 from meshsim.costs.study import tariff_of
 from meshsim.engines import EngineName
 from meshsim.errors import UsageError
+from meshsim.forecasting.axis import Axis, axis_of, variants
 from meshsim.forecasting.courses import carried, course_of, standing_of
 from meshsim.forecasting.crossing import Compare, by_cost, by_objective, crossovers
 from meshsim.forecasting.desk import Desk, Method, Standing
 from meshsim.forecasting.growth import BASE, MOST_MONTHS, Growth, scenarios_of
-from meshsim.forecasting.result import Carries, Course, Crossover, Forecast, Map, NoCrossover, Planned, Today
+from meshsim.forecasting.mapping import Mapper
+from meshsim.forecasting.result import (
+    Carries,
+    Course,
+    Crossover,
+    Forecast,
+    Map,
+    NoCrossover,
+    Planned,
+    Today,
+)
 from meshsim.model.graph import stream_rate_per_s
 from meshsim.model.load import load as read
 from meshsim.model.topology import Topology
 from meshsim.model.traffic import Objective
 from meshsim.notebook import progress_shown
 from meshsim.numbers import whole_number
-from meshsim.planning.asked import choices_asked
 from meshsim.planning.peak import at_peak, refuse_closed
 from meshsim.planning.planner import Asked
 from meshsim.planning.study import CEILING, FIRST_REPLICATIONS, MOST_REPLICAS, asked_of, kept_as_written
@@ -33,8 +43,6 @@ from meshsim.results.manifest import Timing
 from meshsim.results.repeat import python_call
 from meshsim.simulate import DEFAULT_ARCHITECTURES, Progress, Source, compile_engine
 from meshsim.workers import Submit, here, workers
-
-_MOST_ACROSS: Final = 20  # values on the other axis of a map
 
 
 def forecast(
@@ -47,6 +55,7 @@ def forecast(
     today: Today = "plan",
     crossover: bool = True,
     across: tuple[str, Sequence[str]] | None = None,
+    fails: bool = False,
     objectives: Sequence[Objective] = (),
     choices: Mapping[str, Sequence[str]] | None = None,
     load: float = 1.0,
@@ -87,7 +96,10 @@ def forecast(
     crossover
         Look where architectures change places.
     across
-        A path and its values: the cheapest architecture is mapped over load and these.
+        A path and its values, or ``copies`` or ``tenants`` and numbers of them: architectures are mapped over load and
+        these, and it is told from which value on another is cheaper or faster.
+    fails
+        Let faults strike what is planned for each value of `across`: which architecture fails smaller.
     load
         Factor that makes the topology's load today's.
     objectives, choices, lose, ceiling, most_replicas, verify, screen, prices
@@ -110,9 +122,14 @@ def forecast(
     if today not in ("plan", "written"):
         raise UsageError(f"what is there today is the 'plan' of month 0 or what is 'written', not {today!r}")
     written = read(topology, overrides=overrides)
-    asked = asked_of(written, objectives, load, lose, ceiling, most_replicas, replications)
-    specs = _variants(topology, overrides, choices or {})
-    others = _across(topology, overrides, choices or {}, across)
+
+    def asked_for(spec: Topology) -> Asked:
+        return asked_of(spec, objectives, load, lose, ceiling, most_replicas, replications)
+
+    asked = asked_for(written)
+    specs = variants(topology, overrides, choices or {})
+    axis = axis_of(topology, overrides, choices or {}, across)
+    _check_fails(fails, axis, engine)
     first, notes = at_peak(specs[0][1], asked.load)
     if engine == "analytic":
         refuse_closed(first)
@@ -121,12 +138,13 @@ def forecast(
     tariff_of(first, prices, None)  # what is wrong with prices is said before anything is simulated
     compile_engine(simulator, lower(first, labels[0]), quiet)
     with workers(jobs, simulator, scheduler, quiet=quiet) as submit, progress_shown(progress, quiet) as shown:
-        tick = _ticker(shown, len(labels) * (len(factors) * (months + 1) + len(others) * (months + 1) + 2))
+        values = 0 if axis is None else len(axis.specs)
+        tick = _ticker(shown, len(labels) * (len(factors) * (months + 1) + values * (months + 1 + fails) + 2))
         study = _Study(labels, factors, written, asked, method, submit, tick)
         study.run(specs, today)
         if crossover and len(labels) > 1:
             study.cross()
-        mapped = study.mapped(others, across)
+        mapped = study.mapped(axis, asked_for, fails)
     return Forecast(
         name=written.name,
         digest=written.digest,
@@ -146,7 +164,7 @@ def forecast(
         engine=engine,
         most_replicas=asked.most,
         currency=study.currency,
-        requests=sum(desk.requests for desk in study.desks.values()),
+        requests=sum(desk.requests for desk in study.desks.values()) + (0 if mapped is None else mapped.requests),
         notes=(*notes, *kept_as_written(first), *study.notes),
         command=python_call(
             forecast,
@@ -242,24 +260,29 @@ class _Study:
         }
         return {(one, other): by_cost(desks[one], desks[other]) for one, other in pairs}
 
-    def mapped(
-        self,
-        others: Mapping[str, Sequence[tuple[Mapping[str, str], Topology]]],
-        across: tuple[str, Sequence[str]] | None,
-    ) -> Map | None:
-        """The cheapest over the base's loads and values of a path."""
-        if across is None:
+    def mapped(self, axis: Axis | None, asked_for: Callable[[Topology], Asked], fails: bool) -> Map | None:
+        """All architectures over the base's loads and the values of the other axis."""
+        if axis is None:
             return None
+        method = replace(self.method, verify=False)
+
+        def desk_of(value: str, label: str) -> Desk:
+            architecture = axis.architecture(label, value, self.written)
+            specs = axis.specs_for(architecture, value)
+            written = specs[0][1]
+            return Desk(specs, written, architecture, asked_for(written), method, self.submit)
+
         loads = sorted(set(self.factors[BASE]))
-        cents: dict[tuple[str, float], dict[str, int | None]] = {}
-        for value, specs in others.items():
-            for label in self.labels:
-                desk = Desk(specs, specs[0][1], label, self.asked, replace(self.method, verify=False), self.submit)
-                for load in loads:
-                    found = desk.plan(load)
-                    cents.setdefault((value, load), {})[label] = found.cents if isinstance(found, Planned) else None
-                    self.tick()
-        return Map(across[0], tuple(others), tuple(loads), cents)
+        return Mapper(axis, desk_of, self.labels, loads, fails, self.tick).map()
+
+
+def _check_fails(fails: bool, axis: Axis | None, engine: str) -> None:
+    if not fails:
+        return
+    if axis is None:
+        raise UsageError("fails compares what is planned for values of across: give it, too, e.g. copies=1,2,5")
+    if engine == "analytic":
+        raise UsageError("fails lets faults strike in simulations: leave the engine analytic out")
 
 
 def _months(months: int) -> int:
@@ -267,31 +290,6 @@ def _months(months: int) -> int:
     if not 1 <= found <= MOST_MONTHS:
         raise UsageError(f"a forecast is for 1 to {MOST_MONTHS} months, not {found}")
     return found
-
-
-def _variants(
-    topology: Source, overrides: Sequence[str], choices: Mapping[str, Sequence[str]]
-) -> list[tuple[Mapping[str, str], Topology]]:
-    return [
-        (choice, read(topology, overrides=[*overrides, *(f"{path}={value}" for path, value in choice.items())]))
-        for choice in choices_asked(choices)
-    ]
-
-
-def _across(
-    topology: Source,
-    overrides: Sequence[str],
-    choices: Mapping[str, Sequence[str]],
-    across: tuple[str, Sequence[str]] | None,
-) -> dict[str, list[tuple[Mapping[str, str], Topology]]]:
-    if across is None:
-        return {}
-    path, values = across
-    if not 2 <= len(values) <= _MOST_ACROSS or len(set(values)) < len(values):
-        raise UsageError(f"across {path}: give 2 to {_MOST_ACROSS} different values, e.g. {path}=1,2,4")
-    if path in choices:
-        raise UsageError(f"{path} is a choice already: it cannot be the other axis, too")
-    return {value: _variants(topology, [*overrides, f"{path}={value}"], choices) for value in values}
 
 
 def _rate_per_s(spec: Topology) -> float:

@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 from meshsim.forecasting.crossing import used
-from meshsim.forecasting.result import SCHEMA_VERSION, Carries, Course, Crossover, Forecast, Map, Month, Planned
+from meshsim.forecasting.growth import BASE
+from meshsim.forecasting.result import (
+    SCHEMA_VERSION,
+    Bounds,
+    Carries,
+    Course,
+    Crossover,
+    Fails,
+    Forecast,
+    Map,
+    Month,
+    Planned,
+)
 
 HEAD = (
     "architecture",
@@ -20,6 +33,24 @@ HEAD = (
     "purchased",
     "bill",
 )
+
+ACROSS = (
+    "value",
+    "bill_low",
+    "bill_high",
+    "tightest_uses",
+    "tightest_uses_low",
+    "tightest_uses_high",
+    "fails",
+    "fails_low",
+    "fails_high",
+)
+"""Further columns where there is a map; its rows have no month and no service."""
+
+
+def head(found: Forecast) -> list[str]:
+    """Names of the columns of `rows`."""
+    return list(HEAD if found.map is None else (*HEAD, *ACROSS))
 
 
 def to_dict(found: Forecast) -> dict[str, Any]:
@@ -129,24 +160,98 @@ def _map(found: Map) -> dict[str, Any]:
     return {
         "path": found.path,
         "cells": [
-            {"value": value, "load": load, "cheapest": found.best(value, load), "cost": dict(cents)}
+            {
+                "value": value,
+                "load": load,
+                "cheapest": found.best(value, load),
+                "cost": dict(cents),
+                "tightest_uses": {name: _bounds(one) for name, one in found.uses[value, load].items()},
+            }
             for (value, load), cents in found.cents.items()
+        ],
+        "along": [
+            {
+                "value": value,
+                "architecture": name,
+                "cost": _bounds(bill),
+                "tightest_uses": _bounds(found.uses[value, 1.0][name]),
+                "fails": _fails(found.fails[value][name]) if found.fails else None,
+            }
+            for value, bills in found.bills.items()
+            for name, bill in bills.items()
+        ],
+        "crossovers": [
+            {
+                "quantity": one.quantity,
+                "before": one.before,
+                "after": one.after,
+                "low": one.low,
+                "high": one.high,
+                "values": [_bounds(bounds) for bounds in one.values],
+                "until": one.until,
+                "is_last": one.is_last,
+                "ties": list(one.ties),
+            }
+            for one in found.crossovers
+        ],
+        "no_crossovers": [
+            {
+                "quantity": one.quantity,
+                "architectures": [one.one, one.other],
+                "better": one.better,
+                "ties": list(one.ties),
+            }
+            for one in found.no_crossovers
         ],
     }
 
 
+def _bounds(one: Bounds | None) -> dict[str, float | None] | None:
+    if one is None or not math.isfinite(one.value):
+        return None
+    return {"value": one.value, "low": _finite(one.low), "high": _finite(one.high)}
+
+
+def _fails(one: Fails | None) -> dict[str, Any] | None:
+    if one is None:
+        return None
+    return {"worst": one.fault, **{name: _bounds(share) for name, share in one.by_fault.items()}}
+
+
 def rows(found: Forecast) -> list[list[Any]]:
-    """A row for each architecture, scenario, month and service; one without a service where there is no plan."""
+    """A row for each architecture, scenario, month and service; one without a service where there is no plan.
+
+    Where there is a map, also one for each architecture, value and load of it.
+    """
     listed: list[list[Any]] = []
     for (name, scenario), course in found.courses.items():
         for month in course.months:
-            head = [name, scenario, month.number, month.load, month.load * found.rate_per_s or None]
+            first = [name, scenario, month.number, month.load, month.load * found.rate_per_s or None]
             if month.planned is None:
-                listed.append([*head, None, None, None, None, None])
+                listed.append([*first, None, None, None, None, None])
                 continue
             one = month.planned
             listed += [
-                [*head, part, one.needed[part], count, month.purchases.get(part, 0), one.cents / 100]
+                [*first, part, one.needed[part], count, month.purchases.get(part, 0), one.cents / 100]
                 for part, count in one.bought.items()
             ]
-    return listed
+    if found.map is None:
+        return listed
+    return [*([*row, *[None] * len(ACROSS)] for row in listed), *_map_rows(found, found.map)]
+
+
+def _map_rows(found: Forecast, told: Map) -> Iterator[list[Any]]:
+    """Bounds of bills, and how small it fails, are known at today's load alone."""
+    for (value, load), cents in told.cents.items():
+        for name, bill in cents.items():
+            first = [name, BASE, None, load, load * found.rate_per_s or None, None, None, None, None]
+            bounds = told.bills[value][name] if load == 1.0 else None
+            fails = told.table("fails")[value][name] if told.fails and load == 1.0 else None
+            yield [
+                *first,
+                None if bill is None else bill / 100,
+                value,
+                *([None, None] if bounds is None else [bounds.low / 100, bounds.high / 100]),
+                *(told.uses[value, load][name] or [None] * 3),
+                *(fails or [None] * 3),
+            ]

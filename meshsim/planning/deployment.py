@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from meshsim.architectures import lower
 from meshsim.architectures.plane import Plane, PlaneService
-from meshsim.architectures.rewrites import GATEWAY, is_waypoint, sidecar_of
+from meshsim.architectures.rewrites import GATEWAY, ZTUNNEL, is_sidecar, is_waypoint, sidecar_of
 from meshsim.costs.bill import Tariff
 from meshsim.costs.lines import GIB
 from meshsim.model.topology import Topology
@@ -84,3 +85,26 @@ def deployed(spec: Topology, counts: Counts) -> Topology:
             changed = (version.model_copy(update={"replicas": count}),)
             services[name] = services[name].model_copy(update={"versions": changed})
     return spec.model_copy(update={"services": services, "mesh": mesh})
+
+
+def with_room(spec: Topology, architecture: str) -> Topology:
+    """Let proxies that request memory request at least what the one that knows most of its kind needs.
+
+    With the replicas that are written. Proxies that request none are left so.
+    """
+    changes: dict[str, int] = {}
+    for service in lower(spec, architecture).services:
+        kind = _kind(service.name)
+        if kind is not None and 0 < service.memory_bytes < service.memory_used_bytes:
+            changes[kind] = max(service.memory_used_bytes, changes.get(kind, 0))
+    proxies = {
+        kind: getattr(spec.mesh, kind).model_copy(update={"memory_bytes": memory}) for kind, memory in changes.items()
+    }
+    return spec.model_copy(update={"mesh": spec.mesh.model_copy(update=proxies)}) if proxies else spec
+
+
+def _kind(name: str) -> str | None:
+    """Which proxy of the mesh a service of the plane is."""
+    if name in (GATEWAY, ZTUNNEL):
+        return name
+    return "sidecar" if is_sidecar(name) else (WAYPOINT if is_waypoint(name) else None)

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from meshsim.architectures import lower
-from meshsim.costs.analysis import analyse
+from meshsim.costs.analysis import Analysis, analyse
 from meshsim.costs.bill import Cents, Tariff
 from meshsim.costs.lines import HOURS_PER_MONTH, Buying
 from meshsim.costs.money import whole_cents
+from meshsim.costs.split import over_replications
 from meshsim.model.topology import Topology
 from meshsim.planning.deployment import Part, deployed, parts_of
 from meshsim.planning.estimating import Estimator
@@ -18,9 +19,10 @@ from meshsim.planning.growing import grown
 from meshsim.planning.guesses import Guesses
 from meshsim.planning.losses import Loss
 from meshsim.planning.peak import at_peak
-from meshsim.planning.probing import Judge, Probe, Prober, Question
+from meshsim.planning.probing import LEVEL, Judge, Probe, Prober, Question
 from meshsim.planning.result import Deployment, Infeasible, Step, Verified
 from meshsim.planning.search import Search, not_monotone
+from meshsim.results.intervals import Estimate
 from meshsim.settings import Settings
 from meshsim.simulate import run
 from meshsim.workers import Submit
@@ -110,19 +112,28 @@ class Planner:
         """The fewest replicas that are needed."""
         names = [part.name for part in self.parts]
         start = {part.name: min(part.written, self.asked.most) for part in self.parts}
+        if hopeless := self._hopeless(start):
+            return hopeless
         self.guesses.learn(self.judge.probe(start))
         floors = dict.fromkeys(names, 1)
-        if self._too_many():
-            return self._infeasible()
         if screen:
             floors = {name: self.guesses.floor(name) for name in names}
             start = self._screened() or {name: self.guesses.start(name) for name in names}
-        return self._cheapest_from(self._cheapest_held(start), floors) or self._infeasible()
+        return self._found(self._cheapest_from(self._cheapest_held(start), floors))
 
-    def _too_many(self) -> dict[str, int]:
-        """Replicas that are surely not enough: what is asked of them needs far more to be within the ceiling."""
-        fewest = {part.name: self.guesses.floor(part.name) for part in self.parts}
-        return {name: count for name, count in fewest.items() if count > _BEYOND_DOUBT * self.asked.most}
+    def _hopeless(self, start: Mapping[str, int]) -> Infeasible | None:
+        """Said without simulating, which would take long: far more is asked for than the most replicas can do."""
+        estimator = self.estimator()
+        if estimator.is_blind:
+            return None
+        probe, guesses = estimator.probe(start), Guesses(estimator, self.parts, self.asked.question.ceiling)
+        guesses.learn(probe)
+        fewest = {part.name: guesses.floor(part.name) for part in self.parts}
+        name, count = max(fewest.items(), key=lambda item: item[1], default=("", 0))
+        if count <= _BEYOND_DOUBT * self.asked.most:
+            return None
+        why = f"with {self.asked.most} replicas at most: {name} alone needs about {count:,}; raise --max-replicas"
+        return Infeasible(probe, why, (), 0, 0)
 
     def _cheapest_from(self, start: Mapping[str, int], floors: Mapping[str, int]) -> dict[str, int] | None:
         """Search, and again from what else was found to hold on the way as long as that is cheaper."""
@@ -158,7 +169,11 @@ class Planner:
         if grew and probe.holds:
             return dict(last)
         floors = {part.name: self.guesses.floor(part.name) for part in self.parts}
-        return self._cheapest_from(last, floors) or self._infeasible()
+        return self._found(self._cheapest_from(last, floors))
+
+    def _found(self, counts: dict[str, int] | None) -> dict[str, int] | Infeasible:
+        """A plan without anything that could be planned, {}, is one."""
+        return self._infeasible() if counts is None else counts
 
     def _infeasible(self) -> Infeasible:
         found = self.judge.found.values()
@@ -166,9 +181,6 @@ class Planner:
         full = [name for name, count in best.counts.items() if count >= self.asked.most]
         broken = [one for one in best.broken if one.quantity != "utilization"]
         why = best.unstable or (f"with {self.asked.most} replicas of {', '.join(full[:3])}" if full else "")
-        if too_many := self._too_many():
-            name, count = max(too_many.items(), key=lambda item: item[1])
-            why = f"with {self.asked.most} replicas at most: {name} alone would need {count:,}; raise --max-replicas"
         return Infeasible(best, why, tuple(broken), len(found), self.judge.requests)
 
     def deployment(self, needed: dict[str, int], growth: bool) -> Deployment:
@@ -206,19 +218,28 @@ class Planner:
             total = whole_cents(self._money(bought) * HOURS_PER_MONTH)
             rows = [self.tariff.book.rows[key] for key in ("cpu", "memory")]
             return Cents({"replicas": total}, {}), rows[0].price.currency
+        found = self._analysed(bought, 2)
+        return found.cents, self.tariff.currency(found.mean.bill.lines)
+
+    def bill_estimate(self, bought: Mapping[str, int], replications: int) -> Estimate:
+        """Cents of a month with bounds at 99 % each, from what each replication says of the bill."""
+        found = self._analysed(bought, replications)
+        each = [split.bill.per_hour * HOURS_PER_MONTH * 100 for split in found.each]
+        return over_replications(float(found.cents.total), each, LEVEL)
+
+    def _analysed(self, bought: Mapping[str, int], replications: int) -> Analysis:
         spec = deployed(self.spec, bought)
         result = run(
             spec,
             self.architecture,
             engine=self.settings.engine,
             seed=self.settings.seed,
-            replications=2,
+            replications=replications,
             duration_s=self.settings.duration_s,
             warmup_s=self.settings.warmup_s,
             quiet=True,
         )
-        found = analyse(spec, result, self.tariff, Buying(), "proportional")
-        return found.cents, self.tariff.currency(found.mean.bill.lines)
+        return analyse(spec, result, self.tariff, Buying(), "proportional")
 
     def _step(self, needed: Mapping[str, int], part: Part) -> Step:
         count = needed[part.name]

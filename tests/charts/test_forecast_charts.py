@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ import meshsim as ms
 from meshsim import charts
 from meshsim.charts.style import MARKS, root
 from meshsim.errors import UsageError
+from meshsim.forecasting.result import Bounds, Fails
 
 TABLE = {month: 1.0 + 0.4 * month for month in range(1, 13)}
 
@@ -65,11 +68,33 @@ def narrow() -> ms.Forecast:
     )
 
 
+def harm(share: float) -> Fails:
+    push = Bounds(share, 0.9 * share, min(1.1 * share, 1.0))
+    return Fails({"crash at shop": Bounds(0.1, 0.05, 0.2), "push": push})
+
+
+@cache
+def copies() -> ms.Forecast:
+    """Estimates let nothing fail: what does is put there by hand."""
+    shop = growing_shop()
+    words: dict[str, Any] = {"months": 1, "lose": 0, "engine": "analytic", "quiet": True, "most_replicas": 14}
+    found = ms.forecast(shop, ["none", "gateway", "sidecar-only"], across=("tenants", ["1", "2", "5", "12"]), **words)
+    told = found.map
+    assert told is not None
+    shares = {"none": lambda n: 0.0, "gateway": lambda n: 1.0, "sidecar-only": lambda n: 1.0 / n}
+    harms = {
+        value: {name: None if at[name] is None else harm(of(int(value))) for name, of in shares.items()}
+        for value, at in told.bills.items()
+    }
+    return replace(found, map=replace(told, fails=harms))
+
+
 DRAWN: dict[str, Any] = {
     "runway": lambda **look: charts.capacity_runway(narrow(), **look),
     "cost-by-month": lambda **look: charts.cost_by_month(shop(), **look),
     "crossovers": lambda **look: charts.crossovers(shop(), **look),
     "crossover-map": lambda **look: charts.crossover_map(pair(), **look),
+    "architectures-across": lambda **look: charts.architectures_across(copies(), **look),
 }
 
 
@@ -149,3 +174,16 @@ def test_methods_draw_and_mistakes_are_told() -> None:
     with pytest.raises(UsageError, match="has no map"):
         charts.crossover_map(alone)
     assert alone.plot_runway().get_legend() is not None
+
+
+def test_panels_of_an_axis_have_what_is_told() -> None:
+    """Bills by hand; 12 tenants need 15 replicas, and there are 14: a gap."""
+    ax = charts.architectures_across(copies())
+    panels = root(ax).axes
+    numbers = [1, 2, 5, 12]
+    wanted = [cents("none", replicas(n * RATE_PER_S)) / 100 for n in numbers[:3]]
+    line = list(by_gid(panels[0], "cost none").get_ydata())
+    assert line[:3] == wanted and math.isnan(line[3]) and len(panels) == 3
+    assert list(by_gid(panels[2], "fails sidecar-only").get_ydata())[:3] == [1.0, 0.5, 0.2]
+    with pytest.raises(UsageError, match="give across"):
+        charts.architectures_across(narrow())

@@ -62,6 +62,23 @@ def test_the_command_repeats_it(shell, file: str) -> None:
     assert again["architectures"] == found["architectures"] and again["map"] == found["map"]
 
 
+def test_copies_are_told_in_all_formats(shell, file: str, tmp_path: Path) -> None:
+    picture = tmp_path / "copies.png"
+    words = ("forecast", file, *WORDS, "--across", "copies=1,2,3")
+    answer = shell(*words, "--chart", picture, "--kind", "across")
+    assert answer.exit_code == 0 and picture.stat().st_size > 10_000
+    markdown, found = shell(*words, "-o", "md").stdout, json.loads(shell(*words, "-o", "json").stdout)["map"]
+    sentence = "copies: from 3 on gateway is cheaper than sidecar-only ($7,665 against $8,760); not yet at 2"
+    assert sentence in answer.stdout and f"- {sentence}" in markdown
+    assert "| copies | architecture |" in markdown
+    rows = [row for row in csv.DictReader(io.StringIO(shell(*words, "-o", "csv").stdout)) if row["value"]]
+    assert {(row["value"], row["architecture"], float(row["bill"])) for row in rows if float(row["load"]) == 1.0} == {
+        (one["value"], one["architecture"], one["cost"]["value"] / 100) for one in found["along"]
+    }
+    (one,) = [one for one in found["crossovers"] if one["quantity"] == "cost"]
+    assert (one["before"], one["after"], one["low"], one["high"]) == ("sidecar-only", "gateway", "2", "3")
+
+
 @pytest.mark.parametrize("kind", ["runway", "cost", "crossover"])
 def test_charts(shell, file: str, tmp_path: Path, kind: str) -> None:
     picture = tmp_path / "growth.png"
@@ -104,6 +121,13 @@ def test_no_plan_is_exit_1(shell, file: str) -> None:
         (("--months", "0"), "1 to 120 months"),
         (("--across", "mesh.sidecar.cpu"), "--across 'mesh.sidecar.cpu': write a path and its values"),
         (("--across", "mesh.sidecar.cpu=1"), "give 2 to 20 different values"),
+        (("--across", "copies=0,2"), "across copies=0: copies are whole numbers from 1 to 100, e.g. copies=1,2,5,10"),
+        (("--across", "tenants=1,many"), "across tenants=many: tenants are whole numbers"),
+        (("--across", "services=1,2"), "across services: copies=1,2,5 has all services so many times"),
+        (("--across", "copies=1,2", "--across", "tenants=1,2"), "there is one other: give --across once"),
+        (("--fails",), "fails compares what is planned for values of across: give it, too, e.g. copies=1,2,5"),
+        (("--fails", "--across", "copies=1,2", "--engine", "analytic"), "leave the engine analytic out"),
+        (("--kind", "across", "--chart", "x.png"), "--kind across draws the values of --across"),
         (("--kind", "cost"), "--kind cost says what --chart draws: give --chart FILE, too"),
         (("--chart", "x.gif"), "--chart x.gif"),
         (("--kind", "crossover", "--chart", "x.png", "--arch", "none"), "--kind crossover compares"),

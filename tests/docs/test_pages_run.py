@@ -24,7 +24,7 @@ from meshsim.cli import app
 from meshsim.model.load import validate
 
 #: Commands that say that they are not run here, by page.
-LEFT_OUT = {"docs/lab.md": 1, "docs/sweeps.md": 4}
+LEFT_OUT = {"docs/forecast.md": 1, "docs/lab.md": 1, "docs/sweeps.md": 4}
 #: Commands that simulate for their output alone are cut short when that is not shown.
 SHORT = {
     "run": "--duration 2s --replications 2",

@@ -53,7 +53,7 @@ ALLOWED = {
     | {"simulate", "analytic", "costs", "interference"},  # charts only within plot_* methods
     "forecasting": BELOW_ALL
     | {"model", "architectures", "engines", "results", "charts", "workers", "notebook", "settings"}
-    | {"simulate", "costs", "planning"},  # charts only within plot_* methods
+    | {"simulate", "blasts", "costs", "planning"},  # charts only within plot_* methods
     "exploring": BELOW_ALL | {"model", "architectures", "results", "charts", "simulate", "analytic"},
     "reports": BELOW_ALL
     | {"model", "architectures", "engines", "results", "charts", "simulate"}

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from meshsim.forecasting.crossing import Compared, crossovers, flips
+from meshsim.forecasting.crossing import Compared, by_cost, crossovers, flips
+from meshsim.forecasting.result import Bounds
 
 LOADS = [1.0, 1.5, 2.0, 3.0, 4.0]
 
@@ -65,3 +67,28 @@ def test_they_may_change_places_twice() -> None:
     assert found[0].until == found[1].low and found[1].until == 4.0
     assert found[0].values == (math.inf, 2.0) and found[1].values == (2.0, 1.0)
     assert without == []
+
+
+class Biller:
+    """Stands for a desk: a bill of so much for each unit of load, give or take."""
+
+    def __init__(self, fixed: float, each: float, width: float, most: float = math.inf) -> None:
+        self.fixed, self.each, self.width, self.most = fixed, each, width, most
+
+    def bill(self, load: float) -> Bounds | None:
+        value = self.fixed + self.each * load
+        return None if load > self.most else Bounds(value, value - self.width, value + self.width)
+
+
+def test_bills_decide_where_their_bounds_do_not_meet() -> None:
+    """2 and 1 for each unit, 2 at first: equal at 2; with arms of 0.1 each apart below 1.8, and above 2.2."""
+    one: Any = Biller(0.0, 2.0, 0.1)
+    other: Any = Biller(2.0, 1.0, 0.1)
+    compare = by_cost(one, other)
+    assert [compare(load)[0] for load in (1.7, 1.9, 2.0, 2.1, 2.3)] == [-1, 0, 0, 0, 1]
+    (found,), _ = crossovers("cost", ["one", "other"], {("one", "other"): compare}, {}, LOADS)
+    assert found.low < 2.2 <= found.high and found.high / found.low <= 1.0201
+    assert found.values == pytest.approx((2.0 * found.high, 2.0 + found.high))
+    full: Any = Biller(0.0, 0.5, 0.1, most=2.5)
+    assert [by_cost(full, other)(load)[0] for load in (2.0, 3.0)] == [-1, 1]
+    assert by_cost(full, full)(3.0)[0] == 0

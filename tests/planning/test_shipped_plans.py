@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from meshsim.model.shipped import names
 
 import meshsim as ms
+from meshsim.model.load import shipped
 
 BY_HAND = {"front-door", "front-door-large"}  # the incidents happen to front doors as well
 
 
-@pytest.mark.parametrize("name", sorted(name for name in names() if "/" not in name and name not in BY_HAND))
+@pytest.mark.parametrize("name", sorted(name for name, _ in shipped() if "/" not in name and name not in BY_HAND))
 def test_there_is_a_plan_and_it_is_verified(name: str) -> None:
     found = ms.plan(name, ["none"], verify=True, growth=False, uncertain=False, quiet=True)
     assert found.feasible
