@@ -14,7 +14,6 @@
 # ---
 
 # %% [markdown]
-# %% [markdown]
 # # Does the idea that nobody has built yet survive a rush hour?
 #
 # You are half-way from sidecars to an ambient mesh. Somebody proposes that the shop stop retrying while much fails, somebody else

@@ -14,7 +14,6 @@
 # ---
 
 # %% [markdown]
-# %% [markdown]
 # # Can a simulation be trusted where theory knows the answer, and where does theory stop?
 #
 # Queueing theory is exact, costs nothing, and holds for very little. A simulator holds for much more, and nobody can see whether it
