@@ -18,7 +18,7 @@ from meshsim.units import format_duration
 
 Part = Literal["compare", "blast", "cost", "plan", "tenants", "map"]
 PARTS: Final[tuple[Part, ...]] = get_args(Part)
-FILE: Final = "report.html"  # in the command on the page of a report, whatever the file is called: same page, same bytes
+FILE: Final = "report.html"  # in the command on the page, whatever the file is called: same page, same bytes
 
 
 @dataclass(frozen=True, slots=True)
