@@ -355,6 +355,14 @@ def lowest(results: Sequence[Result]) -> tuple[str, ...]:
     return (best.architecture, *_tied(found))
 
 
+def why_unknown(results: Sequence[Result]) -> str:
+    """Why nobody can say who may be the lowest at p99; empty if somebody can."""
+    best, found = _against_best(results)
+    if best is None:
+        return "for fewer than two architectures can be compared"
+    return "" if _known(found) else "for which the runs are too short"
+
+
 def _verdict(results: Sequence[Result]) -> list[str]:
     """Which architecture is lowest, if that can be told from every other one at once."""
     sentences = [f"{r.architecture} is {r.verdict.word}: {' '.join(r.verdict.notes)}" for r in _unstable(results)]
