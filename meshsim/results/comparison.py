@@ -371,7 +371,7 @@ def _verdict(results: Sequence[Result]) -> list[str]:
         return [*sentences, f"fewer than two architectures can be compared at {_DECIDES}"]
     if not _known(found):
         return [*sentences, f"too short to tell which is lowest at {_DECIDES}: make run.duration longer"]
-    return [*sentences, _lowest(best, _tied(found)), *_caveats(best, found)]
+    return [*sentences, _lowest(best, found), *_caveats(best, found)]
 
 
 def _against_best(results: Sequence[Result]) -> tuple[Result | None, dict[str, Difference]]:
@@ -398,10 +398,16 @@ def _unstable(results: Sequence[Result]) -> list[Result]:
     return [r for r in results if r.verdict.word == "unstable"]
 
 
-def _lowest(best: Result, tied: Sequence[str]) -> str:
+def _lowest(best: Result, found: Mapping[str, Difference]) -> str:
+    tied = _tied(found)
     if tied:
         names = ", ".join([best.architecture, *tied])
-        return f"at {_DECIDES} these cannot be told apart: {names}"
+        above = [
+            f"; {name} is surely above {best.architecture} by {duration_interval(one.latency_s[_DECIDES])}"
+            for name, one in found.items()
+            if name not in tied
+        ]
+        return f"at {_DECIDES} these cannot be told apart: {names}{''.join(above)}"
     return f"{best.architecture} is lowest at {_DECIDES}: {duration_interval(best.latency_s[_DECIDES])}"
 
 

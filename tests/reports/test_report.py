@@ -224,6 +224,8 @@ def test_commands_repeat_the_parts() -> None:
 def test_it_is_refused_what_cannot_be(tmp_path: Path) -> None:
     with pytest.raises(ms.UsageError, match="did you mean 'blast'"):
         ms.report(plain(), parts=["blasts"], quiet=True)
+    with pytest.raises(ms.UsageError, match="did you mean 'cost'"):
+        ms.report(plain(), parts=["bill"], quiet=True)
     with pytest.raises(ms.UsageError, match="not both"):
         ms.report(plain(), parts=["cost"], without=["plan"], quiet=True)
     with pytest.raises(ms.UsageError, match="architecture"):
