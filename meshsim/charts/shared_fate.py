@@ -83,7 +83,7 @@ def shared_fate(found: Blast, ax: Axes | None = None, *, rollout: str | None = N
         title = drawn.title if drawn.title is not None else f"Shared fate: {found.topology.name}"
         drawn.part.suptitle(title, x=0.01, ha="left", fontsize=10, fontweight="bold")
         handles = [
-            Patch(fc=drawn.theme.grid, label="does not apply, nothing to push to"),
+            Patch(fc=drawn.theme.grid, label="nothing to push to"),
             Line2D([], [], ls="none", marker=".", color=drawn.theme.ink, label="harmed when it was over"),
         ]
         drawn.part.legend(handles=handles, loc="outside upper right", ncols=2, fontsize=7)
