@@ -19,6 +19,17 @@ _LARGE = 0.25  # share of the proxies that is large for a first wave
 _HEADER = ["fault", "architecture", "rollout"]
 _MEASURED = ["beyond", "tenants", "services", "detect", "mitigate", "recover", "err-min"]
 _REACH = ["architecture", "faults", "how many", "harm somebody", "several tenants", "beyond objective", "err-min each"]
+NOTHING_TO_PUSH_TO = "does not apply, nothing to push to"
+REACH_TOLD = (
+    "pushed: configuration that reaches proxies, a part at a time as the rollout says; counted where a proxy gets it; "
+    "ordinary: everything else, such as a crash or a slow link, which needs no proxy"
+)
+WORST_TOLD = (
+    "beyond: share of requests that failed or took longer than their objective because of the fault, until it was "
+    "over; detect: from its beginning until an alarm, of the rollout's analysis or of people; mitigate: until it had "
+    "ended or was taken back everywhere; recover: until hardly a request was beyond objective because of it; err-min: "
+    "minutes, each weighted by the share beyond objective"
+)
 
 
 def summary(found: Blast) -> Iterator[str]:
@@ -27,9 +38,10 @@ def summary(found: Blast) -> Iterator[str]:
     yield ""
     yield from table(reach_rows(found))
     yield ""
-    shown = min(WORST, len(found.cells))
+    real = sum(cell.applies for cell in found.cells)
+    shown = min(WORST, real)
     order = "first what nobody noticed or what did not recover, then by error-minutes of all tenants together (err-min)"
-    yield f"The worst, {shown} of {len(found.cells)}: {order}"
+    yield f"The worst, {shown} of {real}: {order}"
     yield from table(worst_rows(found, WORST))
     yield ""
     yield from sentences(found)
@@ -52,19 +64,23 @@ def reach_rows(found: Blast) -> list[list[str]]:
     for architecture in found.architectures:
         mine = [cell for cell in found.cells if cell.architecture == architecture]
         for rollout in dict.fromkeys(cell.rollout for cell in mine):
-            cells = [cell for cell in mine if cell.rollout == rollout]
-            rows.append(
-                [
-                    architecture,
-                    f"pushed {rollout}" if rollout else "ordinary",
-                    str(len(cells)),
-                    str(sum(bool(cell.harm.tenants) for cell in cells)),
-                    str(sum(len(cell.harm.tenants) > 1 for cell in cells)),
-                    percent(_mean([cell.harm.share for cell in cells])),
-                    f"{_mean([_minutes(cell) for cell in cells]):.2f}",
-                ]
-            )
+            how = f"pushed {rollout}" if rollout else "ordinary"
+            rows.append([architecture, how, *_reach([cell for cell in mine if cell.rollout == rollout])])
     return rows
+
+
+def _reach(cells: Sequence[Cell]) -> list[str]:
+    """Of those faults that can happen: what no proxy gets was not survived."""
+    real = [cell for cell in cells if cell.applies]
+    if not real:
+        return [NOTHING_TO_PUSH_TO, *["-"] * 4]
+    return [
+        str(len(real)),
+        str(sum(bool(cell.harm.tenants) for cell in real)),
+        str(sum(len(cell.harm.tenants) > 1 for cell in real)),
+        percent(_mean([cell.harm.share for cell in real])),
+        f"{_mean([_minutes(cell) for cell in real]):.2f}",
+    ]
 
 
 def worst_rows(found: Blast, most: int) -> list[list[str]]:
@@ -74,7 +90,7 @@ def worst_rows(found: Blast, most: int) -> list[list[str]]:
         is_open = _unnoticed(cell) or _stays(cell)
         return not is_open, -_minutes(cell), cell.name, cell.architecture, cell.rollout
 
-    ordered = sorted(found.cells, key=place)
+    ordered = sorted((cell for cell in found.cells if cell.applies), key=place)
     return [[*_HEADER, *_MEASURED], *(_row(cell) for cell in ordered[:most])]
 
 

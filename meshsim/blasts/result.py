@@ -54,6 +54,11 @@ class Cell:
         """Kind and place."""
         return f"{self.kind} at {self.place}"
 
+    @property
+    def applies(self) -> bool:
+        """Whether there is anything that it could harm: a push needs a proxy that gets it."""
+        return self.proxies != 0
+
     def to_dict(self) -> dict[str, Any]:
         """Give it as JSON's types."""
         return {

@@ -83,7 +83,7 @@ def shared_fate(found: Blast, ax: Axes | None = None, *, rollout: str | None = N
         title = drawn.title if drawn.title is not None else f"Shared fate: {found.topology.name}"
         drawn.part.suptitle(title, x=0.01, ha="left", fontsize=10, fontweight="bold")
         handles = [
-            Patch(fc=drawn.theme.grid, label="no proxy gets it"),
+            Patch(fc=drawn.theme.grid, label="nothing to push to"),
             Line2D([], [], ls="none", marker=".", color=drawn.theme.ink, label="harmed when it was over"),
         ]
         drawn.part.legend(handles=handles, loc="outside upper right", ncols=2, fontsize=7)
@@ -102,7 +102,7 @@ def _panel(
     shares = np.full((len(faults), len(found.tenants)), np.nan)
     for row, fault in enumerate(faults):
         cell = cells.get(fault)
-        if cell is None or cell.proxies == 0:
+        if cell is None or not cell.applies:
             continue
         for column, tenant in enumerate(found.tenants):
             share = cell.harm.by_tenant[tenant]

@@ -112,7 +112,8 @@ def topology_map(
         main.margins(x=0.12, y=0.1)
         _draw_legend(found, plane, result)
         found.set_title(f"{plane.topology_name} under {plane.architecture}")
-        main.autoscale_view()  # edges and the marks on them need the final scale
+        main.autoscale_view()
+        main.set_autoscale_on(False)  # edges and the marks on them need the final scale, and must not change it
         with room_or_error(found.figure):
             found.figure.draw_without_rendering()
         _draw_edges(picture, main, paint, with_sidecars(plane), found.theme.muted)

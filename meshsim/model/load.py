@@ -177,6 +177,12 @@ def _find(name: str, directory: Path) -> Path | None:
     return None
 
 
+def _ending_otherwise(path: Path) -> Path | None:
+    """The file whose name is the same but for its ending, as ``shop.yaml`` for ``shop.yml``."""
+    others = (path.parent / f"{path.stem}{ending}" for ending in (".yaml", ".yml", ".json"))
+    return next((other for other in others if other != path and other.is_file()), None)
+
+
 def _tree(source: Source, reading: Reading) -> Node | None:
     if isinstance(source, Mapping):
         try:
@@ -189,7 +195,9 @@ def _tree(source: Source, reading: Reading) -> Node | None:
     path = _find(str(source), Path())
     if path is None:
         known = [name for name, _ in shipped()]
-        hint = f"give a file, or a shipped name: {suggestion(str(source), known)}"
+        beside = _ending_otherwise(Path(str(source)))
+        shelf = f"give a file, or a shipped name: {suggestion(str(source), known)}"
+        hint = shelf if beside is None else f"did you mean '{beside}'?"
         reading.report.error("M001", f"there is no topology '{source}'", hint, Mark(""))
         return None
     return _extended(path, reading, ())

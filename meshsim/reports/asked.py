@@ -19,6 +19,13 @@ from meshsim.units import format_duration
 Part = Literal["compare", "blast", "cost", "plan", "tenants", "map"]
 PARTS: Final[tuple[Part, ...]] = get_args(Part)
 FILE: Final = "report.html"  # in the command on the page, whatever the file is called: same page, same bytes
+_MEANT: Final[dict[str, Part]] = {  # as the page calls them
+    "bill": "cost",
+    "comparison": "compare",
+    "faults": "blast",
+    "neighbours": "tenants",
+    "topology": "map",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +124,8 @@ def parts_asked(parts: Sequence[str], without: Sequence[str]) -> tuple[Part, ...
     """
     for name in (*parts, *without):
         if name not in PARTS:
-            raise UsageError(f"a report has no part '{name}'; {suggestion(name, PARTS)}")
+            told = f"did you mean '{_MEANT[name]}'?" if name in _MEANT else suggestion(name, PARTS)
+            raise UsageError(f"a report has no part '{name}'; {told}")
     if parts and without:
         raise UsageError("say which parts a report has, or which it goes without: not both")
     found = tuple(one for one in PARTS if (one in parts if parts else one not in without))

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of texts, the first of which names the columns."""
+    """Rows of texts, the first of which names the columns, and what its words mean."""
 
     caption: str
     rows: Sequence[Sequence[str]]
+    note: str = ""
     kind: str = "table"
 
 

@@ -170,11 +170,16 @@ def _blast(asked: Asked, found: Findings) -> Section:
     blast = found.blast
     assert blast is not None
     blocks: list[Block] = [
-        Table(f"How far faults reach. {blast_report.headline(blast)}", blast_report.reach_rows(blast)),
+        Table(
+            f"How far faults reach. {blast_report.headline(blast)}",
+            blast_report.reach_rows(blast),
+            blast_report.REACH_TOLD,
+        ),
         *_fates(blast),
         Table(
             "The worst: first what nobody noticed or what did not recover, then by error-minutes",
             blast_report.worst_rows(blast, blast_report.WORST),
+            blast_report.WORST_TOLD,
         ),
         Points(list(blast_report.sentences(blast))),
     ]

@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from meshsim.blasts.report import NOTHING_TO_PUSH_TO
 from meshsim.costs.report import money
 from meshsim.costs.result import Costs
 from meshsim.planning.report import limit, measured
 from meshsim.planning.report import money as planned_money
 from meshsim.planning.result import Plan
 from meshsim.reports.findings import Findings
-from meshsim.results.comparison import lowest, objectives_told
+from meshsim.results.comparison import lowest, objectives_told, why_unknown
 from meshsim.results.report import judgement
 from meshsim.results.result import Result
 from meshsim.results.text import duration_interval
@@ -40,11 +41,14 @@ class Criterion:
         Who may come first: one if that is decided, several if it is not, nobody if this decides nothing.
     told
         Sentences, with intervals.
+    unknown
+        Why nobody knows who may come first, where this would decide.
     """
 
     name: str
     first: tuple[str, ...]
     told: tuple[str, ...]
+    unknown: str = ""
 
 
 def criteria(found: Findings) -> list[Criterion]:
@@ -65,6 +69,7 @@ def _order(found: Findings) -> str:
     told = criteria(found)
     decided = {one.name: one.first[0] for one in told if len(one.first) == 1}
     tied = [f"{one.name}, between {_listed([f'“{name}”' for name in one.first])}" for one in told if len(one.first) > 1]
+    tied += [f"{one.name}, {one.unknown}" for one in told if one.unknown]
     open_ = f" Not decided: {'; '.join(tied)}." if tied else ""
     if not decided:
         return f"Nothing that was simulated decides between the architectures.{open_}"
@@ -117,12 +122,13 @@ def _latency(found: Findings) -> Iterator[Criterion]:
         told = [f"p99 {duration_interval(one.latency_s['p99'])}", f"mean {duration_interval(one.latency_s['mean'])}"]
         yield Criterion("p99", (), (f"{one.architecture}: {', '.join(told)}",))
         return
-    first = lowest(list(comparison.results.values()))
+    results = list(comparison.results.values())
+    first = lowest(results)
     told = [*comparison.verdict, *(difference.sentence() for difference in comparison.differences.values())]
     tied = [comparison.differences[name] for name in first if name in comparison.differences]
     if 0 < len(tied) < len(first) and any(not one.latency_s["p99"].includes_zero for one in tied):
         told.append(_AT_ONCE)  # the baseline is among them, and surely differs from another
-    yield Criterion("p99", first, tuple(told))
+    yield Criterion("p99", first, tuple(told), why_unknown(results))
 
 
 def _objectives(found: Findings) -> Iterator[Criterion]:
@@ -203,12 +209,15 @@ def _blast(found: Findings) -> Iterator[Criterion]:
     told = [f"faults that harm {'several tenants' if several else 'the tenant'}:"]
     for name in blast.architectures:
         mine = [cell for cell in blast.cells if cell.architecture == name]
+        pushed = list(dict.fromkeys(cell.rollout for cell in mine if cell.rollout))
         counts = []
-        for rollout in dict.fromkeys(cell.rollout for cell in mine):
-            cells = [cell for cell in mine if cell.rollout == rollout]
+        for rollout in dict.fromkeys(cell.rollout for cell in mine if cell.applies):
+            cells = [cell for cell in mine if cell.rollout == rollout and cell.applies]
             far = sum(len(cell.harm.tenants) > several for cell in cells)
             counts.append(f"{far} of {len(cells)} {f'pushed {rollout}' if rollout else 'ordinary ones'}")
-        told.append(f"{name}: {', '.join(counts)}")
+        if pushed and not any(cell.rollout and cell.applies for cell in mine):
+            counts.append(f"pushed {' or '.join(pushed)}: {NOTHING_TO_PUSH_TO}")
+        told.append(f"{name}: {'; '.join(counts)}")
     told.append("one run of each fault, so without intervals: it decides nothing by itself")
     yield Criterion("blast radius", (), tuple(told))
 

@@ -355,6 +355,14 @@ def lowest(results: Sequence[Result]) -> tuple[str, ...]:
     return (best.architecture, *_tied(found))
 
 
+def why_unknown(results: Sequence[Result]) -> str:
+    """Why nobody can say who may be the lowest at p99; empty if somebody can."""
+    best, found = _against_best(results)
+    if best is None:
+        return "for fewer than two architectures can be compared"
+    return "" if _known(found) else "for which the runs are too short"
+
+
 def _verdict(results: Sequence[Result]) -> list[str]:
     """Which architecture is lowest, if that can be told from every other one at once."""
     sentences = [f"{r.architecture} is {r.verdict.word}: {' '.join(r.verdict.notes)}" for r in _unstable(results)]
@@ -363,7 +371,7 @@ def _verdict(results: Sequence[Result]) -> list[str]:
         return [*sentences, f"fewer than two architectures can be compared at {_DECIDES}"]
     if not _known(found):
         return [*sentences, f"too short to tell which is lowest at {_DECIDES}: make run.duration longer"]
-    return [*sentences, _lowest(best, _tied(found)), *_caveats(best, found)]
+    return [*sentences, _lowest(best, found), *_caveats(best, found)]
 
 
 def _against_best(results: Sequence[Result]) -> tuple[Result | None, dict[str, Difference]]:
@@ -390,10 +398,16 @@ def _unstable(results: Sequence[Result]) -> list[Result]:
     return [r for r in results if r.verdict.word == "unstable"]
 
 
-def _lowest(best: Result, tied: Sequence[str]) -> str:
+def _lowest(best: Result, found: Mapping[str, Difference]) -> str:
+    tied = _tied(found)
     if tied:
         names = ", ".join([best.architecture, *tied])
-        return f"at {_DECIDES} these cannot be told apart: {names}"
+        above = [
+            f"; {name} is surely above {best.architecture} by {duration_interval(one.latency_s[_DECIDES])}"
+            for name, one in found.items()
+            if name not in tied
+        ]
+        return f"at {_DECIDES} these cannot be told apart: {names}{''.join(above)}"
     return f"{best.architecture} is lowest at {_DECIDES}: {duration_interval(best.latency_s[_DECIDES])}"
 
 

@@ -72,6 +72,35 @@ def test_every_edge_has_a_head_that_reaches_its_node_and_no_label_hides_it(archi
     assert {(round(head.xy[0], 6), round(head.xy[1], 6)) for head in heads} <= nodes
 
 
+def test_marks_on_an_edge_that_goes_around_a_node_stay_on_it_and_labels_off_the_legend() -> None:
+    """The second stream enters at b, so its edge bends around a; all nodes are in one row."""
+    spec = {
+        "meshsim": 1,
+        "services": {
+            "a": {"endpoints": {"x": [{"work": "1ms"}, {"call": "b.x"}]}},
+            "b": {"endpoints": {"x": [{"work": "1ms"}]}},
+        },
+        "traffic": [STREAM, {**STREAM, "name": "app", "entry": "b.x"}],
+    }
+    ax = topology_map(lower(ms.load(spec), "ambient"))
+    ax.figure.draw_without_rendering()
+    marks = [ax.transData.transform(one.get_offsets()[0]) for one in ax.collections if one.get_gid() == "ztunnel"]
+    row = ax.transData.transform(place(ax, "a"))[1]
+    length = ax.transData.transform(place(ax, "b"))[0] - ax.transData.transform(place(ax, "gateway"))[0]
+    away = sorted(abs(y - row) for _, y in marks)
+    assert away[:-1] == pytest.approx([0.0] * 3, abs=1.0)  # on straight edges: one to a, two to b
+    assert 0.0 < away[-1] < length / 4  # at the top of the bow
+    lines = [text.arrow_patch for text in ax.texts if text.arrow_patch is not None and text.get_zorder() < 2]
+    tops = [line.get_window_extent().y1 for line in lines]
+    assert max(tops) == pytest.approx(row + away[-1], abs=3.0)
+    assert all(line.get_window_extent().height < length / 4 for line in lines)
+    legend = ax.get_legend()
+    assert legend is not None
+    for text in ax.texts:
+        if text.get_text():
+            assert not legend.get_window_extent().overlaps(text.get_window_extent())
+
+
 def test_layers_are_depths_of_calls() -> None:
     ax = topology_map(graph(**THREE))  # a calls b and c, b calls c
     assert [place(ax, name)[0] for name in ("client", "a", "b", "c")] == [0, 1, 2, 3]

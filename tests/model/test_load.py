@@ -337,6 +337,15 @@ def test_shipped_topologies_load_by_name() -> None:
         assert result.topology.name == name.rpartition("/")[2]
 
 
+def test_a_file_that_ends_otherwise_is_meant(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("", encoding="utf-8")
+    for name in ("mine.yml", "mine"):
+        with pytest.raises(SpecError, match=r"did you mean '.*mine\.yaml'\?"):
+            load(tmp_path / name)
+    with pytest.raises(SpecError, match="known: "):
+        load(tmp_path / "zzzzzz.yml")
+
+
 def test_shipped_incidents_have_a_folder_of_their_own() -> None:
     """Their names begin with it; nothing else of what is shipped is reached by way of a folder."""
     name = "incidents/fastly-2021-06-08"

@@ -51,6 +51,23 @@ def test_blast_plan_and_neighbours_are_theirs(page: Page) -> None:
         assert page.tables[title] == rows
 
 
+def test_what_cannot_happen_is_not_counted_as_survived(page: Page) -> None:
+    blast = whole().blast
+    assert blast is not None
+    ways = list(dict.fromkeys(cell.rollout for cell in blast.cells if cell.rollout))
+    none, sidecar = ([text for text in page.texts["li"] if text.startswith(f"{name}: ")] for name in ARCHITECTURES)
+    for way in ways:
+        assert not any(re.search(rf"\d pushed {way}", text) for text in none)
+        got = [c for c in blast.cells if c.architecture == "sidecar" and c.rollout == way and c.proxies]
+        far = sum(len(cell.harm.tenants) > 1 for cell in got)
+        assert any(f"{far} of {len(got)} pushed {way}" in text for text in sidecar)
+    assert any(text.endswith(f"pushed {' or '.join(ways)}: does not apply, nothing to push to") for text in none)
+    rows = blast_report.reach_rows(blast)
+    apart = [row[1:3] for row in rows if row[0] == "none" and row[1] != "ordinary"]
+    assert apart == [[f"pushed {way}", "does not apply, nothing to push to"] for way in ways]
+    assert any(text.startswith("beyond: share of requests that failed") for text in page.texts["p"])
+
+
 def test_each_thing_is_simulated_once(monkeypatch: pytest.MonkeyPatch) -> None:
     def twice(*_: object, **__: object) -> None:
         raise AssertionError("the bill and the map are of the comparison")
@@ -147,6 +164,14 @@ def test_an_interval_that_does_not_decide_is_not_decided() -> None:
     assert "Nothing that was simulated decides" in found.summary()
 
 
+def test_a_headline_says_that_runs_are_too_short_for_p99() -> None:
+    words = {"parts": ["compare", "cost"], "quiet": True}
+    found = ms.report(plain(), ["none", "sidecar"], duration_s=1.0, **words)
+    assert found.comparison is not None
+    assert found.comparison.differences["sidecar"].latency_s["p99"].low is None
+    assert "“none” comes first. Not decided: p99, for which the runs are too short." in found.summary()
+
+
 def test_unstable_runs_are_warned_of() -> None:
     spec = plain()
     spec["traffic"][0]["arrivals"] = {"poisson": "900/s"}
@@ -199,6 +224,8 @@ def test_commands_repeat_the_parts() -> None:
 def test_it_is_refused_what_cannot_be(tmp_path: Path) -> None:
     with pytest.raises(ms.UsageError, match="did you mean 'blast'"):
         ms.report(plain(), parts=["blasts"], quiet=True)
+    with pytest.raises(ms.UsageError, match="did you mean 'cost'"):
+        ms.report(plain(), parts=["bill"], quiet=True)
     with pytest.raises(ms.UsageError, match="not both"):
         ms.report(plain(), parts=["cost"], without=["plan"], quiet=True)
     with pytest.raises(ms.UsageError, match="architecture"):

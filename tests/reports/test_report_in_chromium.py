@@ -14,6 +14,8 @@ from meshsim.model.load import load
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
+#: Boxes with more in them than is seen.
+CUT = "[...document.querySelectorAll('.box')].filter(b => b.scrollWidth > b.clientWidth + 1).length"
 PHONE, DESKTOP = (360, 740), (1280, 900)
 #: What sticks out of the window and is in no box that scrolls.
 OUTSIDE = """() => [...document.querySelectorAll("body *")]
@@ -60,13 +62,30 @@ def test_the_verdict_is_seen_first(browser: Browser, file: Path) -> None:
     page.close()
 
 
-def test_charts_have_names_and_tables_scroll_alone(browser: Browser, file: Path) -> None:
+def test_tables_are_read_whole(browser: Browser, file: Path) -> None:
+    """On a telephone a row is a block with p99 first; on a desktop tables take the margins they need."""
+    page, _, _ = opened(browser, file, PHONE)
+    assert page.evaluate("[...document.querySelectorAll('.wide .box')].filter(b => b.scrollWidth > 360).length") == 0
+    row = page.locator("#compare tbody tr").first
+    cells = row.evaluate(
+        "row => [...row.children].map(one => [one.getBoundingClientRect(), one.dataset.column ?? one.innerText])"
+        ".sort(([a], [b]) => a.top - b.top || a.left - b.left).map(([, told]) => told)"
+    )
+    assert cells[:2] == ["none", "p99"]
+    assert page.evaluate("[...document.querySelectorAll('.chart .box')].every(b => b.scrollWidth <= b.clientWidth)")
+    page.locator(".chart .box").first.focus()
+    assert page.evaluate("(b => b.scrollWidth > b.clientWidth)(document.querySelector('.chart .box'))")
+    page.close()
+    page, _, _ = opened(browser, file, DESKTOP)
+    assert page.evaluate(CUT) == 0
+    page.close()
+
+
+def test_charts_have_names(browser: Browser, file: Path) -> None:
     page, _, _ = opened(browser, file, PHONE)
     charts = page.get_by_role("img")
     assert charts.count() == page.locator("svg").count() > 8
     assert all(charts.nth(n).get_attribute("aria-label") for n in range(charts.count()))
-    wide = page.evaluate("[...document.querySelectorAll('.box')].filter(b => b.scrollWidth > b.clientWidth).length")
-    assert wide > 0  # the test would not see a page whose tables had become narrow
     levels = page.evaluate("[...document.querySelectorAll('h1,h2,h3,h4')].map(h => +h.tagName[1])")
     assert levels[0] == 1
     assert set(levels[1:]) == {2}
@@ -77,8 +96,7 @@ def test_charts_have_names_and_tables_scroll_alone(browser: Browser, file: Path)
 def test_it_prints_on_a4_with_nothing_cut(browser: Browser, file: Path) -> None:
     page, _, _ = opened(browser, file, (688, 1000))  # A4 without its margins, in pixels
     page.emulate_media(media="print")
-    cut = page.evaluate("[...document.querySelectorAll('.box')].filter(b => b.scrollWidth > b.clientWidth + 1).length")
-    assert cut == 0
+    assert page.evaluate(CUT) == 0
     assert page.pdf(prefer_css_page_size=True)[:5] == b"%PDF-"
     page.close()
 
