@@ -106,7 +106,7 @@ class Desk:
     def _settings(self, spec: Topology) -> Settings:
         duration_s = self.method.duration_s
         if duration_s is None:
-            duration_s = duration_asked(spec, self.asked.question.objectives, [self.architecture])
+            duration_s = duration_asked(spec, self.asked.question.objectives, [self.architecture], self.method.warmup_s)
         return probing(
             settings_of(
                 spec,
@@ -130,7 +130,7 @@ class Desk:
         last = None if below is None else self.plans[below]
         if isinstance(last, Planned):
             planner = self.planner(last.choice, load)
-            if planner.judge.probe(last.needed).holds:  # what was cheapest for less is still
+            if planner.guesses.holds(last.needed):  # what was cheapest for less is still
                 return self._planned(planner, dict(last.needed))
         found = cheapest([self.planner(choice, load) for choice, _ in self.specs], lambda one: self._search(one, load))
         return found if isinstance(found, Infeasible) else self._planned(*found)

@@ -47,13 +47,22 @@ def objectives_asked(spec: Topology, more: Sequence[Objective]) -> dict[str, tup
 
 
 def duration_asked(
-    spec: Topology, objectives: Mapping[str, Sequence[Objective]], architectures: Sequence[str]
+    spec: Topology,
+    objectives: Mapping[str, Sequence[Objective]],
+    architectures: Sequence[str],
+    warmup_s: float | None,
 ) -> float:
     """Seconds of a replication: as many as the rarest thing that is asked of each tenant needs.
 
     No more than are written, but for tenants who send so little that nothing could be promised them then; and as many
-    as are written where requests can fail, since an overload that retries feed takes its time to show.
+    as are written where requests can fail, since an overload that retries feed takes its time to show. A warm-up that
+    is written or given comes on top.
     """
+    cut_s = spec.run.warmup_s if warmup_s is None else warmup_s
+    return _measured_s(spec, objectives, architectures) + (cut_s or 0.0)
+
+
+def _measured_s(spec: Topology, objectives: Mapping[str, Sequence[Objective]], architectures: Sequence[str]) -> float:
     by_tenant: dict[str, float] = {}
     for stream in spec.traffic:
         by_tenant[stream.tenant] = by_tenant.get(stream.tenant, 0.0) + _rate_per_s(stream, spec)

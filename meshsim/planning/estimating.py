@@ -86,6 +86,10 @@ class Estimator:
         """The same: an estimate takes no effort."""
         return self.probe(counts)
 
+    def bounded(self, counts: Counts) -> Probe:
+        """The same: an estimate has no bounds."""
+        return self.probe(counts)
+
     def _objectives(self, tenant: StreamEstimate, lost: float) -> Iterator[Kept]:
         for objective in self.question.objectives.get(tenant.name, ()):
             yield self._judged(tenant, objective, lost)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from meshsim.planning.deployment import Part
+from meshsim.planning.deployment import Counts, Part
 from meshsim.planning.probing import Judge, Load, Probe, slack, wait_share
 
 _ENOUGH = 1e-12  # replicas: sums of fractions
@@ -14,8 +14,11 @@ _ENOUGH = 1e-12  # replicas: sums of fractions
 class Guesses:
     """Says what is simulated next; every answer about a deployment itself is simulated."""
 
-    def __init__(self, judge: Judge, parts: Sequence[Part], ceiling: float) -> None:
+    def __init__(
+        self, judge: Judge, parts: Sequence[Part], ceiling: float, bought: Callable[[Counts], dict[str, int]]
+    ) -> None:
         self.judge = judge
+        self.bought = bought
         self.parts = {part.name: part for part in parts}
         self.ceiling = ceiling
         self.loads: Mapping[str, Load] = {}
@@ -29,7 +32,12 @@ class Guesses:
         probe = self.judge.probe(counts)
         if probe.holds or not self.loads:
             self.learn(probe)
-        return probe.holds
+        return probe.holds and not self._misses_whole(counts)
+
+    def _misses_whole(self, counts: Mapping[str, int]) -> bool:
+        """Surely miss with all that is bought: most of the time nothing is lost, and more caches may be colder ones."""
+        whole = self.bought(counts)
+        return whole != dict(counts) and self.judge.glance(whole).judgement == "missed"
 
     def slack(self, counts: Mapping[str, int]) -> float:
         """How far the objective nearest to its limit is from it."""

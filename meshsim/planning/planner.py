@@ -82,7 +82,7 @@ class Planner:
         self.simulates = simulates
         self.parts = parts_of(spec, lower(spec, architecture), tariff)
         self.judge = self._judge_of(spec)
-        self.guesses = Guesses(self.judge, self.parts, asked.question.ceiling)
+        self.guesses = self._guesses(self.judge)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -90,6 +90,9 @@ class Planner:
         if not isinstance(self.judge, Estimator):
             return ()
         return ("nothing was simulated: docs/analytic.md says how far estimates are off", *self.judge.notes)
+
+    def _guesses(self, judge: Judge) -> Guesses:
+        return Guesses(judge, self.parts, self.asked.question.ceiling, self.bought)
 
     def _judge_of(self, spec: Topology) -> Judge:
         if self.simulates:
@@ -126,7 +129,10 @@ class Planner:
         estimator = self.estimator()
         if estimator.is_blind:
             return None
-        probe, guesses = estimator.probe(start), Guesses(estimator, self.parts, self.asked.question.ceiling)
+        probe, guesses = (
+            estimator.probe(start),
+            Guesses(estimator, self.parts, self.asked.question.ceiling, self.bought),
+        )
         guesses.learn(probe)
         fewest = {part.name: guesses.floor(part.name) for part in self.parts}
         name, count = max(fewest.items(), key=lambda item: item[1], default=("", 0))
@@ -136,18 +142,28 @@ class Planner:
         return Infeasible(probe, why, (), 0, 0)
 
     def _cheapest_from(self, start: Mapping[str, int], floors: Mapping[str, int]) -> dict[str, int] | None:
-        """Search, and again from what else was found to hold on the way as long as that is cheaper."""
+        """Search, and again from what else was found to hold on the way as long as that is cheaper.
+
+        Floors are of the load that was seen first, which caches and closed loops may change: the last search has none.
+        """
         while True:
             floors = {name: min(floor, start[name]) for name, floor in floors.items()}
             found = Search(self.parts, self.guesses, self.asked.most, floors).run(start)
-            if found is None or (start := self._cheapest_held(found)) == found:
+            if found is None:
+                return None
+            start = self._cheapest_held(found)
+            if start == found and max(floors.values(), default=1) == 1:
                 return found
+            floors = dict.fromkeys(floors, 1)
 
     def _cheapest_held(self, counts: Mapping[str, int]) -> dict[str, int]:
         """What was found to hold and is cheaper than a deployment; that deployment itself if there is nothing."""
         limit = self.bought_money(counts) * (1 - 1e-9)
-        held = (dict(probe.counts) for probe in self.judge.found.values() if probe.holds)
-        return min((one for one in held if self.bought_money(one) < limit), key=self.bought_money, default=dict(counts))
+        found = sorted(
+            (dict(probe.counts) for probe in self.judge.found.values() if probe.holds), key=self.bought_money
+        )
+        cheaper = (one for one in found if self.bought_money(one) < limit and self.guesses.holds(one))
+        return next(cheaper, dict(counts))
 
     def _screened(self) -> dict[str, int] | None:
         """What the search finds where nothing is simulated; None where estimates know nothing of the load."""
@@ -156,7 +172,7 @@ class Planner:
         estimator = self.estimator()
         if estimator.is_blind:
             return None
-        guesses = Guesses(estimator, self.parts, self.asked.question.ceiling)
+        guesses = self._guesses(estimator)
         names = [part.name for part in self.parts]
         guesses.learn(estimator.probe({name: self.guesses.start(name) for name in names}))
         start = {name: guesses.start(name) for name in names}
@@ -166,7 +182,7 @@ class Planner:
         """The same, begun at the plan for another load; what holds when the load grew is the plan still: one probe."""
         probe = self.judge.probe(last)
         self.guesses.learn(probe)
-        if grew and probe.holds:
+        if grew and self.guesses.holds(last):
             return dict(last)
         floors = {part.name: self.guesses.floor(part.name) for part in self.parts}
         return self._found(self._cheapest_from(last, floors))
@@ -176,11 +192,17 @@ class Planner:
         return self._infeasible() if counts is None else counts
 
     def _infeasible(self) -> Infeasible:
-        found = self.judge.found.values()
-        best = max(found, key=lambda probe: sum(probe.counts.values()))
-        full = [name for name, count in best.counts.items() if count >= self.asked.most]
+        found = list(self.judge.found.values())
+        held = [probe for probe in found if probe.holds]
+        counts = (
+            self.bought(held[0].counts) if held else max((one.counts for one in found), key=lambda n: sum(n.values()))
+        )
+        best = self.judge.bounded(counts)
+        full = [name for name, count in counts.items() if count >= self.asked.most]
         broken = [one for one in best.broken if one.quantity != "utilization"]
         why = best.unstable or (f"with {self.asked.most} replicas of {', '.join(full[:3])}" if full else "")
+        if held:
+            why = f"that holds both with {self.asked.loss.told} and with all replicas there"
         return Infeasible(best, why, tuple(broken), len(found), self.judge.requests)
 
     def deployment(self, needed: dict[str, int], growth: bool) -> Deployment:
@@ -304,4 +326,7 @@ def verified_on_fresh_seeds(
     """The plan once more, on fresh seeds, for as long as it was looked at."""
     fresh = replace(settings, seed=settings.seed + _FRESH, replications=max(one.replications, _VERIFYING))
     question = replace(asked.question, most_replications=fresh.replications)
-    return Verified(fresh.seed, Prober(spec, architecture, fresh, question, submit).probe(one.counts))
+    prober = Prober(spec, architecture, fresh, question, submit)
+    zones = len(spec.nodes.zones)
+    whole = {name: asked.loss.bought(count, zones) for name, count in one.counts.items()}
+    return Verified(fresh.seed, prober.probe(one.counts), prober.glance(whole))

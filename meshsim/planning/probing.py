@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
@@ -196,6 +196,9 @@ class Judge(Protocol):
     def glance(self, counts: Counts) -> Probe:
         """The same with less effort: what is not clear at once stays undecided."""
 
+    def bounded(self, counts: Counts) -> Probe:
+        """The same with more effort: until every objective has bounds, whatever is missed."""
+
 
 class Prober:
     """Simulates deployments of one topology under one architecture; each once."""
@@ -237,14 +240,23 @@ class Prober:
             self.glanced[key] = self._probe(dict(counts), most=self.settings.replications)
         return self.glanced[key]
 
-    def _probe(self, counts: Counts, most: int) -> Probe:
+    def bounded(self, counts: Counts) -> Probe:
+        """Simulate a deployment until all that is measured has bounds: what is missed early may have none."""
+        key = tuple(sorted(counts.items()))
+        known = self.found.get(key)
+        if known is None or not _is_bounded(known):
+            self.found[key] = self._probe(dict(counts), self.question.most_replications, is_enough=_is_bounded)
+        return self.found[key]
+
+    def _probe(self, counts: Counts, most: int, is_enough: Callable[[Probe], bool] | None = None) -> Probe:
         plane = self.plane(counts)
         records: list[Record] = []
         wanted = self.settings.replications
         while True:
             records += self._simulate(plane, range(len(records), wanted))
             probe = self._judged(plane, counts, records)
-            if probe.judgement != "undecided" or 2 * wanted > most or _is_hopeless(probe, most):
+            decided = probe.judgement != "undecided" or _is_hopeless(probe, most)
+            if 2 * wanted > most or (decided if is_enough is None else is_enough(probe)):
                 return probe
             wanted *= 2
 
@@ -296,6 +308,16 @@ class Prober:
         """By the point: a mean over the whole run, whose scatter is that of the load, and the load is given."""
         assert estimate.value is not None
         return "met" if estimate.value <= self.question.ceiling else "missed"
+
+
+def _is_bounded(probe: Probe) -> bool:
+    return all(map(_has_bounds, probe.objectives))
+
+
+def _has_bounds(kept: Kept) -> bool:
+    """Or will never have: failed requests are infinitely slow."""
+    value = kept.estimate.value
+    return kept.estimate.high is not None or (value is not None and math.isinf(value))
 
 
 def _is_hopeless(probe: Probe, most: int) -> bool:

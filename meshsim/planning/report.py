@@ -193,15 +193,17 @@ def sentences_of(plan: Plan, name: str) -> Iterator[str]:
     for growing, when in ((one.growing, plan.loss.told), (one.growing_full, "with all replicas there")):
         if growing is not None and (when == plan.loss.told or one.bought != one.needed):
             yield f"as load grows, {when}: {_breaks(growing)}"
-    if one.growing is not None and one.growing_full is None and one.bought != one.needed:
+    if one.growing_full is None and one.bought != one.needed and not one.full.holds:
         yield f"with all replicas there: {_broke(one.full)}"
     for odd in one.odd:
         yield f"not monotone here: {_difference(one.needed, odd)} misses: {_broke(odd)}"
     if name in plan.verified:
         again = plan.verified[name]
         word = {"met": "holds", "missed": "MISSES", "undecided": "is not surely missed, and not surely kept,"}
-        kept = min(again.probe.objectives if again.passed else again.probe.kept, key=slack)
-        looked = f"on seed {again.seed} with {again.probe.requests:,} requests"
+        probe = again.missed or again.probe
+        kept = min(probe.objectives if again.passed else probe.kept, key=slack)
+        whole = ", with all replicas there" if probe is again.full else ""
+        looked = f"on seed {again.seed} with {probe.requests:,} requests{whole}"
         yield f"verified: {word[again.judgement]} {looked}: {limit(kept)}, measured {measured(kept)}"
 
 

@@ -192,17 +192,25 @@ class Verified:
     ----------
     seed
         The fresh one.
+    probe, full
+        What is up with something lost, and all that is bought.
     passed
-        Nothing is missed at 99 %.
+        Nothing is missed at 99 % by either.
     """
 
     seed: int
     probe: Probe
+    full: Probe
 
     @property
     def passed(self) -> bool:
         """Nothing is surely missed: of utilizations, whose points decide while a plan is sought, not even these."""
-        return not self.probe.unstable and not any(map(_is_surely_missed, self.probe.kept))
+        return self.missed is None
+
+    @property
+    def missed(self) -> Probe | None:
+        """Which of the two surely misses something."""
+        return next((one for one in (self.probe, self.full) if _misses(one)), None)
 
     @property
     def judgement(self) -> Judgement:
@@ -210,6 +218,10 @@ class Verified:
         if not self.passed:
             return "missed"
         return "met" if self.probe.holds else "undecided"
+
+
+def _misses(probe: Probe) -> bool:
+    return bool(probe.unstable) or any(map(_is_surely_missed, probe.kept))
 
 
 def _is_surely_missed(kept: Kept) -> bool:

@@ -273,9 +273,8 @@ class _Rules:
     def settings(self, spec: Topology, question: Question) -> Settings:
         """As long as the rarest objective needs, if nothing else was asked for."""
         duration_s = self.duration_s
-        if duration_s is None:  # what is cut off at the beginning comes on top
-            cut_s = spec.run.warmup_s if self.warmup_s is None else self.warmup_s
-            duration_s = duration_asked(spec, question.objectives, self.labels) + (cut_s or 0.0)
+        if duration_s is None:
+            duration_s = duration_asked(spec, question.objectives, self.labels, self.warmup_s)
         return probing(
             settings_of(
                 spec,

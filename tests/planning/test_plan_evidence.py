@@ -94,3 +94,64 @@ def test_what_would_stay_undecided_is_given_up(value: float, low: float, high: f
 
     assert after(16) == hopeless
     assert not after(8), "eight are too few to give up"
+
+
+def cached(**run: Any) -> dict[str, Any]:
+    """A front with a cache in each replica, behind which there is nothing but a wait."""
+    look = {"cache": {"name": "kept", "key": "item", "miss": [{"wait": "50ms"}]}}
+    kept = {"kept": {"capacity": 1000, "ttl": "10s"}}
+    return {
+        "meshsim": 1,
+        "services": {"front": {"cpu": 4, "caches": kept, "endpoints": {"get": [{"work": "0.2ms"}, look]}}},
+        "tenants": {"t": {"slo": {"p80": "40ms"}}},
+        "traffic": [
+            {
+                "name": "t",
+                "tenant": "t",
+                "entry": "front.get",
+                "arrivals": {"poisson": "100/s"},
+                "connections": "per_request",
+                "keys": {"item": {"zipf": {"items": 100, "exponent": 0.0}}},
+            }
+        ],
+        "run": {"duration": "60s", "warmup": "20s", **run},
+    }
+
+
+def test_what_is_bought_has_to_hold_as_well() -> None:
+    """One cache hits 10 of 11 requests for an item a second; of four, each sees a quarter of them and hits 10 of 14."""
+    alone = ms.plan(cached(), ["none"], lose=0, growth=False, quiet=True)
+    assert alone["none"].needed == {"front": 1}
+    spared = ms.plan(cached(), ["none"], lose=3, growth=False, quiet=True)
+    assert not spared.feasible
+    (kept,) = spared.infeasible["none"].nearest
+    assert kept.within is not None and kept.within.value == pytest.approx(10 / 14, abs=0.01)
+    assert "holds both with 3 of every service lost and with all replicas there" in spared.summary()
+
+
+def test_a_plan_does_not_hang_on_the_replicas_that_are_written() -> None:
+    """Twelve caches miss more than one: what is asked of the store then is no floor of what it needs behind one."""
+    work = {"work": {"exp": "0.5ms"}}
+    look = {"cache": {"name": "kept", "key": "item", "miss": [{"call": "back.get"}]}}
+
+    def needed(written: int) -> Any:
+        topology = cached(duration="40s", warmup="25s")
+        kept = {"kept": {"capacity": 5000, "ttl": "20s"}}
+        front = {"cpu": 1, "replicas": written, "caches": kept, "endpoints": {"get": [work, look]}}
+        back = {"cpu": 1, "replicas": written, "endpoints": {"get": [{"work": {"exp": "20ms"}}]}}
+        topology |= {"services": {"front": front, "back": back}, "tenants": {"t": {"slo": {"p90": "80ms"}}}}
+        topology["traffic"][0] |= {
+            "arrivals": {"closed": {"users": 400, "think": {"exp": "1s"}}},
+            "keys": {"item": {"zipf": {"items": 800, "exponent": 0.0}}},
+        }
+        return ms.plan(topology, ["none"], lose=0, growth=False, quiet=True)["none"].needed
+
+    assert needed(12) == needed(1)
+
+
+def test_a_warm_up_comes_on_top_in_forecasts_too() -> None:
+    topology = shop({"call": "store.get"})
+    topology["run"] = {"duration": "20s", "warmup": "19s"}
+    found = ms.forecast(topology, ["none"], months=1, crossover=False, quiet=True)
+    planned = ms.plan(topology, ["none"], growth=False, quiet=True)
+    assert found.courses["none", "base"].months[0].planned.needed == planned["none"].needed
