@@ -34,8 +34,10 @@ def utilization(low: float | None, value: float) -> Kept:
     return Kept("queue", "utilization", 0.8, "met" if value <= 0.8 else "missed", Estimate(value, low, high, 40, ""))
 
 
-def verified(*kept: Kept, unstable: str = "") -> Verified:
-    return Verified(8_000, Probe({"queue": 3}, kept, unstable, {}, 9_000, 16))
+def verified(*kept: Kept, unstable: str = "", full: tuple[Kept, ...] = (), full_unstable: str = "") -> Verified:
+    """Two replicas that are left, and the three that are bought, which keep everything if nothing else is said."""
+    left = Probe({"queue": 2}, kept, unstable, {}, 9_000, 16)
+    return Verified(8_000, left, Probe({"queue": 3}, full or (p90("met"),), full_unstable, {}, 9_000, 16))
 
 
 @pytest.mark.parametrize(
@@ -50,6 +52,8 @@ def verified(*kept: Kept, unstable: str = "") -> Verified:
         (verified(p90("met"), utilization(0.81, 0.82)), False, "missed"),
         (verified(p90("met"), utilization(None, 0.82)), False, "missed"),  # no interval: the point is all there is
         (verified(p90("met"), utilization(0.70, 0.75)), True, "met"),
+        (verified(p90("met"), full=(p90("missed"),)), False, "missed"),
+        (verified(p90("met"), full_unstable="requests pile up by 3 per second"), False, "missed"),
     ],
 )
 def test_what_passes_on_fresh_seeds(found: Verified, passed: bool, judgement: str) -> None:
@@ -82,7 +86,7 @@ def test_a_plan_that_is_not_verified_fails_the_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, judgement: Judgement, code: int
 ) -> None:
     def told(spec: Any, architecture: str, one: Probe, *_: Any) -> Verified:
-        return Verified(8_000, replace(one, kept=(p90(judgement),)))
+        return Verified(8_000, replace(one, kept=(p90(judgement),)), one)
 
     monkeypatch.setattr(study, "verified_on_fresh_seeds", told)
     (tmp_path / "queue.yaml").write_text(yaml.safe_dump(CASE), encoding="utf-8")
