@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import pytest
+from test_plan_evidence import cached
 from test_plans_of_queues import queue
 
 import meshsim as ms
@@ -96,6 +97,18 @@ def test_more_that_is_worse_is_told() -> None:
         {"a": 3, "b": 3, "c": MOST},
     )
     assert not_monotone(held, lambda counts: False, MOST) == ()
+
+
+def test_a_plan_tells_that_one_more_is_worse() -> None:
+    """One cache hits 10 of 11 requests; of two, each sees half of them and hits 5 of 6, where 85 % are wanted."""
+    case = cached()
+    case["tenants"]["t"]["slo"] = {"p85": "40ms"}
+    found = ms.plan(case, ["none"], lose=0, growth=False, quiet=True)
+    assert found["none"].needed == {"front": 1}
+    (one,) = found["none"].odd
+    assert (one.counts, one.judgement) == ({"front": 2}, "missed")
+    (objective,) = one.objectives
+    assert objective.within is not None and objective.within.value == pytest.approx(5 / 6, abs=0.01)
 
 
 class Judged:

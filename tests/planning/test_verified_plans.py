@@ -61,9 +61,10 @@ def test_what_passes_on_fresh_seeds(found: Verified, passed: bool, judgement: st
 
 
 def test_fresh_seeds_are_others() -> None:
-    found = ms.plan(CASE, ["none"], lose=0, growth=False, verify=True, quiet=True)
+    found = ms.plan(CASE, ["none"], lose=1, growth=False, verify=True, quiet=True)
     again, chosen = found.verified["none"], found["none"].probe
     assert again.passed and again.probe.counts == chosen.counts
+    assert again.full.counts == found["none"].bought != chosen.counts
     assert again.seed != found.seed
     assert again.probe.replications >= 16
     assert again.probe.requests != chosen.requests
