@@ -14,7 +14,6 @@
 # ---
 
 # %% [markdown]
-# %% [markdown]
 # # Does the idea that nobody has built yet survive a rush hour?
 #
 # You are half-way from sidecars to an ambient mesh. Somebody proposes that the shop stop retrying while much fails, somebody else
@@ -100,8 +99,13 @@ class AllMoved(Moving):
     label, moved = "all moved", ("web", "store")
 
 
+SECONDS = 10
+
+
 def requests(architecture):
-    return ms.run(SHOP, architecture, duration_s=10, replications=1, record_requests=True, quiet=True).request_rows[0]
+    found = ms.run(SHOP, architecture, duration_s=SECONDS, replications=1, record_requests=True, quiet=True)
+    rows = found.request_rows[0]
+    return rows[rows["arrival_ns"] < SECONDS * 1e9]  # more come, uncounted, until the last of these has its answer
 
 
 for own, shipped in ((NothingMoved(), "sidecar"), (AllMoved(), "ambient")):
@@ -181,9 +185,16 @@ pd.DataFrame(
 
 # %%
 told = {idea: percent_interval(found[idea]["moving"].availability) for idea in IDEAS}
+ambient = percent_interval(found["more replicas"]["ambient"].availability)
+print(f"""As it is, the shop half-way to ambient answers {told["as it is"]} of its requests around a rush (95 % intervals in brackets).
+With fewer retries while much fails, it answers {told["fewer retries"]}.
+With the autoscaler alone, it answers {told["more replicas"]}.
+Once the caller has moved to ambient, too, the autoscaler alone brings {ambient}.""")
+
+# %% [markdown]
+# In one sentence:
+
+# %%
 print(
-    f"Half-way to ambient, the shop answers {told['as it is']} of its requests around a rush as it is, {told['fewer retries']} if it "
-    f"retries less while much fails, {told['more replicas']} with the autoscaler and {told['both']} with both (95 % intervals), "
-    f"but once the caller has moved to ambient, too, the autoscaler alone brings "
-    f"{percent_interval(found['more replicas']['ambient'].availability)}."
+    f"Half-way to ambient, and with both ideas, the shop answers {told['both']} of its requests around a rush (95 % interval)."
 )

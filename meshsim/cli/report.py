@@ -114,7 +114,7 @@ def report(
             repeat=repeat,
         )
         found.save(output)
-    write(found.summary())
+    write(found.summary(output))
     if not quiet:
         say(f"wrote {output}")
     _conclude(found, strict=strict)

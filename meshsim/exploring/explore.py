@@ -75,7 +75,8 @@ def explore(
     """
     if find_spec(_NEEDED) is None:
         raise UsageError(
-            "explore shows sliders in Jupyter, and ipywidgets is not installed: pip install 'meshsim[notebook]'"
+            "explore shows sliders in Jupyter, and ipywidgets is not installed: "
+            "pip install 'meshsim[notebook]', or from a checkout: pip install '.[notebook]'"
         )
     from meshsim.exploring.knobs import knobs_of
     from meshsim.exploring.looks import REPLICATIONS, Looker, fitting_duration_s

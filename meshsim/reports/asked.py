@@ -18,7 +18,7 @@ from meshsim.units import format_duration
 
 Part = Literal["compare", "blast", "cost", "plan", "tenants", "map"]
 PARTS: Final[tuple[Part, ...]] = get_args(Part)
-FILE: Final = "report.html"  # in the command that repeats a report, whatever the file is called: same page, same bytes
+FILE: Final = "report.html"  # in the command on the page, whatever the file is called: same page, same bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +94,10 @@ class Asked:
     def _prices(self) -> str:
         return self.prices.name if isinstance(self.prices, PriceBook) else str(self.prices)
 
-    def whole(self) -> str:
-        """What repeats the page."""
+    def whole(self, file: str = FILE) -> str:
+        """What repeats the page, in a file of that name."""
         chosen = [] if self.parts == PARTS else ["--part", ",".join(self.parts)]
-        return self.command("report", *chosen, "-o", FILE)
+        return self.command("report", *chosen, "-o", file)
 
 
 def parts_asked(parts: Sequence[str], without: Sequence[str]) -> tuple[Part, ...]:

@@ -12,7 +12,7 @@ from meshsim.errors import MeshsimError, UsageError
 from meshsim.interference.result import Interference
 from meshsim.planning.result import Plan
 from meshsim.reports import verdict
-from meshsim.reports.asked import Asked, Part
+from meshsim.reports.asked import FILE, Asked, Part
 from meshsim.reports.findings import Findings
 from meshsim.results import html
 from meshsim.results.comparison import Comparison
@@ -93,16 +93,22 @@ class Report:
             raise UsageError(f"{target}: the name of a report must end in {ENDING}")
         write_whole(target, self.html().encode())
 
-    def summary(self) -> str:
-        """The verdict."""
-        return "\n".join(self._lines())
+    def summary(self, file: str | Path = FILE) -> str:
+        """The verdict.
 
-    def _lines(self) -> Iterator[str]:
+        Parameters
+        ----------
+        file
+            What the page is called, for the line that repeats it.
+        """
+        return "\n".join(self._lines(str(file)))
+
+    def _lines(self, file: str) -> Iterator[str]:
         yield verdict.headline(self.found)
         for one in verdict.criteria(self.found):
             yield from (f"{one.name}: {sentence}" for sentence in one.told)
         yield from (f"{part}: not there: {error}" for part, error in self.found.errors.items())
-        yield f"repeat: {self.command}"
+        yield f"repeat: {self.asked.whole(file)}"
 
     def __repr__(self) -> str:
         return f"<Report {self.asked.spec.name}: {', '.join(self.asked.labels)}>"

@@ -27,6 +27,14 @@ def test_the_page_is_written_and_its_command_writes_it_again(command, shop: str,
     assert (tmp_path / "report.html").read_bytes() == first
 
 
+def test_the_line_that_repeats_it_names_the_file_and_the_page_does_not(command, shop: str, tmp_path: Path) -> None:
+    short = "--arch none --part compare --duration 1s --replications 2 -q"
+    for name in ("report.html", "my own.html"):
+        _, out, _ = command(f"meshsim report shop.yaml {short} -o '{name}'")
+        assert shlex.split(out.splitlines()[-1])[-2:] == ["-o", name]
+    assert (tmp_path / "my own.html").read_bytes() == (tmp_path / "report.html").read_bytes()
+
+
 def test_options_reach_every_part_and_its_command(command, shop: str, tmp_path: Path) -> None:
     words = "--arch sidecar --part compare,cost,plan --duration 2s --replications 2 --seed 7 --engine compiled"
     changed = "--set services.shop.replicas=3 --slo 'p90<1s' --set run.load=0.5"

@@ -15,12 +15,12 @@ TEXTS = sorted(FOLDER.glob("*.py"))
 #: Pictures, tables and how the answer begins.
 SHOWN = {
     "01-first-answer": (5, 2, "At 150 requests per second"),
-    "02-which-mesh": (3, 3, "On front-door sidecars add"),
+    "02-which-mesh": (3, 3, "On front-door, at 1.25 times its load"),
     "03-cache-locality": (3, 3, "With equally many entries in all"),
     "04-incident": (3, 3, "One customer's configuration"),
     "05-neighbours-and-the-bill": (3, 4, "Maps costs $"),
     "06-plan-a-year": (3, 3, "What is there today carries between"),
-    "07-your-own": (3, 2, "Half-way to ambient, the shop answers"),
+    "07-your-own": (3, 2, "Half-way to ambient, and with both ideas"),
     "08-theory": (3, 2, "Theory lies within"),
 }
 
@@ -73,4 +73,7 @@ def test_a_notebook_runs_and_ends_with_its_answer(text: Path, request: pytest.Fi
 def test_the_pair_says_the_same_and_has_outputs(text: Path) -> None:
     ours, paired = jupytext.read(text), nbformat.read(text.with_suffix(".ipynb"), as_version=4)
     assert [cell.source for cell in ours.cells] == [cell.source for cell in paired.cells]
+    title = ours.cells[0].source.partition("\n")[0]
+    assert title.startswith("# ")
+    assert title.endswith("?"), "a notebook opens with its question"
     assert outputs(paired)[-1]["text"].startswith(SHOWN[text.stem][2])
