@@ -101,8 +101,8 @@ def _is_impatient(trying: Trying | None) -> bool:
 
 
 def _turns_away(cluster: Cluster) -> bool:
-    """Limits on retries turn nothing away that did not fail before."""
-    limits = (cluster.max_connections, cluster.max_pending, cluster.max_requests)
+    """Limits on retries turn nothing away that did not fail before; those on connections make requests wait."""
+    limits = (cluster.max_pending, cluster.max_requests)
     return cluster.outlier is not None or any(limit is not None for limit in limits)
 
 

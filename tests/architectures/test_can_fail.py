@@ -50,6 +50,11 @@ SOURCES = {
     "a breaker": spec(PLAIN, policies=[{**TO_STORE, "circuit_breaker": {"max_requests": 8}}]),
     "ejections": spec(PLAIN, policies=[{**TO_STORE, "outlier": {"consecutive_5xx": 3}}]),
     "a limit of the rate": spec(PLAIN, policies=[{**TO_STORE, "rate_limit": {"local": {"rate": "5/s", "burst": 5}}}]),
+    "no line for a connection": spec(PLAIN, policies=[{**TO_STORE, "circuit_breaker": {"max_pending": 0}}]),
+    "a line for connections that is full": spec(
+        PLAIN, policies=[{**TO_STORE, "circuit_breaker": {"max_connections": 4, "max_pending": 8}}]
+    ),
+    "a timeout of each try": spec(PLAIN, policies=[{**TO_STORE, "retries": {"attempts": 2, "per_try": "1s"}}]),
     "a timeout of a policy": spec(PLAIN, policies=[{**TO_STORE, "timeout": "1s"}]),
 }
 CONTAINED = {
@@ -68,6 +73,18 @@ def test_a_source_of_failures(source: str) -> None:
 @pytest.mark.parametrize("source", CONTAINED)
 def test_what_harms_nobody(source: str) -> None:
     assert not fails(CONTAINED[source])
+
+
+def test_a_line_for_connections_without_end_turns_nothing_away() -> None:
+    """Three times as much as one connection carries: all wait, and all are answered."""
+    topology = spec(PLAIN, policies=[{**TO_STORE, "circuit_breaker": {"max_connections": 1}}])
+    topology["services"]["store"] = {"cpu": 4, "endpoints": {"get": [{"work": "10ms"}]}}
+    topology["traffic"][0]["arrivals"] = {"poisson": "300/s"}
+    assert not fails(topology, "sidecar")
+    topology["run"] = {"duration": "2s", "warmup": "0s"}
+    found = ms.run(topology, "sidecar", replications=1, quiet=True)
+    assert found.total.outcomes["ok"] == found.requests > 500
+    assert (found.latency_s["p50"].value or 0.0) > 1.0
 
 
 def test_a_client_that_gives_up() -> None:

@@ -57,6 +57,7 @@ def test_pods_that_are_not_ready_use_nothing_on_the_way_up() -> None:
     assert replicas([1.2, 1.2], 2, 0.6) == 4
     assert replicas([1.2, 1.2], 4, 0.6, unready=2) == 4
     assert replicas([1.2, 1.2], 3, 0.6, unready=1) == 4  # 80 % of three
+    assert replicas([1.0] * 6, 11, 0.5, unready=5) == 11  # 54 % of eleven is near enough; the six alone want twelve
 
 
 def test_pods_that_are_not_ready_do_not_count_on_the_way_down() -> None:
