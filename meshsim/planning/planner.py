@@ -144,7 +144,8 @@ class Planner:
     def _cheapest_from(self, start: Mapping[str, int], floors: Mapping[str, int]) -> dict[str, int] | None:
         """Search, and again from what else was found to hold on the way as long as that is cheaper.
 
-        Floors are of the load that was seen first, which caches and closed loops may change: the last search has none.
+        Floors are of the load that was seen before, which caches and closed loops change: the last search has those of
+        the load at what was found.
         """
         while True:
             floors = {name: min(floor, start[name]) for name, floor in floors.items()}
@@ -152,9 +153,11 @@ class Planner:
             if found is None:
                 return None
             start = self._cheapest_held(found)
-            if start == found and max(floors.values(), default=1) == 1:
+            self.guesses.learn(self.judge.probe(start))
+            lower = {name: min(floor, self.guesses.floor(name)) for name, floor in floors.items()}
+            if (start, lower) == (found, floors):
                 return found
-            floors = dict.fromkeys(floors, 1)
+            floors = lower
 
     def _cheapest_held(self, counts: Mapping[str, int]) -> dict[str, int]:
         """What was found to hold and is cheaper than a deployment; that deployment itself if there is nothing."""

@@ -233,10 +233,11 @@ def part_rows(one: Deployment) -> list[list[str]]:
 
 
 def _same(probe: Probe, tightest: Kept) -> str:
-    """The tightest objective in another deployment."""
+    """The tightest objective in another deployment, and whether that is shown to hold."""
+    word = {"met": "", "undecided": ", undecided", "missed": ", misses"}[probe.judgement]
     for kept in probe.kept:
         if (kept.whose, kept.quantity) == (tightest.whose, tightest.quantity):
-            return f"{tightest.quantity} {_short(kept)}"
+            return f"{tightest.quantity} {_short(kept)}{word}"
     return "-"
 
 
