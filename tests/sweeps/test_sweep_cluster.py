@@ -126,7 +126,7 @@ def test_the_page(tmp_path: Path, real: Real, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.chdir(tmp_path)
     text = (CHECKOUT / "docs" / "sweeps.md").read_text(encoding="utf-8")
     section = text.partition("## On a cluster")[2].split("```")[1]
-    lines = [line for line in section.splitlines() if line.startswith("meshsim ")]
+    lines = [line.partition("  #")[0] for line in section.splitlines() if line.startswith("meshsim ")]
     assert [line.split()[1] for line in lines] == ["sweep", "plan"]
     for line in lines:
         answer = CliRunner().invoke(app, shlex.split(line.replace("tcp://10.0.0.7:8786", real.address))[1:])
