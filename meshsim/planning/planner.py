@@ -129,10 +129,7 @@ class Planner:
         estimator = self.estimator()
         if estimator.is_blind:
             return None
-        probe, guesses = (
-            estimator.probe(start),
-            Guesses(estimator, self.parts, self.asked.question.ceiling, self.bought),
-        )
+        probe, guesses = estimator.probe(start), self._guesses(estimator)
         guesses.learn(probe)
         fewest = {part.name: guesses.floor(part.name) for part in self.parts}
         name, count = max(fewest.items(), key=lambda item: item[1], default=("", 0))
@@ -152,12 +149,13 @@ class Planner:
             found = Search(self.parts, self.guesses, self.asked.most, floors).run(start)
             if found is None:
                 return None
-            start = self._cheapest_held(found)
-            self.guesses.learn(self.judge.probe(start))
+            best = self._cheapest_held(found)
+            self.guesses.learn(self.judge.probe(best))
             lower = {name: min(floor, self.guesses.floor(name)) for name, floor in floors.items()}
-            if (start, lower) == (found, floors):
-                return found
-            floors = lower
+            # the search compares what is needed: of what is bought it may end dearer than it began, again and again
+            if best in (start, found) and lower == floors:
+                return best
+            start, floors = best, lower
 
     def _cheapest_held(self, counts: Mapping[str, int]) -> dict[str, int]:
         """What was found to hold and is cheaper than a deployment; that deployment itself if there is nothing."""
@@ -197,9 +195,8 @@ class Planner:
     def _infeasible(self) -> Infeasible:
         found = list(self.judge.found.values())
         held = [probe for probe in found if probe.holds]
-        counts = (
-            self.bought(held[0].counts) if held else max((one.counts for one in found), key=lambda n: sum(n.values()))
-        )
+        largest = max(found, key=lambda probe: sum(probe.counts.values()))
+        counts = self.bought(held[0].counts) if held else largest.counts
         best = self.judge.bounded(counts)
         full = [name for name, count in counts.items() if count >= self.asked.most]
         broken = [one for one in best.broken if one.quantity != "utilization"]

@@ -145,3 +145,24 @@ def test_the_written_deployment_is_the_plan_where_it_holds_and_is_cheapest() -> 
     assert planner._cheapest_held({"page": 4, "store": 4}) == {"page": 1, "store": 4}
     assert planner._cheapest_held({"page": 1, "store": 4}) == {"page": 1, "store": 4}
     assert planner._cheapest_held({"page": 1, "store": 1}) == {"page": 1, "store": 1}
+
+
+def test_a_search_ends_where_less_needed_is_more_bought() -> None:
+    """A page for a store saves a tenth of what is needed; of three zones 6 and 3 are bought, or 5 and 5."""
+    case = queue(0.4, 0.1)
+    work = case["services"].pop("queue")
+    page = {**work, "endpoints": {"get": [{"work": "1ms"}, {"call": "store.get"}]}}
+    case["services"] = {"page": {**page, "replicas": 4}, "store": {**work, "cpu": 0.9, "replicas": 2}}
+    case["traffic"][0]["entry"] = "page.get"
+    case["nodes"] = {"zones": ["a", "b", "c"]}
+    spec = ms.load(case)
+    settings = settings_of(spec, engine="compiled", seed=1, replications=2, duration_s=5.0, warmup_s=0.0, jobs=1)
+    asked = asked_of(spec, (), 1.0, "zone", 1.0, MOST, 2)
+    planner = Planner(spec, "none", {}, asked, tariff_of(spec, None, None), probing(settings), here, simulates=False)
+    planner.judge = Judged(1.5, lambda page, store: (page >= 4 and store >= 2) or (page >= 3 and store >= 3))
+    planner.guesses = planner._guesses(planner.judge)
+    assert [planner.bought(counts) for counts in ({"page": 4, "store": 2}, {"page": 3, "store": 3})] == [
+        {"page": 6, "store": 3},
+        {"page": 5, "store": 5},
+    ]
+    assert planner.search(screen=False) == {"page": 4, "store": 2}
