@@ -74,7 +74,7 @@ def architectures_across(found: Forecast, ax: Axes | None = None, **look: Unpack
         handles = [_handle(name) for name in found.architectures]
         drawn.axes[0].legend(handles=handles, loc="upper left", bbox_to_anchor=(1.01, 1.0), labelspacing=0.8)
         drawn.set_title(f"{found.name}: architectures over {told.path}")
-        bars = "Nothing was simulated." if found.engine == "analytic" else "Bars: bounds at 99 % each."
+        bars = "Approximate: nothing was simulated." if found.engine == "analytic" else "Bars: bounds at 99 % each."
         drawn.note(f"Plans for today's load at each value. {bars} Gaps: no plan.", last)
         main: Axes = drawn.axes[0]
     return main

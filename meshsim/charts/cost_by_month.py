@@ -11,6 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from meshsim.charts.money import money_axis
+from meshsim.charts.plan_kept import approximate
 from meshsim.charts.runway import SCENARIO_DASHES
 from meshsim.charts.style import Canvas, Look, canvas, folded, mark_of
 from meshsim.errors import UsageError
@@ -60,7 +61,7 @@ def cost_by_month(found: Forecast, ax: Axes | None = None, **look: Unpack[Look])
         money_axis(main.yaxis, f"{what} ({found.currency})")
         main.legend(handles=_handles(drawn, found), loc="upper left", bbox_to_anchor=(1.01, 1.0), labelspacing=0.8)
         drawn.set_title(f"{found.name}: cost by month")
-        drawn.note("Marks: months in which replicas are bought" + _more(found))
+        drawn.note(f"Marks: months in which replicas are bought{_more(found)}.{approximate(found.engine)}")
     return main
 
 

@@ -11,6 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
 from meshsim.charts.money import money_axis, money_text
+from meshsim.charts.plan_kept import approximate
 from meshsim.charts.style import Canvas, Look, canvas, folded, mark_of
 from meshsim.errors import UsageError
 
@@ -61,7 +62,7 @@ def crossovers(found: Forecast, ax: Axes | None = None, **look: Unpack[Look]) ->
         drawn.set_title(f"{found.name}: which architecture is cheaper at which load")
         drawn.note(
             "Points: loads that were planned. Shaded: where two change places, from the last load at which one is "
-            "cheaper to the first at which the other is."
+            f"cheaper to the first at which the other is.{approximate(found.engine)}"
         )
     return main
 
@@ -155,7 +156,8 @@ def crossover_map(found: Forecast, ax: Axes | None = None, **look: Unpack[Look])
         handles = [Patch(fc=mark_of(name).colour, label=folded(name, 24)) for name in names]
         main.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.01, 1.0), title="cheapest")
         drawn.set_title(f"{found.name}: the cheapest architecture")
-        drawn.note(f"Numbers: its {'cores and memory' if found.engine == 'analytic' else 'bill'}, a month; –: no plan")
+        what = "cores and memory" if found.engine == "analytic" else "bill"
+        drawn.note(f"Numbers: its {what}, a month; –: no plan.{approximate(found.engine)}")
     return main
 
 

@@ -24,6 +24,11 @@ APPROXIMATE: Final = "estimated, approximate: no bounds"
 _SHARES: Final = ("availability", "utilization")
 
 
+def approximate(engine: str) -> str:
+    """What a chart's note says last where nothing was simulated."""
+    return " Approximate: nothing was simulated." if engine == "analytic" else ""
+
+
 @dataclass(frozen=True, slots=True)
 class Measure:
     """An objective on an axis.

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from meshsim.charts.plan_kept import approximate
 from meshsim.charts.quantities import plain
 from meshsim.charts.style import Canvas, Look, canvas, folded, mark_of
 
@@ -58,8 +59,7 @@ def capacity_runway(found: Forecast, ax: Axes | None = None, **look: Unpack[Look
         drawn.set_title(f"{found.name}: when what is there today runs out ({found.loss.told})")
         drawn.note(
             "Bands: from the largest load seen to be carried to the smallest seen not to. Marks: the first month whose "
-            "load is not "
-            "carried."
+            f"load is not carried.{approximate(found.engine)}"
         )
     return main
 

@@ -139,7 +139,7 @@ def forecast(
     load: Load = 1.0,
     lose: Lose = "1",
     utilization: Ceiling = "80%",
-    max_replicas: MostReplicas = 100,
+    max_replicas: MostReplicas = None,
     verify: Verify = False,
     screen: Screen = True,
     prices: PricesFile = None,
@@ -212,7 +212,7 @@ def forecast(
         "--load": [] if load == 1.0 else [f"{load:.15g}"],
         "--lose": [] if lose == "1" else [lose],
         "--utilization": [] if utilization == "80%" else [utilization],
-        "--max-replicas": [] if max_replicas == 100 else [str(max_replicas)],
+        "--max-replicas": [] if max_replicas is None else [str(max_replicas)],
         "--prices": [] if prices is None else [str(prices)],
         "--set": overrides or [],
         "--duration": [] if duration is None else [duration],
@@ -299,7 +299,7 @@ def _markdown(found: Forecast) -> str:
         head, *rows = map_report.along_rows(found)
         lines += [f"## {map_report.along_title(found).capitalize()}", "", as_markdown(head, rows), ""]
         lines += [*(f"- {sentence}" for sentence in map_report.along_lines(found)), ""]
-    lines += [f"- {sentence}" for sentence in report.crossing_lines(found)]
+    lines += [f"- {sentence}" for sentence in (*report.failed_lines(found), *report.crossing_lines(found))]
     return "\n".join([*lines, *(f"- {note}" for note in found.notes), f"- repeat: {found.command}"])
 
 

@@ -82,7 +82,12 @@ Ceiling = Annotated[
     str, typer.Option("--utilization", metavar="SHARE", help="How busy a CPU may be on average when that is lost.")
 ]
 MostReplicas = Annotated[
-    int, typer.Option("--max-replicas", metavar="N", help="Of each service; where more are needed there is no plan.")
+    int | None,
+    typer.Option(
+        "--max-replicas",
+        metavar="N",
+        help="Of each service; where more are needed there is no plan. Absent: 100, or as many as the largest has.",
+    ),
 ]
 Verify = Annotated[
     bool, typer.Option("--verify", help="Simulate each plan again on fresh seeds; exit 1 if it surely misses there.")
@@ -129,7 +134,7 @@ def plan(
     load: Load = 1.0,
     lose: Lose = "1",
     utilization: Ceiling = "80%",
-    max_replicas: MostReplicas = 100,
+    max_replicas: MostReplicas = None,
     verify: Verify = False,
     growth: Growth = True,
     screen: Screen = True,
@@ -197,7 +202,7 @@ def plan(
                 "--load": [] if load == 1.0 else [f"{load:g}"],
                 "--lose": [] if lose == "1" else [lose],
                 "--utilization": [] if utilization == "80%" else [utilization],
-                "--max-replicas": [] if max_replicas == 100 else [str(max_replicas)],
+                "--max-replicas": [] if max_replicas is None else [str(max_replicas)],
                 "--prices": [] if prices is None else [str(prices)],
                 "--set": overrides or [],
                 "--duration": [] if duration is None else [duration],

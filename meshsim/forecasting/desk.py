@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from meshsim.architectures import lower
 from meshsim.costs.book import PriceBook
@@ -26,8 +25,6 @@ from meshsim.settings import Settings, settings_of
 from meshsim.workers import Submit
 
 Choice = Mapping[str, str]
-
-_BILLS: Final = 4  # replications of a bill that is compared (assumed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +67,6 @@ class Desk:
         self.method = method
         self.submit = submit
         self.plans: dict[float, Planned | Infeasible] = {}
-        self._bills: dict[float, Bounds] = {}
         self._planners: dict[tuple[str, float], Planner] = {}
         self._needed: dict[str, dict[float, Mapping[str, int]]] = {}
 
@@ -152,39 +148,30 @@ class Desk:
         planned = self.plan(load)
         if isinstance(planned, Infeasible):
             return None
-        if load not in self._bills:
-            self._bills[load] = self._bill(planned, load)
-        return self._bills[load]
-
-    def _bill(self, planned: Planned, load: float) -> Bounds:
-        if not self.method.simulates:
-            return Bounds(planned.cents, planned.cents, planned.cents)
-        found = self.planner(planned.choice, load).bill_estimate(planned.bought, _BILLS)
-        value = found.value if found.value is not None else planned.cents
-        low, high = (value if end is None else end for end in (found.low, found.high))
-        return Bounds(value, low, high)
+        low, high = (planned.cents if end is None else end * 100 for end in (planned.money.low, planned.money.high))
+        return Bounds(planned.cents, low, high)
 
     def _planned(self, planner: Planner, needed: dict[str, int]) -> Planned:
         zones = len(planner.spec.nodes.zones)
         bought = {name: self.asked.loss.bought(count, zones) for name, count in needed.items()}
-        cents, currency = planner.bill(bought)
+        cents, currency, money = planner.bill(bought)
         total = cents.total if self.method.simulates else requested_cents(planner, bought)
         probe = planner.judge.probe(needed)
-        verified = None
+        proof = None
         if self.method.verify:
-            again = verified_on_fresh_seeds(
+            proof = verified_on_fresh_seeds(
                 planner.spec, self.architecture, probe, self.asked, planner.settings, self.submit
             )
-            verified = again.passed
         return Planned(
             choice=dict(planner.choice),
             needed=needed,
             bought=bought,
             probe=probe,
             cents=total,
+            money=money,
             replicas_cents=replicas_cents(planner, bought),
             currency=currency,
-            verified=verified,
+            proof=proof,
         )
 
 

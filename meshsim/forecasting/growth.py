@@ -99,8 +99,10 @@ def _read(path: Path, name: str) -> dict[int, float]:
             f"{name} {path}: cannot read it ({why}); give a CSV file with the columns month,factor"
         ) from None
     head = [cell.strip().lower() for cell in rows[0][1]] if rows else []
+    if not rows:
+        raise UsageError(f"{name} {path}: the file is empty; write a first line month,factor and then e.g. 1,1.05")
     if head[:2] != ["month", "factor"] or len(head) != 2:
-        raise UsageError(f"{name} {path}: the first line is {','.join(head) or 'missing'!r}; write month,factor")
+        raise UsageError(f"{name} {path}: the first line is {','.join(head)!r}; write month,factor")
     found: dict[int, float] = {}
     for line, row in rows[1:]:
         month, factor = _numbers(row, f"{name} {path}:{line}")

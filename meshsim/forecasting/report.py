@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 
 from meshsim.forecasting.map_report import along_lines, along_rows, along_title, map_rows, map_title
 from meshsim.forecasting.money import money
-from meshsim.forecasting.result import Course, Crossover, Forecast, Month, NoCrossover, RunsOut
-from meshsim.planning.report import limit, measured
-from meshsim.results.text import percent, table
+from meshsim.forecasting.result import Course, Crossover, Forecast, Month, NoCrossover, Planned, RunsOut
+from meshsim.planning.report import bill, limit, measured, missed
+from meshsim.results.text import counted, percent, table
 
 
 def summary(found: Forecast) -> str:
@@ -19,7 +19,7 @@ def summary(found: Forecast) -> str:
         for scenario in found.scenarios:
             lines += [f"{name}, {scenario}: {total(found, found[name, scenario])}"]
             lines += [*table(month_rows(found, found[name, scenario]), indent="  "), ""]
-    lines += [*crossing_lines(found)]
+    lines += [*failed_lines(found), *crossing_lines(found)]
     if found.map is not None:
         lines += ["", f"{map_title(found.map)}:", *table(map_rows(found), indent="  ")]
         lines += ["", f"{along_title(found)}:", *table(along_rows(found), indent="  "), "", *along_lines(found)]
@@ -38,8 +38,8 @@ def headline(found: Forecast) -> str:
         for name, factors in found.scenarios.items()
     )
     return (
-        f"{found.name} · forecast for {found.months} months from {start} ({scenarios}), {found.loss.told}, CPUs "
-        f"at most {percent(found.ceiling)} busy · {how}"
+        f"{found.name} · forecast for {counted(found.months, 'month')} from {start} ({scenarios}), {found.loss.told}, "
+        f"CPUs at most {percent(found.ceiling)} busy · {how}"
     )
 
 
@@ -53,7 +53,7 @@ def verdict(found: Forecast) -> str:
     if not known:
         return "verdict: infeasible: no architecture has a plan for every month"
     best = min(known, key=lambda name: known[name])
-    cost = f"{money(found, known[best])} for {found.months} months"
+    cost = f"{money(found, known[best])} for {counted(found.months, 'month')}"
     which = f"{best} is cheapest, {cost}" if len(totals) > 1 else cost
     return f"verdict: {which}; what is there today {_when(found[best].runs_out)}"
 
@@ -73,7 +73,7 @@ def total(found: Forecast, course: Course) -> str:
     """What all months cost, or why there is no plan."""
     cents = course.total_cents
     if cents is not None:
-        return f"{money(found, cents)} for {found.months} months"
+        return f"{money(found, cents)} for {counted(found.months, 'month')}"
     first = next(month for month in course.months if month.planned is None)
     return f"no plan from month {first.number} on: {first.why}" if first.number else f"no plan: {first.why}"
 
@@ -121,7 +121,16 @@ def first(out: RunsOut | None) -> str:
 
 def month_rows(found: Forecast, course: Course) -> list[list[str]]:
     """A row a month."""
-    rows = [["month", "requests/s" if found.rate_per_s else "load", "a month", "buys", "for", "replicas"]]
+    rows = [
+        [
+            "month",
+            "requests/s" if found.rate_per_s else "load",
+            "a month (99 % bounds)",
+            "buys (- gives back)",
+            "for",
+            "replicas",
+        ]
+    ]
     for month in course.months:
         load = f"{month.load * found.rate_per_s:,.4g}" if found.rate_per_s else f"{month.load:.3g} x"
         if month.planned is None:
@@ -129,8 +138,12 @@ def month_rows(found: Forecast, course: Course) -> list[list[str]]:
             continue
         spent = "-" if not month.spent_cents else ("+" * (month.spent_cents > 0)) + money(found, month.spent_cents)
         replicas = ", ".join(f"{name} {count}" for name, count in month.planned.bought.items())
-        rows.append([str(month.number), load, money(found, month.planned.cents), buys(course, month), spent, replicas])
+        rows.append([str(month.number), load, _bill(month.planned), buys(course, month), spent, replicas])
     return rows
+
+
+def _bill(planned: Planned) -> str:
+    return bill(planned.cents, planned.money, planned.currency)
 
 
 def buys(course: Course, month: Month) -> str:
@@ -144,6 +157,16 @@ def buys(course: Course, month: Month) -> str:
 
 def _chosen(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[str]:
     yield from (f"{path} {before.get(path)} -> {value}" for path, value in after.items() if before.get(path) != value)
+
+
+def failed_lines(found: Forecast) -> Iterator[str]:
+    """What plans miss on fresh seeds."""
+    for (name, scenario), course in found.courses.items():
+        for month in course.months:
+            proof = None if month.planned is None else month.planned.proof
+            if proof is not None and not proof.passed:
+                which = f"{name}, {scenario}, month {month.number}"
+                yield f"not verified: the plan of {which}, on seed {proof.seed}: {missed(proof)}"
 
 
 def crossing_lines(found: Forecast) -> Iterator[str]:

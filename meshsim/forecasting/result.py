@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Unpack
 
 from meshsim.planning.losses import Loss
 from meshsim.planning.probing import Kept, Probe
+from meshsim.planning.result import Verified
+from meshsim.results.intervals import Estimate
 from meshsim.results.manifest import Timing
 
 if TYPE_CHECKING:
@@ -48,10 +50,12 @@ class Planned:
     cents
         The bill of a month of all that is bought; with the analytic engine of the cores and memory
         that services and proxies request, alone.
+    money
+        The bill in whole units of the currency, with bounds at 99 % each; none where nothing was simulated.
     replicas_cents
-        Of that, the replicas that are planned: what purchases change.
-    verified
-        Whether nothing was surely missed on fresh seeds; None where that was not asked for.
+        Of the bill, the replicas that are planned: what purchases change.
+    proof
+        The same on fresh seeds; None where that was not asked for.
     """
 
     choice: Mapping[str, str]
@@ -59,9 +63,15 @@ class Planned:
     bought: Mapping[str, int]
     probe: Probe
     cents: int
+    money: Estimate
     replicas_cents: int
     currency: str
-    verified: bool | None
+    proof: Verified | None
+
+    @property
+    def verified(self) -> bool | None:
+        """Whether nothing was surely missed on fresh seeds; None where that was not asked for."""
+        return None if self.proof is None else self.proof.passed
 
 
 @dataclass(frozen=True, slots=True, eq=False)

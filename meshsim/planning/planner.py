@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from meshsim.analytic.result import APPROXIMATE
 from meshsim.architectures import lower
 from meshsim.costs.analysis import Analysis, analyse
 from meshsim.costs.bill import Cents, Tariff
@@ -21,7 +22,7 @@ from meshsim.planning.losses import Loss
 from meshsim.planning.peak import at_peak
 from meshsim.planning.probing import LEVEL, Judge, Probe, Prober, Question
 from meshsim.planning.result import Deployment, Infeasible, Step, Verified
-from meshsim.planning.search import Search, not_monotone
+from meshsim.planning.search import Search
 from meshsim.results.intervals import Estimate
 from meshsim.settings import Settings
 from meshsim.simulate import run
@@ -30,6 +31,7 @@ from meshsim.workers import Submit
 _BEYOND_DOUBT: Final = 1.2  # times the most replicas (assumed): more caches may take some load off
 _FRESH: Final = 7_919  # added to the seed, for a plan that is proven again
 _VERIFYING: Final = 16  # replications at least of that
+_BILLED: Final = 4  # replications of a bill (assumed): what traffic adds to it hardly scatters
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,16 +148,18 @@ class Planner:
         """
         while True:
             floors = {name: min(floor, start[name]) for name, floor in floors.items()}
-            found = Search(self.parts, self.guesses, self.asked.most, floors).run(start)
+            found = self._search(self.guesses, floors, start)
             if found is None:
                 return None
             best = self._cheapest_held(found)
             self.guesses.learn(self.judge.probe(best))
             lower = {name: min(floor, self.guesses.floor(name)) for name, floor in floors.items()}
-            # the search compares what is needed: of what is bought it may end dearer than it began, again and again
-            if best in (start, found) and lower == floors:
+            if best == found and lower == floors:
                 return best
             start, floors = best, lower
+
+    def _search(self, guesses: Guesses, floors: Mapping[str, int], start: Mapping[str, int]) -> dict[str, int] | None:
+        return Search(self.parts, guesses, self.asked.most, floors, self.bought_money).run(start)
 
     def _cheapest_held(self, counts: Mapping[str, int]) -> dict[str, int]:
         """What was found to hold and is cheaper than a deployment; that deployment itself if there is nothing."""
@@ -177,7 +181,7 @@ class Planner:
         names = [part.name for part in self.parts]
         guesses.learn(estimator.probe({name: self.guesses.start(name) for name in names}))
         start = {name: guesses.start(name) for name in names}
-        return Search(self.parts, guesses, self.asked.most, {name: guesses.floor(name) for name in names}).run(start)
+        return self._search(guesses, {name: guesses.floor(name) for name in names}, start)
 
     def resumed(self, last: Mapping[str, int], *, grew: bool) -> dict[str, int] | Infeasible:
         """The same, begun at the plan for another load; what holds when the load grew is the plan still: one probe."""
@@ -208,10 +212,9 @@ class Planner:
     def deployment(self, needed: dict[str, int], growth: bool) -> Deployment:
         """Find out what a plan is worth, and why nothing cheaper will do."""
         probe, bought = self.judge.probe(needed), self.bought(needed)
-        odd = not_monotone(needed, lambda counts: self.judge.glance(counts).judgement == "missed", self.asked.most)
         steps = tuple(self._step(needed, part) for part in self.parts)
         full = self.judge.probe(bought)
-        cents, currency = self.bill(bought)
+        cents, currency, money = self.bill(bought)
         per_hour = sum(part.per_hour * bought[part.name] for part in self.parts)
         again = self._growing if growth else None
         return Deployment(
@@ -222,41 +225,41 @@ class Planner:
             full=full,
             cents=cents,
             currency=currency,
+            money=money,
             per_hour=per_hour,
             steps=steps,
             cheaper=self._cheaper(needed),
             growing=None if again is None else grown(again(needed), probe),
             growing_full=grown(again(bought), full) if again is not None and full.holds else None,
-            odd=tuple(self.judge.glance(counts) for counts in odd),
             probes=len(self.judge.found),
             requests=self.judge.requests,
             looked=tuple(one.light for one in self.judge.found.values()),
             prices={part.name: part.per_hour for part in self.parts},
         )
 
-    def bill(self, bought: Mapping[str, int]) -> tuple[Cents, str]:
-        """The bill of a month at this load; of what was not simulated, for the replicas alone."""
+    def bill(self, bought: Mapping[str, int]) -> tuple[Cents, str, Estimate]:
+        """The bill of a month at this load, its currency, and the sum with bounds at 99 % each, over replications.
+
+        Of what was not simulated it is for the replicas alone.
+        """
         if not self.simulates:
             total = whole_cents(self._money(bought) * HOURS_PER_MONTH)
             rows = [self.tariff.book.rows[key] for key in ("cpu", "memory")]
-            return Cents({"replicas": total}, {}), rows[0].price.currency
-        found = self._analysed(bought, 2)
-        return found.cents, self.tariff.currency(found.mean.bill.lines)
+            approximate = Estimate(total / 100, None, None, 0, APPROXIMATE)
+            return Cents({"replicas": total}, {}), rows[0].price.currency, approximate
+        found = self._analysed(bought)
+        each = [split.bill.per_hour * HOURS_PER_MONTH for split in found.each]
+        money = over_replications(found.cents.total / 100, each, LEVEL)
+        return found.cents, self.tariff.currency(found.mean.bill.lines), money
 
-    def bill_estimate(self, bought: Mapping[str, int], replications: int) -> Estimate:
-        """Cents of a month with bounds at 99 % each, from what each replication says of the bill."""
-        found = self._analysed(bought, replications)
-        each = [split.bill.per_hour * HOURS_PER_MONTH * 100 for split in found.each]
-        return over_replications(float(found.cents.total), each, LEVEL)
-
-    def _analysed(self, bought: Mapping[str, int], replications: int) -> Analysis:
+    def _analysed(self, bought: Mapping[str, int]) -> Analysis:
         spec = deployed(self.spec, bought)
         result = run(
             spec,
             self.architecture,
             engine=self.settings.engine,
             seed=self.settings.seed,
-            replications=replications,
+            replications=_BILLED,
             duration_s=self.settings.duration_s,
             warmup_s=self.settings.warmup_s,
             quiet=True,
@@ -270,8 +273,14 @@ class Planner:
         return Step(
             part.name,
             None if less is None else self.judge.probe(less),
-            None if more is None else self.judge.glance(more),
+            None if more is None else self.judge.probe(more),
+            self._surely_missed(needed, part.name),
         )
+
+    def _surely_missed(self, needed: Mapping[str, int], name: str) -> Probe | None:
+        """The nearest below the plan that surely misses, as far as a glance shows."""
+        fewer = ({**needed, name: count} for count in range(needed[name] - 1, 0, -1))
+        return next((probe for probe in map(self.judge.glance, fewer) if probe.judgement == "missed"), None)
 
     def _cheaper(self, needed: Mapping[str, int]) -> Probe | None:
         """The dearest that was simulated of what is cheaper than the plan."""

@@ -29,7 +29,7 @@ from meshsim.settings import Settings
 from meshsim.simulate import begin_replication, pauses
 from meshsim.workers import Stop, Submit
 
-LEVEL: Final = 0.98  # of two-sided intervals, so that either end is a bound at 99 %
+LEVEL: Final = 0.98  # of two-sided intervals, so that either end is a bound at 99 %; of one look
 _LEAST_FOR_HOPE: Final = 16  # replications (assumed): their standard error is known to 18 %
 UNKNOWN: Final = Estimate(None, None, None, 0, "not measured")
 
@@ -214,6 +214,7 @@ class Prober:
         self.found: dict[tuple[tuple[str, int], ...], Probe] = {}
         self.glanced: dict[tuple[tuple[str, int], ...], Probe] = {}
         self.safe: dict[str, bool] = {}  # tenants whose requests cannot fail
+        self.level = level_of_each(looks(settings.replications, question.most_replications))
 
     @property
     def requests(self) -> int:
@@ -283,7 +284,7 @@ class Prober:
         for tenant, objectives in self.question.objectives.items():
             rows = [i for i, (stream, _) in enumerate(plane.entries) if stream.tenant == tenant]
             for objective in objectives:
-                judged = judge_objective(measured, rows, objective, level=LEVEL)
+                judged = judge_objective(measured, rows, objective, level=self.level)
                 if (
                     objective.quantity == "availability"
                     and judged.estimate.value == 1.0
@@ -308,6 +309,31 @@ class Prober:
         """By the point: a mean over the whole run, whose scatter is that of the load, and the load is given."""
         assert estimate.value is not None
         return "met" if estimate.value <= self.question.ceiling else "missed"
+
+
+def looks(first: int, most: int) -> int:
+    """How often a deployment is judged at most: whenever its replications have doubled.
+
+    Examples
+    --------
+    >>> looks(8, 64), looks(3, 64), looks(16, 16)
+    (4, 5, 1)
+    """
+    return 1 + max(0, math.floor(math.log2(most / first)))
+
+
+def level_of_each(count: int) -> float:
+    """Level of two-sided intervals with which all looks together go wrong once in a hundred, at either end.
+
+    A limit that is exactly met is judged anew whenever more was simulated, and the first look that says so decides. The
+    hundredth is divided evenly among the looks (C. E. Bonferroni, 1936), whatever they have in common.
+
+    Examples
+    --------
+    >>> level_of_each(1) == LEVEL, level_of_each(4)
+    (True, 0.995)
+    """
+    return 1.0 - (1.0 - LEVEL) / count
 
 
 def _is_bounded(probe: Probe) -> bool:

@@ -8,11 +8,12 @@ from typing import Final
 
 from meshsim.analytic.result import APPROXIMATE
 from meshsim.planning.probing import Kept, Probe, slack
-from meshsim.planning.result import Deployment, Growing, Infeasible, Plan, Scenario
+from meshsim.planning.result import Deployment, Growing, Infeasible, Plan, Scenario, Step, Verified
 from meshsim.results.intervals import Estimate
-from meshsim.results.text import duration, percent, table
+from meshsim.results.text import counted, duration, percent, table
 
 _PARTS: Final = 4  # of a deployment, in a sentence
+_CENT: Final = 0.005  # less than half of one is not told
 
 
 def summary(plan: Plan) -> str:
@@ -50,7 +51,7 @@ def verdict(plan: Plan) -> str:
     if failed:
         return f"verdict: not verified: on fresh seeds the plan of {', '.join(failed)} misses an objective"
     told = (
-        f"verdict: {best} is cheapest, {money(plan[best])} a month"
+        f"verdict: {best} is cheapest{_tied(plan, best)}, {money(plan[best])} a month"
         if len(plan.architectures) > 1
         else (f"verdict: {money(plan[best])} a month")
     )
@@ -64,9 +65,28 @@ def verdict(plan: Plan) -> str:
     )
 
 
+def _tied(plan: Plan, best: str) -> str:
+    """Architectures whose bills cannot be told apart from the cheapest by their bounds."""
+    high = _end(plan[best].money.high, plan[best].money.value)
+    tied = [
+        name for name, one in plan.deployments.items() if name != best and _end(one.money.low, one.money.value) <= high
+    ]
+    return f" (not told apart from {', '.join(tied)})" if tied else ""
+
+
+def _end(end: float | None, value: float | None) -> float:
+    return (value or 0.0) if end is None else end
+
+
 def money(one: Deployment) -> str:
-    """The bill of a month."""
-    return _money(one.cents.total, one.currency)
+    """The bill of a month, with the longer arm of its interval where it has one of a cent or more."""
+    return bill(one.cents.total, one.money, one.currency)
+
+
+def bill(cents: int, money: Estimate, currency: str) -> str:
+    """The same of whatever has a bill."""
+    half = money.half
+    return _money(cents, currency) + (f" ± {half:,.2f}" if half is not None and half >= _CENT else "")
 
 
 def _money(cents: int, currency: str) -> str:
@@ -130,11 +150,7 @@ def uncertain_told(plan: Plan, name: str) -> str:
     """How often the plan holds where uncertain inputs are not at mid."""
     scenarios = plan.scenarios[name]
     held = sum(one.holds for one in scenarios)
-    return f"{_counted(len(plan.uncertain), 'uncertain input')}: the plan holds in {held} of {len(scenarios)} scenarios"
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}" + ("" if count == 1 else "s")
+    return f"{counted(len(plan.uncertain), 'uncertain input')}: the plan holds in {held} of {len(scenarios)} scenarios"
 
 
 def scenario_rows(plan: Plan, name: str) -> list[list[str]]:
@@ -200,15 +216,27 @@ def sentences_of(plan: Plan, name: str) -> Iterator[str]:
     if name in plan.verified:
         again = plan.verified[name]
         word = {"met": "holds", "missed": "MISSES", "undecided": "is not surely missed, and not surely kept,"}
-        probe = again.missed or again.probe
-        kept = min(probe.objectives if again.passed else probe.kept, key=slack)
-        whole = ", with all replicas there" if probe is again.full else ""
-        looked = f"on seed {again.seed} with {probe.requests:,} requests{whole}"
-        yield f"verified: {word[again.judgement]} {looked}: {limit(kept)}, measured {measured(kept)}"
+        looked = f"on seed {again.seed} with {again.worse.requests:,} requests"
+        yield f"verified: {word[again.judgement]} {looked}{_whole(again)}: {_tightest(again)}"
+
+
+def missed(again: Verified) -> str:
+    """What a plan misses on fresh seeds."""
+    return f"{again.worse.unstable or _tightest(again)}{_whole(again)}"
+
+
+def _tightest(again: Verified) -> str:
+    probe = again.worse
+    kept = min(probe.objectives if again.passed else probe.kept, key=slack)
+    return f"{limit(kept)}, measured {measured(kept)}"
+
+
+def _whole(again: Verified) -> str:
+    return ", with all replicas there" if again.worse is again.full else ""
 
 
 def _simulated(one: Deployment | Infeasible) -> str:
-    looked = f"{_counted(one.probes, 'deployment')} looked at"
+    looked = f"{counted(one.probes, 'deployment')} looked at"
     return f"{looked}, {one.requests:,} requests simulated" if one.requests else looked
 
 
@@ -225,11 +253,22 @@ def part_rows(one: Deployment) -> list[list[str]]:
                 str(one.needed[step.name]),
                 str(one.bought[step.name]),
                 "-" if busy is None else percent(busy),
-                "-" if step.less is None else ("holds" if step.less.holds else _broke(step.less)),
+                "-" if step.less is None else _less(step),
                 "-" if step.more is None else _same(step.more, tightest),
             ]
         )
     return rows
+
+
+def _less(step: Step) -> str:
+    """What one replica less breaks; where that is not sure, the nearest count that surely breaks something."""
+    assert step.less is not None
+    told = _broke(step.less)
+    if step.less.judgement == "missed":
+        return told
+    if step.missed is None:
+        return f"{told}; nothing surely misses down to 1"
+    return f"{told}; with {step.missed.counts[step.name]}: {_broke(step.missed)}"
 
 
 def _same(probe: Probe, tightest: Kept) -> str:

@@ -97,11 +97,23 @@ class Growing:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Step:
-    """What one replica less, and one more, of one thing does to the plan; None where it was not simulated."""
+    """What one replica less, and one more, of one thing does to the plan.
+
+    Attributes
+    ----------
+    name
+        Of the service, gateway or waypoint.
+    less, more
+        One replica less, and one more; None where there is no such deployment.
+    missed
+        The most replicas below those of the plan with which something is surely missed: one less, if that is shown.
+        Between these and the plan it is undecided what holds. None: not even one replica surely misses.
+    """
 
     name: str
     less: Probe | None
     more: Probe | None
+    missed: Probe | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,6 +133,8 @@ class Deployment:
         That of all that is bought.
     cents
         The bill of a month of all that is bought, at this load.
+    money
+        Its sum in whole units of the currency, with bounds at 99 % each over replications.
     per_hour
         Money an hour for the replicas alone, which the search compares.
     steps
@@ -129,8 +143,6 @@ class Deployment:
         The dearest deployment that is cheaper and was simulated, which does not hold; None: none was.
     growing
         How far the load can grow, with something lost and with all there.
-    odd
-        Deployments with one replica more that surely miss: more is not better there.
     probes, requests
         How much was simulated to find it.
     looked
@@ -146,16 +158,21 @@ class Deployment:
     full: Probe
     cents: Cents
     currency: str
+    money: Estimate
     per_hour: float
     steps: tuple[Step, ...]
     cheaper: Probe | None
     growing: Growing | None
     growing_full: Growing | None
-    odd: tuple[Probe, ...]
     probes: int
     requests: int
     looked: tuple[Probe, ...] = ()
     prices: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def odd(self) -> tuple[Probe, ...]:
+        """Deployments with one replica more of something that surely miss: more is not better there."""
+        return tuple(step.more for step in self.steps if step.more is not None and step.more.judgement == "missed")
 
     @property
     def tightest(self) -> Kept:
@@ -217,7 +234,12 @@ class Verified:
         """``met`` where everything is surely kept, ``missed`` where something surely is not."""
         if not self.passed:
             return "missed"
-        return "met" if self.probe.holds else "undecided"
+        return "met" if self.probe.holds and self.full.holds else "undecided"
+
+    @property
+    def worse(self) -> Probe:
+        """Which of the two the judgement is about."""
+        return self.missed or next((one for one in (self.probe, self.full) if not one.holds), self.probe)
 
 
 def _misses(probe: Probe) -> bool:

@@ -3,7 +3,8 @@
 A deployment that holds is walked down: one replica is taken from where it is guessed to do the least harm for its
 money, several at once while that goes well. What misses its objectives is given back, and nothing more is taken there:
 with less everywhere else it would not be missed less. When nothing can be taken, replicas are exchanged: one more of
-one thing for several, or a dearer one, of another.
+one thing for several, or a dearer one, of another. In the end each is tried with one less once more, whatever was
+thought of it on the way: where any of these holds, it goes on from there.
 
 For queues that wait independently of each other the harm is convex in each number of replicas, and steps by harm for
 money are optimal (B. Fox, "Discrete optimization via marginal analysis", Management Science 13, 1966). Where that is
@@ -63,12 +64,15 @@ class Search:
         Of each.
     floors
         Fewest of each that are looked at.
+    money
+        An hour, of a deployment: for all that is bought so that as much is left.
     """
 
     parts: Sequence[Priced]
     oracle: Oracle
     most: int
     floors: Mapping[str, int]
+    money: Callable[[Mapping[str, int]], float]
     _stuck: set[str] = field(default_factory=set)  # of what nothing can be taken
 
     def run(self, start: Mapping[str, int]) -> dict[str, int] | None:
@@ -78,7 +82,7 @@ class Search:
         if held is None:
             return None
         held = self._descend(held)
-        while (better := self._exchange(held)) is not None:
+        while (better := self._exchange(held) or self._one_less(held)) is not None:
             held = self._descend(better)
         return held
 
@@ -169,24 +173,24 @@ class Search:
                 return counts
         return None
 
+    def _one_less(self, held: Mapping[str, int]) -> dict[str, int] | None:
+        """What holds with one replica less of something; None if nothing does."""
+        fewer = ({**held, name: count - 1} for name, count in held.items() if count > 1)
+        return next(filter(self.oracle.holds, fewer), None)
+
     def _exchanges(self, held: Mapping[str, int]) -> Iterator[dict[str, int]]:
+        limit = self.money(held) * (1 - 1e-9)
         for more in self.parts:
             if held[more.name] >= self.most:
                 continue
             for less in self.parts:
                 for fewer in (1, 2):
-                    is_cheaper = fewer * less.per_hour > more.per_hour * (1 + 1e-9)
-                    if less is not more and is_cheaper and held[less.name] - fewer >= self.floors[less.name]:
-                        yield {**held, more.name: held[more.name] + 1, less.name: held[less.name] - fewer}
+                    if less is more or held[less.name] - fewer < self.floors[less.name]:
+                        continue
+                    one = {**held, more.name: held[more.name] + 1, less.name: held[less.name] - fewer}
+                    if self.money(one) < limit:
+                        yield one
 
     def _harm(self, held: Mapping[str, int], counts: Mapping[str, int]) -> float:
         changed = [(name, counts[name] - held[name]) for name in counts if counts[name] != held[name]]
         return math.fsum(self.oracle.harm(held, name, change) for name, change in changed)
-
-
-def not_monotone(
-    held: Mapping[str, int], misses: Callable[[Mapping[str, int]], bool], most: int
-) -> tuple[dict[str, int], ...]:
-    """Deployments with one replica more of something that surely miss although the plan holds."""
-    more = ({**held, name: count + 1} for name, count in held.items() if count < most)
-    return tuple(counts for counts in more if misses(counts))

@@ -37,7 +37,7 @@ from meshsim.workers import Submit, most_at_once, workers
 
 CEILING: Final = 0.8  # of a CPU on average: what is above waits for every burst (assumed)
 _MOST_LOAD: Final = 1_000_000.0  # times what is written (assumed): beyond that it is a mistake
-MOST_REPLICAS: Final = 100  # of each service (assumed)
+_MOST_REPLICAS: Final = 100  # of each service, if it has no more already (assumed)
 FIRST_REPLICATIONS: Final = 8  # from here on intervals are those of replications alone
 MOST_REPLICATIONS: Final = 64  # of a deployment that stays undecided
 
@@ -51,7 +51,7 @@ def plan(
     load: float = 1.0,
     lose: int | str = 1,
     ceiling: float = CEILING,
-    most_replicas: int = MOST_REPLICAS,
+    most_replicas: int | None = None,
     verify: bool = False,
     screen: bool = True,
     growth: bool = True,
@@ -91,7 +91,8 @@ def plan(
     ceiling
         Largest mean utilization of every service's and proxy's CPU when that is lost.
     most_replicas
-        Of each service: where more would be needed, there is no plan.
+        Of each service: where more would be needed, there is no plan. None: 100, or as many as the largest service of
+        the topology has.
     verify
         Simulate each plan again on seeds that had no part in choosing it.
     screen
@@ -342,13 +343,20 @@ def kept_as_written(spec: Topology) -> tuple[str, ...]:
     return (f"{', '.join(names)} {keep} none: services with several versions are not planned",)
 
 
+def at_mid(spec: Topology) -> tuple[str, ...]:
+    """A note on uncertain inputs, of which other values are not looked at."""
+    if not spec.uncertain:
+        return ()
+    return (f"uncertain inputs are at mid alone: {', '.join(spec.uncertain)}",)
+
+
 def asked_of(
     spec: Topology,
     objectives: Sequence[Objective],
     load: float,
     lose: int | str,
     ceiling: float,
-    most_replicas: int,
+    most_replicas: int | None,
     replications: int,
 ) -> Asked:
     """What every plan is asked for, checked."""
@@ -357,13 +365,20 @@ def asked_of(
         raise UsageError(f"load is a factor above 0 and below {_MOST_LOAD:,.0f}, not {load:g}")
     if not 0.0 < ceiling <= 1.0:
         raise UsageError(f"the ceiling of utilization is a share above 0 and up to 1, e.g. 0.8, not {ceiling:g}")
-    most, first = whole_number(most_replicas, "most_replicas"), whole_number(replications, "replications")
+    most = _most_of(spec) if most_replicas is None else whole_number(most_replicas, "most_replicas")
+    first = whole_number(replications, "replications")
     if most < 1:
         raise UsageError(f"each service has 1 replica at least: the most (--max-replicas) cannot be {most}")
     if not 2 <= first <= MOST_REPLICATIONS:
         raise UsageError(f"replications of a deployment are 2 to {MOST_REPLICATIONS}, not {first}")
     loss = parse_loss(lose, len(spec.nodes.zones))
     return Asked(_question(spec, objectives, ceiling), load, loss, most, first)
+
+
+def _most_of(spec: Topology) -> int:
+    """Replicas of each service that are looked at when nobody says how many."""
+    written = (version.replicas for service in spec.services.values() for version in service.versions)
+    return max(_MOST_REPLICAS, *written)
 
 
 def _question(spec: Topology, objectives: Sequence[Objective], ceiling: float) -> Question:

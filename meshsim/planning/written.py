@@ -61,13 +61,19 @@ def _deployment(one: Deployment, verified: Verified | None) -> dict[str, Any]:
         "choice": dict(one.choice),
         "needed": dict(one.needed),
         "bought": dict(one.bought),
-        "cost": {"total": one.cents.total, "items": dict(one.cents.items), "currency": one.currency},
+        "cost": {
+            "total": one.cents.total,
+            "items": dict(one.cents.items),
+            "currency": one.currency,
+            "money": one.money.to_dict(),
+        },
         "kept": _probe(one.probe),
         "kept_with_all": _probe(one.full),
         "sensitivity": {
             step.name: {
                 "one_less": None if step.less is None else _probe(step.less),
                 "one_more": None if step.more is None else _probe(step.more),
+                "surely_missed": None if step.missed is None else _looked(step.missed),
             }
             for step in one.steps
         },

@@ -25,6 +25,17 @@ def number(value: float, digits: int = 3) -> str:
     return f"{round(value, places):.{max(0, places)}f}"
 
 
+def counted(count: int, what: str) -> str:
+    """So many of something.
+
+    Examples
+    --------
+    >>> counted(1, "month"), counted(12, "month")
+    ('1 month', '12 months')
+    """
+    return f"{count} {what}" + ("" if count == 1 else "s")
+
+
 def duration(seconds: float | None, digits: int = 3) -> str:
     """Seconds in the unit that suits them.
 

@@ -85,6 +85,18 @@ def picture(page: Page) -> str:
     return str(found)
 
 
+def run_cell(page: Page) -> None:
+    """Press its keys until the cell says that it runs: before there is a kernel, or the focus, they are lost."""
+    page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]")
+    cell = page.locator(".jp-Notebook .jp-CodeCell").first
+    end = time.monotonic() + PATIENCE_S
+    while cell.locator(".jp-InputPrompt").inner_text().strip() == "[ ]:":
+        assert time.monotonic() < end, "the cell does not run"
+        cell.locator(".jp-InputArea-editor").click()
+        page.keyboard.press("Shift+Enter")
+        page.wait_for_timeout(1000)
+
+
 def test_a_slider_that_is_moved_in_jupyterlab_changes_what_is_shown(browser: Browser, lab: str, tmp_path: Path) -> None:
     page = browser.new_page(viewport={"width": 1400, "height": 1150})
     page.set_default_timeout(PATIENCE_S * 1000)
@@ -92,8 +104,7 @@ def test_a_slider_that_is_moved_in_jupyterlab_changes_what_is_shown(browser: Bro
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
     page.goto(lab)
-    page.click(".jp-Notebook .jp-CodeCell .jp-InputArea-editor")
-    page.keyboard.press("Shift+Enter")
+    run_cell(page)
     page.wait_for_selector(f"{OUTPUT} img")
     before = picture(page)
     assert table(page) == told([])
