@@ -31,6 +31,7 @@ from meshsim.workers import Stop, Submit
 
 LEVEL: Final = 0.98  # of two-sided intervals, so that either end is a bound at 99 %; of one look
 _LEAST_FOR_HOPE: Final = 16  # replications (assumed): their standard error is known to 18 %
+_RARE: Final = 0.1  # of the arm of a bound (assumed): what is missed less is a rare event
 UNKNOWN: Final = Estimate(None, None, None, 0, "not measured")
 
 
@@ -365,7 +366,7 @@ def _stays_open(kept: Kept, narrower: float) -> bool:
     value, low, high = decides.value, decides.low, decides.high
     if value is None or low is None or high is None or math.isinf(value):
         return False
-    if value == 1.0 and kept.quantity != "mean":  # nothing was missed: the bound is that of a rare event, as 1 / n
+    if kept.quantity != "mean" and 1.0 - value <= _RARE * (value - low):  # hardly anything was missed: goes as 1 / n
         narrower **= 2
     return value - (value - low) * narrower < limit <= value + (high - value) * narrower
 

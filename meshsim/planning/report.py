@@ -10,6 +10,7 @@ from meshsim.analytic.result import APPROXIMATE
 from meshsim.planning.probing import Kept, Probe, slack
 from meshsim.planning.result import Deployment, Growing, Infeasible, Plan, Scenario, Step, Verified
 from meshsim.results.intervals import Estimate
+from meshsim.results.quantiles import quantile_share
 from meshsim.results.text import counted, duration, percent, table
 
 _PARTS: Final = 4  # of a deployment, in a sentence
@@ -298,17 +299,23 @@ def _broke(probe: Probe) -> str:
 
 
 def _unsure(kept: Kept) -> str:
-    """What cannot be excluded of an objective that is neither surely kept nor surely missed."""
+    """That an objective is neither surely kept nor surely missed, and how bad it may be."""
     if kept.judgement == "missed":
         return ""
+    worst = _worst(kept)
+    return f" (not surely kept: {worst} at worst)" if worst else " (not surely kept)"
+
+
+def _worst(kept: Kept) -> str:
+    """What cannot be excluded of an objective; empty where nothing is known of that."""
     bound = kept.within.low if kept.within is not None else kept.estimate.low
+    if kept.within is not None and bound is not None and bound >= quantile_share(kept.quantity):
+        return ""  # the share alone would be sure enough: what is missing is a bound of the quantile
     if kept.quantity == "availability" and kept.estimate.low is not None:
-        return f" (not surely kept: {percent(kept.estimate.low)} at worst)"
+        return percent(kept.estimate.low)
     if kept.estimate.high is not None and kept.estimate.high > kept.limit:
-        return f" (not surely kept: {duration(kept.estimate.high)} at worst)"
-    if bound is not None:
-        return f" (not surely kept: by {percent(bound)} of requests at worst)"
-    return " (not surely kept)"
+        return duration(kept.estimate.high)
+    return "" if bound is None else f"by {percent(bound)} of requests"
 
 
 def _named(kept: Kept) -> str:
@@ -330,8 +337,10 @@ def _breaks(growing: Growing) -> str:
 
 
 def _not_kept(kept: Kept) -> str:
-    sure = "is not kept" if kept.judgement == "missed" else "is not surely kept"
-    return f"{limit(kept)} {sure}, measured {measured(kept)}"
+    if kept.judgement == "missed":
+        return f"{limit(kept)} is not kept, measured {measured(kept)}"
+    why = f": {kept.estimate.method}" if kept.estimate.high is None and kept.estimate.method else ""
+    return f"{limit(kept)} is not surely kept, measured {measured(kept)}{why}"
 
 
 def infeasible_lines(name: str, one: Infeasible) -> Iterator[str]:
