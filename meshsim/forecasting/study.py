@@ -38,7 +38,7 @@ from meshsim.notebook import progress_shown
 from meshsim.numbers import whole_number
 from meshsim.planning.peak import at_peak, refuse_closed
 from meshsim.planning.planner import Asked
-from meshsim.planning.study import CEILING, FIRST_REPLICATIONS, asked_of, at_mid, kept_as_written
+from meshsim.planning.study import CEILING, FIRST_REPLICATIONS, asked_of, at_mid, of_each_version
 from meshsim.results.manifest import Timing
 from meshsim.results.repeat import python_call
 from meshsim.simulate import DEFAULT_ARCHITECTURES, Progress, Source, compile_engine
@@ -165,7 +165,7 @@ def forecast(
         most_replicas=asked.most,
         currency=study.currency,
         requests=sum(desk.requests for desk in study.desks.values()) + (0 if mapped is None else mapped.requests),
-        notes=(*notes, *kept_as_written(first), *at_mid(first), *study.notes),
+        notes=(*notes, *of_each_version(first), *at_mid(first), *study.notes),
         command=python_call(
             forecast,
             arguments,

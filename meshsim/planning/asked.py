@@ -110,7 +110,7 @@ def choices_asked(choices: Mapping[str, Sequence[str]]) -> Iterator[dict[str, st
     for path, values in choices.items():
         if not values:
             raise UsageError(f"choice {path}: give its values, e.g. {path}=1,2,4")
-        if path.endswith(".replicas"):
+        if path.endswith(".replicas") and ".versions." not in path:  # of versions the ratio may be chosen
             raise UsageError(f"choice {path}: replicas are what is planned, leave it out (--max-replicas limits them)")
         count *= len(values)
     if count > _MOST_CHOICES:

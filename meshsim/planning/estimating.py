@@ -11,7 +11,7 @@ from meshsim.analytic.screen import NEVER, Screen
 from meshsim.architectures import Architecture
 from meshsim.model.topology import Topology
 from meshsim.model.traffic import Objective
-from meshsim.planning.deployment import Counts, Part
+from meshsim.planning.deployment import Counts, Part, deployed
 from meshsim.planning.probing import Kept, Load, Probe, Question, load_of
 from meshsim.results.intervals import Estimate
 from meshsim.results.quantiles import quantile_share
@@ -30,7 +30,10 @@ class Estimator:
     def __init__(
         self, spec: Topology, architecture: str | Architecture, question: Question, parts: Sequence[Part]
     ) -> None:
+        self.spec = spec
+        self.architecture = architecture
         self.screen = Screen(spec, architecture)
+        self.screens: dict[tuple[tuple[str, int], ...], Screen] = {}
         self.services = {service.name: service for service in self.screen.plane.services}
         self.question = question
         self.parts = parts
@@ -54,8 +57,9 @@ class Estimator:
         return self.found[key]
 
     def _probe(self, counts: Counts) -> Probe:
-        by_station = {station: counts[part.name] for part in self.parts for station in part.stations}
-        found = self.screen.estimate(by_station)
+        alike = [part for part in self.parts if not part.versions]
+        by_station = {station: counts[part.name] for part in alike for station in part.stations}
+        found = self._screen_of(counts).estimate(by_station)
         per_s = found.total.requests_per_s
         lost = _lost(found.stations.values(), per_s)
         kept = [one for tenant in found.tenants.values() for one in self._objectives(tenant, lost)]
@@ -81,6 +85,15 @@ class Estimator:
             goodput_per_s=Estimate(per_s * found.availability, None, None, 0, APPROXIMATE),
             offered_per_s=per_s,
         )
+
+    def _screen_of(self, counts: Counts) -> Screen:
+        """That of the versions' numbers of replicas, which a screen does not change."""
+        several = tuple((part.name, counts[part.name]) for part in self.parts if part.versions)
+        if not several:
+            return self.screen
+        if several not in self.screens:
+            self.screens[several] = Screen(deployed(self.spec, dict(several)), self.architecture)
+        return self.screens[several]
 
     def glance(self, counts: Counts) -> Probe:
         """The same: an estimate takes no effort."""

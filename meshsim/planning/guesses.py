@@ -50,7 +50,8 @@ class Guesses:
         for station in self.parts[name].stations:
             load = self.loads.get(station)
             if load is not None and load.visits > 0.0:
-                before, after = (wait_share(load, max(1, n)) for n in (counts[name], counts[name] + change))
+                each = self.parts[name].replicas
+                before, after = (wait_share(load, max(1, n) * each) for n in (counts[name], counts[name] + change))
                 each_s = load.cores / load.visits if load.cores else 0.0
                 difference = after - before if not math.isinf(before) else (0.0 if math.isinf(after) else -math.inf)
                 found += load.visits * each_s * difference if difference else 0.0
@@ -70,12 +71,14 @@ class Guesses:
 
     def floor(self, name: str) -> int:
         """Fewest replicas whose utilization may be within the ceiling, as far as is known."""
-        loads = [self.loads[station] for station in self.parts[name].stations if station in self.loads]
-        least = [load.cores / (self.ceiling * load.servers * load.speed) for load in loads]
+        part = self.parts[name]
+        loads = [self.loads[station] for station in part.stations if station in self.loads]
+        least = [load.cores / (self.ceiling * load.servers * load.speed * part.replicas) for load in loads]
         return max(1, math.floor(max(least, default=0.0)))
 
     def start(self, name: str) -> int:
         """Square-root staffing: the offered load and its square root (Halfin and Whitt, 1981), in whole replicas."""
-        loads = [self.loads[station] for station in self.parts[name].stations if station in self.loads]
-        each = [(load.cores + math.sqrt(load.cores)) / (load.servers * load.speed) for load in loads]
+        part = self.parts[name]
+        loads = [self.loads[station] for station in part.stations if station in self.loads]
+        each = [(load.cores + math.sqrt(load.cores)) / (load.servers * load.speed * part.replicas) for load in loads]
         return max(self.floor(name), math.ceil(max(each, default=1.0)))

@@ -235,6 +235,7 @@ class Planner:
             requests=self.judge.requests,
             looked=tuple(one.light for one in self.judge.found.values()),
             prices={part.name: part.per_hour for part in self.parts},
+            versions={part.name: part.versions for part in self.parts if part.versions},
         )
 
     def bill(self, bought: Mapping[str, int]) -> tuple[Cents, str, Estimate]:

@@ -100,8 +100,7 @@ def overview(plan: Plan) -> list[list[str]]:
     rows = [["architecture", "a month", "replicas", "tightest", "measured (99 % bounds)", "load can grow to"]]
     for name, one in sorted(plan.deployments.items(), key=lambda item: item[1].cents.total):
         kept = one.tightest
-        replicas = str(sum(one.bought.values()))
-        rows.append([name, money(one), replicas, limit(kept), measured(kept), _growth(one.growing)])
+        rows.append([name, money(one), str(one.replicas), limit(kept), measured(kept), _growth(one.growing)])
     return rows
 
 
@@ -250,7 +249,7 @@ def part_rows(one: Deployment) -> list[list[str]]:
         busy = used.get(step.name)
         rows.append(
             [
-                step.name,
+                named(step.name, one.versions),
                 str(one.needed[step.name]),
                 str(one.bought[step.name]),
                 "-" if busy is None else percent(busy),
@@ -259,6 +258,15 @@ def part_rows(one: Deployment) -> list[list[str]]:
             ]
         )
     return rows
+
+
+def named(name: str, versions: Mapping[str, Mapping[str, int]]) -> str:
+    """A service, with what counts as one of it if it has several versions."""
+    each = versions.get(name)
+    if not each:
+        return name
+    told = [version if count == 1 else f"{count} {version}" for version, count in each.items()]
+    return f"{name} ({' + '.join(told)})"
 
 
 def _less(step: Step) -> str:

@@ -149,6 +149,8 @@ class Deployment:
         Everything that was looked at with this choice, in that order; without utilizations that are kept.
     prices
         Money an hour for one replica, by service.
+    versions
+        Replicas of each version that count as one in all of these numbers, by service with several versions.
     """
 
     choice: Mapping[str, str]
@@ -168,6 +170,12 @@ class Deployment:
     requests: int
     looked: tuple[Probe, ...] = ()
     prices: Mapping[str, float] = field(default_factory=dict)
+    versions: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+    @property
+    def replicas(self) -> int:
+        """Of everything that is planned, as it is bought."""
+        return sum(count * (sum(self.versions.get(name, {}).values()) or 1) for name, count in self.bought.items())
 
     @property
     def odd(self) -> tuple[Probe, ...]:

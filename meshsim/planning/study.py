@@ -23,6 +23,7 @@ from meshsim.model.traffic import Objective
 from meshsim.notebook import progress_shown
 from meshsim.numbers import real_number, whole_number
 from meshsim.planning.asked import choices_asked, duration_asked, objectives_asked
+from meshsim.planning.deployment import versions_of
 from meshsim.planning.losses import parse_loss
 from meshsim.planning.peak import at_peak, refuse_closed
 from meshsim.planning.planner import Asked, Planner, cheapest, verified_on_fresh_seeds
@@ -133,7 +134,7 @@ def plan(
     first, notes = at_peak(variants[0][1], asked.load)
     if not simulates:
         refuse_closed(first)
-    notes = (*notes, *kept_as_written(first))
+    notes = (*notes, *of_each_version(first))
     inputs, why_none = inputs_of(written, [spec for _, spec in variants]) if uncertain else ({}, ())
     notes = (*notes, *why_none)
     rules = _Rules(tuple(labels), asked.replications, simulator, seed, duration_s, warmup_s, jobs)
@@ -332,15 +333,15 @@ def _picked(spec: Topology, picks: Picks) -> Topology:
     return with_inputs(spec, own) if own else spec
 
 
-def kept_as_written(spec: Topology) -> tuple[str, ...]:
-    """A note on services whose replicas are not planned."""
-    names = [name for name, service in sorted(spec.services.items()) if len(service.versions) > 1]
-    if not names:
-        return ()
-    keep = (
-        "keeps the replicas that it has and loses" if len(names) == 1 else "keep the replicas that they have and lose"
+def of_each_version(spec: Topology) -> tuple[str, ...]:
+    """Notes on services with several versions, of which a count is not a replica."""
+    found = ((name, versions_of(service)) for name, service in sorted(spec.services.items()))
+    return tuple(
+        f"{name} is planned with its versions as they are to each other: 1 of it is "
+        + " and ".join(f"{count} {version}" for version, count in each.items())
+        for name, each in found
+        if each
     )
-    return (f"{', '.join(names)} {keep} none: services with several versions are not planned",)
 
 
 def at_mid(spec: Topology) -> tuple[str, ...]:

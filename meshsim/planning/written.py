@@ -82,6 +82,7 @@ def _deployment(one: Deployment, verified: Verified | None) -> dict[str, Any]:
         "not_monotone": [_probe(probe) for probe in one.odd],
         "simulated": {"deployments": one.probes, "requests": one.requests},
         "looked": [_looked(probe) for probe in one.looked],
+        "versions": {name: dict(each) for name, each in one.versions.items()},
         "prices_per_hour": dict(one.prices),
         "verify": None
         if verified is None
