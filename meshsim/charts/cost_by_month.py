@@ -12,6 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from meshsim.charts.money import money_axis
 from meshsim.charts.plan_kept import approximate
+from meshsim.charts.quantities import arms
 from meshsim.charts.runway import SCENARIO_DASHES
 from meshsim.charts.style import Canvas, Look, canvas, folded, mark_of
 from meshsim.errors import UsageError
@@ -61,8 +62,12 @@ def cost_by_month(found: Forecast, ax: Axes | None = None, **look: Unpack[Look])
         money_axis(main.yaxis, f"{what} ({found.currency})")
         main.legend(handles=_handles(drawn, found), loc="upper left", bbox_to_anchor=(1.01, 1.0), labelspacing=0.8)
         drawn.set_title(f"{found.name}: cost by month")
-        drawn.note(f"Marks: months in which replicas are bought{_more(found)}.{approximate(found.engine)}")
+        drawn.note(f"Marks: months in which replicas are bought{_more(found)}.{_how_sure(found)}")
     return main
+
+
+def _how_sure(found: Forecast) -> str:
+    return approximate(found.engine) or " Whiskers: bounds of the bill at 99 % each."
 
 
 def _more(found: Forecast) -> str:
@@ -80,6 +85,7 @@ def _line(drawn: Canvas, course: Course, bills: list[float], number: int) -> Non
     style: dict[str, Any] = {"color": mark.colour, "gid": f"{course.architecture} {course.scenario}"}
     if number == 0:
         main.plot(range(len(bills)), bills, drawstyle="steps-mid", ls=mark.dash, lw=1.8, zorder=3, **style)
+        _whiskers(drawn, course)
     else:
         dash = SCENARIO_DASHES[number % len(SCENARIO_DASHES)]
         main.plot(range(len(bills)), bills, drawstyle="steps-mid", ls=dash, lw=0.9, zorder=2, **style)
@@ -95,6 +101,24 @@ def _line(drawn: Canvas, course: Course, bills: list[float], number: int) -> Non
         zorder=4,
         gid=f"buys {course.architecture} {course.scenario}",
     )
+
+
+def _whiskers(drawn: Canvas, course: Course) -> None:
+    """Bounds of the bills, where they were simulated."""
+    mark = mark_of(course.architecture)
+    for month in course.months:
+        both = None if month.planned is None else arms(month.planned.money, 1.0)
+        if month.planned is not None and both is not None:
+            drawn.axes[0].errorbar(
+                month.number,
+                month.planned.cents / 100,
+                yerr=both,
+                color=mark.colour,
+                ls="none",
+                elinewidth=1.0,
+                capsize=2.0,
+                zorder=3,
+            )
 
 
 def _band(drawn: Canvas, found: Forecast, name: str, bills: dict[tuple[str, str], list[float]]) -> None:

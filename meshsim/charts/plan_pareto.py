@@ -40,7 +40,7 @@ _EDGE: Final = 0.985  # of the width: architectures without a plan have no cost
 class _Point:
     got: Estimate
     kept: Kept
-    cost: float | None  # None: there is no plan
+    cost: Estimate | None  # None: there is no plan
 
 
 def plan_pareto(found: Plan, ax: Axes | None = None, **look: Unpack[Look]) -> Axes:
@@ -85,7 +85,7 @@ def plan_pareto(found: Plan, ax: Axes | None = None, **look: Unpack[Look]) -> Ax
         else:
             main.set_ylabel("tightest objective, as a share of its limit (1: just kept)")
         top = _top(points, limit)
-        both = ((one.cost, one.got.value) for one in points.values())
+        both = ((None if one.cost is None else one.cost.value, one.got.value) for one in points.values())
         draw_front(drawn, ((x, y) for x, y in both if x is not None and y is not None and is_finite(y)))
         handles = [_draw(drawn, name, one, top, "" if is_same else named(one.kept)) for name, one in points.items()]
         main.axhline(limit, color=drawn.theme.ink, linewidth=1.0, linestyle="-.", zorder=1, gid="limit")
@@ -124,7 +124,7 @@ def _points(found: Plan, kept: Mapping[str, Kept], *, is_same: bool) -> Iterator
         got = _measure(kept).shown(one) if is_same else _share(one)
         if name in found.infeasible and found.infeasible[name].best.unstable:
             got = Estimate(float("inf"), None, None, 0, "requests pile up")
-        yield name, _Point(got, one, found[name].cents.total / 100 if name in found.deployments else None)
+        yield name, _Point(got, one, found[name].money if name in found.deployments else None)
 
 
 def _top(points: Mapping[str, _Point], limit: float) -> float:
@@ -147,8 +147,9 @@ def _draw(drawn: Canvas, name: str, point: _Point, top: float, what: str) -> Any
         return cross
     value = point.got.value
     hollow = arms(point.got, 1.0) is None
+    x, y = point.cost.value or 0.0, top * 0.97 if value is None or not is_finite(value) else value
     return main.errorbar(
-        point.cost, top * 0.97 if value is None or not is_finite(value) else value, yerr=arms(point.got, 1.0),
+        x, y, yerr=arms(point.got, 1.0), xerr=arms(point.cost, 1.0),
         color=mark.colour, marker=mark.marker, mfc=drawn.theme.paper if hollow else mark.colour, ms=7, ls="none",
         elinewidth=1.2, zorder=3, label=label, gid=name,
     )  # fmt: skip
@@ -156,7 +157,7 @@ def _draw(drawn: Canvas, name: str, point: _Point, top: float, what: str) -> Any
 
 def _notes(found: Plan, drawn: Canvas, points: Mapping[str, _Point]) -> Iterator[str]:
     planned = [one.got for one in points.values() if one.cost is not None]
-    yield f"At peak load, {found.loss.told}; {bounds_note(found, planned)}; costs are means"
+    yield f"At peak load, {found.loss.told}; {bounds_note(found, planned)}"
     if any(line.get_gid() == "front" for line in drawn.axes[0].lines):
         yield "line: no other is lower in both"
     if any(one.cost is None for one in points.values()):

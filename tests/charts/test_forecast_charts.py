@@ -187,3 +187,13 @@ def test_panels_of_an_axis_have_what_is_told() -> None:
     assert list(by_gid(panels[2], "fails sidecar-only").get_ydata())[:3] == [1.0, 0.5, 0.2]
     with pytest.raises(UsageError, match="give across"):
         charts.architectures_across(narrow())
+
+
+def test_bills_that_were_simulated_have_whiskers() -> None:
+    """From the lower to the upper bound of each month's bill; estimates have none."""
+    found = ms.forecast(growing_shop(), ["none"], months=2, lose=0, duration_s=5.0, quiet=True)
+    money = [month.planned.money for month in found["none"].months if month.planned is not None]
+    ax = found.plot_cost()
+    ends = [tuple(bar.get_segments()[0][:, 1]) for container in ax.containers for bar in container.lines[2]]
+    assert len(money) == 3 and ends == [pytest.approx((one.low, one.high)) for one in money]
+    assert not shop().plot_cost().containers

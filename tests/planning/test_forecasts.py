@@ -179,7 +179,7 @@ def test_mistakes_in_growth(growth: Any, message: str) -> None:
     ("text", "message"),
     [
         ("factor\n1\n", "the first line is 'factor'; write month,factor"),
-        ("", "the first line is 'missing'"),
+        ("", "the file is empty; write a first line month,factor"),
         ("month,factor\n1,1.1\n1,1.2\n", "month 1 is there twice"),
         ("month,factor\n1,fast\n", r"growth.csv:2: '1,fast' is no month and factor"),
         ("month,factor\n1,-2\n", r"growth.csv:2: '1,-2': months are 0 or more, factors above 0"),

@@ -177,14 +177,15 @@ def test_speed_is_that_of_m_m_1() -> None:
         assert uses.value == pytest.approx(math.log(10) / (mu_per_s - rate_per_s / k) / limit_s, rel=0.01)
 
 
-def test_replicas_are_an_axis_where_a_plan_keeps_them() -> None:
-    """A plan chooses those of the gateway itself; a service with two versions has twice what is written."""
+def test_replicas_that_are_written_change_no_plan() -> None:
+    """A plan chooses those of the gateway itself, and how often there are both versions of a service."""
     told = mapped("mesh.gateway.replicas", [1, 4], ["gateway"])
     assert costs(told, "gateway") == [round((2 + GATEWAY_CORES) * MONTH)] * 2
     shop = growing_shop()
     shop["services"]["shop"]["versions"] = {"v1": {}, "v2": {}}
     kept = mapped("services.shop.replicas", [2, 3], ["none"], topology=shop)
-    assert costs(kept, "none") == [2 * n * MONTH for n in (2, 3)]
+    assert replicas(RATE_PER_S) == 2
+    assert costs(kept, "none") == [2 * MONTH] * 2
 
 
 def test_services_that_an_architecture_names_are_those_of_every_copy() -> None:
