@@ -191,7 +191,7 @@ def _markdown(result: Result) -> str:
     happened = [] if result.timeline is None else story(result.timeline)
     return "\n".join(
         [
-            f"**{headline(result.manifest, result.architecture)}**: {result.verdict.word}",
+            f"**{headline(result.manifest, result.architecture)}**: {result.outcome}",
             "",
             *(["```", *happened[:-1], "```", ""] if happened else []),
             as_markdown(["latency", *result.latency_s, "availability"], latencies),

@@ -94,6 +94,16 @@ class Cost:
             if value
         }
 
+    def more_than(self, other: Cost, *, of: int = 1) -> Estimate:
+        """How much more a month it is than another bill over the same seeds, of which replications are paired.
+
+        With `of` differences the intervals of all hold at once (C. E. Bonferroni, 1936).
+        """
+        pairs = zip(self.analysis.each, other.analysis.each, strict=True)
+        each = [(one.bill.per_hour - beside.bill.per_hour) * HOURS_PER_MONTH for one, beside in pairs]
+        level = 1.0 - (1.0 - self.result.manifest.level) / of
+        return over_replications((self.per_hour - other.per_hour) * HOURS_PER_MONTH, each, level)
+
     def _monthly(self, value: float, each: list[float]) -> Estimate:
         level = self.result.manifest.level
         return over_replications(value * HOURS_PER_MONTH, [one * HOURS_PER_MONTH for one in each], level)

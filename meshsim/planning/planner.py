@@ -21,6 +21,7 @@ from meshsim.planning.guesses import Guesses
 from meshsim.planning.losses import Loss
 from meshsim.planning.peak import at_peak
 from meshsim.planning.probing import LEVEL, Judge, Probe, Prober, Question
+from meshsim.planning.rare import too_short
 from meshsim.planning.result import Deployment, Infeasible, Step, Verified
 from meshsim.planning.search import Search
 from meshsim.results.intervals import Estimate
@@ -119,7 +120,10 @@ class Planner:
         start = {part.name: min(part.written, self.asked.most) for part in self.parts}
         if hopeless := self._hopeless(start):
             return hopeless
-        self.guesses.learn(self.judge.probe(start))
+        first = self.judge.probe(start)
+        if why := self._too_short(first):
+            return Infeasible(first, why, (), 1, self.judge.requests, is_too_short=True)
+        self.guesses.learn(first)
         floors = dict.fromkeys(names, 1)
         if screen:
             floors = {name: self.guesses.floor(name) for name in names}
@@ -139,6 +143,12 @@ class Planner:
             return None
         why = f"with {self.asked.most} replicas at most: {name} alone needs about {count:,}; raise --max-replicas"
         return Infeasible(probe, why, (), 0, 0)
+
+    def _too_short(self, probe: Probe) -> str:
+        """Said before more is simulated: no deployment has more requests."""
+        if not isinstance(self.judge, Prober):
+            return ""
+        return too_short(probe, self.judge.level, self.asked.question.most_replications, self.settings)
 
     def _cheapest_from(self, start: Mapping[str, int], floors: Mapping[str, int]) -> dict[str, int] | None:
         """Search, and again from what else was found to hold on the way as long as that is cheaper.
@@ -207,7 +217,8 @@ class Planner:
         why = best.unstable or (f"with {self.asked.most} replicas of {', '.join(full[:3])}" if full else "")
         if held:
             why = f"that holds both with {self.asked.loss.told} and with all replicas there"
-        return Infeasible(best, why, tuple(broken), len(found), self.judge.requests)
+        is_too_short = bool(broken) and all(one.judgement == "undecided" for one in broken)
+        return Infeasible(best, why, tuple(broken), len(found), self.judge.requests, is_too_short)
 
     def deployment(self, needed: dict[str, int], growth: bool) -> Deployment:
         """Find out what a plan is worth, and why nothing cheaper will do."""

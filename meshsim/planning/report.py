@@ -46,13 +46,18 @@ def headline(plan: Plan) -> str:
 def verdict(plan: Plan) -> str:
     """The answer, in a line."""
     best = plan.best
+    if best is None and all(one.is_too_short for one in plan.infeasible.values()):
+        return (
+            "verdict: infeasible: too little was simulated to show that any plan keeps every objective: give a longer "
+            "--duration"
+        )
     if best is None:
         return "verdict: infeasible: nothing that was looked at keeps every objective"
     failed = [name for name, one in plan.verified.items() if not one.passed]
     if failed:
         return f"verdict: not verified: on fresh seeds the plan of {', '.join(failed)} misses an objective"
     told = (
-        f"verdict: {best} is cheapest{_tied(plan, best)}, {money(plan[best])} a month"
+        f"verdict: {best} is cheapest{_tied(plan)}, {money(plan[best])} a month"
         if len(plan.architectures) > 1
         else (f"verdict: {money(plan[best])} a month")
     )
@@ -66,17 +71,10 @@ def verdict(plan: Plan) -> str:
     )
 
 
-def _tied(plan: Plan, best: str) -> str:
-    """Architectures whose bills cannot be told apart from the cheapest by their bounds."""
-    high = _end(plan[best].money.high, plan[best].money.value)
-    tied = [
-        name for name, one in plan.deployments.items() if name != best and _end(one.money.low, one.money.value) <= high
-    ]
-    return f" (not told apart from {', '.join(tied)})" if tied else ""
-
-
-def _end(end: float | None, value: float | None) -> float:
-    return (value or 0.0) if end is None else end
+def _tied(plan: Plan) -> str:
+    """Architectures whose bills cannot be told apart from the cheapest."""
+    others = plan.cheapest[1:]
+    return f" (not told apart from {', '.join(others)})" if others else ""
 
 
 def money(one: Deployment) -> str:
@@ -97,7 +95,9 @@ def _money(cents: int, currency: str) -> str:
 
 def overview(plan: Plan) -> list[list[str]]:
     """A row an architecture, cheapest first."""
-    rows = [["architecture", "a month", "replicas", "tightest", "measured (99 % bounds)", "load can grow to"]]
+    rows = [
+        ["architecture", "a month (± at 99 %)", "replicas", "tightest", "measured (99 % bounds)", "load can grow to"]
+    ]
     for name, one in sorted(plan.deployments.items(), key=lambda item: item[1].cents.total):
         kept = one.tightest
         rows.append([name, money(one), str(one.replicas), limit(kept), measured(kept), _growth(one.growing)])
@@ -277,7 +277,7 @@ def _less(step: Step) -> str:
         return told
     if step.missed is None:
         return f"{told}; nothing surely misses down to 1"
-    return f"{told}; with {step.missed.counts[step.name]}: {_broke(step.missed)}"
+    return f"{told}; with {step.missed.counts[step.name]} left: {_broke(step.missed)}"
 
 
 def _same(probe: Probe, tightest: Kept) -> str:

@@ -200,6 +200,8 @@ class Infeasible:
         In words.
     nearest
         Objectives that it would keep: limits at the bound of what was measured.
+    is_too_short
+        Nothing is surely missed: more would have to be simulated to show what is kept.
     """
 
     best: Probe
@@ -207,6 +209,7 @@ class Infeasible:
     nearest: tuple[Kept, ...]
     probes: int
     requests: int
+    is_too_short: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -248,6 +251,11 @@ class Verified:
     def worse(self) -> Probe:
         """Which of the two the judgement is about."""
         return self.missed or next((one for one in (self.probe, self.full) if not one.holds), self.probe)
+
+
+def _known(end: float | None, of: Estimate) -> float:
+    """An end of an interval; the point of what has none."""
+    return (of.value or 0.0) if end is None else end
 
 
 def _misses(probe: Probe) -> bool:
@@ -374,6 +382,16 @@ class Plan:
     def best(self) -> str | None:
         """The cheapest architecture, by its bill; None if none keeps everything."""
         return min(self.deployments, key=lambda name: self.deployments[name].cents.total, default=None)
+
+    @property
+    def cheapest(self) -> tuple[str, ...]:
+        """The cheapest, then those whose bills cannot be told apart from its own by their bounds; maybe nobody."""
+        best = self.best
+        if best is None:
+            return ()
+        high = _known(self[best].money.high, self[best].money)
+        others = ((name, one.money) for name, one in self.deployments.items() if name != best)
+        return (best, *(name for name, money in others if _known(money.low, money) <= high))
 
     def __getitem__(self, architecture: str) -> Deployment:
         return found_under(architecture, self.deployments)

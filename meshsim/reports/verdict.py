@@ -11,7 +11,7 @@ from meshsim.costs.report import money
 from meshsim.costs.result import Costs
 from meshsim.planning.report import limit, measured
 from meshsim.planning.report import money as planned_money
-from meshsim.planning.result import Plan
+from meshsim.planning.result import Infeasible, Plan
 from meshsim.reports.findings import Findings
 from meshsim.results.comparison import lowest, objectives_told, why_unknown
 from meshsim.results.report import judgement
@@ -151,16 +151,11 @@ def _objectives(found: Findings) -> Iterator[Criterion]:
 
 
 def cheapest(costs: Costs) -> tuple[str, ...]:
-    """Whose bill may be the smallest: those whose interval overlaps that of the smallest are not told apart."""
-    amounts = {name: one.money for name, one in costs.costs.items()}
-    best = min(amounts, key=lambda name: amounts[name].value or 0.0)
-    top = _end(amounts[best].high, amounts[best].value)
-    tied = [name for name, one in amounts.items() if name != best and _end(one.low, one.value) <= top]
-    return (best, *tied)
-
-
-def _end(end: float | None, value: float | None) -> float:
-    return (value or 0.0) if end is None else end
+    """Whose bill may be the smallest: those that are not surely dearer than the smallest, all of them at once."""
+    best = min(costs.costs, key=lambda name: costs[name].per_hour)
+    others = [name for name in costs.costs if name != best]
+    more = {name: costs[name].more_than(costs[best], of=len(others)) for name in others}
+    return (best, *(name for name, one in more.items() if one.low is None or one.low <= 0.0))
 
 
 def _bill(found: Findings) -> Iterator[Criterion]:
@@ -185,13 +180,20 @@ def _plan(found: Findings) -> Iterator[Criterion]:
     if plan is None:
         return
     told = [_planned(plan, name) for name in plan.deployments]
-    told += [f"{name}: nothing that was looked at keeps every objective" for name in plan.infeasible]
+    told += [f"{name}: {_no_plan(one)}" for name, one in plan.infeasible.items()]
     if len(plan.architectures) == 1 or plan.best is None:
-        yield Criterion("bill as planned", (), tuple(told))
+        too_short = len(plan.architectures) > 1 and all(one.is_too_short for one in plan.infeasible.values())
+        why = "since too little was simulated to show that any plan keeps every objective"
+        yield Criterion("bill as planned", (), tuple(told), why if too_short and plan.best is None else "")
         return
-    cents = {name: one.cents.total for name, one in plan.deployments.items()}
-    first = tuple(name for name in cents if cents[name] == min(cents.values()))
-    yield Criterion("bill as planned", first, tuple(told))
+    yield Criterion("bill as planned", plan.cheapest, tuple(told))
+
+
+def _no_plan(one: Infeasible) -> str:
+    """Why there is none: something is missed, or nothing was simulated long enough to show that it is kept."""
+    if one.is_too_short:
+        return "too little was simulated to show that any plan keeps every objective: give a longer duration"
+    return "nothing that was looked at keeps every objective"
 
 
 def _planned(plan: Plan, name: str) -> str:

@@ -299,7 +299,9 @@ def _row(result: Result) -> list[str]:
     cores = amount(result.proxies.cores.estimate, "").strip() if result.proxies.replicas else "none"
     memory = size(result.proxies.memory_bytes) if result.proxies.replicas else "none"
     available = percent(result.availability.value)
-    return [result.architecture, *latency, available, cores, memory, result.verdict.word]
+    missed = sum(one.judgement == "missed" for group in result.by_tenant.values() for one in group.objectives)
+    verdict = result.verdict.word + (f", {missed} missed" if missed else "")
+    return [result.architecture, *latency, available, cores, memory, verdict]
 
 
 def objectives_told(results: Mapping[str, Result]) -> list[str]:

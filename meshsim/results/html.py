@@ -27,7 +27,7 @@ def result(of: Result) -> str:
     latencies.append(["proxies", f"{amount(of.proxies.cores.estimate, 'cores')}, {size(of.proxies.memory_bytes)}"])
     return _div(
         f"<b>{escape(report.headline(of.manifest, of.architecture))}</b>",
-        _sentences([*_incident(of), f"verdict: {of.verdict.word}", *of.verdict.notes]),
+        _sentences([*_incident(of), f"verdict: {of.outcome}", *of.verdict.notes]),
         _story(of),
         plain_table(["", "objective", "measured"], objectives) if objectives else "",
         plain_table(["quantity", "± interval"], latencies),

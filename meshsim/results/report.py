@@ -48,7 +48,7 @@ def summary(result: Result) -> list[str]:
         headline(result.manifest, result.architecture),
         *_controlled(result.manifest),
         *([] if result.timeline is None else filter(None, [incident_line(result.timeline)])),
-        f"verdict: {result.verdict.word}",
+        f"verdict: {result.outcome}",
         *(f"  {note}" for note in result.verdict.notes),
         "",
         *([] if result.timeline is None else story(result.timeline)),

@@ -107,6 +107,13 @@ class Result:
         return self.total.requests
 
     @property
+    def outcome(self) -> str:
+        """What a line says: the verdict, which is about the run, and how many objectives are not met by it."""
+        judged = [one.judgement for group in self.by_tenant.values() for one in group.objectives]
+        counts = {word: judged.count(word) for word in ("missed", "undecided")}
+        return ", ".join([self.verdict.word, *(f"objectives {word}: {n}" for word, n in counts.items() if n)])
+
+    @property
     def latency_s(self) -> dict[str, Estimate]:
         """Latency of answered requests by quantity (``mean``, ``p50`` … ``p99.9``), in seconds."""
         return self.total.latency_s

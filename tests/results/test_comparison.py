@@ -114,3 +114,13 @@ def test_everything_shows_itself(base: Result, slower: Result) -> None:
     difference = frame[(frame.scope == "difference") & (frame.quantity == "latency_s.p99")]
     assert difference.value.item() == pytest.approx(slower.latency_s["p99"].value - base.latency_s["p99"].value)
     assert "<table>" in found._repr_html_()
+
+
+def test_missed_objectives_stand_beside_the_verdict(base: Result) -> None:
+    """One request in twenty fails, of which 99.9 % are to be answered, and the slowest with them."""
+    bad = side("gateway", failing=0.05)
+    words = [one.judgement for group in bad.by_tenant.values() for one in group.objectives]
+    assert words == ["missed"] * 3
+    assert bad.outcome == f"{bad.verdict.word}, objectives missed: 3"
+    assert f"verdict: {bad.outcome}\n" in bad.summary()
+    assert f"{bad.verdict.word}, 3 missed\n" in compare_results([base, bad], "compare").summary()
