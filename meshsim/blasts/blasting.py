@@ -29,6 +29,7 @@ from meshsim.model.topology import Topology
 from meshsim.notebook import progress_shown
 from meshsim.results.manifest import Timing
 from meshsim.results.propagation import Propagation, propagation
+from meshsim.results.repeat import python_call
 from meshsim.results.traces import Sampled, keep
 from meshsim.settings import Settings, refuse_autoscaling, settings_of
 from meshsim.simulate import DEFAULT_ARCHITECTURES, Progress, Source, begin_replication, compile_engine, pauses
@@ -106,7 +107,7 @@ def blast(
     SpecError, UsageError, EngineLimit
         As `meshsim.run`, or nothing is left to strike.
     """
-    started = time.perf_counter()
+    arguments, started = dict(locals()), time.perf_counter()
     if from_warm and engine != "compiled":
         raise UsageError("from_warm copies the state of a run, which the compiled engine alone can")
     given = load(topology, overrides=overrides)
@@ -124,7 +125,8 @@ def blast(
     with workers(jobs, engine) as submit, progress_shown(progress, quiet) as shown:
         found = _simulate(planes, tasks, lambda *what: submit(*what), shown)
     timing = Timing(round(time.perf_counter() - started, 3), jobs)
-    return Blast(given, tuple(names), tuple(_cells(planes, tasks, found)), settings.seed, engine, timing)
+    command = python_call(blast, arguments, architectures=names, seed=settings.seed)
+    return Blast(given, tuple(names), tuple(_cells(planes, tasks, found)), settings.seed, engine, timing, command)
 
 
 def chosen_strikes(spec: Topology, only: Sequence[str], *, exhaustive: bool, own: bool) -> list[Strike]:

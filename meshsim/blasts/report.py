@@ -45,8 +45,7 @@ def summary(found: Blast) -> Iterator[str]:
     yield from table(worst_rows(found, WORST))
     yield ""
     yield from sentences(found)
-    if found.command:
-        yield f"repeat: {found.command}"
+    yield f"repeat: {found.command}"
 
 
 def headline(found: Blast) -> str:

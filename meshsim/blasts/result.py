@@ -98,7 +98,7 @@ class Blast:
     cells
         A fault, an architecture and a rollout each.
     command
-        What repeats it; empty if it was made from Python.
+        What repeats it: of the command line, or the call in Python.
     """
 
     topology: Topology
@@ -107,7 +107,7 @@ class Blast:
     seed: int
     engine: str
     timing: Timing
-    command: str = ""
+    command: str
 
     @property
     def tenants(self) -> tuple[str, ...]:

@@ -67,8 +67,7 @@ def summary(found: Interference) -> Iterator[str]:
         yield from table(rooms)
     yield ""
     yield from sentences(found)
-    if found.command:
-        yield f"repeat: {found.command}"
+    yield f"repeat: {found.command}"
 
 
 def headline(found: Interference) -> str:

@@ -60,7 +60,7 @@ class Interference:
     push
         Factor on the aggressor's load on the side on which it is there.
     command
-        What repeats it; empty if it was made from Python.
+        What repeats it: of the command line, or the call in Python.
     """
 
     name: str

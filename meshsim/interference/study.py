@@ -28,6 +28,7 @@ from meshsim.model.topology import Topology
 from meshsim.notebook import progress_shown
 from meshsim.numbers import real_number
 from meshsim.results.manifest import Timing
+from meshsim.results.repeat import python_call
 from meshsim.results.text import natural
 from meshsim.results.warmup import cut_batches
 from meshsim.settings import Settings, refuse_autoscaling, settings_of
@@ -98,7 +99,7 @@ def tenants(
     SpecError, UsageError, EngineLimit
         As `meshsim.run`, or there are fewer than two tenants.
     """
-    started = time.perf_counter()
+    arguments, started = dict(locals()), time.perf_counter()
     push, ceiling, budget_s = _checked(push, ceiling, budget_s)
     labels = labels_of(architectures)
     aggressors, overrides = _several(aggressors), _several(overrides)
@@ -157,6 +158,7 @@ def tenants(
         replications=settings.replications,
         duration_s=settings.duration_s,
         timing=Timing(round(time.perf_counter() - started, 3), jobs),
+        command=python_call(tenants, arguments, architectures=labels, seed=settings.seed),
         notes=tuple(notes),
     )
 

@@ -446,3 +446,12 @@ def test_what_is_shown() -> None:
 def test_mistakes(options: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         ms.blast(spec(nodes={"zones": [f"z{n}" for n in range(200)]}), ("none",), quiet=True, **options)
+
+
+def test_the_call_that_is_told_repeats_it() -> None:
+    found = ms.blast(spec(), ["none"], only=["crash_on_load at service/a"], rollouts=["all-at-once"], quiet=True)
+    again = eval(found.command, {"meshsim": ms, "topology": spec()})  # what a reader would paste
+    one, other = (json.loads(json.dumps(blast.to_dict())) for blast in (found, again))
+    for told in (one, other):
+        told["manifest"].pop("timing")
+    assert one == other and one["manifest"]["command"].startswith("meshsim.blast(topology, ['none'], ")

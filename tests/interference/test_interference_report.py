@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -170,3 +171,13 @@ def test_a_sure_ratio_does_not_read_as_none() -> None:
     assert report.ratio(sure(1.0131, 0.0122)) == "1.013 ± 0.012"
     assert report.ratio(sure(0.992, 0.0061)) == "0.992 ± 0.006"
     assert report.ratio(sure(1.0, 0.02)) == "1.00 ± 0.02"
+
+
+def test_the_call_that_is_told_repeats_it() -> None:
+    case = one_queue(run={"duration": "20s", "warmup": "1s", "replications": 2})
+    found = ms.tenants(case, ["none"], headroom=False, quiet=True)
+    again = eval(found.command, {"meshsim": ms, "topology": case})  # what a reader would paste
+    one, other = (json.loads(json.dumps(told.to_dict())) for told in (found, again))
+    for told in (one, other):
+        told["manifest"].pop("timing")
+    assert one == other and one["manifest"]["command"] == "meshsim.tenants(topology, ['none'], headroom=False, seed=1)"
