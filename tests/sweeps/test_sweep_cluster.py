@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,13 @@ class Real:
 
 @pytest.fixture(scope="module")
 def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Real]:
-    folder = tmp_path_factory.mktemp("cluster")
+    with begun(tmp_path_factory.mktemp("cluster")) as found:
+        yield found
+
+
+@contextmanager
+def begun(folder: Path) -> Iterator[Real]:
+    """All of it, and its end."""
     file = folder / "scheduler.json"
     common = ["--host", "127.0.0.1", "--no-dashboard", "--scheduler-file", str(file)]
     one = ["worker", *common, "--nthreads", "1", "--no-nanny", "--local-directory", str(folder)]
@@ -93,6 +99,34 @@ def test_a_plan_is_the_same(real: Real) -> None:
         found.append(plan.to_dict())
         del found[-1]["manifest"]["timing"]
     assert found[0] == found[1]
+
+
+def test_a_plan_whose_worker_is_killed_in_the_middle_is_the_same(tmp_path: Path) -> None:
+    """It is stopped as soon as it has work, which is surely lost with it, and then killed."""
+
+    def planned(scheduler: str | None) -> dict[str, Any]:
+        found = ms.plan(SHOP, ["none"], duration_s=20.0, growth=False, quiet=True, scheduler=scheduler).to_dict()
+        del found["manifest"]["timing"]
+        return found
+
+    with begun(tmp_path) as other, distributed.Client(other.address, set_as_default=False) as client:
+        client.wait_for_workers(2, timeout=60)
+        victim = other.workers[0]
+        (address,) = (where for where, pid in client.run(os.getpid).items() if pid == victim.pid)
+
+        def kill() -> None:
+            while not client.processing([address])[address]:
+                time.sleep(0.01)
+            victim.send_signal(signal.SIGSTOP)
+            time.sleep(0.5)
+            victim.kill()
+
+        watching = threading.Thread(target=kill, daemon=True)
+        watching.start()
+        found = planned(other.address)
+        watching.join(timeout=30)
+        assert victim.wait(timeout=30) == -signal.SIGKILL
+    assert found == planned(None)
 
 
 def test_the_other_engine_too(tmp_path: Path, real: Real) -> None:
