@@ -304,10 +304,12 @@ def _fraction(text: str, units: Mapping[str, Fraction], what: str, example: Call
         return number * units[unit]
     if not unit:
         raise UnitError(f"{text.strip()} has no unit", f"write {example(text.strip())}", unit_missing=True)
-    raise UnitError(f"'{unit}' is not a unit of {what.split(' ', 1)[1]}", _unit_hint(text, unit, units))
+    hint = _unit_hint(text, unit, units) or f"write e.g. {example('2')}"
+    raise UnitError(f"'{unit}' is not a unit of {what.split(' ', 1)[1]}", hint)
 
 
 def _unit_hint(text: str, unit: str, units: Mapping[str, Fraction]) -> str:
+    """The unit that is meant, or all that there are; empty where there need not be one."""
     same = [known for known in units if known and known.casefold() == unit.casefold()]
     near = same or difflib.get_close_matches(unit, [known for known in units if known], n=1)
     word = _WORDS.get(unit.casefold(), "")
@@ -315,7 +317,9 @@ def _unit_hint(text: str, unit: str, units: Mapping[str, Fraction]) -> str:
         near = [word]
     if near:
         return f"did you mean {text[: text.rindex(unit)].strip()}{near[0]}?"
-    return "units: " + ", ".join(known for known in units if known not in ("", "μs", "k", "M", "G", "T"))
+    if "" in units:
+        return ""
+    return "units: " + ", ".join(known for known in units if known not in ("μs", "k", "M", "G", "T"))
 
 
 def _to_float(value: Fraction, text: str) -> float:

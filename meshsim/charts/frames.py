@@ -42,8 +42,7 @@ def check(frame: pd.DataFrame, columns: Sequence[str], keys: Sequence[str] = ())
     """
     for column in columns:
         if column not in frame.columns:
-            known = [str(name) for name in frame.columns]
-            raise UsageError(f"the sweep has no column '{column}': {suggestion(column, known)}")
+            raise UsageError(f"the sweep has no column '{column}': {_instead_of(column, frame)}")
     if not len(frame):
         raise UsageError("the sweep has no rows: there is nothing to draw")
     twice = frame[frame.duplicated(list(keys), keep=False)] if keys else frame.iloc[:0]
@@ -52,6 +51,14 @@ def check(frame: pd.DataFrame, columns: Sequence[str], keys: Sequence[str] = ())
         same = twice[(texts == texts.iloc[0]).all(axis=1)]
         where = ", ".join(f"{key}={same.iloc[0][key]}" for key in keys)
         raise UsageError(f"the sweep has several rows with {where}: {_difference(same)}")
+
+
+def _instead_of(column: str, frame: pd.DataFrame) -> str:
+    """What to do about a column that is not there: those of axes are there when they were swept."""
+    hint, swept = suggestion(column, [str(name) for name in frame.columns]), axes(frame)
+    if column.partition(".")[0] not in _SECTIONS or hint.startswith("did you mean"):
+        return hint
+    return f"its axes are {', '.join(swept) or 'none'}; sweep it, as with meshsim sweep --axis {column}=0.5,0.7,0.9"
 
 
 def check_one_sweep(frame: pd.DataFrame) -> None:

@@ -15,7 +15,7 @@ from meshsim.cli import options
 from meshsim.cli.options import Engine, Format, help_text, split_architectures
 from meshsim.cli.output import as_csv, as_json, as_markdown, in_format, write
 from meshsim.cli.pictures import check_picture, save_picture, use_files_only
-from meshsim.cli.reading import read_topology
+from meshsim.cli.reading import on_stdin, read_topology
 from meshsim.cli.terminal import progress, say
 from meshsim.errors import ExitCode
 
@@ -138,7 +138,7 @@ def _command(
         parts += [part for value in values or () for part in (name, value)]
     if engine is not Engine.COMPILED:
         parts += ["--engine", engine.value]
-    return shlex.join([*parts, "--seed", str(seed)])
+    return shlex.join([*parts, "--seed", str(seed)]) + on_stdin(topology)
 
 
 def _conclude(found: Blast, strict: bool) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from meshsim.cli import options
-from meshsim.cli.objectives import conclude, parse_slo
+from meshsim.cli.objectives import conclude, misses, objectives_of
 from meshsim.cli.options import Engine, Format, help_text, split_architectures
 from meshsim.cli.output import as_json, as_markdown, check_as_markdown, frame_as_csv, write
 from meshsim.cli.reading import read_topology
@@ -24,6 +24,16 @@ EXAMPLES = (
     "meshsim compare bookinfo --same-policies --set run.load=1.3 -o json",
 )
 
+Slo = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--slo",
+        metavar="OBJECTIVE",
+        help="What every tenant is to keep besides its own objectives, e.g. 'p99<250ms,availability>99.9%', with "
+        "commas or as several options; exit 1 when every architecture surely misses one of them.",
+        show_default=False,
+    ),
+]
 EqualCache = Annotated[
     bool,
     typer.Option(
@@ -41,7 +51,7 @@ def compare(
     seed: options.Seed = None,
     replications: options.Replications = None,
     until: options.Until = None,
-    slo: options.Slo = None,
+    slo: Slo = None,
     same_policies: options.SamePolicies = False,
     equal_cache: EqualCache = False,
     engine: options.EngineOption = Engine.COMPILED,
@@ -54,6 +64,7 @@ def compare(
 ) -> None:
     """Compare architectures."""
     del debug
+    asked = objectives_of(slo)
     simulation = Simulation(
         "compare",
         topology,
@@ -65,7 +76,7 @@ def compare(
         until,
         same_policies,
         engine,
-        objectives=[parse_slo(text) for text in slo or ()],
+        objectives=tuple(asked),
         check=check,
     )
     spec = read_topology(topology, simulation.changes, quiet=quiet)
@@ -78,7 +89,9 @@ def compare(
     with progress(quiet) as shown:
         found = meshsim.compare(spec, architectures, equal_cache=equal_cache, progress=shown, **keywords)
     write(_text(found, output))
-    conclude(list(found.results.values()), {}, strict=strict, quiet=quiet)
+    results = list(found.results.values())
+    nobody = all(misses(result, asked) for result in results)
+    conclude(results, asked if nobody else {}, strict=strict, quiet=quiet)
 
 
 def _text(found: Comparison, output: Format) -> str:

@@ -14,10 +14,10 @@ import typer
 
 from meshsim.cli import options
 from meshsim.cli.durations import check_warmup
-from meshsim.cli.options import Engine, Format, help_text, split_architectures
+from meshsim.cli.options import Engine, Format, help_text, number, split_architectures
 from meshsim.cli.output import as_markdown, in_format, write
 from meshsim.cli.pictures import check_picture, check_writable, save_picture, use_files_only
-from meshsim.cli.reading import read_topology
+from meshsim.cli.reading import on_stdin, read_topology
 from meshsim.cli.simulation import check_duration
 from meshsim.cli.terminal import progress, say
 from meshsim.errors import ExitCode
@@ -92,7 +92,13 @@ Nodes = Annotated[
 ]
 Nat = Annotated[bool, typer.Option("--nat", help="Answers to clients leave through NAT gateways, one a zone.")]
 PeopleHours = Annotated[
-    float, typer.Option("--people-hours", metavar="N", help="Hours that people work on it a month.", min=0.0)
+    float,
+    typer.Option(
+        "--people-hours",
+        metavar="N",
+        help="Hours that people work on it a month.",
+        parser=number("--people-hours", "20", zero=True),
+    ),
 ]
 File = Annotated[
     Path | None,
@@ -225,7 +231,8 @@ def _command(topology: str, found: Costs, given: Mapping[str, Sequence[str]], *,
     words += [word for name, values in given.items() for value in values for word in (name, value)]
     words += ["--nat"] * nat
     manifest = next(iter(found.costs.values())).result.manifest
-    return shlex.join([*words, "--seed", str(manifest.seed), "--replications", str(manifest.replications)])
+    words += ["--seed", str(manifest.seed), "--replications", str(manifest.replications)]
+    return shlex.join(words) + on_stdin(topology)
 
 
 def _write_files(found: Costs, chart: Path | None, kind: Kind, file: Path | None, *, quiet: bool) -> None:

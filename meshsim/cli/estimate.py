@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from meshsim.cli import options
-from meshsim.cli.options import Format, help_text
+from meshsim.cli.options import Format, help_text, one_architecture
 from meshsim.cli.output import as_markdown, in_format, write
 from meshsim.cli.reading import read_topology
 
@@ -32,6 +32,7 @@ def estimate(
 ) -> None:
     """Estimate one architecture."""
     del debug
+    arch = one_architecture("estimate", arch, "ask for each of them in turn")
     spec = read_topology(topology, overrides, quiet=quiet)
     from meshsim.analytic.screen import Screen
 

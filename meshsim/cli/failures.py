@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sys
 import traceback
 from collections.abc import Sequence
@@ -91,8 +92,19 @@ def _explain_usage(error: Any) -> int:  # typer's classes of errors moved betwee
     else:
         where = f"; see {context.command_path} --help" if context is not None else ""
         text = " ".join(text.split()).rstrip(".").replace("Value error, ", "")
+        extra = re.fullmatch(r"Got unexpected extra arguments? ?\(?s?\)? ?\((.*)\)", text)
+        if extra and context is not None:
+            text = _one_too_many(context, extra[1])
         say(f"error: {text[:1].lower()}{text[1:]}{where}")
     return int(getattr(error, "exit_code", ExitCode.INVALID))
+
+
+def _one_too_many(context: Any, extra: str) -> str:
+    """What a command takes instead of so many words."""
+    names = [one.metavar or one.name for one in context.command.params if one.param_type_name == "argument"]
+    if not names:
+        return f"{context.command_path} takes options alone, not {extra}"
+    return f"{context.command_path} takes {' and '.join(f'one {name}' for name in names)} at a time, not {extra} too"
 
 
 def _explain(error: BaseException) -> None:

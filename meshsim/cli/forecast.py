@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from meshsim.cli import options
-from meshsim.cli.objectives import parse_slo
-from meshsim.cli.options import Format, help_text, split_architectures
+from meshsim.cli.objectives import objectives_of
+from meshsim.cli.options import Format, help_text, split_architectures, whole
 from meshsim.cli.output import as_markdown, in_format, write
 from meshsim.cli.pictures import check_picture, save_picture, use_files_only
 from meshsim.cli.plan import (
@@ -30,7 +30,7 @@ from meshsim.cli.plan import (
     choices_of,
     share_of,
 )
-from meshsim.cli.reading import read_topology, readable
+from meshsim.cli.reading import on_stdin, read_topology, readable
 from meshsim.cli.simulation import check_duration, jobs_of
 from meshsim.cli.terminal import progress, say
 from meshsim.errors import ExitCode, UsageError
@@ -66,7 +66,10 @@ class TodayOption(StrEnum):
     WRITTEN = "written"
 
 
-Months = Annotated[int, typer.Option("--months", metavar="N", help="How many follow today's.")]
+Months = Annotated[
+    int,
+    typer.Option("--months", metavar="N", help="How many follow today's.", parser=whole("--months", 1)),
+]
 GrowthOption = Annotated[
     str,
     typer.Option(
@@ -161,7 +164,7 @@ def forecast(
     _check_chart(chart, kind, architectures, bool(across))
     if duration is not None:
         check_duration(duration, overrides or ())
-    objectives = tuple(parse_slo(text) for text in slo or ())
+    objectives = tuple(objectives_of(slo))
     scenarios = _scenarios(scenario or ())
     choices, axis = choices_of(choice or ()), _axis(across or ())
     ceiling = share_of(utilization)
@@ -270,9 +273,7 @@ def _command(topology: str, found: Forecast, given: dict[str, Sequence[str]], fl
     """What repeats it."""
     words = ["meshsim", "forecast", topology, *arch_words(found.architectures)]
     words += [word for name, values in given.items() for value in values for word in (name, value)]
-    return shlex.join([*words, *flags, "--seed", str(found.seed)]) + (
-        "  # with the same topology on stdin" if topology == "-" else ""
-    )
+    return shlex.join([*words, *flags, "--seed", str(found.seed)]) + on_stdin(topology)
 
 
 def _draw(found: Forecast, kind: Kind) -> Axes:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from meshsim.cli import options
-from meshsim.cli.options import Format, help_text
+from meshsim.cli.options import Format, help_text, one_architecture
 from meshsim.cli.output import as_csv, as_json, as_markdown, write
 from meshsim.cli.pictures import check_picture, save_picture, use_files_only
 from meshsim.cli.reading import read_topology, write_uncertain
@@ -44,6 +44,7 @@ def lower(
     from meshsim import architectures
 
     del debug
+    arch = one_architecture("lower", arch, "ask for each of them in turn")
     if draw is not None:
         check_picture("--draw", draw)
     spec = read_topology(topology, overrides, quiet=quiet)

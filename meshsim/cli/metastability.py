@@ -11,7 +11,7 @@ import typer
 
 from meshsim.cli import options
 from meshsim.cli.durations import seconds
-from meshsim.cli.options import Engine, Format, help_text, split_architectures
+from meshsim.cli.options import Engine, Format, help_text, split_architectures, whole
 from meshsim.cli.output import as_markdown, in_format, write
 from meshsim.cli.pictures import check_picture, save_picture, use_files_only
 from meshsim.cli.reading import read_topology, readable
@@ -75,7 +75,13 @@ Architectures = Annotated[
     ),
 ]
 Replications = Annotated[
-    int, typer.Option("--replications", metavar="N", help="Independent repetitions of each point.", min=1)
+    int,
+    typer.Option(
+        "--replications",
+        metavar="N",
+        help="Independent repetitions of each point.",
+        parser=whole("--replications", 1),
+    ),
 ]
 Chart = Annotated[
     Path | None,

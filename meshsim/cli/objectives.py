@@ -23,6 +23,23 @@ _KNOWN = ("availability", "errors", "mean", "p50", "p90", "p95", "p99", "p99.9")
 _EXAMPLES = "'p99<250ms', 'mean<50ms', 'availability>99.9%' or 'errors<0.1%'"
 
 
+def objectives_of(texts: Sequence[str] | None) -> dict[Objective, str]:
+    """Read all that ``--slo`` asks for, each with its text; several may stand in one, with commas.
+
+    Raises
+    ------
+    UsageError
+        When a text is something else.
+
+    Examples
+    --------
+    >>> list(objectives_of(["p99<250ms, errors<1%", "mean<5ms"]).values())
+    ['p99<250ms', 'errors<1%', 'mean<5ms']
+    """
+    parts = [part for text in texts or () for part in ([p for p in text.split(",") if p.strip()] or [text])]
+    return {parse_slo(part): part.strip() for part in parts}
+
+
 def parse_slo(text: str) -> Objective:
     """Read an objective such as ``p99<250ms``, ``availability>99.9%`` or ``errors<0.1%``.
 
@@ -142,6 +159,13 @@ def complaints(result: Result, asked: Mapping[Objective, str], *, strict: bool) 
                 text = texts.get(limit) or _limit(*limit)
                 found.append(f"{result.architecture}: {tenant}: {text} is {judged.judgement}")
     return found
+
+
+def misses(result: Result, asked: Mapping[Objective, str]) -> bool:
+    """Whether some tenant surely misses something that was asked for on the command line."""
+    limits = {(objective.quantity, objective.limit) for objective in asked}
+    judged = (one for traffic in result.by_tenant.values() for one in traffic.objectives)
+    return any(one.judgement == "missed" and (one.quantity, one.limit) in limits for one in judged)
 
 
 def warning(results: Sequence[Result], asked: Mapping[Objective, str], names: Sequence[str] = ()) -> str:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
+import re
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from meshsim.cli.failures import DEBUG
+from meshsim.errors import UsageError
 
 
 class Format(StrEnum):
@@ -30,6 +34,42 @@ def help_text(sentence: str, examples: tuple[str, ...]) -> str:
     """One sentence, then examples to copy; square brackets are escaped, because they mean colours to rich."""
     lines = "\n".join(examples).replace("[", r"\[")
     return f"{sentence}\n\n[bold]Examples[/bold]\n\n{lines}"
+
+
+def whole(option: str, least: int = 0) -> Callable[[object], int]:
+    """Reader of an option that is a whole number; what it refuses, it refuses in plain words."""
+
+    def read(given: object) -> int:
+        text = str(given).strip()
+        if not re.fullmatch(r"\+?[0-9]{1,30}", text) or int(text) < least:
+            raise UsageError(f"{option} is a whole number of {least} or more, not '{given}'")
+        return int(text)
+
+    return read
+
+
+def number(option: str, example: str, *, zero: bool = False) -> Callable[[object], float]:
+    """Reader of an option that is a number above 0, or of 0 too."""
+
+    def read(given: object) -> float:
+        try:
+            value = float(str(given))
+        except ValueError:
+            value = math.nan
+        if not (math.isfinite(value) and (value > 0.0 or (zero and value == 0.0))):
+            least = "of 0 or more" if zero else "above 0"
+            raise UsageError(f"{option} is a number {least}, e.g. {example}, not '{given}'")
+        return value
+
+    return read
+
+
+def one_architecture(verb: str, arch: str, instead: str = "") -> str:
+    """The architecture of a command that takes one."""
+    found = split_architectures([arch])
+    if len(found) != 1:
+        raise UsageError(f"--arch {arch}: {verb} takes one architecture" + (f"; {instead}" if instead else ""))
+    return found[0]
 
 
 def split_architectures(texts: list[str] | None) -> list[str]:
@@ -156,7 +196,10 @@ Warmup = Annotated[
 Seed = Annotated[
     int | None,
     typer.Option(
-        "--seed", metavar="N", help=r"Same seed, same numbers. \[default: run.seed of the topology, or 1]", min=0
+        "--seed",
+        metavar="N",
+        help=r"Same seed, same numbers. \[default: run.seed of the topology, or 1]",
+        parser=whole("--seed"),
     ),
 ]
 Replications = Annotated[
@@ -165,7 +208,7 @@ Replications = Annotated[
         "--replications",
         metavar="N",
         help=r"Independent repetitions. \[default: run.replications of the topology, or 8]",
-        min=1,
+        parser=whole("--replications", 1),
     ),
 ]
 Until = Annotated[
@@ -182,8 +225,8 @@ Slo = Annotated[
     typer.Option(
         "--slo",
         metavar="OBJECTIVE",
-        help="What every tenant is to keep besides its own objectives, e.g. 'p99<250ms', 'availability>99.9%'; "
-        "repeatable.",
+        help="What every tenant is to keep besides its own objectives, e.g. 'p99<250ms,availability>99.9%', with "
+        "commas or as several options.",
         show_default=False,
     ),
 ]
@@ -194,7 +237,7 @@ Jobs = Annotated[
         "--jobs",
         metavar="N",
         help=r"Threads or processes; the numbers do not depend on it. \[default: all cores]",
-        min=1,
+        parser=whole("--jobs", 1),
     ),
 ]
 Scheduler = Annotated[

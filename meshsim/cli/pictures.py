@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from pathlib import Path
@@ -48,8 +49,12 @@ def check_writable(option: str, target: Path) -> None:
     """
     if not target.parent.is_dir():
         raise StoreError(f"cannot write {target}: there is no folder {target.parent}; make it or give another name")
-    if target.is_dir() or not os.access(target if target.exists() else target.parent, os.W_OK):
-        raise StoreError(f"cannot write {target}: give {option} the name of a file that you may write")
+    if target.is_dir():
+        raise StoreError(f"cannot write {target}: it is a folder; give {option} the name of a file")
+    if not os.access(target if target.exists() else target.parent, os.W_OK):
+        frozen = os.statvfs(target.parent).f_flag & os.ST_RDONLY
+        why = os.strerror(errno.EROFS if frozen else errno.EACCES)
+        raise StoreError(f"cannot write {target}: {why}; give {option} the name of a file that you may write")
 
 
 def use_files_only() -> None:

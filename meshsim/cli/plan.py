@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from meshsim.cli import options
-from meshsim.cli.objectives import parse_slo
-from meshsim.cli.options import Format, help_text, split_architectures
+from meshsim.cli.objectives import objectives_of
+from meshsim.cli.options import Format, help_text, number, split_architectures, whole
 from meshsim.cli.output import as_markdown, in_format, write
 from meshsim.cli.pictures import check_picture, save_picture, use_files_only
-from meshsim.cli.reading import read_topology, readable
+from meshsim.cli.reading import on_stdin, read_topology, readable
 from meshsim.cli.simulation import check_duration, jobs_of
 from meshsim.cli.terminal import progress, say
 from meshsim.errors import ExitCode, UsageError
@@ -69,7 +69,12 @@ Choice = Annotated[
         show_default=False,
     ),
 ]
-Load = Annotated[float, typer.Option("--load", metavar="FACTOR", help="Plan for so many times the peak load.")]
+Load = Annotated[
+    float,
+    typer.Option(
+        "--load", metavar="FACTOR", help="Plan for so many times the peak load.", parser=number("--load", "2")
+    ),
+]
 Lose = Annotated[
     str,
     typer.Option(
@@ -87,6 +92,7 @@ MostReplicas = Annotated[
         "--max-replicas",
         metavar="N",
         help="Of each service; where more are needed there is no plan. Absent: 100, or as many as the largest has.",
+        parser=whole("--max-replicas", 1),
     ),
 ]
 Verify = Annotated[
@@ -158,7 +164,7 @@ def plan(
         check_duration(duration, overrides or ())
     architectures = split_architectures(arch)
     _check_chart(chart, kind, architectures, growth=growth)
-    objectives = tuple(parse_slo(text) for text in slo or ())
+    objectives = tuple(objectives_of(slo))
     choices = choices_of(choice or ())
     ceiling = share_of(utilization)
     changes = [*(overrides or ()), *([] if duration is None else [f"run.duration={duration}"])]
@@ -289,9 +295,7 @@ def _command(topology: str, found: Plan, given: dict[str, Sequence[str]], flags:
     """What repeats it."""
     words = ["meshsim", "plan", topology, *arch_words(found.architectures)]
     words += [word for name, values in given.items() for value in values for word in (name, value)]
-    return shlex.join([*words, *flags, "--seed", str(found.seed)]) + (
-        "  # with the same topology on stdin" if topology == "-" else ""
-    )
+    return shlex.join([*words, *flags, "--seed", str(found.seed)]) + on_stdin(topology)
 
 
 def _markdown(found: Plan) -> str:

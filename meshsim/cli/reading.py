@@ -88,6 +88,11 @@ def shown_source(source: str) -> str:
     return "stdin" if source == "-" else source
 
 
+def on_stdin(topology: str) -> str:
+    """What a command that repeats something cannot say itself: what stdin has to hold."""
+    return "  # with the same topology on stdin" if topology == "-" else ""
+
+
 def check_topology(source: str, overrides: Sequence[str] | None, *, events: bool = True) -> Checked:
     """Read a topology with all mistakes."""
     from meshsim.model.load import check

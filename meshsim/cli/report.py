@@ -10,7 +10,7 @@ import typer
 
 from meshsim.cli import options
 from meshsim.cli.durations import seconds
-from meshsim.cli.objectives import complaints, parse_slo
+from meshsim.cli.objectives import complaints, objectives_of
 from meshsim.cli.options import Engine, help_text, split_architectures
 from meshsim.cli.output import write
 from meshsim.cli.pictures import check_writable, use_files_only
@@ -96,7 +96,7 @@ def report(
         replications=_spec(checked).run.replications if replications is None else replications,
         overrides=tuple(overrides or ()),
         duration_s=None if duration is None else seconds("--duration", duration),
-        objectives=tuple(parse_slo(text) for text in slo or ()),
+        objectives=tuple(objectives_of(slo)),
     )
     with progress(quiet) as shown:
         found = meshsim.report(

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from meshsim.cli import options
-from meshsim.cli.objectives import conclude, parse_slo
-from meshsim.cli.options import Engine, Format, help_text, split_architectures
+from meshsim.cli.objectives import conclude, objectives_of
+from meshsim.cli.options import Engine, Format, help_text, one_architecture
 from meshsim.cli.output import as_json, as_markdown, check_as_markdown, frame_as_csv, write
 from meshsim.cli.reading import read_topology
 from meshsim.cli.simulation import Simulation
@@ -36,7 +36,8 @@ Slo = Annotated[
     typer.Option(
         "--slo",
         metavar="OBJECTIVE",
-        help="Each tenant must keep it, e.g. 'p99<250ms', 'errors<0.1%'; exit 1 when one does not; repeatable.",
+        help="Each tenant must keep it, e.g. 'p99<250ms,errors<0.1%', with commas or as several options; exit 1 when "
+        "one does not.",
         show_default=False,
     ),
 ]
@@ -82,11 +83,11 @@ def run(
 ) -> None:
     """Simulate one architecture."""
     del debug
-    asked = {parse_slo(text): text for text in slo or ()}
+    asked = objectives_of(slo)
     simulation = Simulation(
         "run",
         topology,
-        _one(arch),
+        [one_architecture("run", arch, "meshsim compare takes several")],
         overrides or (),
         duration,
         seed,
@@ -109,13 +110,6 @@ def run(
     write(_text(result, output, compared))
     worse = [] if compared is None else [one.sentence() for one in compared.of("regressed")]
     conclude([result], asked, strict=strict, quiet=quiet, regressions=worse)
-
-
-def _one(arch: str) -> list[str]:
-    architectures = split_architectures([arch])
-    if len(architectures) != 1:
-        raise UsageError(f"--arch {arch}: run takes one architecture; meshsim compare takes several")
-    return architectures
 
 
 def _read_baseline(baseline: str | None, topology: str) -> Stored | None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from meshsim.cli import options
-from meshsim.cli.objectives import parse_slo
-from meshsim.cli.options import Engine, Format, help_text, split_architectures
+from meshsim.cli.objectives import objectives_of
+from meshsim.cli.options import Engine, Format, help_text, split_architectures, whole
 from meshsim.cli.output import as_json, as_markdown, write
 from meshsim.cli.reading import read_topology, readable
 from meshsim.cli.simulation import check_duration, jobs_of
@@ -51,7 +51,9 @@ Let = Annotated[
 ]
 Sample = Annotated[
     int | None,
-    typer.Option("--sample", metavar="N", help="Draw N points from the ranges (Latin hypercube).", min=1),
+    typer.Option(
+        "--sample", metavar="N", help="Draw N points from the ranges (Latin hypercube).", parser=whole("--sample", 1)
+    ),
 ]
 AxesFile = Annotated[
     Path | None,
@@ -70,7 +72,10 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say how many point
 Slo = Annotated[
     list[str] | None,
     typer.Option(
-        "--slo", metavar="OBJECTIVE", help="Each tenant must keep it, e.g. 'p99<250ms'; repeatable.", show_default=False
+        "--slo",
+        metavar="OBJECTIVE",
+        help="Each tenant must keep it, e.g. 'p99<250ms', with commas or as several options.",
+        show_default=False,
     ),
 ]
 Strict = Annotated[
@@ -127,7 +132,7 @@ def sweep(
             replications=replications,
             until=until,
             same_policies=same_policies,
-            objectives=tuple(parse_slo(text) for text in slo or ()),
+            objectives=tuple(objectives_of(slo)),
             named=topology,
         )
         workers = jobs_of(jobs, scheduler)

@@ -16,7 +16,7 @@ from meshsim.cli.durations import check_warmup, factor, seconds
 from meshsim.cli.options import Engine, Format, help_text, split_architectures
 from meshsim.cli.output import as_csv, as_json, as_markdown, in_format, write
 from meshsim.cli.pictures import check_picture, save_picture, use_files_only
-from meshsim.cli.reading import read_topology, readable
+from meshsim.cli.reading import on_stdin, read_topology, readable
 from meshsim.cli.simulation import check_duration
 from meshsim.cli.terminal import progress, say
 from meshsim.cli.variants import parse_variants
@@ -194,7 +194,7 @@ def _command(topology: str, words: list[str], engine: Engine, found: Interferenc
     """What repeats it."""
     parts = ["meshsim", "tenants", topology, *words, "--engine", engine.value]
     parts += ["--seed", str(found.seed), "--replications", str(found.replications)]
-    return shlex.join(parts) + ("  # with the same topology on stdin" if topology == "-" else "")
+    return shlex.join(parts) + on_stdin(topology)
 
 
 def _plan(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from meshsim.cli import options
-from meshsim.cli.options import Engine, help_text, split_architectures
+from meshsim.cli.options import Engine, help_text, one_architecture, whole
 from meshsim.cli.output import as_json, write
 from meshsim.cli.pictures import check_picture, save_picture, use_files_only
 from meshsim.cli.reading import read_topology
@@ -47,11 +47,17 @@ Slowest = Annotated[
         "--slowest",
         metavar="N",
         help=r"The N slowest of the sampled requests. \[default: 5, or 0 with --sampled]",
-        min=0,
+        parser=whole("--slowest"),
     ),
 ]
 SampledOption = Annotated[
-    int, typer.Option("--sampled", metavar="N", help="N sampled requests that lie evenly over the run.", min=0)
+    int,
+    typer.Option(
+        "--sampled",
+        metavar="N",
+        help="N sampled requests that lie evenly over the run.",
+        parser=whole("--sampled"),
+    ),
 ]
 Outcome = Annotated[
     str | None,
@@ -99,9 +105,11 @@ def trace(
 ) -> None:
     """Show single requests."""
     del debug
-    architectures = split_architectures([arch])
-    if len(architectures) != 1:
-        raise UsageError(f"--arch {arch}: trace takes one architecture")
+    architectures = [one_architecture("trace", arch)]
+    if slowest is None:
+        slowest = 0 if sampled else 5
+    if not (slowest or sampled):
+        raise UsageError("--slowest 0 shows nothing: give --slowest 1 or more, or --sampled N")
     if chart is not None:
         check_picture("--chart", chart)
     simulation = Simulation(
@@ -116,8 +124,6 @@ def trace(
 
     with progress(quiet) as shown:
         result = meshsim.run(spec, architectures[0], progress=shown, record_traces=True, **keywords)
-    if slowest is None:
-        slowest = 0 if sampled else 5
     found = result.traces(slowest=slowest, sampled=sampled, outcome=outcome, tenant=tenant)
     if chart is not None:
         _draw(found, chart, quiet)

@@ -32,7 +32,7 @@ def _lowest(look: Look) -> Sequence[str]:
         return [*look.comparison.verdict, *look.comparison.sentences()]
     ((name, result),) = look.results.items()
     if result.verdict.word == "unstable":
-        return [f"{name} is unstable: {' '.join(result.verdict.notes)}"]
+        return [f"{name} is unstable: {'; '.join(result.verdict.notes)}"]
     return [f"{name}: p99 is {duration_interval(result.latency_s[_DECIDES])}"]
 
 

@@ -117,7 +117,10 @@ def _places(
 
 def _fits(replicas: int, when: str) -> str:
     if replicas > MAX_REPLICAS:
-        return f"more than the {MAX_REPLICAS:,} replicas that are allowed would be needed: look for a slip in the rates"
+        return (
+            f"more than the {MAX_REPLICAS:,} replicas that are allowed would be needed: "
+            "look for a slip in the rates, or in the work"
+        )
     lasting = "queues grow while it lasts" if when else "queues only grow"
     return f"it fits from {replicas:,} replicas on; otherwise {lasting}"
 
@@ -128,7 +131,13 @@ def _requests(topology: Topology, reading: Reading) -> Warnings:
     if total > MAX_REQUESTS:
         needed = format_duration(float(min(math.ceil(total / _REQUESTS_PER_S / 3600.0), 10**9) * 3600))
         message = f"a run has about {about(total)} requests; at {_REQUESTS_PER_S:,} a second that takes {needed}"
-        yield "M214", message, "shorten run.duration, or lower the rates together with the replicas", "run"
+        yield "M214", message, "shorten run.duration, or lower the rates together with the replicas", _who_asks(reading)
+
+
+def _who_asks(reading: Reading) -> str:
+    """The part of `run` that an override made long or large, else its duration."""
+    parts = ("run.duration", "run.load")
+    return next((path for path in parts if reading.mark(path).file.startswith("--")), parts[0])
 
 
 def _traces(topology: Topology, reading: Reading) -> Warnings:

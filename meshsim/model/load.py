@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ VERSION = 1
 MAX_EXTENDS = 10
 STDIN = "<stdin>"
 DICT = "<dict>"
+_ENDINGS = (".yaml", ".yml", ".json")  # of files; JSON is YAML, and most of it is something else
 _INCIDENTS = "incidents"  # a folder of shipped topologies, whose names begin with it
 
 Source = str | Path | Mapping[str, Any] | Topology
@@ -177,9 +179,47 @@ def _find(name: str, directory: Path) -> Path | None:
     return None
 
 
+def _why_not_found(source: str) -> tuple[str, str]:
+    """What is there instead of a topology, and a hint."""
+    path = Path(source)
+    if path.is_dir():
+        inside = _topologies_in(path)
+        return f"'{source}' is a folder, not a topology", (
+            f"give a file of it: {_some(inside)}"
+            if inside
+            else "give a file, or a shipped name: see meshsim topologies"
+        )
+    if path.exists():
+        return f"'{source}' is no plain file", "give - and write the topology to stdin"
+    known = [name for name, _ in shipped()]
+    beside = _ending_otherwise(path)
+    is_path = path.suffix in _ENDINGS or (len(path.parts) > 1 and path.parts[0] != _INCIDENTS) or source[-1:] == "/"
+    if beside is not None:
+        return f"there is no {'file' if is_path else 'topology'} '{source}'", f"did you mean '{beside}'?"
+    if not is_path:
+        return f"there is no topology '{source}'", f"give a file, or a shipped name: {suggestion(source, known)}"
+    near = difflib.get_close_matches(path.name, [Path(file).name for file in _topologies_in(path.parent)], n=1)
+    shelf = difflib.get_close_matches(path.stem, known, n=1)
+    if near or shelf:
+        return f"there is no file '{source}'", f"did you mean '{path.parent / near[0] if near else shelf[0]}'?"
+    return f"there is no file '{source}'", "check its name and folder; meshsim topologies lists those that are shipped"
+
+
+def _topologies_in(folder: Path) -> list[str]:
+    """Files of a folder that may be topologies, by their names alone; none if it cannot be read."""
+    try:
+        return sorted(str(file) for file in folder.iterdir() if file.suffix in _ENDINGS[:2] and file.is_file())
+    except OSError:
+        return []
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
 def _ending_otherwise(path: Path) -> Path | None:
     """The file whose name is the same but for its ending, as ``shop.yaml`` for ``shop.yml``."""
-    others = (path.parent / f"{path.stem}{ending}" for ending in (".yaml", ".yml", ".json"))
+    others = (path.parent / f"{path.stem}{ending}" for ending in _ENDINGS)
     return next((other for other in others if other != path and other.is_file()), None)
 
 
@@ -194,11 +234,7 @@ def _tree(source: Source, reading: Reading) -> Node | None:
         return _parse_bytes(sys.stdin.buffer.read(MAX_BYTES + 1), STDIN, Path(), reading)
     path = _find(str(source), Path())
     if path is None:
-        known = [name for name, _ in shipped()]
-        beside = _ending_otherwise(Path(str(source)))
-        shelf = f"give a file, or a shipped name: {suggestion(str(source), known)}"
-        hint = shelf if beside is None else f"did you mean '{beside}'?"
-        reading.report.error("M001", f"there is no topology '{source}'", hint, Mark(""))
+        reading.report.error("M001", *_why_not_found(str(source)), Mark(""))
         return None
     return _extended(path, reading, ())
 

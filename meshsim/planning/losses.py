@@ -77,8 +77,10 @@ def parse_loss(value: int | str, zones: int) -> Loss:
     text = str(value).strip()
     if text == "zone":
         if zones < 2:
-            raise UsageError("one zone may be lost only where there are two: give nodes.zones, e.g. [a, b, c]")
+            raise UsageError(
+                "one zone may be lost (--lose zone) only where there are two: give nodes.zones, e.g. [a, b, c]"
+            )
         return Loss(zone=True)
     if not _COUNT.fullmatch(text):
-        raise UsageError(f"what may be lost is a number of replicas or zone, not {value!r}")
+        raise UsageError(f"what may be lost (--lose) is a number of replicas or zone, not {value!r}")
     return Loss(replicas=int(text))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, TypeVar, Unpack
 from meshsim.results import hit_difference, html, report
 from meshsim.results.hit_difference import HitDifference, hit_differences
 from meshsim.results.intervals import Estimate, difference, share_difference
+from meshsim.results.quantiles import more_of
 from meshsim.results.result import SCHEMA_VERSION, Result
 from meshsim.results.story import INCIDENT_WORDS, incident_row
 from meshsim.results.text import amount, duration_interval, number, percent, percent_interval, size, table
@@ -367,18 +368,20 @@ def why_unknown(results: Sequence[Result]) -> str:
 
 def _verdict(results: Sequence[Result]) -> list[str]:
     """Which architecture is lowest, if that can be told from every other one at once."""
-    sentences = [f"{r.architecture} is {r.verdict.word}: {' '.join(r.verdict.notes)}" for r in _unstable(results)]
+    sentences = [f"{r.architecture} is {r.verdict.word}: {'; '.join(r.verdict.notes)}" for r in _unstable(results)]
     best, found = _against_best(results)
     if best is None:
         return [*sentences, f"fewer than two architectures can be compared at {_DECIDES}"]
     if not _known(found):
-        return [*sentences, f"too short to tell which is lowest at {_DECIDES}: make run.duration longer"]
+        shown = next((e for e in (r.latency_s[_DECIDES] for r in _usable(results)) if e.low is None), None)
+        advice = "make run.duration longer" if shown is None else more_of(shown)
+        return [*sentences, f"too short to tell which is lowest at {_DECIDES}: {advice}"]
     return [*sentences, _lowest(best, found), *_caveats(best, found)]
 
 
 def _against_best(results: Sequence[Result]) -> tuple[Result | None, dict[str, Difference]]:
     """The lowest, if there are two that can be compared, and how much more the others have."""
-    usable = [r for r in results if r not in _unstable(results) and r.latency_s[_DECIDES].value is not None]
+    usable = _usable(results)
     if len(usable) < 2:
         return None, {}
     best = min(usable, key=lambda r: r.latency_s[_DECIDES].value or 0.0)
@@ -386,6 +389,10 @@ def _against_best(results: Sequence[Result]) -> tuple[Result | None, dict[str, D
     # the winner is chosen among all, so each of its comparisons must be surer (Bonferroni)
     level = 1 - (1 - best.manifest.level) / len(others)
     return best, {r.architecture: differ(r, best, level=level) for r in others}
+
+
+def _usable(results: Sequence[Result]) -> list[Result]:
+    return [r for r in results if r not in _unstable(results) and r.latency_s[_DECIDES].value is not None]
 
 
 def _known(found: Mapping[str, Difference]) -> bool:

@@ -24,6 +24,8 @@ LEAST_BEYOND: Final = 10  # requests expected beyond a quantile: fewer say nothi
 LEAST_BURSTS: Final = 10  # of those, as many as if they were independent (assumed; coverage falls off below)
 _ONE_BURST: Final = 2.0  # Student's half, of the share itself: only when nearly all came in one batch or replication
 _COMMON: Final = 0.1  # share of requests that tells reliably how far slow requests come in bursts (assumed)
+_SURE: Final = 0.99  # that replications differ by more than their batches explain (Fisher's F test)
+_DIFFER: Final = "; replications differ"  # ends why there is no interval, where a longer run tells no more
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,8 +109,12 @@ def _too_little(counted: Counted, below: Ints, p: float, scatter: Spread, level:
         return f"{n * (1 - p):.2g} of {n} requests expected beyond it, {LEAST_BEYOND} needed"
     independent = _independent(counted, below, min(p, 1 - _COMMON)) * (1 - p)
     if independent < LEAST_BURSTS:
-        return f"the slowest of {n} requests are worth {independent:.2g} independent ones, {LEAST_BURSTS} needed"
-    return "slow requests came in a single burst" if scatter.t_error(level) >= _ONE_BURST * (1 - p) else ""
+        why = f"the slowest of {n} requests are worth {independent:.2g} independent ones, {LEAST_BURSTS} needed"
+    elif scatter.t_error(level) >= _ONE_BURST * (1 - p):
+        why = "slow requests came in a single burst"
+    else:
+        return ""
+    return why + _DIFFER * _replications_differ(counted, below)
 
 
 def independent(counted: Counted) -> float:
@@ -137,6 +143,36 @@ def _independent(counted: Counted, below: Ints, p: float, *, by_replication: boo
         return float(n)
     between = scatter.between if by_replication and scatter.replications >= ENOUGH_REPLICATIONS else 0.0
     return min(float(n), share * (1 - share) / max(scatter.error, between) ** 2)
+
+
+def _replications_differ(counted: Counted, below: Ints) -> bool:
+    """Whether replications have more or fewer slow requests than the scatter within them explains.
+
+    Then something is drawn once a replication, such as which replica a connection leads to, and only more of them show
+    how it turns out otherwise. Asked at a common quantile, as `_independent`.
+    """
+    influence = _slower_influence(counted, _position(below, 1 - _COMMON, counted.n), counted.n)
+    rows = influence.shape[0]
+    within, all_of_it = spread(influence - influence.mean(axis=1, keepdims=True)), spread(influence)
+    if within is None or all_of_it is None or rows < 2 or within.batches <= rows:
+        return False
+    from scipy.special import fdtri  # scipy.stats would take seconds to load
+
+    limit = float(fdtri(rows - 1, within.batches - rows, _SURE))
+    return all_of_it.between**2 > limit * within.error**2
+
+
+def more_of(estimate: Estimate) -> str:
+    """What to do about a latency that has no interval.
+
+    Examples
+    --------
+    >>> more_of(Estimate(0.1, None, None, 9, "too short for p99: a single batch"))
+    'make run.duration longer'
+    """
+    if estimate.method.endswith(_DIFFER):
+        return "give more --replications: a longer run.duration does not help"
+    return "make run.duration longer"
 
 
 def _slower_influence(counted: Counted, position: int, n: int) -> Floats:

@@ -51,8 +51,14 @@ def duration(seconds: float | None, digits: int = 3) -> str:
 
 
 def size(count: float) -> str:
-    """Bytes in a binary unit."""
-    scale, unit = _unit(abs(count), _BYTES)
+    """Bytes in a binary unit.
+
+    Examples
+    --------
+    >>> size(1536.0), size(0.0)
+    ('1.50 KiB', '0 B')
+    """
+    scale, unit = _unit(abs(count), _BYTES) if count else _BYTES[-1]
     return f"{number(count / scale)} {unit}"
 
 

@@ -15,7 +15,7 @@ from meshsim.architectures.walk import messages
 from meshsim.engines.record import DEGRADED, OK, OUTCOMES, UNFINISHED
 from meshsim.results.intervals import Estimate, t_quantile
 from meshsim.results.measured import Measured
-from meshsim.results.quantiles import LEAST_BEYOND, quantile_share
+from meshsim.results.quantiles import LEAST_BEYOND, more_of, quantile_share
 from meshsim.results.services import ServiceResult
 from meshsim.results.text import number, percent
 from meshsim.results.traffic import Traffic
@@ -130,8 +130,8 @@ def judge(
     notes = (*((EVENTFUL,) if eventful else (SCALED,) if scaled else ()), *_unfinished_note(unfinished, total.requests))
     if not bounded and not (eventful or scaled) and (grows.growing or full):
         where = f"; the busiest station is {name} at {percent(busiest)} of its {what}" if name else ""
-        rate = f"requests pile up by {number(grows.per_s)} per second" if grows.growing else "requests pile up"
-        return Verdict(UNSTEADY[0], (f"{rate} (t = {number(grows.t)}){where}; latencies grow with the run", *notes))
+        rate = f" by {number(grows.per_s)} per second ({_sureness(grows.t)})" if grows.growing else ""
+        return Verdict(UNSTEADY[0], (f"requests pile up{rate}{where}; latencies grow with the run", *notes))
     if unsettled:
         why = "the warm-up may last longer than the half of the run that was cut off (MSER-5 has its minimum there)"
         return Verdict(UNSTEADY[1], (f"{why}; make run.duration longer or give run.warmup", *notes))
@@ -144,9 +144,14 @@ def judge(
     if eventful or scaled:  # an incident is one burst, and a longer run has no more of it
         short = [name for name in short if _has_too_few(name, total.latency_s[name])]
     if short and math.inf not in (estimate.value for estimate in total.latency_s.values()):
-        method = total.latency_s[short[0]].method
-        return Verdict(f"too short for {short[0]}", (f"{method}; make run.duration longer", *notes))
+        first = total.latency_s[short[0]]
+        return Verdict(f"too short for {short[0]}", (f"{first.method}; {more_of(first)}", *notes))
     return Verdict("ok", notes)
+
+
+def _sureness(t: float) -> str:
+    """How sure a slope is, without the name of a statistic."""
+    return "without any scatter" if math.isinf(t) else f"{number(t)} times its standard error"
 
 
 def _has_too_few(name: str, estimate: Estimate) -> bool:

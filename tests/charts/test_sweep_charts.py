@@ -285,6 +285,10 @@ def test_axes_may_be_words() -> None:
     [
         (load_sweep().drop(columns="p99_s_low"), "no column 'p99_s_low'"),
         (load_sweep().rename(columns={"run.load": "run.loads"}), "did you mean 'run.loads'"),
+        (
+            load_sweep().rename(columns={"run.load": "services.stock.replicas"}),
+            "no column 'run.load': its axes are services.stock.replicas; sweep it, as with meshsim sweep --axis ",
+        ),
         (load_sweep().iloc[:0], "has no rows"),
         (pd.concat([load_sweep(), load_sweep()]), "several rows with architecture=none, run.load=0.2"),
         (load_sweep().assign(p99_s=np.nan), "'p99_s' of the sweep has no number"),

@@ -41,6 +41,13 @@ def test_the_command_repeats_it(shell) -> None:
     assert other["architectures"] == found["architectures"]
 
 
+def test_what_repeats_it_says_that_the_topology_came_on_stdin(shell) -> None:
+    text = shell("topologies", "front-door").stdout
+    answer = shell("cost", "-", "--arch", "gateway", *SMALL, stdin=text)
+    assert answer.exit_code == 0, answer.stderr
+    assert "# with the same topology on stdin" in answer.stdout
+
+
 @pytest.mark.parametrize("kind", ["stacked", "items", "waterfall", "objective"])
 def test_charts(shell, tmp_path: Path, kind: str) -> None:
     picture = tmp_path / "cost.png"

@@ -19,7 +19,7 @@ import meshsim
     ("words", "needle"),
     [
         (("bookinf",), "did you mean 'bookinfo'?"),
-        (("missing.yaml",), "missing.yaml"),
+        (("missing.yaml",), "there is no file 'missing.yaml'"),
         (("bookinfo", "--arch", "sidcar"), "did you mean 'sidecar'?"),
         (("bookinfo", "--arch", "none,sidecar"), "meshsim compare"),
         (("bookinfo", "--arch", "{mesh: sidecar, include: [revews]}"), "did you mean 'reviews'?"),
@@ -32,7 +32,12 @@ import meshsim
         (("bookinfo", "--set", "run.duration=1ns", "--set", "run.warmup=0s"), "1ms or longer"),
         (("bookinfo", "--duration", "20s", "--set", "run.duration=10s"), "the same twice"),
         (("bookinfo", "--until", "p99"), "p99±2%"),
-        (("bookinfo", "--seed", "one"), "valid integer"),
+        (("bookinfo", "--seed", "one"), "error: --seed is a whole number of 0 or more, not 'one'"),
+        (("bookinfo", "--seed", "-1"), "error: --seed is a whole number of 0 or more, not '-1'"),
+        (("bookinfo", "--seed", "1" * 5000), "--seed is a whole number"),
+        (("bookinfo", "--seed", str(2**63)), "between 0 and 9223372036854775807"),
+        (("bookinfo", "--replications", "0"), "error: --replications is a whole number of 1 or more, not '0'"),
+        (("bookinfo", "--jobs", "1.5"), "error: --jobs is a whole number of 1 or more, not '1.5'"),
         (("bookinfo", "--engine", "fast"), "simpy"),
         (("bookinfo", "--nonsense"), "--nonsense"),
         (("bookinfo", "--jobs", "0"), "--jobs"),
@@ -65,6 +70,59 @@ def test_wrong_usage_is_one_line(shell, words) -> None:
     assert answer.stderr.startswith("error: ") and answer.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("validate", "a.yaml", "b.yaml"), "meshsim validate takes one TOPOLOGY at a time, not b.yaml too"),
+        (("run", "a.yaml", "b.yaml", "c.yaml"), "meshsim run takes one TOPOLOGY at a time, not b.yaml c.yaml too"),
+        (("doctor", "heart"), "meshsim doctor takes options alone, not heart"),
+        (("lower", "bookinfo", "--arch", "none,sidecar"), "--arch none,sidecar: lower takes one architecture"),
+        (("estimate", "bookinfo", "--arch", "none,sidecar"), "--arch none,sidecar: estimate takes one architecture"),
+        (
+            ("plan", "bookinfo", "-q", "--lose", "everything"),
+            "(--lose) is a number of replicas or zone, not 'everything'",
+        ),
+        (("plan", "bookinfo", "--load", "2x"), "--load is a number above 0, e.g. 2, not '2x'"),
+        (("plan", "bookinfo", "--load", "nan"), "--load is a number above 0, e.g. 2, not 'nan'"),
+        (("plan", "bookinfo", "--max-replicas", "0"), "--max-replicas is a whole number of 1 or more, not '0'"),
+        (("forecast", "bookinfo", "--months", "none"), "--months is a whole number of 1 or more, not 'none'"),
+        (("sweep", "bookinfo", "--sample", "0"), "--sample is a whole number of 1 or more, not '0'"),
+        (
+            ("metastability", "bookinfo", "--replications", "x"),
+            "--replications is a whole number of 1 or more, not 'x'",
+        ),
+        (("cost", "bookinfo", "--people-hours", "few"), "--people-hours is a number of 0 or more, e.g. 20, not 'few'"),
+    ],
+)
+def test_what_is_too_much_or_no_number_is_told_in_plain_words(shell, words, told) -> None:
+    answer = shell(*words)
+    assert (answer.exit_code, answer.stdout) == (2, "")
+    assert answer.stderr.startswith("error: ") and told in answer.stderr
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_a_file_that_may_not_be_written_says_why(
+    shell, shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, frozen: bool
+) -> None:
+    class Facts:
+        f_flag = os.ST_RDONLY if frozen else 0
+
+    monkeypatch.setattr(os, "access", lambda *_, **__: False)
+    monkeypatch.setattr(os, "statvfs", lambda _: Facts)
+    why = "Read-only file system" if frozen else "Permission denied"
+    for words in (("report", shop, "-o", tmp_path / "r.html"), ("chart", "latency", shop, "-o", tmp_path / "r.png")):
+        answer = shell(*words)
+        assert (answer.exit_code, answer.stdout) == (4, "")
+        assert answer.stderr.startswith(f"error: cannot write {words[-1]}: {why}; give -o ")
+
+
+def test_a_folder_is_no_file_to_write(shell, shop, tmp_path: Path) -> None:
+    target = tmp_path / "folder.png"
+    target.mkdir()
+    answer = shell("chart", "latency", shop, "-o", target)
+    assert answer.exit_code == 4 and f"cannot write {target}: it is a folder; give -o" in answer.stderr
+
+
 @pytest.mark.parametrize("text", ["", "\0\1\2", "services: [", "just words", "- a\n- b\n", "meshsim: 2\n"])
 def test_files_that_are_no_topology(shell, tmp_path: Path, text: str) -> None:
     path = tmp_path / "bad.yaml"
@@ -75,7 +133,8 @@ def test_files_that_are_no_topology(shell, tmp_path: Path, text: str) -> None:
 
 
 def test_a_folder_is_no_topology(shell, tmp_path: Path) -> None:
-    assert shell("run", tmp_path).exit_code == 2
+    answer = shell("run", tmp_path)
+    assert answer.exit_code == 2 and "is a folder, not a topology" in answer.stderr
 
 
 def test_an_unknown_command_gets_a_suggestion(shell) -> None:

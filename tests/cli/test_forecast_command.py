@@ -118,7 +118,7 @@ def test_no_plan_is_exit_1(shell, file: str) -> None:
         (("--scenario", "sale"), "--scenario 'sale': write a name and its growth"),
         (("--scenario", "a=5%", "--scenario", "a=6%"), "--scenario a is given twice"),
         (("--scenario", "a=fast"), "scenario 'a' 'fast' is no growth"),
-        (("--months", "0"), "1 to 120 months"),
+        (("--months", "121"), "1 to 120 months"),
         (("--across", "mesh.sidecar.cpu"), "--across 'mesh.sidecar.cpu': write a path and its values"),
         (("--across", "mesh.sidecar.cpu=1"), "give 2 to 20 different values"),
         (("--across", "copies=0,2"), "across copies=0: copies are whole numbers from 1 to 100, e.g. copies=1,2,5,10"),

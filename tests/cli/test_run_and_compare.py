@@ -102,6 +102,8 @@ def test_set_and_duration_change_the_run(shell, shop) -> None:
         (("--slo", "p99<1us"), 1),
         (("--slo", "mean<1us"), 1),
         (("--slo", "p99<10s", "--slo", "p50<1us"), 1),
+        (("--slo", "p99<10s, p50<1us"), 1),
+        (("--slo", "p99<10s,p50<9s,"), 0),
         (("--slo", "errors<99%"), 0),
         (("--strict", "--duration", "1s"), 1),  # too short for p99
         (("--duration", "1s"), 0),
@@ -123,6 +125,22 @@ def test_compare_is_strict_only_when_asked(shell, shop) -> None:
     strict = shell(*words, "--strict")
     assert strict.exit_code == 1
     assert "gateway: web: p99" in strict.stderr
+
+
+@pytest.mark.parametrize(
+    ("objective", "code"),
+    [
+        ("p50<13.8ms", 0),  # sidecars take longer, and miss it
+        ("p50<1us", 1),
+        ("p99<10s", 0),
+    ],
+)
+def test_compare_fails_when_no_architecture_keeps_what_was_asked(shell, shop, objective: str, code: int) -> None:
+    answer = shell("compare", shop, "--arch", "none,sidecar", "--slo", objective, "--slo", "errors<90%")
+    assert answer.exit_code == code, answer.stderr
+    assert ("(missed: web p50)" in answer.stdout) == (objective != "p99<10s")
+    for name in ("none", "sidecar"):
+        assert (f"failed: {name}: web: {objective} is missed" in answer.stderr) == bool(code)
 
 
 def test_warnings_go_to_stderr_and_quiet_silences_them(shell, shop) -> None:

@@ -67,7 +67,8 @@ def test_nobody_is_like_this(shell, shop, tmp_path: Path) -> None:
         (["--arch", "none,sidecar"], 2, "trace takes one architecture"),
         (["--chart", "x.gif"], 2, "--chart x.gif: the name must end in .png"),
         (["--chart", "/nowhere/x.png"], 4, "there is no folder"),
-        (["--slowest", "-1"], 2, "--slowest"),
+        (["--slowest", "-1"], 2, "--slowest is a whole number of 0 or more, not '-1'"),
+        (["--slowest", "0"], 2, "--slowest 0 shows nothing"),
     ],
 )
 def test_mistakes_are_told_before_anything_runs(shell, shop, words, code, message) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -343,7 +344,31 @@ def test_a_file_that_ends_otherwise_is_meant(tmp_path: Path) -> None:
         with pytest.raises(SpecError, match=r"did you mean '.*mine\.yaml'\?"):
             load(tmp_path / name)
     with pytest.raises(SpecError, match="known: "):
-        load(tmp_path / "zzzzzz.yml")
+        load("zzzzzz")
+
+
+def test_what_is_no_file_says_what_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "shops"
+    folder.mkdir()
+    for empty in (".", "shops", "shops/"):
+        with pytest.raises(SpecError, match=r"is a folder, not a topology\n.*meshsim topologies"):
+            load(empty)
+    (folder / "corner.yaml").write_text("", encoding="utf-8")
+    with pytest.raises(
+        SpecError, match=r"'shops' is a folder, not a topology\n.*give a file of it: shops/corner\.yaml"
+    ):
+        load("shops")
+    for name in ("zzzzzz.yaml", "zzzzzz.json", "shops/zzzzzz", "zzzzzz/"):
+        with pytest.raises(SpecError, match=f"there is no file '{name}'\n.*check its name and folder"):
+            load(name)
+    with pytest.raises(SpecError, match=r"there is no file 'shops/cornr.yml'\n.*did you mean 'shops/corner.yaml'\?"):
+        load("shops/cornr.yml")
+    with pytest.raises(SpecError, match=r"there is no file 'bokinfo.yaml'\n.*did you mean 'bookinfo'\?"):
+        load("bokinfo.yaml")
+    os.mkfifo("pipe")
+    with pytest.raises(SpecError, match=r"'pipe' is no plain file\n.*give - "):
+        load("pipe")
 
 
 def test_shipped_incidents_have_a_folder_of_their_own() -> None:
@@ -352,7 +377,7 @@ def test_shipped_incidents_have_a_folder_of_their_own() -> None:
     assert name in dict(shipped())
     assert load(name) == load(f"{name}.yaml")
     for other in ("fastly-2021-06-08", "data/twitter-2020-clusters.csv", "incidents/../bookinfo", "./bookinfo"):
-        with pytest.raises(SpecError, match="there is no topology"):
+        with pytest.raises(SpecError, match=r"there is no (topology|file)"):
             load(other)
     at = load(name).origins["events.configuration.at"]
     assert at.startswith(f"{name}.yaml:")

@@ -20,6 +20,8 @@ END = "tenants: {web: {}}\n"
 ERRORS = [
     ("M002", WORK, "- work: {exp: 5ms\n        - call: cart.get]", "quotes"),
     ("M002", WORK, "- work: §*nothing", ""),
+    ("M002", REPLICAS, "§\treplicas: 2\n", "spaces instead"),
+    ("M002", REPLICAS, "    §\treplicas: 2\n", "spaces instead"),
     ("M003", REPLICAS, "    replicas: 2\n    §replicas: 3\n", "line 4"),
     ("M005", WORK, "- work: §!!python/object/apply:os.system ['true']", "remove the tag"),
     ("M005", WORK, "- work: §!!str 5ms", "remove the tag"),
@@ -77,6 +79,8 @@ ERRORS = [
     ("M107", "work: 5ms", "work: §-5ms", ""),
     ("M107", "work: 5ms", "work: §1:30", "5ms"),
     ("M107", "replicas: 2", "cpu: §unlimited", "limit: unlimited"),
+    ("M107", "replicas: 2", "cpu: §500x", "write e.g. 2 (cores) or 250m"),
+    ("M108", POISSON, "{poisson: §1e12/s}", "slip in the number or in its unit"),
     ("M107", END, "prices: {cpu: §$3/GiB}\n", "$0.03/core/h"),
     ("M107", END, "prices: {node: §$3/core/h}\n", "write node: $0.10/h"),
     ("M101", END, "prices: {§lcu: $0.008/LCU/h}\n", "meshsim cost --prices FILE"),
@@ -186,7 +190,7 @@ WARNINGS = [
     ("M211", POISSON, "{trace: {times: [90s]}}", "0s"),
     ("M212", "- call: cart.get", "- {call: cart.put, timeout: §500us}", "raise"),
     ("M213", END, "policies: [§{name: p, from: cart, to: shop, in_app: true}]\n", "from"),
-    ("M214", END, "§run: {duration: 2000d}\n", "shorten"),
+    ("M214", END, "run: {duration: §2000d}\n", "shorten"),
     ("M215", END, "nodes: {cpu: 500m}\n", "larger"),
     ("M215", END, "§nodes: {cpu: 2}\n", "pods_per_node"),
     ("M209", "work: 5ms", "work: {pareto: {shape: 1, scale: 1ms}}", "upper"),
@@ -332,6 +336,21 @@ def test_time_goes_through_calls_without_a_timeout(tmp_path: Path) -> None:
     traffic = "traffic: [{name: web, entry: a.x, arrivals: {poisson: 1/s}}]\n"
     (warning,) = (d for d in _diagnostics(f"meshsim: 1\nservices:{services}{traffic}", tmp_path) if d.code == "M202")
     assert "15s" in warning.message and warning.line == 3
+
+
+@pytest.mark.parametrize(
+    ("override", "place"),
+    [
+        ("run.duration=2000d", "--set run.duration=…"),
+        ("run.load=999999", "--set run.load=…"),
+        ("traffic.web.arrivals.poisson=1e7/s", "shop.yaml"),
+    ],
+)
+def test_a_long_run_is_told_where_it_was_asked_for(tmp_path: Path, override: str, place: str) -> None:
+    file = tmp_path / "shop.yaml"
+    file.write_text(SHOP + "run: {duration: 300s, warmup: 0s}\n")
+    (warning,) = (d for d in loading.validate(file, [override])[1] if d.code == "M214")
+    assert warning.file.endswith(place)
 
 
 def test_the_peak_of_a_spike_counts(tmp_path: Path) -> None:

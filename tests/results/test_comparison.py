@@ -96,6 +96,8 @@ def test_an_unstable_side_is_left_out_of_the_verdict(base: Result, slower: Resul
     unstable = side("ambient", slower=2.0)
     found = compare_results([base, slower, unstable], "compare")
     assert found.verdict[0].startswith("ambient is unstable: requests pile up")
+    assert "per second (" in found.verdict[0] and "times its standard error);" in found.verdict[0]
+    assert found.verdict[0].count("; ") == len(unstable.verdict.notes) + 1  # a note of it has two parts before its end
     assert found.verdict[1].startswith("none is lowest")
     assert found.sentences()[1] == "ambient is unstable: ambient and none cannot be compared"
 

@@ -22,7 +22,7 @@ from meshsim.results.intervals import (
     share_difference,
     spread,
 )
-from meshsim.results.quantiles import Counted, quantile, quantile_name, quantile_share
+from meshsim.results.quantiles import Counted, more_of, quantile, quantile_name, quantile_share
 
 B, CUT = 40, 4
 
@@ -163,6 +163,34 @@ def test_one_burst_is_not_enough_for_a_tail() -> None:
     estimate = quantile(counted(latency, batch, (1, B)), 0.98).estimate
     assert estimate.value > 0.99
     assert estimate.low is None
+
+
+@pytest.mark.parametrize(("apart", "advice"), [(True, "give more --replications"), (False, "make run.duration longer")])
+def test_a_tail_is_told_what_would_make_it_longer(apart: bool, advice: str) -> None:
+    """Slow requests in one replication of sixteen, or in two batches of forty of each."""
+    rng, rows = np.random.default_rng(3), 16
+    batch = np.repeat(np.arange(rows * B), 60)
+    row, column = batch // B, batch % B
+    slow = np.where(row == 7, rng.random(batch.size) < 0.3, False) if apart else (column + row) % 20 == 0
+    latency = np.where(slow, rng.exponential(1.0, batch.size), 0.01) + rng.random(batch.size) * 1e-3
+    estimate = quantile(counted(latency, batch, (rows, B)), 0.999).estimate
+    assert estimate.low is None
+    assert "needed" in estimate.method or "burst" in estimate.method
+    assert more_of(estimate).startswith(advice)
+
+
+def test_independent_replications_seldom_seem_to_differ() -> None:
+    """At a level of 99 %, one of a hundred; here the tail itself is too thin for an interval."""
+    told = []
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        burst = rng.random((8, B)) < 0.05  # a twentieth of the batches has all slow requests
+        batch = np.repeat(np.arange(8 * B), 60)
+        latency = np.where(burst.ravel()[batch], rng.exponential(1.0, batch.size), 0.01 + rng.random(batch.size) * 1e-3)
+        estimate = quantile(counted(latency, batch, (8, B)), 0.999).estimate
+        assert estimate.low is None
+        told.append(more_of(estimate))
+    assert told.count("give more --replications: a longer run.duration does not help") <= 6
 
 
 def test_equal_latencies_are_certain_to_the_bucket() -> None:

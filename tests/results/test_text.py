@@ -52,6 +52,7 @@ def test_shares_near_one_keep_the_digits_that_count() -> None:
 def test_amounts_and_sizes() -> None:
     assert amount(sure(3.104, 0.12), "cores") == "3.10 ± 0.12 cores"
     assert size(1536 * 2**20) == "1.50 GiB"
+    assert size(0) == "0 B"
     assert number(12345.6) == "12300"
 
 

@@ -15,6 +15,7 @@ MAX_RATE_PER_S = 1e9
 MAX_BANDWIDTH_BYTES_PER_S = 1.25e14
 MAX_CORES = 10_000.0
 MAX_COUNT = 1_000_000
+_SLIP = "look for a slip in the number or in its unit"  # nothing that anybody simulates comes near these limits
 
 _T = TypeVar("_T", int, float)
 
@@ -41,7 +42,7 @@ def bandwidth(at: Cursor) -> float:
     """Bytes per second, from 1 to 1000 Tbit/s."""
     value = _quantity(at, units.parse_bandwidth_bytes_per_s, 1.0, "a bandwidth", "1Gbit/s")
     if 0.0 < value < 1.0:
-        at.error("M108", f"{at.name} is {at.text()}, and must be at least 1B/s", "")
+        at.error("M108", f"{at.name} is {at.text()}, and must be at least 1B/s", _SLIP)
         return 1.0
     return _bounded(at, value, MAX_BANDWIDTH_BYTES_PER_S, 1.0, True, "1000Tbit/s")
 
@@ -50,7 +51,7 @@ def rate(at: Cursor, *, positive: bool = True) -> float:
     """Events per second, at most 10⁹."""
     value = _quantity(at, units.parse_rate_per_s, 1.0, "a rate", "100/s")
     if 0.0 < value < 1.0 / MAX_DURATION_S:
-        at.error("M108", f"{at.name} is {at.text()}, and must be at least one in 100 years", "")
+        at.error("M108", f"{at.name} is {at.text()}, and must be at least one in 100 years", _SLIP)
         return 1.0
     return _bounded(at, value, MAX_RATE_PER_S, 1.0, positive, "1e9/s")
 
@@ -129,7 +130,7 @@ def _bounded(
     at: Cursor, value: float, high: float, stand_in: float, positive: bool, limit: str, hint: str = ""
 ) -> float:  # fmt: skip
     if value > high:
-        at.error("M108", f"{at.name} is {at.text()}, and must be at most {limit}", "")
+        at.error("M108", f"{at.name} is {at.text()}, and must be at most {limit}", _SLIP)
         return stand_in
     if positive and value <= 0:
         at.error("M108", f"{at.name} is {at.text()}, and must be greater than 0", hint)

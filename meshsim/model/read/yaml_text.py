@@ -62,13 +62,13 @@ def parse(text: str, file: str, report: Report, *, column: int = 0) -> Node | No
     try:
         return _Builder(file, report, column).build(text)
     except yaml.YAMLError as error:
-        _report_syntax(error, file, report, column)
+        _report_syntax(error, text, file, report, column)
     except Unreadable:
         pass
     return None
 
 
-def _report_syntax(error: yaml.YAMLError, file: str, report: Report, column: int) -> None:
+def _report_syntax(error: yaml.YAMLError, text: str, file: str, report: Report, column: int) -> None:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "cannot be read as YAML"
     context = getattr(error, "context", None)
@@ -77,8 +77,10 @@ def _report_syntax(error: yaml.YAMLError, file: str, report: Report, column: int
     if "nesting depth" in problem:  # libyaml 0.2.6 looks so far ahead that its own limit comes before ours
         report.error("M004", _TOO_DEEP, _FLATTEN, where)
         return
-    hint = "indent with spaces" if "\\t" in repr(problem) else "check the quotes, colons and indentation around here"
-    report.error("M002", message, hint, where)
+    if mark and text[mark.index : mark.index + 1] == "\t":
+        report.error("M002", "not YAML: this is a tab", "YAML is indented with spaces: write spaces instead", where)
+        return
+    report.error("M002", message, "check the quotes, colons and indentation around here", where)
 
 
 class _Builder:
