@@ -7,7 +7,6 @@ duration in it is long. Services use a coarser one of 32 parts an octave.
 
 from __future__ import annotations
 
-import math
 from typing import Final
 
 FINE_BITS: Final = 9  # 2**9 = 512 buckets an octave
@@ -32,7 +31,7 @@ def bucket(ns: int) -> int:
         return 0
     if ns >= TOP_NS:
         return FINE_BUCKETS - 1
-    octave = max(math.frexp(ns)[1] - FINE_BITS - 1, 0)  # how many low bits of the duration are dropped
+    octave = max(ns.bit_length() - FINE_BITS - 1, 0)  # how many low bits of the duration are dropped
     return (octave << FINE_BITS) + (ns >> octave)
 
 
@@ -48,5 +47,5 @@ def bucket_coarse(ns: int) -> int:
         return 0
     if ns >= TOP_NS:
         return COARSE_BUCKETS - 1
-    octave = max(math.frexp(ns)[1] - COARSE_BITS - 1, 0)
+    octave = max(ns.bit_length() - COARSE_BITS - 1, 0)
     return (octave << COARSE_BITS) + (ns >> octave)

@@ -19,7 +19,11 @@ from numba import from_dtype, njit, types
 from numba.core import sigutils
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
+from numba.cpython.unsafe.numbers import leading_zeros
+from numba.extending import overload_method
 from numba.np import arrayobj
+
+from meshsim.engines import memory
 
 #: Options of every compiled function. `_nrt=False` leaves out reference counting (such a function may neither allocate
 #: nor return an array); it is a private option of Numba, which is why Numba's versions are bounded in pyproject.toml.
@@ -62,6 +66,17 @@ class _Piece(JITCodeLibrary):
         return _NoObjects()
 
 
+class _RarePiece(_Piece):
+    """Code that seldom runs: LLVM lays what leads to it out of the way, and keeps registers for what often runs."""
+
+    def add_ir_module(self, module: Any) -> None:
+        """Add a module, whose functions are marked."""
+        for function in module.functions:
+            if not function.is_declaration:
+                function.attributes.add("cold")
+        super().add_ir_module(module)  # type: ignore[no-untyped-call]
+
+
 class _NoObjects:
     def set_env(self, name: str, environment: Any) -> None:
         """Nothing to do."""
@@ -71,38 +86,59 @@ class _KernelCompiler(Compiler):
     """Numba's compiler, for functions that are mostly parts of others and that never count from the end of a table.
 
     Numba asks of every signed index whether it is negative, at every access; without that the kernel is 15 to 20 %
-    faster. The function that is replaced while one of ours is compiled (under Numba's lock) is not public; a test tells
-    if it is no longer asked. Without the compiler the kernel's tables refuse negative indices.
+    faster. The functions that are replaced while one of ours is compiled (under Numba's lock) are not public; a test
+    tells if they are no longer asked. Without the compiler the kernel's tables refuse negative indices.
     """
+
+    piece: type[_Piece] = _Piece
 
     def compile_extra(self, function: Any) -> Any:
         """Compile one function with all that is inlined into it."""
         if self.state.flags.no_cpython_wrapper:
             codegen = self.state.targetctx.codegen()
-            self.state.library = _Piece(codegen, function.__qualname__)  # type: ignore[no-untyped-call]
-        theirs = arrayobj.fix_integer_index
-        arrayobj.fix_integer_index = _as_it_stands
+            self.state.library = self.piece(codegen, function.__qualname__)
+        theirs = {name: getattr(arrayobj, name) for name in _OURS}
+        vars(arrayobj).update(_OURS)
         try:
             return super().compile_extra(function)  # type: ignore[no-untyped-call]
         finally:
-            arrayobj.fix_integer_index = theirs
+            vars(arrayobj).update(theirs)
+
+
+class _RareCompiler(_KernelCompiler):
+    piece = _RarePiece
 
 
 def _as_it_stands(context: Any, builder: Any, kind: Any, index: Any, _: Any) -> Any:
     return context.cast(builder, index, kind, types.intp)
 
 
-def compiled(signature: Any = None, *, inline: bool = True, entry: bool = False) -> Callable[[Function], Function]:
+_leading_zeros: Any = leading_zeros
+#: What is used in the place of Numba's own functions while one of ours is compiled.
+_OURS = {"fix_integer_index": _as_it_stands, "load_item": memory.load_item, "store_item": memory.store_item}
+
+
+@overload_method(types.Integer, "bit_length")
+def _bit_length(number):  # type: ignore[no-untyped-def]
+    """Of a number that is not negative: one instruction of the processor, where `frexp` would be a call."""
+    bits = number.bitwidth
+    return lambda number: bits - _leading_zeros(number)
+
+
+def compiled(
+    signature: Any = None, *, inline: bool = True, rare: bool = False, entry: bool = False
+) -> Callable[[Function], Function]:
     """Compile a function with `OPTIONS`; for the given types at once, or for those of its first call.
 
     Python may call those with a signature (keys are unsigned, and Numba would guess otherwise by their size) and those
     that are an `entry`; the others have no wrapper that Python could call and are not kept: they are within those that
     call them.
     With ``inline=False`` the function is called: for long ones that are needed in many places and take few arguments.
+    A `rare` one is called, too, and what leads to it is laid out of the way of what often runs.
     """
     inner = signature is None and not entry
-    options = {**OPTIONS, "forceinline": inline, "no_cpython_wrapper": inner, "no_cfunc_wrapper": True}
-    options |= {"cache": not inner, "pipeline_class": _KernelCompiler}
+    options = {**OPTIONS, "forceinline": inline and not rare, "no_cpython_wrapper": inner, "no_cfunc_wrapper": True}
+    options |= {"cache": not inner, "pipeline_class": _RareCompiler if rare else _KernelCompiler}
     arguments = () if signature is None else (signature,)
 
     def decorate(function: Function) -> Function:

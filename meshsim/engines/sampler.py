@@ -170,6 +170,12 @@ def _zipf(items: float, exponent: float, key: int, purpose: int, position: int) 
             return rank
 
 
+@compiled("float64(float64, float64)")
+def exponential(mean: float, u: float) -> float:
+    """Quantile of the exponential distribution."""
+    return -mean * math.log(1.0 - u)
+
+
 @compiled("float64(int64, float64, float64, float64, uint64, uint64, uint64)")
 def draw_simple(kind: int, p0: float, p1: float, p2: float, key: int, purpose: int, position: int) -> float:
     """One draw from a distribution that needs no table."""
@@ -186,7 +192,7 @@ def draw_simple(kind: int, p0: float, p1: float, p2: float, key: int, purpose: i
         return total * p1 / p0
     u = unit(key, purpose, position, 0)
     if kind == D_EXP:
-        return -p0 * math.log(1.0 - u)
+        return exponential(p0, u)
     if kind == D_LOGNORMAL:
         return math.exp(p0 + p1 * normal_quantile(u))
     if kind == D_HYPEREXP:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any, NamedTuple
+
 import numba
 import numpy as np
 import pytest
 
+from meshsim.engines import jit
+from meshsim.engines.compiled.by_address import Tables
 from meshsim.engines.jit import compiled
 
 pytestmark = pytest.mark.skipif(numba.config.DISABLE_JIT, reason="nothing is compiled")
@@ -27,3 +32,66 @@ def test_other_functions_of_the_process_count_from_the_end_as_ever() -> None:
     table = np.arange(4)
     assert compiled(entry=True)(last)(table, 1) == 1  # compiled before the other one
     assert numba.njit(last)(table, -1) == 3
+
+
+class Some(NamedTuple):
+    """Tables: rows, and numbers."""
+
+    rows: Any
+    numbers: Any
+
+
+@compiled(rare=True)
+def double(tables: Some) -> None:
+    """What is hardly ever needed."""
+    tables.rows[0].one *= 2
+
+
+def add_up(tables: Some) -> int:
+    """Read and write fields of rows, and numbers."""
+    row = tables.rows[0]
+    row.other = row.one + tables.numbers[1]
+    tables.numbers[0] = row.other
+    if row.one < 0:
+        double(tables)
+    return row.one + row.other
+
+
+@pytest.fixture
+def fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nothing was compiled before: code that is loaded cannot be looked at."""
+    monkeypatch.setattr(jit, "cache_folder", lambda: tmp_path)
+
+
+@pytest.mark.usefixtures("fresh")
+def test_llvm_is_told_which_field_of_which_table_is_meant() -> None:
+    rows = np.array([(3, 0)], dtype=[("one", "i4"), ("other", "i8")])
+    numbers = np.array([0, 4])
+    ours: Any = compiled(entry=True)(add_up)
+    assert ours(Tables(Some(rows, numbers))) == 3 + 7
+    assert rows[0].item() == (3, 7)
+    assert numbers.tolist() == [7, 4]
+    code = ours.inspect_llvm(ours.signatures[0])
+    for told in ("rows.one", "rows.other", "items"):
+        assert f'!"{told}"' in code
+
+
+@pytest.mark.usefixtures("fresh")
+def test_llvm_is_told_what_seldom_runs() -> None:
+    rows, numbers = np.array([(-3, 0)], dtype=[("one", "i4"), ("other", "i8")]), np.array([0, 4])
+    ours: Any = compiled(entry=True)(add_up)
+    assert ours(Tables(Some(rows, numbers))) == -6 + 1
+    rare: Any = double
+    assert "cold" in rare.inspect_llvm(rare.signatures[-1])
+    assert "cold" not in ours.inspect_llvm(ours.signatures[0])
+
+
+def bits(number: int) -> int:
+    """As Python counts them."""
+    return number.bit_length()
+
+
+def test_numbers_have_as_many_bits_as_in_python() -> None:
+    ours = compiled("int64(int64)")(bits)
+    for number in (0, 1, 2, 3, 4, 1023, 1024, 2**44 - 1, 2**44, 2**62):
+        assert ours(number) == number.bit_length()

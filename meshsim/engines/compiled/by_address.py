@@ -8,22 +8,64 @@ the addresses and lengths of all tables stand in a list of their own, and compil
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from llvmlite import ir
 from numba import typeof, types
+from numba.core import cgutils
 from numba.core.datamodel import models
-from numba.core.imputils import impl_ret_borrowed
+from numba.core.imputils import impl_ret_borrowed, lower_setattr_generic
 from numba.core.typing.templates import AttributeTemplate, infer_getattr
 from numba.extending import NativeValue, lower_getattr_generic, register_model, unbox
 from numba.np.arrayobj import make_array, populate_array
 
+from meshsim.engines import memory
 from meshsim.errors import InternalError
 
 _WIDTH = 1 + 4  # numbers in the list for each table: its address, then its length in each of at most four dimensions
+
+
+class RowType(types.Record):
+    """Numba's type of a row of one table, of which LLVM is told what it is (`meshsim.engines.memory`).
+
+    Parameters
+    ----------
+    table
+        Name of the table.
+    row
+        What numpy's dtype is to Numba.
+    constant
+        Compiled code only reads the table.
+    """
+
+    def __init__(self, table: str, row: types.Record, constant: bool) -> None:
+        self.table, self.constant = table, constant
+        fields: Any = [(name, field._asdict()) for name, field in row.fields.items()]
+        super().__init__(fields, row.size, row.aligned)
+        self.name = f"{table}.{constant}.{self.name}"
+
+
+register_model(RowType)(models.RecordModel)
+
+
+@lower_getattr_generic(RowType)
+def _load_field(context: Any, builder: Any, kind: RowType, row: Any, field: str) -> Any:
+    value = kind.typeof(field)
+    at = cgutils.get_record_member(builder, row, kind.offset(field), context.get_data_type(value))
+    return memory.load(context, builder, value, at, f"{kind.table}.{field}", constant=kind.constant)
+
+
+@lower_setattr_generic(RowType)
+def _store_field(context: Any, builder: Any, signature: Any, arguments: Any, field: str) -> None:
+    kind, given = signature.args
+    row, value = arguments
+    wanted = kind.typeof(field)
+    at = cgutils.get_record_member(builder, row, kind.offset(field), context.get_data_type(wanted))
+    value = context.cast(builder, value, given, wanted)
+    memory.store(context, builder, wanted, value, at, f"{kind.table}.{field}")
 
 
 class TablesType(types.Type):
@@ -43,6 +85,10 @@ class Tables:
     ----------
     tables
         A NamedTuple of contiguous arrays of at most four dimensions. They must stay where they are, as they do.
+    constant
+        Names of those that compiled code only reads.
+    handed_on
+        Names of those that it hands to functions which take them as numpy's arrays.
 
     Raises
     ------
@@ -52,9 +98,9 @@ class Tables:
 
     __slots__ = ("_list", "_numba_type_", "_tables", "address")
 
-    def __init__(self, tables: NamedTuple) -> None:
+    def __init__(self, tables: NamedTuple, constant: Collection[str] = (), handed_on: Collection[str] = ()) -> None:
         self._tables = tables
-        self._numba_type_ = _type_of(tables)
+        self._numba_type_ = _type_of(tables, constant, handed_on)
         self._list: npt.NDArray[np.intp] = np.zeros((len(tables), _WIDTH), dtype=np.intp)
         for row, table in zip(self._list, tables, strict=True):
             row[0] = table.ctypes.data
@@ -65,14 +111,19 @@ class Tables:
 _TYPES: dict[tuple[Any, ...], TablesType] = {}
 
 
-def _type_of(tables: NamedTuple) -> TablesType:
+def _type_of(tables: NamedTuple, constant: Collection[str], handed_on: Collection[str]) -> TablesType:
     looks = tuple((table.dtype, table.ndim, table.flags.writeable, table.flags.c_contiguous) for table in tables)
-    if looks not in _TYPES:
+    known = (tables._fields, looks, tuple(constant), tuple(handed_on))
+    if known not in _TYPES:
         for name, (_, ndim, _, contiguous) in zip(tables._fields, looks, strict=True):
             if not contiguous or ndim >= _WIDTH:
                 raise InternalError(f"compiled code cannot take the table {name}: it is not contiguous, or too deep")
-        _TYPES[looks] = TablesType(tables._fields, [typeof(table) for table in tables])
-    return _TYPES[looks]
+        kinds = {name: typeof(table) for name, table in zip(tables._fields, tables, strict=True)}
+        for name, kind in kinds.items():
+            if isinstance(kind.dtype, types.Record) and name not in handed_on:
+                kinds[name] = kind.copy(dtype=RowType(name, kind.dtype, name in constant))
+        _TYPES[known] = TablesType(tables._fields, list(kinds.values()))
+    return _TYPES[known]
 
 
 register_model(TablesType)(models.OpaqueModel)

@@ -93,6 +93,14 @@ def _carefully(k: Kernel, frame: int, caller: int, mine: int, version: int, firs
 
 
 @compiled()
+def uniform_for(k: Kernel, among: int, key: int, index: int) -> float:
+    """An application's replica is drawn by the call's path alone, whoever chooses; a proxy's has its own draw."""
+    if k.services[among].role == APP:
+        return unit(key, keyed.BALANCE, 0, index)
+    return unit(key, keyed.PROXY_PICK, k.services[among].name, index)
+
+
+@compiled()
 def _plainly(k: Kernel, frame: int, caller: int, mine: int, version: int, first: int, n: int) -> int:
     """What most calls need, as `_select` does it too: a tenth of all time went into asking what they do not."""
     f = k.frames[frame]
@@ -100,15 +108,10 @@ def _plainly(k: Kernel, frame: int, caller: int, mine: int, version: int, first:
     view, service = k.views[c["view"]], k.services[c.among]
     if c.balancer == ROUND_ROBIN:
         return first + _turn(k, view.first_cursor + mine * service.versions + version, c.among, caller, version, n)
-    position = _NO_NAME
-    purpose = keyed.BALANCE
-    if service.role != APP:
-        position = service.name
-        purpose = keyed.PROXY_PICK
-    picked = first + int(unit(f.key, purpose, position, 0) * n)
+    picked = first + int(uniform_for(k, c.among, f.key, 0) * n)
     if c.balancer == LEAST_REQUEST:
         base = k.scalars[0].first_count + view.first_count + mine * service.most
-        other = first + int(unit(f.key, purpose, position, 1) * n)
+        other = first + int(uniform_for(k, c.among, f.key, 1) * n)
         if k.seen[base + other] < k.seen[base + picked]:
             picked = other
     return picked

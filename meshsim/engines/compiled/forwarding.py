@@ -97,7 +97,7 @@ def take(k: Kernel, frame: int, news: int) -> int:
     return outcome
 
 
-@compiled(inline=False)
+@compiled(rare=True)
 def _amiss(k: Kernel, frame: int, news: int) -> int:
     """Hear anything but a success: the outcome if that is the end, or what `take` gives if it is not."""
     f, w = k.frames[frame], k.forwards[frame]

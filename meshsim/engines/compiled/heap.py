@@ -25,6 +25,32 @@ def concerns(k: Kernel, frame: int, key: int) -> bool:
 
 
 @compiled()
+def _put(k: Kernel, at: int, time: int, key: int, what: int, who: int) -> None:
+    entry = k.heap[at]
+    entry.time = time
+    entry.key = key
+    entry.what = what
+    entry.who = who
+
+
+@compiled()
+def _move(k: Kernel, at: int, to: int) -> None:
+    """Copy an entry field by field: a row that is assigned as a whole is copied byte by byte."""
+    entry = k.heap[at]
+    _put(k, to, entry.time, entry.key, entry.what, entry.who)
+
+
+@compiled()
+def _earlier(k: Kernel, one: int, other: int) -> int:
+    """Which of two entries comes first.
+
+    No `and`, no `or`: that is a coin toss, and a branch would be mispredicted.
+    """
+    a, b = k.heap[one], k.heap[other]
+    return other if (b.time < a.time) | ((b.time == a.time) & (b.key < a.key)) else one
+
+
+@compiled()
 def push(k: Kernel, time: int, key: int, what: int, who: int) -> None:
     """Add an event."""
     heap = k.heap
@@ -34,12 +60,9 @@ def push(k: Kernel, time: int, key: int, what: int, who: int) -> None:
         above = (at - 1) // _ARITY
         if heap[above].time < time or (heap[above].time == time and heap[above].key <= key):
             break
-        heap[at] = heap[above]
+        _move(k, above, at)
         at = above
-    heap[at].time = time
-    heap[at].key = key
-    heap[at].what = what
-    heap[at].who = who
+    _put(k, at, time, key, what, who)
 
 
 @compiled()
@@ -54,17 +77,12 @@ def drop_first(k: Kernel) -> None:
         below = at * _ARITY + 1
         if below >= n:
             break
-        least = below
-        for other in range(below + 1, min(below + _ARITY, n)):
-            a, b = heap[other], heap[least]
-            # no `and`, no `or`: which child is least is a coin toss, and a branch would be mispredicted
-            if (a.time < b.time) | ((a.time == b.time) & (a.key < b.key)):
-                least = other
+        last = min(below + _ARITY, n) - 1  # an entry compared with itself costs less than another number of turns
+        one = _earlier(k, below, min(below + 1, last))
+        other = _earlier(k, min(below + 2, last), last)
+        least = _earlier(k, one, other)
         if time < heap[least].time or (time == heap[least].time and key <= heap[least].key):
             break
-        heap[at] = heap[least]
+        _move(k, least, at)
         at = least
-    heap[at].time = time
-    heap[at].key = key
-    heap[at].what = what
-    heap[at].who = who
+    _put(k, at, time, key, what, who)

@@ -121,7 +121,7 @@ def _timer(k: Kernel, call: int, time_ns: int, key: int) -> bool:
     return expired
 
 
-@compiled(inline=False)
+@compiled(rare=True)
 def _rare(k: Kernel, what: int, who: int, time_ns: int, key: int) -> bool:
     """Handle an event that few runs have; False if it was void."""
     if not concerns(k, who, key):

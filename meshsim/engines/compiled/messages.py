@@ -149,7 +149,7 @@ def dispatch(k: Kernel, frame: int) -> None:
             start_timer(k, frame, k.policies[c.policy].per_try_ns, len(k.calls) + c.policy)
 
 
-@compiled(inline=False)
+@compiled(rare=True)
 def _dispatch_amiss(k: Kernel, frame: int, place: int) -> None:
     """Send what has nobody to go to, which its caller hears at once, or goes over an impaired network or a link."""
     f = k.frames[frame]
@@ -187,7 +187,7 @@ def answer(k: Kernel, frame: int, outcome: int) -> None:
     travel(k, frame, place, delay_ns(k, f.call, place, f.key, keyed.DELAY_BACK) + late_ns, late_ns == 0)
 
 
-@compiled(inline=False)
+@compiled(rare=True)
 def refuse(k: Kernel, frame: int, outcome: int) -> None:
     """Answer a request without any work: for the rare cases."""
     leaves(k, frame, outcome)
@@ -216,7 +216,7 @@ def _pass_on(k: Kernel, group: int, host: int) -> None:
         ready_frame(k, TURN, following)
 
 
-@compiled(inline=False)
+@compiled(rare=True)
 def has_turn(k: Kernel, frame: int) -> int:
     """A try that waited may be sent (its record), unless its caller gave up or too many are under way (NONE)."""
     f = k.frames[frame]
@@ -280,7 +280,7 @@ def timed_out(k: Kernel, frame: int) -> None:
     ready_frame(k, RUN, caller)
 
 
-@compiled(inline=False)
+@compiled(rare=True)
 def try_timed_out(k: Kernel, frame: int) -> None:
     """A try has taken longer than its enforcer allows: the enforcer gives it up, or hedges (rules Y3, Y9)."""
     f = k.frames[frame]
@@ -312,7 +312,7 @@ def too_late(k: Kernel, enforcer: int) -> None:
     tell(k, enforcer, TIMED_OUT)
 
 
-@compiled(inline=False)
+@compiled(rare=True)
 def abandon(k: Kernel, frame: int) -> None:
     """Wait no longer for an exchange; tell the callee if the call's policy says so (rule X1)."""
     f = k.frames[frame]
@@ -353,7 +353,7 @@ def give_up_tries(k: Kernel, enforcer: int) -> None:
     e.last = NONE
 
 
-@compiled(inline=False)
+@compiled(rare=True)
 def stop(k: Kernel, frame: int) -> None:
     """A frame is cancelled, or a branch stopped (rule X2)."""
     f = k.frames[frame]
@@ -374,7 +374,7 @@ def falls(k: Kernel, frame: int) -> None:
     ready_frame(k, FALL + HEARS * (1 if refuses else 0), frame)
 
 
-@compiled(inline=False)
+@compiled(rare=True)
 def fall(k: Kernel, frame: int, hears: bool) -> None:
     """A frame's replica went down; its caller hears so if the host is still there (rule G10)."""
     f = k.frames[frame]
@@ -391,7 +391,7 @@ def fall(k: Kernel, frame: int, hears: bool) -> None:
         forget(k, frame)
 
 
-@compiled(inline=False)
+@compiled(rare=True)
 def nobody_there(k: Kernel, frame: int) -> None:
     """A message reached a replica that does not serve it (rules G10, G13)."""
     if k.stations[k.frames[frame].replica].condition != SILENT:
@@ -409,7 +409,7 @@ def forget(k: Kernel, frame: int) -> None:
         free_frame(k, frame)
 
 
-@compiled(inline=False)
+@compiled(rare=True)
 def _leave_all(k: Kernel, frame: int) -> None:
     """Leave whatever a frame waits for, and give its slot back (rule X2)."""
     f = k.frames[frame]

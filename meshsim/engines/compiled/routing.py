@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from meshsim.engines import keyed
-from meshsim.engines.compiled.choice import choose, may_serve, member, members
+from meshsim.engines.compiled.choice import choose, may_serve, member, members, uniform_for
 from meshsim.engines.compiled.draws import draw_whole
 from meshsim.engines.compiled.rows import NONE
 from meshsim.engines.compiled.state import Kernel
@@ -11,7 +11,6 @@ from meshsim.engines.impairments import sent_again_ns
 from meshsim.engines.jit import compiled
 from meshsim.engines.keyed import mix, unit
 from meshsim.engines.program import (
-    APP,
     BALANCE,
     CALLER_PEER,
     CONNECTION,
@@ -41,14 +40,6 @@ def is_fresh(k: Kernel, call: int, key: int) -> bool:
 
 
 @compiled()
-def _uniform_for(k: Kernel, among: int, key: int, index: int) -> float:
-    """An application's replica is drawn by the call's path alone, whoever chooses; a proxy's has its own draw."""
-    if k.services[among].role == APP:
-        return unit(key, keyed.BALANCE, 0, index)
-    return unit(key, keyed.PROXY_PICK, k.services[among].name, index)
-
-
-@compiled()
 def pick(
     k: Kernel, frame: int, caller: int, pin: int, carried: int, connection: int, path_key: int, tried: int
 ) -> bool:
@@ -61,7 +52,7 @@ def pick(
         if k.services[c.among].limited:
             return _pick_member(k, frame, pin, connection)
         if connection == NONE:
-            f.carried = int(_uniform_for(k, c.among, f.key, 0) * k.services[c.among].replicas)
+            f.carried = int(uniform_for(k, c.among, f.key, 0) * k.services[c.among].replicas)
         else:
             f.carried = _pinned(k, c.among, pin, connection)
     elif c.pick == NO_PICK:
@@ -71,7 +62,7 @@ def pick(
     return True
 
 
-@compiled(inline=False)
+@compiled(rare=True)
 def _pick_member(k: Kernel, frame: int, pin: int, connection: int) -> bool:
     """Choose by connection where not every replica may be chosen (rule G11)."""
     f = k.frames[frame]
@@ -82,7 +73,7 @@ def _pick_member(k: Kernel, frame: int, pin: int, connection: int) -> bool:
     if left == 0:
         return False
     if connection == NONE:
-        f.carried = member(k, c.among, stream, 0, n, int(_uniform_for(k, c.among, f.key, 0) * left))
+        f.carried = member(k, c.among, stream, 0, n, int(uniform_for(k, c.among, f.key, 0) * left))
         return True
     f.carried = _pinned(k, c.among, pin, connection)
     if not may_serve(k, c.among, stream, f.carried):
@@ -172,7 +163,7 @@ def is_cut(k: Kernel, caller: int, replica: int, place: int) -> bool:
     return k.cuts[k.replicas[caller].zone * k.scalars[0].zones + k.replicas[replica].zone] != 0
 
 
-@compiled(inline=False)
+@compiled(rare=True)
 def way_ns(k: Kernel, call: int, caller: int, replica: int) -> int:
     """How much longer the way takes from one replica (NONE: a client) to another (rule G12)."""
     if k.calls[call].pod:
@@ -183,7 +174,7 @@ def way_ns(k: Kernel, call: int, caller: int, replica: int) -> int:
     return int(late_ns)
 
 
-@compiled(inline=False)
+@compiled(rare=True)
 def again(k: Kernel, frame: int, direction: int) -> int:
     """How much later a frame's message (0) or answer (1) comes because it has to be sent again (rule G12)."""
     f = k.frames[frame]

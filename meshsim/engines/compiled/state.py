@@ -94,7 +94,7 @@ class Kernel(NamedTuple):
     spans: Any
 
 
-#: Tables of the Program that a run may change, and those that it only reads.
+#: Tables of the Program that a run may change, but never while compiled code runs; and those that it only reads.
 CHANGEABLE = ("calls", "replicas", "services", "versions")
 OF_PROGRAM = (
     "instructions",
@@ -124,6 +124,8 @@ OF_PROGRAM = (
     "ring_at",
     "ring_host",
 )
+#: Tables that the kernel hands to functions which the other engine calls, too.
+_HANDED_ON = ("distributions", "streams", "points", "arrival_states")
 
 
 def table(n: int, dtype: np.dtype[Any]) -> npt.NDArray[np.void]:
@@ -201,6 +203,6 @@ def _refuse_negative(index: Any) -> None:
 def for_kernel(kernel: Kernel) -> Kernel:
     """Give the tables as compiled code takes them; without the compiler, as it sees them."""
     if not config.DISABLE_JIT:  # type: ignore[attr-defined]
-        by_address: Any = Tables(kernel)
+        by_address: Any = Tables(kernel, constant=(*OF_PROGRAM, *CHANGEABLE), handed_on=_HANDED_ON)
         return by_address
     return Kernel(*(array.view(_Table) for array in kernel))

@@ -416,7 +416,7 @@ def send_try(k: Kernel, frame: int, request: int) -> int:
     return child
 
 
-@compiled(inline=False)
+@compiled(rare=True)
 def _limit_by_patience(k: Kernel, frame: int) -> None:
     """A client waits for as long as its patience lasts (rule A8)."""
     f = k.frames[frame]

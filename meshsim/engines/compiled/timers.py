@@ -58,7 +58,7 @@ def start_timer(k: Kernel, frame: int, timeout_ns: int, number: int) -> None:
         arm(k, number)
 
 
-@compiled(inline=False)
+@compiled(rare=True)
 def limit_by_deadline(k: Kernel, frame: int, limit_ns: int) -> None:
     """Limit a try by what is left of its caller's time: each has its own, so it has an event of its own."""
     f = k.frames[frame]
