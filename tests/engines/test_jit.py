@@ -12,6 +12,7 @@ import pytest
 from meshsim.engines import jit
 from meshsim.engines.compiled.by_address import Tables
 from meshsim.engines.jit import compiled
+from meshsim.errors import InternalError
 
 pytestmark = pytest.mark.skipif(numba.config.DISABLE_JIT, reason="nothing is compiled")
 
@@ -95,3 +96,12 @@ def test_numbers_have_as_many_bits_as_in_python() -> None:
     ours = compiled("int64(int64)")(bits)
     for number in (0, 1, 2, 3, 4, 1023, 1024, 2**44 - 1, 2**44, 2**62):
         assert ours(number) == number.bit_length()
+
+
+@pytest.mark.usefixtures("fresh")
+def test_what_is_only_read_cannot_be_written() -> None:
+    """LLVM may keep what it read of it for as long as it likes: a write would be a wrong answer."""
+    rows = np.array([(3, 0)], dtype=[("one", "i4"), ("other", "i8")])
+    tables = Tables(Some(rows, np.array([0, 4])), constant=["rows"])
+    with pytest.raises(InternalError, match="writes to rows"):
+        compiled(entry=True)(add_up)(tables)

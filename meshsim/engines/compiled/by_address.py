@@ -61,6 +61,8 @@ def _load_field(context: Any, builder: Any, kind: RowType, row: Any, field: str)
 @lower_setattr_generic(RowType)
 def _store_field(context: Any, builder: Any, signature: Any, arguments: Any, field: str) -> None:
     kind, given = signature.args
+    if kind.constant:
+        raise InternalError(f"compiled code writes to {kind.table}, of which LLVM is told that it is only read")
     row, value = arguments
     wanted = kind.typeof(field)
     at = cgutils.get_record_member(builder, row, kind.offset(field), context.get_data_type(wanted))
@@ -75,7 +77,8 @@ class TablesType(types.Type):
         self.tables = dict(zip(names, tables, strict=True))
         self.numbers = {name: number for number, name in enumerate(names)}
         # The name stands in the name of every compiled function, so it should be short, and differ where a table does.
-        super().__init__(f"Tables_{hashlib.sha256(repr(self.tables).encode()).hexdigest()[:16]}")
+        looks = repr([(name, table, table.dtype.name) for name, table in self.tables.items()])
+        super().__init__(f"Tables_{hashlib.sha256(looks.encode()).hexdigest()[:16]}")
 
 
 class Tables:
