@@ -214,10 +214,12 @@ def _label(
     bar.outline.set_visible(False)
     for ax in panels[-across:]:
         ax.tick_params(labelbottom=True)
+    known = any(frames.estimate(row, value).low is not None for _, row in frame.iterrows())
     size = found.figure.get_size_inches() / _LETTER_INCHES
     found.part.supxlabel(folded(_axis_label(frame, axes[0]), int(size[0])), fontsize=9)
     found.part.supylabel(folded(_axis_label(frame, axes[1]), int(size[1])), fontsize=9)
-    title = found.title if found.title is not None else shown.label
+    own = frames.titled(frame, f"{shown.label}, 95 % intervals" if known else shown.label)
+    title = found.title if found.title is not None else own
     found.part.suptitle(title, x=0.01, ha="left", fontsize=10, fontweight="bold")
     handles = []
     if (frame[frames.VERDICT] == "unstable").any():

@@ -295,3 +295,26 @@ def test_axes_may_be_words() -> None:
 def test_sweeps_that_cannot_be_drawn(frame: pd.DataFrame, message: str) -> None:
     with pytest.raises(ms.UsageError, match=message):
         charts.load_curve(frame)
+
+
+# -- titles ----------------------------------------------------------------------------------------------------
+
+
+def test_titles_name_the_topology_where_there_is_one() -> None:
+    load, grid = load_sweep(), grid_sweep()
+    assert charts.load_curve(load.assign(topology="shop")).get_title(loc="left").startswith("shop: p99 latency and")
+    assert charts.load_curve(load).get_title(loc="left").startswith("p99 latency and")
+    two = ("run.load", "services.stock.replicas", "p99_s")
+    heatmap = root(charts.sweep_heatmap(grid.assign(topology="shop"), *two))
+    assert heatmap.get_suptitle() == "shop: p99 latency (ms), 95 % intervals"
+    scatter = root(charts.sweep_scatter(grid.assign(topology="shop")))
+    assert scatter.get_suptitle() == "shop: p99 latency (ms) against each axis of the sweep"
+    assert "bars: 95 %\nintervals" in [text.get_text() for text in scatter.legends[0].get_texts()]
+    one = root(charts.sweep_scatter(grid.assign(topology="shop"), axes=["run.load"]))
+    assert one.get_suptitle() == "shop: p99 latency (ms) against run.load"
+
+
+def test_no_line_hides_another_one() -> None:
+    """The first is behind the second, and as much wider."""
+    ax = charts.load_curve(load_sweep())
+    assert line(ax, "none").get_linewidth() > line(ax, "sidecar").get_linewidth()
