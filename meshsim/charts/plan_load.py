@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from meshsim.planning.probing import Kept
     from meshsim.planning.result import Deployment, Growing, Grown, Plan
 
-_LABEL: Final = 30  # letters of a line of the axis' label
+_LABEL: Final = 28  # letters of a line of the axis' label
 _WIDE: Final = 12.0  # ratio of the slowest to the fastest: beyond it the axis is logarithmic
 _LETTERS: Final = 26  # of a line of the legend
 
