@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Final, Unpack
 
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 _MOST_PANELS: Final = 6  # more are too small to be read
 _MOST_ACROSS: Final = 3  # panels beside each other
 _BESIDE_INCHES: Final = 2.2  # of the figure's width, for the label and the legend
-_BESIDE_LEGEND: Final = 1.0  # between the legend and the edge of the figure, in letters
+_BESIDE_LEGEND: Final = 0.9  # between the legend and the edge of the figure, in letters
+_BOLD_INCHES: Final = 0.085  # width of a letter of the title
 _LETTER_INCHES: Final = 0.082  # width of a letter of the axes' labels, with some room
 _WIDE: Final = 10.0  # ratio of the largest value to the smallest from which the axis is logarithmic
 
@@ -161,11 +163,13 @@ def _label(found: Canvas, frame: pd.DataFrame, value: str, shown: Quantity, colu
                 [], [], color=found.theme.ink, marker="x", ls="none", label="crossed: infinite, if\nfailed ones count"
             )
         )
-    found.part.legend(handles=handles, loc="outside right upper", borderaxespad=_BESIDE_LEGEND)
+    beside = found.axes[columns - 1]
+    beside.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.0, 1.0), borderpad=_BESIDE_LEGEND)
     against = paths[0] if len(paths) == 1 else "each axis of the sweep"
     own = frames.titled(frame, f"{shown.label} against {against}")
     title = found.title if found.title is not None else own
-    found.part.suptitle(title, x=0.01, ha="left", fontsize=10, fontweight="bold")
+    room = int(found.part.bbox.width / found.figure.dpi / _BOLD_INCHES)
+    found.part.suptitle(textwrap.fill(title, room), x=0.01, ha="left", fontsize=10, fontweight="bold")
 
 
 def _without_interval(frame: pd.DataFrame, value: str) -> bool:
