@@ -14,7 +14,7 @@ from chart_scenes import (
 )
 from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
-from reading import line
+from reading import defects, line
 
 import meshsim as ms
 from meshsim import charts
@@ -320,3 +320,10 @@ def test_no_line_hides_another_one() -> None:
     """The first is behind the second, and as much wider."""
     ax = charts.load_curve(load_sweep())
     assert line(ax, "none").get_linewidth() > line(ax, "sidecar").get_linewidth()
+
+
+def test_a_long_title_of_a_heatmap_stands_beside_its_legend() -> None:
+    frame = grid_sweep().assign(topology="hotel-reservation", availability=1.0)
+    frame.loc[frame["run.load"] > 1.3, "availability"] = 0.9
+    ax = charts.sweep_heatmap(frame, "run.load", "services.stock.replicas", "p99_s")
+    assert defects(ax) == []
