@@ -18,7 +18,7 @@
 #
 # The page gets 150 requests a second today and 10 % more each month; in a good year 14 %. It shall answer 95 of 100 within 60 ms,
 # with a replica of every service lost and no CPU more than 80 % busy. What has to be there today, when is that not enough, what
-# is bought then, and does it matter which mesh it runs on?
+# is bought then, what does that cost in either year, and does it matter for the bill which mesh it runs on?
 
 # %%
 # %matplotlib inline
@@ -60,7 +60,8 @@ _ = mapped.plot_crossover()
 # The rest is simulated. The plan is accepted only if every objective is kept at 99 %, and it says what one replica less would break.
 
 # %%
-today = ms.plan("bookinfo", ["ambient"], growth=False, duration_s=20, **ASKED)["ambient"]
+planned = ms.plan("bookinfo", ["sidecar", "ambient"], growth=False, duration_s=20, **ASKED)
+today = planned["ambient"]
 pd.DataFrame(
     {
         "needed": today.needed,
@@ -73,10 +74,23 @@ pd.DataFrame(
 ).rename_axis("replicas of")
 
 # %% [markdown]
+# With sidecars it is the same replicas, and another bill. Bounds at 99 % each:
+
+
+# %%
+def dollars(value, low, high):
+    return f"${value:,.0f} (${low:,.0f} to ${high:,.0f})"
+
+
+bills = {name: planned[name].money for name in ("sidecar", "ambient")}
+for name, bill in bills.items():
+    print(f"{name}: {dollars(bill.value, bill.low, bill.high)} a month")
+
+# %% [markdown]
 # ## When is that not enough?
 
 # %%
-year = ms.forecast("bookinfo", ["ambient"], growth="10%", duration_s=20, **ASKED)
+year = ms.forecast("bookinfo", ["ambient"], duration_s=10, **YEAR, **ASKED)
 _ = year.plot_runway()
 
 # %%
@@ -118,15 +132,42 @@ pd.DataFrame({"autoscaler": by_itself, f"{static} replicas, as planned for the p
 # ## The answer
 
 # %%
-course, carried = year["ambient"], year.carries["ambient"]
+carried, courses = year.carries["ambient"], {name: year["ambient", name] for name in year.scenarios}
 low, high = (factor * year.rate_per_s for factor in (carried.held, carried.broke))
-out = course.runs_out
-first = out.first[0]
-bought = " and ".join(
-    f"{count} of {name} in month {month.number}" for month in course.months for name, count in month.purchases.items()
-)
+
+
+def bought(course):
+    """What is bought when."""
+    return " and ".join(
+        f"{count} of {name} in month {month.number}"
+        for month in course.months
+        for name, count in month.purchases.items()
+    )
+
+
+def paid(course):
+    """The bills of the months after today, with the sums of their bounds."""
+    several = [month.planned.money for month in course.months[1:]]
+    return dollars(*(sum(getattr(bill, end) for bill in several) for end in ("value", "low", "high")))
+
+
+print(f"What is there today carries between {low:.0f} and {high:.0f} requests a second; both were simulated.")
+for name, course in courses.items():
+    first = course.runs_out.first[0]
+    print(f"Scenario {name}: month {course.runs_out.month} has {measured(first)}, where {limit(first)} has to be sure;")
+    print(f"bought are {bought(course)}, and {paid(course)} are paid in {year.months} months.")
+
+# %% [markdown]
+# In one sentence, with bounds at 99 % each (of a year: the sums of those of its months):
+
+# %%
+base, good = courses.values()
+sidecar, ambient = bills["sidecar"], bills["ambient"]
+more = dollars(sidecar.value - ambient.value, sidecar.low - ambient.high, sidecar.high - ambient.low)
+buys = [(month.number, sum(month.purchases.values())) for month in good.months if month.purchases]
+begins, count = buys[0][0], sum(several for _, several in buys)
+matters = "cost" if sidecar.low > ambient.high else "may cost"
 print(
-    f"What is there today carries between {low:.0f} and {high:.0f} requests a second (both were simulated) and runs out in month "
-    f"{out.month}, when {limit(first)} would not surely be kept ({measured(first)}, an interval with bounds at 99 %), so Bookinfo on "
-    f"ambient buys {bought} and costs ${course.total_cents / 100:,.0f} in these {year.months} months, most of whose growth is traffic."
+    f"On ambient Bookinfo buys {bought(base)} and pays {paid(base)} this year, in a good year it buys {count} replicas from "
+    f"month {begins} on and pays {paid(good)} (intervals in brackets), and sidecars {matters} {more} more a month today."
 )

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Final, Unpack
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import FuncFormatter
 
 from meshsim.charts.money import money_axis
+from meshsim.charts.quantities import plain
 from meshsim.charts.style import Look, canvas, folded, mark_of
 from meshsim.errors import UsageError
 
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 _PANEL_INCHES: Final = 2.1
 _APART: Final = 0.09  # between marks of two architectures at one value, so that their bars can be told apart
 _SHARES: Final[dict[Quantity, str]] = {
-    "objective": "share of its limit that\nthe tightest objective uses",
-    "fails": "share of requests that\nthe worst fault harms",
+    "objective": "share of its limit that\nthe tightest objective uses (%)",
+    "fails": "share of requests that\nthe worst fault harms (%)",
 }
 
 
@@ -65,7 +66,7 @@ def architectures_across(found: Forecast, ax: Axes | None = None, **look: Unpack
                 what = "cores and memory,\na month" if found.engine == "analytic" else "bill of a month"
                 money_axis(panel.yaxis, f"{what} ({found.currency})")
             else:
-                panel.yaxis.set_major_formatter(PercentFormatter(1.0))
+                panel.yaxis.set_major_formatter(FuncFormatter(lambda share, _: plain(100.0 * share)))
                 panel.set_ylabel(_SHARES[quantity])
         last = drawn.axes[len(quantities) - 1]
         last.set_xticks(np.arange(len(told.values)), labels=[folded(value, 12) for value in told.values])

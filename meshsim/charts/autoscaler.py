@@ -142,7 +142,7 @@ def _utilization(scene: _Scene, ax: Axes) -> None:
     ax.axhline(scene.found.target * 100, color=theme.muted, ls=(0, (4, 1.5)), lw=1.2, label="target", gid="target")
     ax.set_ylim(0.0, 1.08 * max(100.0, 100 * float(np.nanmax(lines.utilization, initial=0.0))))
     ax.yaxis.set_major_locator(MaxNLocator(3))
-    ax.set_ylabel("CPU of the\nrequest (%)", fontsize=_LABEL)
+    ax.set_ylabel("CPU, of what is\nrequested (%)", fontsize=_LABEL)
     scene.legend(ax)
 
 
@@ -157,7 +157,7 @@ def _slowness(scene: _Scene, ax: Axes) -> None:
         ax.yaxis.set_major_locator(LogLocator(10, numticks=4))
         ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: plain(value)))
         ax.yaxis.set_minor_locator(NullLocator())
-        ax.set_ylabel(f"p99 ({unit.name},\nlog)", fontsize=_LABEL)
+        ax.set_ylabel(f"p99\n({unit.name}, log)", fontsize=_LABEL)
     else:
         ax.set_ylim(bottom=0.0)
         ax.yaxis.set_major_locator(MaxNLocator(3))

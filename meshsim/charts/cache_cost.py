@@ -170,7 +170,7 @@ def _label(found: Canvas, rows: pd.DataFrame, along: str, unit: str, some_missin
         nothing = folded(f"no cost can be told: {', '.join(absent)}", 24)
         handles.append(Line2D([], [], ls="none", label=nothing))
     top.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.0, 1.0))
-    found.set_title("What the next percentage point of hit ratio costs, and what it saves")
+    found.set_title(frames.titled(rows, "what the next percentage point of hit ratio costs, and what it saves"))
     note = "Lines: from one capacity to the next, marks at any place within; bars: 95 % intervals."
     if arrows:
         note += (

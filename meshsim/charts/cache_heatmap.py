@@ -64,7 +64,7 @@ def cache_heatmap(
     order = panels.drop_duplicates().tolist()
     rows = rows.sort_values(frames.ARCHITECTURE, key=lambda names: names.map(order.index), kind="stable")
     title = look.get("title")
-    words: Look = {**look, "title": "Hit ratio, 95 % interval" if title is None else title}
+    words: Look = {**look, "title": frames.titled(rows, "hit ratio, 95 % intervals") if title is None else title}
     return sweep_heatmap(rows, x, y, HITS, ax, **words)
 
 

@@ -141,5 +141,6 @@ def _handles(drawn: Canvas, found: Forecast) -> list[Line2D]:
         for number, name in enumerate(found.scenarios):
             dash = SCENARIO_DASHES[number % len(SCENARIO_DASHES)]
             width = 1.8 if number == 0 else 0.9
-            handles.append(Line2D([], [], color=drawn.theme.muted, ls=dash, lw=width, label=folded(name, 24)))
+            label = folded(f"scenario {name}" if number else f"scenario {name} (thick)", 24)
+            handles.append(Line2D([], [], color=drawn.theme.ink, ls=dash, lw=width, label=label))
     return handles

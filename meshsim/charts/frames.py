@@ -16,7 +16,7 @@ from meshsim.results.verdict import STILL_FILLING
 if TYPE_CHECKING:
     import pandas as pd
 
-ARCHITECTURE, VERDICT, LOAD = "architecture", "verdict", "run.load"
+ARCHITECTURE, VERDICT, LOAD, TOPOLOGY = "architecture", "verdict", "run.load", "topology"
 _SECTIONS: Final = {*TOP, *LATER_TOP, "cells"} - {"name"}  # cells: of architectures
 _QUANTILE: Final = re.compile(r"p(\d+(?:\.\d+)?)_s")
 #: What runs of one sweep have in common, as `meshsim.sweeps.table` calls it.
@@ -106,6 +106,22 @@ def check_numbers(frame: pd.DataFrame, columns: Sequence[str]) -> None:
 def interval_columns(name: str) -> tuple[str, str, str]:
     """Columns of a quantity and of the ends of its interval."""
     return name, f"{name}_low", f"{name}_high"
+
+
+def titled(frame: pd.DataFrame, text: str) -> str:
+    """A title, which begins with the name of the topology where all rows are of one.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> titled(pd.DataFrame({"topology": ["shop", "shop"]}), "hit ratio"), titled(pd.DataFrame(), "hit ratio")
+    ('shop: hit ratio', 'Hit ratio')
+    """
+    names = frame[TOPOLOGY].dropna().unique() if TOPOLOGY in frame.columns else []
+    name = str(names[0]) if len(names) == 1 else ""
+    if name:
+        return f"{name}: {text}"
+    return text if text[1:2].isdigit() else text[:1].upper() + text[1:]  # p99 stays as it is
 
 
 def architectures(frame: pd.DataFrame) -> list[str]:

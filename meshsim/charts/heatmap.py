@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any, Final, Unpack
 
@@ -27,6 +28,9 @@ _LEAST_FILLED: Final = 0.5  # of the cells (assumed)
 _MOST_ACROSS: Final = 2  # panels beside each other
 _CELL_INCHES = (0.62, 0.42)
 _LETTER_INCHES: Final = 0.085  # width of a letter of the axes' labels
+_SMALL_INCHES, _BOLD_INCHES = 0.062, 0.085  # of a letter of the legend, and of the title
+_KEY_INCHES: Final = 0.6  # of the legend beside its text
+_LEAST_ROOM: Final = 16  # letters of a line of the title
 _LOPSIDED: Final = 1.5  # ratio of the arms of an interval from which ± would mislead (assumed)
 _NEARLY_ALL: Final = 99.0  # per cent
 _DARK: Final = 0.45  # luminance of a cell below which its number is white
@@ -214,11 +218,12 @@ def _label(
     bar.outline.set_visible(False)
     for ax in panels[-across:]:
         ax.tick_params(labelbottom=True)
+    known = any(frames.estimate(row, value).low is not None for _, row in frame.iterrows())
     size = found.figure.get_size_inches() / _LETTER_INCHES
     found.part.supxlabel(folded(_axis_label(frame, axes[0]), int(size[0])), fontsize=9)
     found.part.supylabel(folded(_axis_label(frame, axes[1]), int(size[1])), fontsize=9)
-    title = found.title if found.title is not None else shown.label
-    found.part.suptitle(title, x=0.01, ha="left", fontsize=10, fontweight="bold")
+    own = frames.titled(frame, f"{shown.label}, 95 % intervals" if known else shown.label)
+    title = found.title if found.title is not None else own
     handles = []
     if (frame[frames.VERDICT] == "unstable").any():
         handles.append(Patch(fc="none", ec=found.theme.muted, hatch="////", lw=0, label="unstable: grows with the run"))
@@ -228,3 +233,6 @@ def _label(
         handles.append(Patch(fc="none", lw=0, label="∞: failed requests count as infinitely slow (of the others)"))
     if handles:
         found.part.legend(handles=handles, loc="outside upper right")
+    beside = max((_KEY_INCHES + _SMALL_INCHES * len(str(one.get_label())) for one in handles), default=0.0)
+    room = max(_LEAST_ROOM, int((size[0] * _LETTER_INCHES - beside) / _BOLD_INCHES))
+    found.part.suptitle(textwrap.fill(title, room), x=0.01, ha="left", fontsize=10, fontweight="bold")

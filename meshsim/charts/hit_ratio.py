@@ -132,7 +132,7 @@ def _label(found: Canvas, rows: pd.DataFrame, across: str, unit: str) -> None:
     top.set_xlabel(axis_label(across, unit))
     bottom.set_ylabel(quantity(_LATENCY, float(rows[_LATENCY].max())).label)
     top.legend(handles=_handles(found, rows), loc="upper left", bbox_to_anchor=(1.0, 1.0), handlelength=3.2)
-    found.set_title(f"Hit ratio along {across}, and mean latency along hit ratio")
+    found.set_title(frames.titled(rows, f"hit ratio along {across}, and mean latency along hit ratio"))
     note = "Bars: 95 % intervals."
     if any(frames.estimate(row, HITS).low is None or frames.unsettled(row) for _, row in rows.iterrows()):
         note += " Hollow: unstable, a cache still filling, or too short."

@@ -288,7 +288,7 @@ def _most_moved(lines: Mapping[str, Floats]) -> dict[str, Floats]:
 
 def _failures(scene: _Scene, ax: Axes) -> None:
     """Shares of requests that failed: a line a tenant, and its interval as a band."""
-    highest = 0.01
+    highest = widest = 0.01
     for name, look in zip(scene.tenants, SERIES, strict=False):
         shares = scene.timeline.by_tenant[name].error_share
         values, lows, highs = (
@@ -299,7 +299,8 @@ def _failures(scene: _Scene, ax: Axes) -> None:
         ax.fill_between(scene.edges, [*lows, lows[-1]], [*highs, highs[-1]], step="post", **band)
         scene.line(ax, values, folded(name, 22), color=look.colour, ls=look.dash, lw=1.4)
         highest = max(highest, float(np.nanmax(values, initial=0.0)))
-    ax.set_ylim(0.0, min(103.0, max(1.0, 1.25 * highest)))
+        widest = max(widest, float(np.nanmax(highs, initial=0.0)))
+    ax.set_ylim(0.0, min(103.0, max(1.0, 1.25 * highest, 1.04 * widest)))
     ax.set_ylabel("failed\nrequests (%)", fontsize=_LABEL)
     scene.legend(ax)
 
@@ -369,6 +370,8 @@ def _label(scene: _Scene, told: Told, rows: int, marks: Sequence[_Mark]) -> None
     if marks:
         bars = "; bars on top: earliest to latest" if any(mark.is_uncertain for mark in marks) else ""
         parts.append(f"Vertical lines: {'median times of ' if several else ''}what happened{bars}.")
+    if not scene.is_alone and _capacities(timeline):
+        parts.append("At work: 100 % are the replicas that the run began with.")
     if timeline.warmup_s:
         parts.append("Grey: warm-up.")
     left_out = len(timeline.by_tenant) - len(scene.tenants)

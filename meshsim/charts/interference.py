@@ -11,8 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm
 from matplotlib.patches import Patch, Rectangle
+from matplotlib.ticker import LogLocator, MaxNLocator
 
 from meshsim.charts import frames
+from meshsim.charts.quantities import plain
 from meshsim.charts.style import COLOUR_MAP, Canvas, Look, canvas, folded
 from meshsim.errors import UsageError
 from meshsim.results.text import natural, number
@@ -31,6 +33,7 @@ _LETTER_INCHES: Final = 0.068  # of a label
 _ACROSS: Final = 14  # letters that fit below a cell
 _SLOPE: Final = 0.65  # of slanted labels
 _INSET: Final = 0.012  # of a cell
+_NARROW: Final = 3.0  # ratio of the brightest colour below which ticks are a number apart, and beyond it a factor
 _DARK: Final = 0.45  # luminance of a cell below which its number is white
 
 
@@ -179,8 +182,7 @@ def _label(found: Canvas, norm: LogNorm, panels: list[Axes], across: int) -> Non
     bar.set_label("p99 with the aggressor / without")
     bar.outline.set_visible(False)
     ticks = _ticks(float(norm.vmax or 2.0))
-    digits = 2 if ticks[-1] >= LEAST_TOP else 3
-    bar.set_ticks(ticks, labels=[number(tick, digits) for tick in ticks])
+    bar.set_ticks(ticks, labels=[plain(tick) for tick in ticks])
     bar.minorticks_off()
     for ax in panels[-across:]:
         ax.tick_params(labelbottom=True)
@@ -199,6 +201,14 @@ def _label(found: Canvas, norm: LogNorm, panels: list[Axes], across: int) -> Non
 
 
 def _ticks(top: float) -> list[float]:
-    """From 1 to the largest ratio, evenly on the scale."""
-    steps = 4
-    return [top ** (i / steps) for i in range(steps + 1)]
+    """Round numbers from 1 to the largest ratio, so that a label is exactly where it stands.
+
+    Examples
+    --------
+    >>> _ticks(1.5), _ticks(1.1), _ticks(24.0)
+    ([1.0, 1.1, 1.2, 1.3, 1.4, 1.5], [1.0, 1.02, 1.04, 1.06, 1.08, 1.1], [1.0, 2.0, 5.0, 10.0, 20.0])
+    """
+    narrow = top < _NARROW
+    steps = MaxNLocator(6, steps=[1, 2, 5, 10]) if narrow else LogLocator(10, (1.0, 2.0, 5.0), numticks=12)
+    found = [round(float(tick), 9) for tick in steps.tick_values(1.0, top)]
+    return [tick for tick in found if 1.0 <= tick <= top * (1.0 + 1e-9)]

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _LATENCY, _GOODPUT, _OFFERED = "p99_s", "goodput_per_s", "offered_per_s"
+_LINE_WIDER, _MARK_WIDER = 1.6, 2.2  # points, of a line behind another one
+_ROOM: Final = 0.05  # of the axis above the highest point
+_MOST_WIDER: Final = 3
 _KNEE: Final = 2.0  # times the latency at the lowest load (assumed: a rule of thumb, not a law)
 
 
@@ -61,10 +64,12 @@ def load_curve(
     largest = max(_finite(points[name]).max(initial=0.0) for name in (_LATENCY, f"{_LATENCY}_high"))
     latency = quantity(_LATENCY, max(largest, objective_s or 0.0))
     with canvas(ax, look, (6.6, 5.6), shape=(2, 1), ratios=(3, 2), sharex=True) as found:
-        for name in frames.architectures(points):
+        names = frames.architectures(points)
+        for number, name in enumerate(names):
             rows = points[points[frames.ARCHITECTURE] == name].sort_values(frames.LOAD)
-            _draw(found, found.axes[0], rows, name, _LATENCY, latency)
-            _draw(found, found.axes[1], rows, name, _GOODPUT, quantity(_GOODPUT, 0.0))
+            wider = min(_MOST_WIDER, len(names) - 1 - number)
+            _draw(found, found.axes[0], rows, name, _LATENCY, latency, wider)
+            _draw(found, found.axes[1], rows, name, _GOODPUT, quantity(_GOODPUT, 0.0), wider)
             _draw_knee(found, rows, name)
         _draw_offered(found, points)
         _label(found, points, latency, objective_s)
@@ -177,10 +182,12 @@ def _finite(column: pd.Series) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     return kept
 
 
-def _draw(found: Canvas, ax: Axes, rows: pd.DataFrame, name: str, column: str, shown: Quantity) -> None:
+def _draw(found: Canvas, ax: Axes, rows: pd.DataFrame, name: str, column: str, shown: Quantity, wider: int) -> None:
+    """A line; `wider` by as many steps as there are lines before it, which would hide it where they coincide."""
     mark, scale = mark_of(name), shown.unit.scale
     known = rows[np.isfinite(rows[column].astype(float))]
-    ax.plot(known[frames.LOAD], known[column] * scale, color=mark.colour, ls=mark.dash, lw=1.3, label=folded(name))
+    look: dict[str, Any] = {"color": mark.colour, "ls": mark.dash, "lw": 1.3 + _LINE_WIDER * wider}
+    ax.plot(known[frames.LOAD], known[column] * scale, label=folded(name), **look)
     for _, row in known.iterrows():
         bars = arms(frames.estimate(row, column), scale)
         hollow = bars is None or frames.unstable(row)
@@ -190,6 +197,7 @@ def _draw(found: Canvas, ax: Axes, rows: pd.DataFrame, name: str, column: str, s
             color=mark.colour,
             marker=mark.marker,
             mfc=found.theme.paper if hollow else mark.colour,
+            ms=5.0 + _MARK_WIDER * wider,
             lw=1.0,
             zorder=3,
             label="_hollow" if hollow else "_sure",
@@ -232,6 +240,8 @@ def _label(found: Canvas, points: pd.DataFrame, latency: Quantity, objective_s: 
             "fontsize": 8,
         }
         top.annotate(f"objective {duration(objective_s)}", (0, limit), (4, 2), **text)
+    low, high = top.get_ylim()
+    top.set_ylim(low, high * (high / low) ** _ROOM)
     logarithmic(top.yaxis, *top.get_ylim())
     top.set_ylabel(latency.label.replace(")", ", logarithmic)"))
     top.tick_params(labelbottom=False)
@@ -239,7 +249,7 @@ def _label(found: Canvas, points: pd.DataFrame, latency: Quantity, objective_s: 
     bottom.set_ylabel("goodput (requests/s)")
     bottom.set_xlabel(axis_label(frames.LOAD))
     top.legend(handles=_handles(found, points), loc="upper left", bbox_to_anchor=(1.0, 1.0))
-    found.set_title("p99 latency and goodput against load")
+    found.set_title(frames.titled(points, "p99 latency and goodput against load"))
     found.note(_note(points), bottom)
 
 
@@ -248,6 +258,8 @@ def _note(points: pd.DataFrame) -> str:
         "Bars: 95 % intervals. Dotted vertical lines: knee, the last load before p99 doubles or the system is unstable"
     )
     note += "; bands: the intervals leave it open there."
+    if len(frames.architectures(points)) > 1:
+        note += " Lines further behind are wider, to be seen where several coincide."
     rows = [row for _, row in points.iterrows()]
     if any(frames.unstable(row) for row in rows):
         note += " Hollow: unstable, the latency grows with the run"

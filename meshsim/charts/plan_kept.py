@@ -54,7 +54,7 @@ class Measure:
     @property
     def named(self) -> str:
         """For titles."""
-        return f"{self.label.removeprefix(f'{self.whose}: ').rpartition(' (')[0]} of {self.whose}"
+        return self.label.rpartition(" (")[0]
 
     def find(self, kept: Iterable[Kept]) -> Kept | None:
         """The same objective elsewhere."""
@@ -76,7 +76,12 @@ def measure_of(kept: Sequence[Kept]) -> Measure:
         found = time_unit(max(end for end in ends if end is not None and math.isfinite(end)))
         what = "mean latency" if one.quantity == "mean" else f"{one.quantity} latency"
         scale, unit = found.scale, found.name
-    return Measure(one.whose, one.quantity, scale, limit_of(one) * scale, f"{one.whose}: {what} ({unit})")
+    return Measure(one.whose, one.quantity, scale, limit_of(one) * scale, f"{what} of {_owner(one)} ({unit})")
+
+
+def _owner(kept: Kept) -> str:
+    """Whose an objective is: names of tenants, such as `looking`, may be words."""
+    return kept.whose if kept.quantity == "utilization" else f"tenant {kept.whose}"
 
 
 def limit_of(kept: Kept) -> float:

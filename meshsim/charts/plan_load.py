@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from meshsim.charts.plan_kept import Measure, bounds_note, chosen, growth_text, limit_text, measure_of, wrappable
 from meshsim.charts.quantities import arms, logarithmic
-from meshsim.charts.style import Canvas, Look, canvas, mark_of
+from meshsim.charts.style import Canvas, Look, canvas, folded, mark_of
 from meshsim.errors import UsageError
 from meshsim.results.intervals import Estimate
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from meshsim.planning.probing import Kept
     from meshsim.planning.result import Deployment, Growing, Grown, Plan
 
+_LABEL: Final = 28  # letters of a line of the axis' label
 _WIDE: Final = 12.0  # ratio of the slowest to the fastest: beyond it the axis is logarithmic
 _LETTERS: Final = 26  # of a line of the legend
 
@@ -154,10 +155,10 @@ def _scale(drawn: Canvas, sides: Sequence[_Side], measure: Measure) -> None:
         top.set_yscale("log")
         top.set_ylim(least / 1.4, ceiling * 1.5)
         logarithmic(top.yaxis, *top.get_ylim())
-        top.set_ylabel(measure.label.replace(")", ", logarithmic)"))
+        top.set_ylabel(folded(measure.label.replace(")", ", logarithmic)"), _LABEL))
     else:
         top.set_ylim(0.0, ceiling * 1.12)
-        top.set_ylabel(measure.label)
+        top.set_ylabel(folded(measure.label, _LABEL))
     goodput = [one.goodput_per_s.high or one.goodput_per_s.value or 0.0 for s in sides for one in s.growing.looked]
     offered = [one.offered_per_s for side in sides for one in side.growing.looked]
     bottom.set_ylim(0.0, 1.1 * max([*goodput, *offered, 1e-9]))

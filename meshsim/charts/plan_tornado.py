@@ -191,7 +191,7 @@ def _beside(scene: _Scene, at: float, right: float, text: str, gid: str, *, mute
     scene.axes.annotate(
         text, (right, at), (5, 0), textcoords="offset points", va="center", fontsize=7, gid=f"text {gid}",
         color=theme.muted if muted else theme.ink, zorder=5,
-        bbox={"fc": theme.paper, "ec": "none", "pad": 0.6, "alpha": 0.75},
+        bbox={"fc": theme.paper, "ec": "none", "pad": 1.0},
     )  # fmt: skip
 
 

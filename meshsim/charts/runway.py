@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 #: Of the base, and of further scenarios.
 SCENARIO_DASHES: Final[Sequence[Any]] = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 1.5, 1.5, 1.5)))
+_TURN: Final = 6.0  # length of a piece of a line that shares its place, in widths of the line
 _ROOM: Final = 1.08  # above the highest load
 _APART: Final = 0.16  # months between marks of architectures, which would lie on each other
 
@@ -46,7 +47,7 @@ def capacity_runway(found: Forecast, ax: Axes | None = None, **look: Unpack[Look
         main = drawn.axes[0]
         handles = _loads(drawn, found, scale)
         for number, name in enumerate(found.architectures):
-            handles.append(_carried(drawn, found, name, scale))
+            handles.append(_carried(drawn, found, name, scale, _dash(found, name)))
             _marks(drawn, found, name, scale, (number - (len(found.architectures) - 1) / 2) * _APART)
         top = max(load for factors in found.scenarios.values() for load in factors) * scale
         main.set_ylim(0, top * _ROOM)
@@ -59,9 +60,14 @@ def capacity_runway(found: Forecast, ax: Axes | None = None, **look: Unpack[Look
         drawn.set_title(f"{found.name}: when what is there today runs out ({found.loss.told})")
         drawn.note(
             "Bands: from the largest load seen to be carried to the smallest seen not to. Marks: the first month whose "
-            f"load is not carried.{approximate(found.engine)}"
+            f"load is not carried, side by side where they share it.{_shared(found)}{approximate(found.engine)}"
         )
     return main
+
+
+def _shared(found: Forecast) -> str:
+    several = any(len(_together(found, name)) > 1 for name in found.architectures)
+    return " Lines that lie on each other take turns." if several else ""
 
 
 def _loads(drawn: Canvas, found: Forecast, scale: float) -> list[Line2D]:
@@ -83,13 +89,31 @@ def _loads(drawn: Canvas, found: Forecast, scale: float) -> list[Line2D]:
     return handles
 
 
-def _carried(drawn: Canvas, found: Forecast, name: str, scale: float) -> Line2D:
+def _together(found: Forecast, name: str) -> list[str]:
+    """Architectures whose lines lie on each other; of those that have one."""
+    held = found.carries[name].held
+    return [
+        other
+        for other in found.architectures
+        if found.carries[other].broke is not None and found.carries[other].held == held
+    ]
+
+
+def _dash(found: Forecast, name: str) -> Any:
+    """A line's own dash, or its turn where several lie on each other."""
+    together = _together(found, name)
+    if len(together) < 2 or name not in together:
+        return mark_of(name).dash
+    return (-together.index(name) * _TURN, (_TURN, (len(together) - 1) * _TURN))
+
+
+def _carried(drawn: Canvas, found: Forecast, name: str, scale: float, dash: Any) -> Line2D:
     carries, mark, main = found.carries[name], mark_of(name), drawn.axes[0]
     if carries.held is not None and carries.broke is not None:
         main.axhspan(
             carries.held * scale, carries.broke * scale, color=mark.colour, alpha=0.15, lw=0, gid=f"band {name}"
         )
-        main.axhline(carries.held * scale, color=mark.colour, ls=mark.dash, lw=1.4, zorder=1, gid=f"carries {name}")
+        main.axhline(carries.held * scale, color=mark.colour, ls=dash, lw=1.8, zorder=1, gid=f"carries {name}")
     label = f"{folded(name, 24)}\n{folded(_words(found, name, scale), 28)}"
     return Line2D([], [], color=mark.colour, ls=mark.dash, marker=mark.marker, label=label)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Final, Unpack
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 _MOST_PANELS: Final = 6  # more are too small to be read
 _MOST_ACROSS: Final = 3  # panels beside each other
 _BESIDE_INCHES: Final = 2.2  # of the figure's width, for the label and the legend
+_BESIDE_LEGEND: Final = 0.9  # between the legend and the edge of the figure, in letters
+_BOLD_INCHES: Final = 0.085  # width of a letter of the title
 _LETTER_INCHES: Final = 0.082  # width of a letter of the axes' labels, with some room
 _WIDE: Final = 10.0  # ratio of the largest value to the smallest from which the axis is logarithmic
 
@@ -78,7 +81,7 @@ def sweep_scatter(
             place.set_xlabel(folded(axis_label(path, unit), room))
         for place in found.axes[len(across) :]:
             place.set_visible(False)
-        _label(found, frame, value, shown, columns)
+        _label(found, frame, value, shown, columns, across)
     return found.axes[0]
 
 
@@ -133,7 +136,7 @@ def _draw(found: Canvas, ax: Axes, frame: pd.DataFrame, across: pd.Series, value
                 ax.plot(across[at], estimate.value * shown.unit.scale, "x", color=found.theme.ink, ms=9, gid="failed")
 
 
-def _label(found: Canvas, frame: pd.DataFrame, value: str, shown: Quantity, columns: int) -> None:
+def _label(found: Canvas, frame: pd.DataFrame, value: str, shown: Quantity, columns: int, paths: Sequence[str]) -> None:
     first = found.axes[0]
     known = frame[value].to_numpy(dtype=np.float64)
     known = known[np.isfinite(known)]
@@ -146,6 +149,10 @@ def _label(found: Canvas, frame: pd.DataFrame, value: str, shown: Quantity, colu
         Line2D([], [], color=mark_of(name).colour, marker=mark_of(name).marker, ls="none", label=folded(name, 22))
         for name in frames.architectures(frame)
     ]
+    if any(frames.estimate(row, value).low is not None for _, row in frame.iterrows()):
+        handles.append(
+            Line2D([], [], color=found.theme.muted, marker="|", ms=9, ls="none", label="bars: 95 %\nintervals")
+        )
     if (frame[frames.VERDICT] == "unstable").any() or _without_interval(frame, value):
         hollow = Line2D([], [], color=found.theme.muted, marker="o", mfc=found.theme.paper, ls="none")
         hollow.set_label("hollow: unstable,\nor no interval")
@@ -156,9 +163,13 @@ def _label(found: Canvas, frame: pd.DataFrame, value: str, shown: Quantity, colu
                 [], [], color=found.theme.ink, marker="x", ls="none", label="crossed: infinite, if\nfailed ones count"
             )
         )
-    found.part.legend(handles=handles, loc="outside right upper")
-    title = found.title if found.title is not None else f"{shown.label} of each point, against each axis"
-    found.part.suptitle(title, x=0.01, ha="left", fontsize=10, fontweight="bold")
+    beside = found.axes[columns - 1]
+    beside.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.0, 1.0), borderpad=_BESIDE_LEGEND)
+    against = paths[0] if len(paths) == 1 else "each axis of the sweep"
+    own = frames.titled(frame, f"{shown.label} against {against}")
+    title = found.title if found.title is not None else own
+    room = int(found.part.bbox.width / found.figure.dpi / _BOLD_INCHES)
+    found.part.suptitle(textwrap.fill(title, room), x=0.01, ha="left", fontsize=10, fontweight="bold")
 
 
 def _without_interval(frame: pd.DataFrame, value: str) -> bool:

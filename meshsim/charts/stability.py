@@ -29,7 +29,9 @@ _MOST_ACROSS: Final = 3  # panels beside each other
 _CELL_INCHES = (1.0, 0.52)
 
 
-def stability_map(points: pd.DataFrame, ax: Axes | None = None, *, proxies: str = "", **look: Unpack[Look]) -> Axes:
+def stability_map(
+    points: pd.DataFrame, ax: Axes | None = None, *, proxies: str = "", topology: str = "", **look: Unpack[Look]
+) -> Axes:
     """Draw a map into stable, vulnerable and stuck, a panel for each architecture and number of proxies.
 
     Cells have the word, the share of the replications if not all agree, and below it how long it took to come back, or
@@ -43,6 +45,8 @@ def stability_map(points: pd.DataFrame, ax: Axes | None = None, *, proxies: str 
         Axes whose place is taken; None for a new figure.
     proxies
         What the column ``proxies`` is, for the titles.
+    topology
+        Its name, for the title.
     look
         See `meshsim.charts.style.Look`.
 
@@ -77,7 +81,8 @@ def stability_map(points: pd.DataFrame, ax: Axes | None = None, *, proxies: str 
             place.tick_params(labelbottom=True)
         found.part.supxlabel("load (run.load)", fontsize=9)
         found.part.supylabel("retry policy", fontsize=9)
-        own = "Does goodput come back when the trigger is gone?"
+        question = "does goodput come back when the trigger is gone?"
+        own = f"{topology}: {question}" if topology else question.capitalize()
         found.part.suptitle(found.title if found.title is not None else own, x=0.01, ha="left",
                             fontsize=10, fontweight="bold")  # fmt: skip
         handles = [Patch(fc=colour, label=word) for word, colour in WORD_COLOURS.items()]

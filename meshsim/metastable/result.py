@@ -191,7 +191,9 @@ class Metastability:
         """Draw the map; see `meshsim.charts.stability_map`."""
         from meshsim import charts
 
-        return charts.stability_map(self.frame(), ax, proxies=self.axes[0] if self.axes else "", **options)
+        return charts.stability_map(
+            self.frame(), ax, proxies=self.axes[0] if self.axes else "", topology=self.name, **options
+        )
 
     def __repr__(self) -> str:
         return f"<Metastability {self.name}: {len(self.points)} points, {self.trigger} for {self.for_s:g} s>"

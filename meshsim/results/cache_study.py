@@ -305,11 +305,15 @@ class CacheCurve:
             "command": self.command,
         }
 
+    def _drawn(self) -> pd.DataFrame:
+        """Rows, and whose they are, for titles."""
+        return self.frame().assign(topology=next(iter(self.studies[0].results.values())).manifest.topology)
+
     def plot_hit_ratio(self, ax: Axes | None = None, *, x: str | None = None, **look: Unpack[Look]) -> Axes:
         """Draw hit ratios along an axis, and latency against them; see `meshsim.charts.cache_curve`."""
         from meshsim import charts
 
-        return charts.cache_curve(self.frame(), ax, x=x, **look)
+        return charts.cache_curve(self._drawn(), ax, x=x, **look)
 
     def plot_heatmap(
         self, ax: Axes | None = None, *, x: str | None = None, y: str | None = None, **look: Unpack[Look]
@@ -317,13 +321,13 @@ class CacheCurve:
         """Draw hit ratios over two axes; see `meshsim.charts.cache_heatmap`."""
         from meshsim import charts
 
-        return charts.cache_heatmap(self.frame(), ax, x=x, y=y, **look)
+        return charts.cache_heatmap(self._drawn(), ax, x=x, y=y, **look)
 
     def plot_cost(self, ax: Axes | None = None, **look: Unpack[Look]) -> Axes:
         """Draw what a point of hit ratio costs; see `meshsim.charts.cache_cost`."""
         from meshsim import charts
 
-        return charts.cache_cost(self.frame(), ax, **look)
+        return charts.cache_cost(self._drawn(), ax, **look)
 
     def __repr__(self) -> str:
         return f"<CacheCurve {self.headline()}>"

@@ -123,7 +123,7 @@ def test_cells_where_a_cache_was_still_filling_are_hatched() -> None:
     figure = root(ax)
     assert "a cache was still filling" in [text.get_text() for text in figure.legends[0].get_texts()]
     assert figure.get_supxlabel() == "capacity of each store of each cache (bytes)"
-    assert figure.get_suptitle() == "Hit ratio, 95 % interval"
+    assert figure.get_suptitle() == "Hit ratio, 95 % intervals"
 
 
 def test_what_is_no_heat_map() -> None:

@@ -162,4 +162,4 @@ def test_panels_stay_where_axes_were_given() -> None:
     assert root(ax) is figure
     outer = ax.figure.get_window_extent()
     assert outer.x0 > left.get_window_extent().x1
-    assert ax.figure.get_suptitle() == "p99 latency (ms)" and not figure.get_suptitle()
+    assert ax.figure.get_suptitle() == "p99 latency (ms), 95 % intervals" and not figure.get_suptitle()

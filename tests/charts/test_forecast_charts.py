@@ -197,3 +197,17 @@ def test_bills_that_were_simulated_have_whiskers() -> None:
     ends = [tuple(bar.get_segments()[0][:, 1]) for container in ax.containers for bar in container.lines[2]]
     assert len(money) == 3 and ends == [pytest.approx((one.low, one.high)) for one in money]
     assert not shop().plot_cost().containers
+
+
+def test_lines_that_lie_on_each_other_take_turns() -> None:
+    """Without a proxy that is full first, the shop carries as much whatever stands before it."""
+    found = pair()
+    same = replace(found, carries=dict.fromkeys(found.architectures, found.carries["gateway"]))
+    ax = charts.capacity_runway(same)
+    dashes = [one._unscaled_dash_pattern for one in ax.get_lines() if str(one.get_gid()).startswith("carries ")]
+    (first, first_pattern), (second, second_pattern) = dashes
+    drawn, gap = first_pattern
+    assert drawn == gap
+    assert first_pattern == second_pattern
+    assert abs(second - first) == drawn
+    assert "take turns" in " ".join(text.get_text() for text in ax.texts).replace("\n", " ")

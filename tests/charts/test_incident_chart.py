@@ -45,6 +45,7 @@ def test_steps_are_the_numbers_of_the_timeline(tenant: str) -> None:
     (band,) = (one for one in failures.collections if one.get_gid() == f"interval {tenant}")
     tops = np.nanmax(band.get_paths()[0].vertices[:, 1])
     assert tops == pytest.approx(100 * max(one.high or 0.0 for one in told.error_share))
+    assert failures.get_ylim()[1] >= tops, "the axis holds the band"
 
 
 def test_a_push_is_drawn_while_it_is_out() -> None:

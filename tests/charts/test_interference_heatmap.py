@@ -122,6 +122,10 @@ def test_colours_of_small_differences_can_be_asked_for() -> None:
         fills.append(next(to_hex(patch.get_facecolor()) for patch in panel.patches if patch.get_gid() == "not told"))
         bar = root(panel).axes[-1]
     assert fills[0] != fills[1]
-    assert [text.get_text() for text in bar.get_yticklabels()] == ["1.00", "1.01", "1.02", "1.04", "1.05"]
+    told = [text.get_text() for text in bar.get_yticklabels()]
+    assert told == ["1", "1.01", "1.02", "1.03", "1.04", "1.05"]
+    assert [float(text) for text in told] == pytest.approx(list(bar.get_yticks()), abs=1e-12), (
+        "a label is where it says"
+    )
     with pytest.raises(UsageError, match="above 1, not of 1"):
         charts.interference_heatmap(small, top=1.0)

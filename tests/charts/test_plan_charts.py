@@ -113,7 +113,7 @@ def test_the_longest_pair_is_first_and_bars_begin_at_the_plan() -> None:
     assert (to_hex(less.get_facecolor()), to_hex(more.get_facecolor())) == (MORE.lower(), LESS.lower())
     assert less.get_hatch() and not more.get_hatch()
     assert marked(ax, "limit")[0].get_xdata()[0] == LIMIT_S * 1000
-    assert ax.get_xlabel() == "shop: p99 latency (ms), axis does not begin at 0"
+    assert ax.get_xlabel() == "p99 latency of tenant shop (ms), axis does not begin at 0"
     assert {"plan 190 ms", "limit 250 ms"} <= set(labels(ax))
 
 
@@ -143,7 +143,7 @@ def test_bounds_are_drawn_and_are_within_the_axis() -> None:
 def test_of_an_availability_what_fails_is_drawn() -> None:
     failing = replace(planned()["none"], probe=probe(NEEDED, 0.1, available=0.9995))
     ax = drawn("tornado", planned(deployments={"none": failing}))
-    assert ax.get_xlabel() == "shop: failing requests (%)"
+    assert ax.get_xlabel() == "failing requests of tenant shop (%)"
     assert {"plan 0.0500 %", "limit 0.100 %"} <= set(labels(ax))
     assert bar(ax, "cart less").get_width() == pytest.approx(0.02 - 0.05)
 
@@ -183,7 +183,7 @@ def test_points_are_bills_and_the_front_leaves_out_what_another_beats() -> None:
     assert "sidecar" in labels(ax) and "gateway (no plan)" in labels(ax)
     (crossed,) = marked(ax, "gateway no plan")
     assert crossed.get_xdata()[0] > 0.95 and crossed.get_ydata()[0] == pytest.approx(330.0)
-    assert ax.get_ylabel() == "shop: p99 latency (ms)"
+    assert ax.get_ylabel() == "p99 latency of tenant shop (ms)"
     assert ax.get_xlabel() == "cost a month (USD), axis does not begin at 0"
 
 

@@ -14,7 +14,7 @@ from chart_scenes import (
 )
 from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
-from reading import line
+from reading import defects, line
 
 import meshsim as ms
 from meshsim import charts
@@ -299,3 +299,35 @@ def test_axes_may_be_words() -> None:
 def test_sweeps_that_cannot_be_drawn(frame: pd.DataFrame, message: str) -> None:
     with pytest.raises(ms.UsageError, match=message):
         charts.load_curve(frame)
+
+
+# -- titles ----------------------------------------------------------------------------------------------------
+
+
+def test_titles_name_the_topology_where_there_is_one() -> None:
+    load, grid = load_sweep(), grid_sweep()
+    assert charts.load_curve(load.assign(topology="shop")).get_title(loc="left").startswith("shop: p99 latency and")
+    assert charts.load_curve(load).get_title(loc="left").startswith("p99 latency and")
+    two = ("run.load", "services.stock.replicas", "p99_s")
+    heatmap = root(charts.sweep_heatmap(grid.assign(topology="shop"), *two))
+    assert heatmap.get_suptitle() == "shop: p99 latency (ms), 95 % intervals"
+    scatter = root(charts.sweep_scatter(grid.assign(topology="shop")))
+    assert scatter.get_suptitle() == "shop: p99 latency (ms) against each axis of the sweep"
+    assert "bars: 95 %\nintervals" in [
+        text.get_text() for ax in scatter.axes if ax.get_legend() for text in ax.get_legend().get_texts()
+    ]
+    one = root(charts.sweep_scatter(grid.assign(topology="shop"), axes=["run.load"]))
+    assert one.get_suptitle() == "shop: p99 latency (ms) against run.load"
+
+
+def test_no_line_hides_another_one() -> None:
+    """The first is behind the second, and as much wider."""
+    ax = charts.load_curve(load_sweep())
+    assert line(ax, "none").get_linewidth() > line(ax, "sidecar").get_linewidth()
+
+
+def test_a_long_title_of_a_heatmap_stands_beside_its_legend() -> None:
+    frame = grid_sweep().assign(topology="hotel-reservation", availability=1.0)
+    frame.loc[frame["run.load"] > 1.3, "availability"] = 0.9
+    ax = charts.sweep_heatmap(frame, "run.load", "services.stock.replicas", "p99_s")
+    assert defects(ax) == []

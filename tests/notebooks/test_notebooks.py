@@ -15,12 +15,12 @@ TEXTS = sorted(FOLDER.glob("*.py"))
 #: Pictures, tables and how the answer begins.
 SHOWN = {
     "01-first-answer": (5, 2, "At 150 requests per second"),
-    "02-which-mesh": (3, 3, "On front-door, at 1.25 times its load"),
-    "03-cache-locality": (3, 3, "With equally many entries in all"),
-    "04-incident": (3, 3, "One customer's configuration"),
+    "02-which-mesh": (3, 4, "On front-door as written, sidecars"),
+    "03-cache-locality": (3, 3, "With equally many entries and random balancing"),
+    "04-incident": (3, 3, "A canary would have held it to"),
     "05-neighbours-and-the-bill": (3, 4, "Maps costs $"),
-    "06-plan-a-year": (3, 3, "What is there today carries between"),
-    "07-your-own": (3, 2, "Half-way to ambient, and with both ideas"),
+    "06-plan-a-year": (3, 3, "On ambient Bookinfo buys"),
+    "07-your-own": (3, 2, "Half-way to ambient, yes: with the autoscaler alone"),
     "08-theory": (3, 2, "Theory lies within"),
 }
 
