@@ -95,7 +95,7 @@ _PLAN: Final = (
     "schema_version",
     "best",
     "architectures/*/feasible",
-    "architectures/*/bought",
+    "architectures/*/replicas",
     "architectures/*/cost",
     "architectures/*/kept/kept",
     "architectures/*/simulated",

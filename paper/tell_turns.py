@@ -316,7 +316,7 @@ def _sequence(best: Sequence[tuple[str, str]]) -> str:
 def _plan(found: Mapping[str, Any]) -> str:
     if not found["feasible"]:
         return "no plan"
-    return f"{money(found['cost']['total'])} ({sum(found['bought'].values())})"
+    return f"{money(found['cost']['total'])} ({found['replicas']})"
 
 
 def _making(told: Told, results: Mapping[str, Any], size: Size) -> None:

@@ -61,6 +61,7 @@ def _deployment(one: Deployment, verified: Verified | None) -> dict[str, Any]:
         "choice": dict(one.choice),
         "needed": dict(one.needed),
         "bought": dict(one.bought),
+        "replicas": one.replicas,
         "cost": {
             "total": one.cents.total,
             "items": dict(one.cents.items),
