@@ -125,8 +125,14 @@ def matrix_cell(one: Cell) -> str:
     told = ratio(one.p99_ratio) if one.p99_ratio.value is not None else "no p99"
     low, high = one.p99_ratio.low, one.p99_ratio.high
     unsure = low is not None and high is not None and low <= 1.0 <= high
-    marks = ["?"] * unsure + [one.word] * (one.word != "not told") + ["unstable"] * ("with" in one.unstable)
+    marks = ["?"] * unsure + [_word(one)] * (one.word != "not told") + ["unstable"] * ("with" in one.unstable)
     return " ".join([told, *marks])
+
+
+def _word(one: Cell) -> str:
+    """The word of a cell, and what it is about where that is not the ratio beside it."""
+    by = set(one.decided_by)
+    return one.word if one.lost or not by or "p99_ratio" in by else f"({one.word}: {decided(one)})"
 
 
 def harm_rows(found: Interference, most: int | None = None) -> list[list[str]]:

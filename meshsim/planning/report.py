@@ -130,6 +130,8 @@ def _with_bounds(estimate: Estimate, written) -> str:  # type: ignore[no-untyped
         return "nothing"
     if estimate.low is None or estimate.high is None:
         return f"{written(estimate.value)} ({'approximate' if estimate.method == APPROXIMATE else 'no bounds'})"
+    if estimate.low == estimate.high:  # nothing that could fail: no number of requests says more
+        return f"{written(estimate.value)} (certain)"
     return f"{written(estimate.value)} ({written(estimate.low)} to {written(estimate.high)})"
 
 
