@@ -57,7 +57,8 @@ def test_an_objective_that_is_lost_decides_with_its_interval() -> None:
 
 def test_an_interval_that_is_missing_has_a_word(short: ms.Interference) -> None:
     unknown = Estimate(1.11, None, None, 9, "")
-    assert report.matrix_cell(a_cell(p99=unknown, mean=sure(1.3, 0.1))) == "1.11 (no interval) (worse: mean 1.30 ± 0.10)"
+    told = report.matrix_cell(a_cell(p99=unknown, mean=sure(1.3, 0.1)))
+    assert told == "1.11 (no interval) (worse: mean 1.30 ± 0.10)"
     assert report.matrix_cell(a_cell()) == "1.00 ± 0.10 ?"
     found = replace(short, cells=(a_cell(p99=unknown),))
     assert found.summary().count("too short for an interval of p99: raise --duration") == 1
