@@ -11,6 +11,8 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 
+from meshsim.errors import InternalError
+
 _ITEMS = "items"  # of tables without fields, of all together
 
 
@@ -40,8 +42,17 @@ def store(context: Any, builder: Any, kind: Any, value: Any, at: Any, what: str)
     mark(builder, stored, what)
 
 
+def _check(array: Any) -> None:
+    """Refuse a column of a table: it would be the memory of a field by another name."""
+    if array.layout != "C":
+        raise InternalError(
+            "compiled code takes a column of a table, or a slice with steps: it may take fields of rows"
+        )
+
+
 def load_item(context: Any, builder: Any, array: Any, at: Any) -> Any:
     """Read an item of an array, as `numba.np.arrayobj.load_item`; rows are not read, but referred to."""
+    _check(array)
     if isinstance(array.dtype, types.Record):
         return context.unpack_value(builder, array.dtype, at)
     return load(context, builder, array.dtype, at, _ITEMS, constant=not array.mutable)
@@ -49,6 +60,9 @@ def load_item(context: Any, builder: Any, array: Any, at: Any) -> Any:
 
 def store_item(context: Any, builder: Any, array: Any, value: Any, at: Any) -> None:
     """Write an item of an array, as `numba.np.arrayobj.store_item`; a row as a whole may be of any field."""
+    _check(array)
+    if getattr(array.dtype, "constant", False):
+        raise InternalError(f"compiled code writes to {array.dtype.table}, of which LLVM is told that it is only read")
     if isinstance(array.dtype, types.Record):
         context.pack_value(builder, array.dtype, value, at, align=1)
     else:

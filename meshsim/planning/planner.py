@@ -145,8 +145,9 @@ class Planner:
         return Infeasible(probe, why, (), 0, 0)
 
     def _too_short(self, probe: Probe) -> str:
-        """Said before more is simulated: no deployment has more requests."""
-        if not isinstance(self.judge, Prober):
+        """Said before more is simulated: no deployment has more requests, unless clients wait for their answers."""
+        is_closed = any(stream.arrivals.kind == "closed" for stream in self.spec.traffic)
+        if is_closed or not isinstance(self.judge, Prober):
             return ""
         return too_short(probe, self.judge.level, self.asked.question.most_replications, self.settings)
 
@@ -290,15 +291,15 @@ class Planner:
         )
 
     def _surely_missed(self, needed: Mapping[str, int], name: str) -> Probe | None:
-        """The nearest below the plan that surely misses, as far as a glance shows."""
+        """The nearest below the plan that surely misses, as far as is known or a glance shows."""
         fewer = ({**needed, name: count} for count in range(needed[name] - 1, 0, -1))
         return next((probe for probe in map(self.judge.glance, fewer) if probe.judgement == "missed"), None)
 
     def _cheaper(self, needed: Mapping[str, int]) -> Probe | None:
         """The dearest that was simulated of what is cheaper than the plan."""
-        limit = self._money(needed) * (1 - 1e-9)
-        found = [probe for probe in self.judge.found.values() if self._money(probe.counts) < limit]
-        return max(found, key=lambda probe: self._money(probe.counts), default=None)
+        limit = self.bought_money(needed) * (1 - 1e-9)
+        found = [probe for probe in self.judge.found.values() if self.bought_money(probe.counts) < limit]
+        return max(found, key=lambda probe: self.bought_money(probe.counts), default=None)
 
     def bought(self, needed: Mapping[str, int]) -> dict[str, int]:
         """Replicas to buy so that as many are left when something is lost."""

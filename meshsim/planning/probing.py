@@ -402,7 +402,7 @@ def _loads(plane: Plane, measured: Measured, requests: int) -> dict[str, Load]:
 
 def load_of(service: PlaneService, visits: float, cores: float) -> Load | None:
     """What a service was asked for; None where its CPU has no limit."""
-    each = service.replicas[0].cores
+    each = math.fsum(replica.cores for replica in service.replicas) / len(service.replicas)  # of several versions
     if service.role == "library" or math.isinf(each):
         return None
     servers = max(1, math.ceil(each))

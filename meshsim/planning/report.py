@@ -278,7 +278,7 @@ def _less(step: Step) -> str:
     if step.less.judgement == "missed":
         return told
     if step.missed is None:
-        return f"{told}; nothing surely misses down to 1"
+        return f"{told}; by a first look fewer do not surely miss either"
     return f"{told}; with {step.missed.counts[step.name]} left: {_broke(step.missed)}"
 
 

@@ -107,7 +107,8 @@ class Step:
         One replica less, and one more; None where there is no such deployment.
     missed
         The most replicas below those of the plan with which something is surely missed: one less, if that is shown.
-        Between these and the plan it is undecided what holds. None: not even one replica surely misses.
+        Between these and the plan it is undecided what holds. Fewer than one less get the first replications alone;
+        None: by these nothing is surely missed down to one replica.
     """
 
     name: str

@@ -98,10 +98,35 @@ def test_numbers_have_as_many_bits_as_in_python() -> None:
         assert ours(number) == number.bit_length()
 
 
+def whole_row(tables: Some) -> None:
+    """Write a row as a whole."""
+    tables.rows[0] = tables.rows[1]
+
+
+def column(tables: Some) -> None:
+    """Write a field by another name than that of its row."""
+    tables.rows.one[0] = 5
+
+
+def read_column(tables: Some) -> int:
+    """Read one so."""
+    return tables.rows.one[0]
+
+
 @pytest.mark.usefixtures("fresh")
-def test_what_is_only_read_cannot_be_written() -> None:
+@pytest.mark.parametrize("write", [add_up, whole_row])
+def test_what_is_only_read_cannot_be_written(write: Any) -> None:
     """LLVM may keep what it read of it for as long as it likes: a write would be a wrong answer."""
-    rows = np.array([(3, 0)], dtype=[("one", "i4"), ("other", "i8")])
+    rows = np.array([(3, 0), (4, 1)], dtype=[("one", "i4"), ("other", "i8")])
     tables = Tables(Some(rows, np.array([0, 4])), constant=["rows"])
     with pytest.raises(InternalError, match="writes to rows"):
-        compiled(entry=True)(add_up)(tables)
+        compiled(entry=True)(write)(tables)
+
+
+@pytest.mark.usefixtures("fresh")
+@pytest.mark.parametrize("access", [column, read_column])
+def test_a_field_has_one_name(access: Any) -> None:
+    """By another one a write would not be seen by what was read before."""
+    rows = np.array([(3, 0), (4, 1)], dtype=[("one", "i4"), ("other", "i8")])
+    with pytest.raises(InternalError, match="a column of a table"):
+        compiled(entry=True)(access)(Tables(Some(rows, np.array([0, 4]))))
