@@ -24,6 +24,7 @@ from meshsim.charts.style import mark_of, root
 from meshsim.errors import UsageError
 from meshsim.planning.growing import grown as grow
 from meshsim.planning.result import Growing, Infeasible, Step
+from meshsim.results.intervals import Estimate
 
 KINDS = ("tornado", "headroom", "pareto", "load", "feasible")
 LONG = "{mesh: sidecar, include: [cart, catalogue], keep: everything}"
@@ -328,3 +329,19 @@ def test_light_probes_judge_alike() -> None:
             heavy = replace(one, kept=(*one.kept, cpu("cart", 0.5)))
             assert (heavy.light.judgement, heavy.light.broken) == (heavy.judgement, heavy.broken)
             assert heavy.light.kept == one.kept and not heavy.light.loads
+
+
+def test_bills_within_each_other_s_bounds_are_not_told_apart() -> None:
+    """The cheapest by its point is first; one whose lower bound is its upper bound is not surely dearer."""
+    found = planned()
+    cheap, other = list(found.deployments)[:2]
+    bills = {cheap: Estimate(100.0, 95.0, 105.0, 4, ""), other: Estimate(110.0, 105.0, 115.0, 4, "")}
+    changed = {
+        name: replace(one, money=bills.get(name, Estimate(900.0, 890.0, 910.0, 4, "")))
+        for name, one in found.deployments.items()
+    }
+    told = replace(found, deployments=changed)
+    assert found.best == cheap and told.cheapest == (cheap, other)
+    assert f"verdict: {cheap} is cheapest (not told apart from {other})" in told.summary()
+    apart = {**changed, other: replace(changed[other], money=Estimate(110.0, 105.1, 115.0, 4, ""))}
+    assert replace(found, deployments=apart).cheapest == (cheap,)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from test_plan_evidence import cached
@@ -12,11 +13,14 @@ from test_plans_of_queues import queue
 
 import meshsim as ms
 from meshsim.costs.study import tariff_of
+from meshsim.planning import report
 from meshsim.planning.deployment import Counts
 from meshsim.planning.planner import Planner
-from meshsim.planning.probing import Load, Probe, probing
+from meshsim.planning.probing import Kept, Load, Probe, probing
+from meshsim.planning.result import Step
 from meshsim.planning.search import Search
 from meshsim.planning.study import asked_of
+from meshsim.results.intervals import Estimate
 from meshsim.settings import settings_of
 from meshsim.workers import here
 
@@ -162,3 +166,65 @@ def test_a_search_ends_where_less_needed_is_more_bought() -> None:
         {"page": 5, "store": 5},
     ]
     assert planner.search(screen=False) == {"page": 4, "store": 2}
+    cheaper = planner._cheaper({"page": 4, "store": 2})
+    assert cheaper is None or planner.bought_money(cheaper.counts) < planner.bought_money({"page": 4, "store": 2})
+
+
+class Words(Judged):
+    """Says of so many stores what it is told to say, and by a first look what it is told for that."""
+
+    def __init__(self, words: Mapping[int, str], first: Mapping[int, str] | None = None) -> None:
+        super().__init__(1.0, lambda page, store: True)
+        self.words, self.first = words, words if first is None else first
+
+    def _said(self, counts: Counts, words: Mapping[int, str]) -> Probe:
+        word: Any = words[counts["store"]]
+        kept = Kept("t", "p90", 0.1, word, Estimate(0.1, 0.05, 0.2, 9, ""))
+        return Probe(dict(counts), (kept,), "", self.loads, 0, 2)
+
+    def probe(self, counts: Counts) -> Probe:
+        return self.found.setdefault(tuple(sorted(counts.items())), self._said(counts, self.words))
+
+    def glance(self, counts: Counts) -> Probe:
+        return self.found.get(tuple(sorted(counts.items()))) or self._said(counts, self.first)
+
+
+def stepped(judge: Words) -> Step:
+    """Of a plan with five stores, of eight at most."""
+    case = queue(0.4, 0.1)
+    work = case["services"].pop("queue")
+    case["services"] = {"page": {**work, "endpoints": {"get": [{"call": "store.get"}]}}, "store": work}
+    case["traffic"][0]["entry"] = "page.get"
+    spec = ms.load(case)
+    settings = settings_of(spec, engine="compiled", seed=1, replications=2, duration_s=5.0, warmup_s=0.0, jobs=1)
+    asked = asked_of(spec, (), 1.0, 0, 1.0, 8, 2)
+    planner = Planner(spec, "none", {}, asked, tariff_of(spec, None, None), probing(settings), here, simulates=False)
+    planner.judge = judge
+    (part,) = (part for part in planner.parts if part.name == "store")
+    return planner._step({"page": 1, "store": 5}, part)
+
+
+def test_where_one_less_is_open_fewer_are_looked_at_until_something_is_missed() -> None:
+    step = stepped(Words({6: "met", 4: "undecided", 3: "undecided", 2: "missed", 1: "missed"}))
+    assert step.less is not None and (step.less.counts["store"], step.less.judgement) == (4, "undecided")
+    assert step.more is not None and (step.more.counts["store"], step.more.judgement) == (6, "met")
+    assert step.missed is not None and step.missed.counts["store"] == 2
+    assert report._less(step).endswith("; with 2 left: t: p90 100 ms")
+
+
+def test_one_less_that_is_missed_is_the_nearest() -> None:
+    step = stepped(Words({6: "met", 4: "missed", 3: "missed", 2: "missed", 1: "missed"}))
+    assert step.missed is not None and step.missed is step.less
+    assert report._less(step) == "t: p90 100 ms"
+
+
+def test_one_less_and_one_more_are_proven_and_not_only_looked_at() -> None:
+    """By a first look both are open."""
+    step = stepped(Words({6: "met", 4: "missed"}, first=dict.fromkeys(range(1, 9), "undecided")))
+    assert [one and one.judgement for one in (step.less, step.more)] == ["missed", "met"]
+
+
+def test_where_nothing_is_surely_missed_that_is_said() -> None:
+    step = stepped(Words({6: "undecided", **dict.fromkeys(range(1, 5), "undecided")}))
+    assert step.missed is None
+    assert report._less(step).endswith("; by a first look fewer do not surely miss either")

@@ -11,11 +11,13 @@ from scipy.stats import binom
 from test_plans_of_queues import queue
 
 import meshsim as ms
+from meshsim.model.traffic import Objective
 from meshsim.planning.deployment import Counts
-from meshsim.planning.probing import Kept, Probe, Prober, Question, level_of_each, looks
+from meshsim.planning.probing import Kept, Probe, Prober, Question, level_of_each, looks, probing
 from meshsim.results.intervals import Estimate, share
 from meshsim.results.quantiles import Counted, independent
 from meshsim.settings import settings_of
+from meshsim.workers import workers
 
 P = 0.9
 CASES = 4_000
@@ -81,3 +83,22 @@ def test_what_is_exactly_at_its_limit_is_accepted_once_in_a_hundred(worse: float
 def test_the_level_of_one_look_would_not_do_for_four() -> None:
     """What would be wrong if the looks did not share the hundredth, so that the test above can fail."""
     assert judged(0.5, 0.0, level=0.98)["met"] > binom.ppf(0.999, CASES, 0.01)
+
+
+def test_what_is_simulated_is_judged_at_that_level() -> None:
+    """The same eight replications: where they are looked at four times at most, their bounds are wider than once."""
+    spec = ms.load(queue(0.4, 0.1))
+    settings = probing(
+        settings_of(spec, engine="compiled", seed=1, replications=8, duration_s=20.0, warmup_s=1.0, jobs=1)
+    )
+    objectives = {"t": (Objective(quantity="p90", limit=0.1),)}
+    with workers(1, "compiled") as submit:
+        once, often = (
+            Prober(spec, "none", settings, Question(objectives, 1.0, most), submit).probe({"queue": 1})
+            for most in (8, 64)
+        )
+    (one,), (four,) = once.objectives, often.objectives
+    assert once.replications == often.replications == 8
+    assert one.within is not None and four.within is not None and one.within.value == four.within.value
+    assert one.within.low is not None and four.within.low is not None
+    assert four.within.low < one.within.low

@@ -53,6 +53,23 @@ def test_two_versions_that_do_the_same_need_half_as_many_of_each() -> None:
     assert pairs.prices["queue"] == pytest.approx(2 * alike.prices["queue"])
 
 
+def test_the_smallest_numbers_of_the_same_ratio_count_as_one() -> None:
+    """4 and 6 are 2 and 3, twice."""
+    spec = ms.load(shop(versions(a=4, b=6)))
+    (part,) = parts_of(spec, lower(spec, "none"), tariff_of(spec, None, None))
+    assert (part.written, dict(part.versions)) == (2, {"a": 2, "b": 3})
+
+
+def test_versions_of_other_sizes_do_not_make_a_plan_look_hopeless() -> None:
+    """A tenth of a core that hardly works and four that do, half of the requests each: 3,000/s x 10 ms are 30 cores."""
+    small = {"cpu": "100m", "endpoints": work("10us")}
+    of_both = {"discipline": "ps", "endpoints": work("20ms"), "versions": {"a": small, "b": {"cpu": 4}}}
+    case = shop(of_both, per_s=3000.0)
+    case["tenants"]["t"]["slo"]["p90"] = "1s"
+    found = ms.plan(case, ["none"], most_replicas=20, engine="analytic", **ASKED)["none"]
+    assert found.needed["queue"] == math.ceil(3000.0 * 0.010 / 4 / 0.8)
+
+
 @pytest.mark.parametrize("written", [{"stable": 3, "canary": 1}, {"stable": 6, "canary": 2}])
 def test_versions_stay_to_each_other_as_they_are_written(written: dict[str, int]) -> None:
     spec = ms.load(shop(versions(**written)))
@@ -81,6 +98,8 @@ def test_an_estimate_knows_how_many_there_are_of_each() -> None:
 
 def test_a_plan_says_what_counts_as_one() -> None:
     found = ms.plan(shop(versions(stable=3, canary=1)), ["none"], **ASKED)
+    one = found["none"]
+    assert one.replicas == 4 * one.bought["queue"]
     told = found.summary()
     assert "queue (canary + 3 stable)" in told
     assert "1 of it is 1 canary and 3 stable" in told

@@ -51,5 +51,14 @@ def test_it_is_said_which_duration_it_takes_at_least() -> None:
     assert ms.plan(shop("99.9%"), ["none"], duration_s=4.0 * enough_s, **ASKED).feasible
 
 
+def test_who_waits_for_answers_sends_more_where_these_come_sooner() -> None:
+    """A hundred users, of one replica at first: 64 x 5 s have 6,400 requests then, and far more of ten."""
+    case = shop("99.95%")
+    case["services"]["store"] |= {"replicas": 1, "endpoints": {"get": [{"work": "50ms"}]}}
+    case["traffic"][0]["arrivals"] = {"closed": {"users": 100, "think": "100ms"}}
+    found = ms.plan(case, ["none"], duration_s=6.0, most_replicas=40, **ASKED)
+    assert all("takes" not in one.why for one in found.infeasible.values())
+
+
 def test_what_can_be_shown_is_planned() -> None:
     assert ms.plan(shop("99%"), ["none"], duration_s=6.0, **ASKED).feasible

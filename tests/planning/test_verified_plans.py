@@ -53,11 +53,14 @@ def verified(*kept: Kept, unstable: str = "", full: tuple[Kept, ...] = (), full_
         (verified(p90("met"), utilization(None, 0.82)), False, "missed"),  # no interval: the point is all there is
         (verified(p90("met"), utilization(0.70, 0.75)), True, "met"),
         (verified(p90("met"), full=(p90("missed"),)), False, "missed"),
+        (verified(p90("met"), full=(p90("undecided"),)), True, "undecided"),
         (verified(p90("met"), full_unstable="requests pile up by 3 per second"), False, "missed"),
     ],
 )
 def test_what_passes_on_fresh_seeds(found: Verified, passed: bool, judgement: str) -> None:
     assert (found.passed, found.judgement) == (passed, judgement)
+    if judgement != "met":
+        assert found.worse is (found.full if found.probe.holds else found.probe)
 
 
 def test_fresh_seeds_are_others() -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import pytest
 
 import meshsim as ms
 from meshsim.reports.verdict import cheapest
+from meshsim.results.intervals import Estimate
 
 
 @cache
@@ -28,6 +31,32 @@ def test_the_difference_is_that_of_the_mesh_tax() -> None:
     more, added = costs()["gateway"].more_than(costs()["none"]), costs()["gateway"].tax.added
     assert added is not None
     assert (more.value, more.low, more.high) == pytest.approx((added.value, added.low, added.high))
+
+
+@dataclass(frozen=True)
+class Bill:
+    """Of an architecture, with how much more it surely is than the cheapest."""
+
+    per_hour: float
+    low: float | None = None
+
+    def more_than(self, other: Bill, *, of: int) -> Estimate:
+        assert other.per_hour == 1.0 and of == 3, "all differences from the cheapest are to hold at once"
+        high = None if self.low is None else self.low + 9.0
+        return Estimate(self.per_hour - 1.0, self.low, high, 4, "")
+
+
+class Bills(dict[str, Bill]):
+    """Costs, as far as who is cheapest hangs on them."""
+
+    @property
+    def costs(self) -> dict[str, Bill]:
+        return self
+
+
+def test_whoever_is_not_surely_dearer_may_be_the_cheapest() -> None:
+    found: Any = Bills(dear=Bill(3.0, 0.1), near=Bill(1.5, -0.1), cheap=Bill(1.0), unknown=Bill(2.0, None))
+    assert cheapest(found) == ("cheap", "near", "unknown")
 
 
 def test_several_differences_hold_at_once() -> None:
