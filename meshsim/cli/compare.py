@@ -26,12 +26,9 @@ EXAMPLES = (
 
 Slo = Annotated[
     list[str] | None,
-    typer.Option(
-        "--slo",
-        metavar="OBJECTIVE",
-        help="What every tenant is to keep besides its own objectives, e.g. 'p99<250ms,availability>99.9%', with "
-        "commas or as several options; exit 1 when every architecture surely misses one of them.",
-        show_default=False,
+    options.slo_option(
+        "What every tenant is to keep besides its own objectives, e.g. 'p99<250ms,availability>99.9%'",
+        "exit 1 when every architecture surely misses one of them",
     ),
 ]
 EqualCache = Annotated[

@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -64,6 +64,13 @@ def number(option: str, example: str, *, zero: bool = False) -> Callable[[object
     return read
 
 
+def slo_option(what: str, then: str = "") -> Any:
+    """``--slo`` of a command: what it asks of tenants, and what follows where they miss it."""
+    more = f"; {then}" if then else ""
+    text = f"{what}, with commas or as several options{more}."
+    return typer.Option("--slo", metavar="OBJECTIVE", help=text, show_default=False)
+
+
 def one_architecture(verb: str, arch: str, instead: str = "") -> str:
     """The architecture of a command that takes one."""
     found = split_architectures([arch])
@@ -96,7 +103,7 @@ def _complete_topology(incomplete: str) -> list[str]:
     """Shipped names, and the YAML files and folders here."""
     from pathlib import Path
 
-    from meshsim.model.load import shipped
+    from meshsim.model.files import shipped
 
     files = [f"{path}/" if path.is_dir() else str(path) for path in Path().glob(f"{incomplete}*")]
     fitting = [name for name in files if name.endswith(("/", ".yaml", ".yml"))]
@@ -222,13 +229,7 @@ Until = Annotated[
 ]
 Slo = Annotated[
     list[str] | None,
-    typer.Option(
-        "--slo",
-        metavar="OBJECTIVE",
-        help="What every tenant is to keep besides its own objectives, e.g. 'p99<250ms,availability>99.9%', with "
-        "commas or as several options.",
-        show_default=False,
-    ),
+    slo_option("What every tenant is to keep besides its own objectives, e.g. 'p99<250ms,availability>99.9%'"),
 ]
 Jobs = Annotated[
     int | None,

@@ -33,13 +33,7 @@ EXAMPLES = (
 
 Slo = Annotated[
     list[str] | None,
-    typer.Option(
-        "--slo",
-        metavar="OBJECTIVE",
-        help="Each tenant must keep it, e.g. 'p99<250ms,errors<0.1%', with commas or as several options; exit 1 when "
-        "one does not.",
-        show_default=False,
-    ),
+    options.slo_option("Each tenant must keep it, e.g. 'p99<250ms,errors<0.1%'", "exit 1 when one does not"),
 ]
 Baseline = Annotated[
     str | None,

@@ -69,15 +69,7 @@ StoreFolder = Annotated[
 ]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Simulate also what the store has.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say how many points there are and how long they take.")]
-Slo = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--slo",
-        metavar="OBJECTIVE",
-        help="Each tenant must keep it, e.g. 'p99<250ms', with commas or as several options.",
-        show_default=False,
-    ),
-]
+Slo = Annotated[list[str] | None, options.slo_option("Each tenant must keep it, e.g. 'p99<250ms'")]
 Strict = Annotated[
     bool, typer.Option("--strict", help="Exit 1 if an objective is missed or undecided, or a run is not usable.")
 ]

@@ -23,7 +23,8 @@ def topologies(
     """List the shipped topologies, or show one."""
     from meshsim.errors import UsageError
     from meshsim.model.diagnostics import suggestion
-    from meshsim.model.load import check, shipped
+    from meshsim.model.files import shipped
+    from meshsim.model.load import check
 
     del debug
     found = dict(shipped())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from meshsim.model.changes import changed_topology
 from meshsim.model.checks import check_cycles, check_topology
 from meshsim.model.diagnostics import Report, TooManyErrors, render_all, suggestion
 from meshsim.model.faults import Event
+from meshsim.model.files import find, label_of, shipped, why_not_found
 from meshsim.model.read import events, keys, platform, policies, prices, references, rollouts, routes, services, traffic
 from meshsim.model.read.cursor import NAME, Cursor, Reading
 from meshsim.model.read.foreign import translate
@@ -30,8 +30,6 @@ VERSION = 1
 MAX_EXTENDS = 10
 STDIN = "<stdin>"
 DICT = "<dict>"
-_ENDINGS = (".yaml", ".yml", ".json")  # of files; JSON is YAML, and most of it is something else
-_INCIDENTS = "incidents"  # a folder of shipped topologies, whose names begin with it
 
 Source = str | Path | Mapping[str, Any] | Topology
 
@@ -149,80 +147,6 @@ def calm(topology: Topology) -> Topology:
     return topology.model_copy(update={"events": ()})
 
 
-def shipped() -> list[tuple[str, str]]:
-    """Name and first comment line of every topology that comes with meshsim, sorted by name, incidents last."""
-    found: dict[str, str] = {}
-    for directory in _shipped_directories():
-        for file in (*directory.glob("*.yaml"), *directory.glob(f"{_INCIDENTS}/*.yaml")):
-            first = file.read_text(encoding="utf-8").partition("\n")[0]
-            name = file.relative_to(directory).with_suffix("").as_posix()
-            found.setdefault(name, first.lstrip("# ").strip() if first.startswith("#") else "")
-    return sorted(found.items(), key=lambda item: ("/" in item[0], item))
-
-
-def _shipped_directories() -> list[Path]:
-    """Inside of an installation, or beside the package in a checkout."""
-    package = Path(__file__).resolve().parent.parent
-    return [path for path in (package / "topologies", package.parent / "topologies") if path.is_dir()]
-
-
-def _find(name: str, directory: Path) -> Path | None:
-    """Give a file of that name, else the shipped topology of that name."""
-    path = directory / name
-    if path.is_file():
-        return path
-    if name in (Path(name).name, f"{_INCIDENTS}/{Path(name).name}"):
-        for shelf in _shipped_directories():
-            for file in (shelf / f"{name}.yaml", shelf / name):
-                if file.is_file():
-                    return file
-    return None
-
-
-def _why_not_found(source: str) -> tuple[str, str]:
-    """What is there instead of a topology, and a hint."""
-    path = Path(source)
-    if path.is_dir():
-        inside = _topologies_in(path)
-        return f"'{source}' is a folder, not a topology", (
-            f"give a file of it: {_some(inside)}"
-            if inside
-            else "give a file, or a shipped name: see meshsim topologies"
-        )
-    if path.exists():
-        return f"'{source}' is no plain file", "give - and write the topology to stdin"
-    known = [name for name, _ in shipped()]
-    beside = _ending_otherwise(path)
-    is_path = path.suffix in _ENDINGS or (len(path.parts) > 1 and path.parts[0] != _INCIDENTS) or source[-1:] == "/"
-    if beside is not None:
-        return f"there is no {'file' if is_path else 'topology'} '{source}'", f"did you mean '{beside}'?"
-    if not is_path:
-        return f"there is no topology '{source}'", f"give a file, or a shipped name: {suggestion(source, known)}"
-    near = difflib.get_close_matches(path.name, [Path(file).name for file in _topologies_in(path.parent)], n=1)
-    shelf = difflib.get_close_matches(path.stem, known, n=1)
-    if near or shelf:
-        return f"there is no file '{source}'", f"did you mean '{path.parent / near[0] if near else shelf[0]}'?"
-    return f"there is no file '{source}'", "check its name and folder; meshsim topologies lists those that are shipped"
-
-
-def _topologies_in(folder: Path) -> list[str]:
-    """Files of a folder that may be topologies, by their names alone; none if it cannot be read."""
-    try:
-        return sorted(str(file) for file in folder.iterdir() if file.suffix in _ENDINGS[:2] and file.is_file())
-    except OSError:
-        return []
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-
-
-def _ending_otherwise(path: Path) -> Path | None:
-    """The file whose name is the same but for its ending, as ``shop.yaml`` for ``shop.yml``."""
-    others = (path.parent / f"{path.stem}{ending}" for ending in _ENDINGS)
-    return next((other for other in others if other != path and other.is_file()), None)
-
-
 def _tree(source: Source, reading: Reading) -> Node | None:
     if isinstance(source, Mapping):
         try:
@@ -232,9 +156,9 @@ def _tree(source: Source, reading: Reading) -> Node | None:
             return None
     if source == "-":
         return _parse_bytes(sys.stdin.buffer.read(MAX_BYTES + 1), STDIN, Path(), reading)
-    path = _find(str(source), Path())
+    path = find(str(source), Path())
     if path is None:
-        reading.report.error("M001", *_why_not_found(str(source)), Mark(""))
+        reading.report.error("M001", *why_not_found(str(source)), Mark(""))
         return None
     return _extended(path, reading, ())
 
@@ -247,18 +171,7 @@ def _read_file(path: Path, reading: Reading) -> Node | None:
         hint = "check the name and the permissions"
         reading.report.error("M001", f"cannot read it: {error.strerror}", hint, Mark(str(path)))
         return None
-    return _parse_bytes(content, _label(path), path.parent, reading)
-
-
-def _label(path: Path) -> str:
-    """Name of a file in messages: as it is shipped when it came with meshsim, relative when it is below this one."""
-    for shelf in _shipped_directories():
-        if path.is_absolute() and path.parent in (shelf, shelf / _INCIDENTS):
-            return path.relative_to(shelf).as_posix()
-    try:
-        return str(path.resolve().relative_to(Path.cwd())) if path.is_absolute() else str(path)
-    except (ValueError, OSError):
-        return str(path)
+    return _parse_bytes(content, label_of(path), path.parent, reading)
 
 
 def _parse_bytes(content: bytes, label: str, directory: Path, reading: Reading) -> Node | None:
@@ -286,7 +199,7 @@ def _extended(path: Path, reading: Reading, above: tuple[Path, ...]) -> Node | N
         return root
     at = Cursor(entry[1], "extends", reading, entry[0], "extends")
     name = at.text()
-    base_path = _find(name, path.parent) if name else None
+    base_path = find(name, path.parent) if name else None
     trail = (*above, path.resolve())
     if base_path is None:
         if name:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from meshsim.architectures import lower
-from meshsim.model.load import load, shipped
+from meshsim.model.files import shipped
+from meshsim.model.load import load
 
 PAGE = (Path(__file__).parents[2] / "docs" / "incidents.md").read_text(encoding="utf-8")
 SECTIONS = PAGE.split("\n## ")[1:]

@@ -19,7 +19,7 @@ from meshsim.exploring.knobs import knobs_of
 from meshsim.exploring.looks import Chosen, Look, fitting_duration_s
 from meshsim.exploring.panel import Explorer
 from meshsim.exploring.picture import picture
-from meshsim.model.load import shipped
+from meshsim.model.files import shipped
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 

@@ -12,8 +12,9 @@ import meshsim as ms
 from meshsim.architectures import lower
 from meshsim.errors import UsageError
 from meshsim.model.copies import copied
+from meshsim.model.files import shipped
 from meshsim.model.graph import expected_visits
-from meshsim.model.load import load, shipped
+from meshsim.model.load import load
 
 NO_NETWORK = dict.fromkeys(("loopback", "same_node", "same_zone", "cross_zone", "client"), "0ms")
 

@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshsim.errors import SpecError, UsageError
-from meshsim.model.load import check, load, shipped, validate
+from meshsim.model.files import shipped
+from meshsim.model.load import check, load, validate
 from meshsim.model.steps import Call, Choose, Fail, Parallel, Work
 from meshsim.model.topology import Topology
 from meshsim.model.traffic import Arrivals, Connections

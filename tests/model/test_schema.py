@@ -13,7 +13,7 @@ from good_shop import SHOP
 from test_load import EVERYTHING
 
 from meshsim.model.diagnostics import Report
-from meshsim.model.load import shipped
+from meshsim.model.files import shipped
 from meshsim.model.read.tree import to_python
 from meshsim.model.read.yaml_text import parse
 from meshsim.model.schema import FILE, json_schema, text

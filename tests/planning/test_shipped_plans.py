@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import meshsim as ms
-from meshsim.model.load import shipped
+from meshsim.model.files import shipped
 
 BY_HAND = {"front-door", "front-door-large"}  # the incidents happen to front doors as well
 

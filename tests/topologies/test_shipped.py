@@ -13,8 +13,9 @@ import yaml
 from meshsim.architectures import NAMED, lower
 from meshsim.engines import simulate
 from meshsim.engines.record import OUTCOMES
+from meshsim.model.files import shipped
 from meshsim.model.graph import CLIENT, call_graph, calls_per_request, edges, expected_visits
-from meshsim.model.load import check, load, shipped
+from meshsim.model.load import check, load
 from meshsim.model.steps import Call, Choose, Parallel, Step
 from meshsim.model.topology import Service, Topology
 from meshsim.results.comparison import Comparison
