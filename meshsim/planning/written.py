@@ -87,7 +87,12 @@ def _deployment(one: Deployment, verified: Verified | None) -> dict[str, Any]:
         "prices_per_hour": dict(one.prices),
         "verify": None
         if verified is None
-        else {"passed": verified.passed, "seed": verified.seed, **_probe(verified.probe)},
+        else {
+            "passed": verified.passed,
+            "seed": verified.seed,
+            **_probe(verified.probe),
+            "with_all": _probe(verified.full),
+        },
     }
 
 

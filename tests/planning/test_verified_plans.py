@@ -68,6 +68,8 @@ def test_fresh_seeds_are_others() -> None:
     again, chosen = found.verified["none"], found["none"].probe
     assert again.passed and again.probe.counts == chosen.counts
     assert again.full.counts == found["none"].bought != chosen.counts
+    told = found.to_dict()["architectures"]["none"]["verify"]
+    assert (told["counts"], told["with_all"]["counts"]) == (again.probe.counts, again.full.counts)
     assert again.seed != found.seed
     assert again.probe.replications >= 16
     assert again.probe.requests != chosen.requests
